@@ -1,0 +1,45 @@
+// Calls that the system offers to C with feature macros only, each under a name of its own. No logic.
+#ifndef CHECKPOINT_LOG_CPLATFORM_H
+#define CHECKPOINT_LOG_CPLATFORM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// Names the calling thread, as far as the system shows names.
+void checkpoint_name_thread(const char *name);
+
+// Gives the calling thread the lowest priority for the disk, where the system has such a thing.
+void checkpoint_lower_io_priority(void);
+
+// One pread that fails with EAGAIN rather than wait for a device; EOPNOTSUPP where the system has no such call.
+ssize_t checkpoint_read_if_cached(int file, void *buffer, size_t count, int64_t offset);
+
+// Allocates blocks for the first count bytes and extends the file to them: 0, or an error number.
+int checkpoint_reserve(int file, int64_t count);
+
+// Lets the device begin with a range of a file. A hint.
+void checkpoint_start_writeback(int file, int64_t offset, int64_t count);
+
+// Makes data and length survive power loss: 0 or -1 with errno.
+int checkpoint_sync(int file);
+
+// Takes the exclusive lock of an open file: 0, or -1 with errno (EAGAIN: held by someone).
+int checkpoint_lock(int file);
+
+// Gives the lock of an open file back: 0 or -1 with errno.
+int checkpoint_unlock(int file);
+
+// 1 when someone holds the lock of an open file, 0 when nobody does, -1 with errno.
+int checkpoint_is_locked(int file);
+
+// 1 where a store into a shared mapping of the file lands in the page cache that sync writes from.
+int checkpoint_can_map(int file);
+
+// Writes at most capacity bytes that name this boot of the machine; gives their number, or 0.
+size_t checkpoint_boot_name(char *buffer, size_t capacity);
+
+// Stores one aligned word with release order.
+void checkpoint_store_release(void *address, uint64_t word);
+
+#endif

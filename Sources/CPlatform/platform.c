@@ -1,0 +1,139 @@
+#define _GNU_SOURCE
+#include "CPlatform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#else
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/sysctl.h>
+#include <sys/time.h>
+#endif
+
+void checkpoint_name_thread(const char *name) {
+#ifdef __linux__
+    char shortened[16];
+    strncpy(shortened, name, sizeof shortened - 1);
+    shortened[sizeof shortened - 1] = 0;
+    pthread_setname_np(pthread_self(), shortened);
+#else
+    pthread_setname_np(name);
+#endif
+}
+
+void checkpoint_lower_io_priority(void) {
+#ifdef __linux__
+    // ioprio_set(IOPRIO_WHO_PROCESS, this thread, the idle class)
+    syscall(SYS_ioprio_set, 1, 0, 3 << 13);
+#else
+    pthread_set_qos_class_self_np(QOS_CLASS_BACKGROUND, 0);
+#endif
+}
+
+ssize_t checkpoint_read_if_cached(int file, void *buffer, size_t count, int64_t offset) {
+#ifdef __linux__
+    struct iovec vector = {buffer, count};
+    return preadv2(file, &vector, 1, offset, RWF_NOWAIT);
+#else
+    (void)file, (void)buffer, (void)count, (void)offset;
+    errno = EOPNOTSUPP;
+    return -1;
+#endif
+}
+
+int checkpoint_reserve(int file, int64_t count) {
+#ifdef __linux__
+    return fallocate(file, 0, 0, count) == 0 ? 0 : errno;
+#else
+    fstore_t store = {F_ALLOCATEALL, F_PEOFPOSMODE, 0, count, 0};
+    if (fcntl(file, F_PREALLOCATE, &store) != 0) return errno;
+    return ftruncate(file, count) == 0 ? 0 : errno;
+#endif
+}
+
+void checkpoint_start_writeback(int file, int64_t offset, int64_t count) {
+#ifdef __linux__
+    sync_file_range(file, offset, count, SYNC_FILE_RANGE_WRITE);
+#else
+    (void)file, (void)offset, (void)count;
+#endif
+}
+
+int checkpoint_sync(int file) {
+#ifdef __linux__
+    return fdatasync(file);
+#else
+    return fcntl(file, F_FULLFSYNC);
+#endif
+}
+
+int checkpoint_lock(int file) {
+#ifdef __linux__
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int result = fcntl(file, F_OFD_SETLK, &lock);
+    if (result != 0 && errno == EACCES) errno = EAGAIN;
+    return result;
+#else
+    return flock(file, LOCK_EX | LOCK_NB);
+#endif
+}
+
+int checkpoint_unlock(int file) {
+#ifdef __linux__
+    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+    return fcntl(file, F_OFD_SETLK, &lock);
+#else
+    return flock(file, LOCK_UN);
+#endif
+}
+
+int checkpoint_is_locked(int file) {
+#ifdef __linux__
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(file, F_OFD_GETLK, &lock) != 0) return -1;
+    return lock.l_type != F_UNLCK;
+#else
+    if (flock(file, LOCK_SH | LOCK_NB) == 0) return flock(file, LOCK_UN);
+    return errno == EWOULDBLOCK ? 1 : -1;
+#endif
+}
+
+int checkpoint_can_map(int file) {
+    struct statfs system;
+    if (fstatfs(file, &system) != 0) return 0;
+#ifdef __linux__
+    // ext2/3/4, XFS, tmpfs
+    return system.f_type == 0xEF53 || system.f_type == 0x58465342 || system.f_type == 0x01021994;
+#else
+    return strcmp(system.f_fstypename, "apfs") == 0;
+#endif
+}
+
+size_t checkpoint_boot_name(char *buffer, size_t capacity) {
+#ifdef __linux__
+    int file = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return 0;
+    ssize_t count = read(file, buffer, capacity);
+    close(file);
+    return count > 0 ? (size_t)count : 0;
+#else
+    struct timeval boot;
+    size_t size = sizeof boot;
+    if (sysctlbyname("kern.boottime", &boot, &size, NULL, 0) != 0 || size > capacity) return 0;
+    memcpy(buffer, &boot, size);
+    return size;
+#endif
+}
+
+void checkpoint_store_release(void *address, uint64_t word) {
+    atomic_store_explicit((_Atomic uint64_t *)address, word, memory_order_release);
+}

@@ -1,0 +1,168 @@
+package import SystemPackage
+
+/// The disk, as the engine sees it: the one seam of the project.
+///
+/// POSIX in production, simulated in tests. Every change of a disk that recovery must survive is one call of this protocol
+/// or of ``OpenFile``, so that a test can fail it, shorten it, or cut the power at it. Calls may be made from any thread;
+/// calls on one path that change it are made by one thread at a time.
+package protocol FileSystem: AnyObject, Sendable {
+    func openFile(_ path: FilePath, _ mode: FileMode) throws(FileSystemError) -> any OpenFile
+
+    /// Makes a directory with mode 0700. Throws `EEXIST` when anything is there already.
+    func createDirectory(_ path: FilePath) throws(FileSystemError)
+
+    func entries(of directory: FilePath) throws(FileSystemError) -> [DirectoryEntry]
+
+    func rename(_ source: FilePath, to destination: FilePath) throws(FileSystemError)
+
+    func remove(_ path: FilePath) throws(FileSystemError)
+
+    /// Makes creations, renames and removals in `directory` survive power loss.
+    func syncDirectory(_ directory: FilePath) throws(FileSystemError)
+
+    /// Bytes that an unprivileged writer could still store where `directory` is.
+    func availableByteCount(at directory: FilePath) throws(FileSystemError) -> Int
+
+    /// Takes the exclusive lock that `path` stands for, creating the file, and writes this process's number into it.
+    func lock(_ path: FilePath) throws(FileSystemError) -> LockOutcome
+
+    /// Whether anyone, this process included, holds the lock of `path`. False when there is no such file.
+    func isLocked(_ path: FilePath) throws(FileSystemError) -> Bool
+
+    /// A number that is the same until the machine starts anew, and never zero.
+    var bootIdentifier: UInt64 { get }
+}
+
+package enum FileMode: Sendable {
+    /// An existing file, for reading only.
+    case read
+    /// An existing file.
+    case readWrite
+    /// A new file with mode 0600; throws `EEXIST` when anything is there already.
+    case create
+}
+
+package struct DirectoryEntry: Hashable, Sendable {
+    package var name: String
+    /// False for directories, links, pipes and sockets.
+    package var isRegularFile: Bool
+
+    package init(name: String, isRegularFile: Bool) {
+        self.name = name
+        self.isRegularFile = isRegularFile
+    }
+}
+
+package enum LockOutcome: Sendable {
+    case acquired(any FileLock)
+    /// The process that holds the lock, where the file tells it.
+    case held(by: Int32?)
+}
+
+package protocol FileLock: AnyObject, Sendable {
+    func unlock()
+}
+
+/// One open file. Closed by ``close()``, or when the last reference goes.
+package protocol OpenFile: AnyObject, Sendable {
+    var path: FilePath { get }
+
+    func byteCount() throws(FileSystemError) -> Int
+
+    /// One `pread`: may give fewer bytes than asked for, and 0 only at the end of the file. May throw `EINTR`.
+    func readOnce(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int
+
+    /// One `pread` that gives nil rather than wait for a device.
+    func readIfCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int?
+
+    /// One `pwrite`: may take fewer bytes than given, and may throw `EINTR`.
+    func writeOnce(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int
+
+    /// Allocates disk blocks for the first `byteCount` bytes and extends the file to them with zeros. False where the file
+    /// system cannot; `ENOSPC` is thrown.
+    func reserve(byteCount: Int) throws(FileSystemError) -> Bool
+
+    /// Maps the first `byteCount` bytes for ``store(_:at:)``. False where mapped stores are not safe here.
+    func map(byteCount: Int) throws(FileSystemError) -> Bool
+
+    /// Copies `bytes` into the mapping. They survive the process at once.
+    func store(_ bytes: UnsafeRawBufferPointer, at offset: Int)
+
+    /// Stores one 8-aligned word into the mapping, whole, after every store before it.
+    func storeWord(_ word: UInt64, at offset: Int)
+
+    /// Ends the mapping; what was stored stays.
+    func unmap()
+
+    func truncate(toByteCount byteCount: Int) throws(FileSystemError)
+
+    /// Makes the bytes and the length survive power loss.
+    func sync() throws(FileSystemError)
+
+    /// Lets the device begin with the bytes of `range`; a hint that fails silently.
+    func startWriteback(_ range: Range<Int>)
+
+    func close()
+}
+
+extension OpenFile {
+    /// Reads until `buffer` is full or the file ends, and gives the number of bytes read.
+    package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
+        var done = 0
+        while done < buffer.count {
+            do throws(FileSystemError) {
+                let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+                let count = unsafe try readOnce(into: rest, at: offset + done)
+                if count == 0 { break }
+                done += count
+            } catch where error.code == .interrupted {
+                continue
+            }
+        }
+        return done
+    }
+
+    /// Writes all of `bytes`.
+    package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) {
+        var done = 0
+        while done < bytes.count {
+            do throws(FileSystemError) {
+                let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done...])
+                let count = unsafe try writeOnce(rest, at: offset + done)
+                // A device that takes nothing and reports nothing would be asked for ever.
+                guard count > 0 else { throw FileSystemError(.write, path, .ioError) }
+                done += count
+            } catch where error.code == .interrupted {
+                continue
+            }
+        }
+    }
+
+    /// Reads exactly `range`; nil when the file ends before.
+    package func bytes(_ range: Range<Int>) throws(FileSystemError) -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: range.count)
+        var failure: FileSystemError?
+        let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+            do throws(FileSystemError) {
+                return unsafe try read(into: buffer, at: range.lowerBound)
+            } catch {
+                failure = error
+                return 0
+            }
+        }
+        if let failure { throw failure }
+        return count == range.count ? bytes : nil
+    }
+
+    package func write(_ bytes: [UInt8], at offset: Int) throws(FileSystemError) {
+        var failure: FileSystemError?
+        unsafe bytes.withUnsafeBytes { buffer in
+            do throws(FileSystemError) {
+                unsafe try write(buffer, at: offset)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+}

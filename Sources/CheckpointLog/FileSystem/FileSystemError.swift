@@ -1,0 +1,50 @@
+package import SystemPackage
+
+/// A failed call of the file system: which call, on which file, and the system's error number.
+package struct FileSystemError: Error, Equatable, CustomStringConvertible {
+    package var operation: Operation
+    package var path: FilePath
+    package var code: Errno
+
+    package enum Operation: String, Sendable {
+        case open, createDirectory, list, rename, remove, syncDirectory, lock, space
+        case size, read, write, reserve, map, truncate, sync, writeback
+    }
+
+    package init(_ operation: Operation, _ path: FilePath, _ code: Errno) {
+        self.operation = operation
+        self.path = path
+        self.code = code
+    }
+
+    package var isDiskFull: Bool {
+        code == .noSpace || code == .diskQuotaExceeded || code == .fileTooLarge
+    }
+
+    package var description: String { "\(operation.rawValue) of \(path): \(code)" }
+}
+
+extension CheckpointLogError {
+    /// The public face of a failed call: `.diskFull` where there is no room, else `.ioFailure`.
+    package init(_ error: FileSystemError) {
+        let path = error.path.string
+        if error.isDiskFull {
+            self.init(
+                code: .diskFull, message: "There is no room on the disk for this write; free some and try again.",
+                location: Location(path: path), cause: error)
+        } else {
+            let advice =
+                switch error.code {
+                case .permissionDenied, .notPermitted: "give this user access to the path"
+                case .readOnlyFileSystem: "open it for reading, or make the file system writable"
+                case .notDirectory, .fileExists: "something other than a directory is in its place; choose another path"
+                case .tooManyOpenFiles, .tooManyOpenFilesInSystem: "raise the limit on open files"
+                default: "see to the device or path and open the log again"
+                }
+            self.init(
+                code: .ioFailure,
+                message: "The system could not do the \(error.operation.rawValue) (\(error.code)); \(advice).",
+                location: Location(path: path), cause: error)
+        }
+    }
+}

@@ -1,0 +1,279 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+import CPlatform
+package import SystemPackage
+
+/// The disk of this machine. The one file of the engine that makes system calls on files.
+package final class POSIXFileSystem: FileSystem {
+    package static let shared = POSIXFileSystem()
+
+    package let bootIdentifier: UInt64
+
+    private init() {
+        var name = [UInt8](repeating: 0, count: 64)
+        let count = unsafe name.withUnsafeMutableBytes { buffer in
+            unsafe buffer.baseAddress.map {
+                unsafe checkpoint_boot_name($0.assumingMemoryBound(to: CChar.self), buffer.count)
+            } ?? 0
+        }
+        // FNV-1a. Zero stands for "no boot known" on disk.
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in name.prefix(count) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        bootIdentifier = max(hash, 1)
+    }
+
+    package func openFile(_ path: FilePath, _ mode: FileMode) throws(FileSystemError) -> any OpenFile {
+        let flags: Int32 =
+            switch mode {
+            case .read: O_RDONLY
+            case .readWrite: O_RDWR
+            case .create: O_RDWR | O_CREAT | O_EXCL
+            }
+        // A pipe in a file's place must not block the opening: O_NONBLOCK has no other effect on regular files.
+        let file = unsafe path.withPlatformString {
+            unsafe open($0, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode_t(0o600))
+        }
+        guard file >= 0 else { throw FileSystemError(.open, path, .current) }
+        var status = stat()
+        guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            let code = status.st_mode & S_IFMT == S_IFDIR ? Errno.isDirectory : .invalidArgument
+            _ = Self.systemClose(file)
+            throw FileSystemError(.open, path, code)
+        }
+        return POSIXFile(file, path: path)
+    }
+
+    package func createDirectory(_ path: FilePath) throws(FileSystemError) {
+        guard unsafe path.withPlatformString({ unsafe mkdir($0, 0o700) }) == 0 else {
+            throw FileSystemError(.createDirectory, path, .current)
+        }
+    }
+
+    package func entries(of directory: FilePath) throws(FileSystemError) -> [DirectoryEntry] {
+        guard let stream = unsafe directory.withPlatformString({ unsafe opendir($0) }) else {
+            throw FileSystemError(.list, directory, .current)
+        }
+        defer { unsafe closedir(stream) }
+        var entries: [DirectoryEntry] = []
+        while true {
+            errno = 0
+            guard let entry = unsafe readdir(stream) else {
+                if errno != 0 { throw FileSystemError(.list, directory, .current) }
+                return entries
+            }
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            if name == "." || name == ".." { continue }
+            var type = unsafe Int32(entry.pointee.d_type)
+            if type == Int32(DT_UNKNOWN) {
+                var status = stat()
+                let found = unsafe directory.appending(name).withPlatformString { unsafe lstat($0, &status) } == 0
+                type = Int32(found && status.st_mode & S_IFMT == S_IFREG ? DT_REG : DT_UNKNOWN)
+            }
+            entries.append(DirectoryEntry(name: name, isRegularFile: type == Int32(DT_REG)))
+        }
+    }
+
+    package func rename(_ source: FilePath, to destination: FilePath) throws(FileSystemError) {
+        let code = unsafe source.withPlatformString { source in
+            unsafe destination.withPlatformString { unsafe systemRename(source, $0) }
+        }
+        guard code == 0 else { throw FileSystemError(.rename, source, .current) }
+    }
+
+    package func remove(_ path: FilePath) throws(FileSystemError) {
+        guard unsafe path.withPlatformString({ unsafe unlink($0) }) == 0 else {
+            throw FileSystemError(.remove, path, .current)
+        }
+    }
+
+    package func syncDirectory(_ directory: FilePath) throws(FileSystemError) {
+        let file = unsafe directory.withPlatformString { unsafe open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        guard file >= 0 else { throw FileSystemError(.syncDirectory, directory, .current) }
+        defer { _ = Self.systemClose(file) }
+        guard fsync(file) == 0 else { throw FileSystemError(.syncDirectory, directory, .current) }
+    }
+
+    package func availableByteCount(at directory: FilePath) throws(FileSystemError) -> Int {
+        var status = statvfs()
+        guard unsafe directory.withPlatformString({ unsafe statvfs($0, &status) }) == 0 else {
+            throw FileSystemError(.space, directory, .current)
+        }
+        return Int(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+    }
+
+    package func lock(_ path: FilePath) throws(FileSystemError) -> LockOutcome {
+        let file = unsafe path.withPlatformString {
+            unsafe open($0, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode_t(0o600))
+        }
+        guard file >= 0 else { throw FileSystemError(.lock, path, .current) }
+        let lock = POSIXLock(file)
+        if checkpoint_lock(file) != 0 {
+            let code = Errno.current
+            guard code == .wouldBlock || code == .resourceTemporarilyUnavailable else {
+                throw FileSystemError(.lock, path, code)
+            }
+            return .held(by: lock.holder())
+        }
+        lock.writeHolder()
+        return .acquired(lock)
+    }
+
+    package func isLocked(_ path: FilePath) throws(FileSystemError) -> Bool {
+        let file = unsafe path.withPlatformString { unsafe open($0, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK) }
+        guard file >= 0 else {
+            if Errno.current == .noSuchFileOrDirectory { return false }
+            throw FileSystemError(.lock, path, .current)
+        }
+        defer { _ = Self.systemClose(file) }
+        let code = checkpoint_is_locked(file)
+        guard code >= 0 else { throw FileSystemError(.lock, path, .current) }
+        return code == 1
+    }
+
+    fileprivate static func systemClose(_ file: Int32) -> Int32 { close(file) }
+}
+
+private func systemRename(_ source: UnsafePointer<CChar>, _ destination: UnsafePointer<CChar>) -> Int32 {
+    unsafe rename(source, destination)
+}
+
+extension Errno {
+    fileprivate static var current: Errno { Errno(rawValue: errno) }
+}
+
+/// The lock of one open description of a file: it ends with the process, however that ends.
+private final class POSIXLock: FileLock {
+    private let file: Int32
+
+    init(_ file: Int32) { self.file = file }
+
+    deinit { _ = POSIXFileSystem.systemClose(file) }
+
+    func unlock() {
+        // The number of a former holder would mislead whoever reads it.
+        _ = ftruncate(file, 0)
+        _ = checkpoint_unlock(file)
+    }
+
+    func writeHolder() {
+        var text = "\(getpid())\n"
+        _ = ftruncate(file, 0)
+        _ = text.withUTF8 { unsafe pwrite(file, $0.baseAddress, $0.count, 0) }
+    }
+
+    func holder() -> Int32? {
+        var bytes = [UInt8](repeating: 0, count: 16)
+        let count = unsafe bytes.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, $0.count, 0) }
+        guard count > 0 else { return nil }
+        return Int32(String(decoding: bytes.prefix(count), as: UTF8.self).prefix { $0.isNumber })
+    }
+}
+
+/// `@unchecked Sendable`: the descriptor never changes, and the mapping only in ``map(byteCount:)`` and ``unmap()``, which
+/// the one writer of a file calls before its first store and after its last.
+@safe private final class POSIXFile: OpenFile, @unchecked Sendable {
+    let path: FilePath
+    private let file: Int32
+    private var mapping: UnsafeMutableRawBufferPointer?
+    private let isOpen = Lock(true)
+
+    init(_ file: Int32, path: FilePath) {
+        self.file = file
+        self.path = path
+    }
+
+    deinit { close() }
+
+    func byteCount() throws(FileSystemError) -> Int {
+        var status = stat()
+        guard unsafe fstat(file, &status) == 0 else { throw FileSystemError(.size, path, .current) }
+        return Int(status.st_size)
+    }
+
+    func readOnce(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
+        let count = unsafe pread(file, buffer.baseAddress, buffer.count, off_t(offset))
+        guard count >= 0 else { throw FileSystemError(.read, path, .current) }
+        return count
+    }
+
+    func readIfCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int? {
+        let count = unsafe checkpoint_read_if_cached(file, buffer.baseAddress, buffer.count, Int64(offset))
+        if count >= 0 { return count }
+        let code = Errno.current
+        // A system without the call (EOPNOTSUPP, ENOSYS, EINVAL) answers as a miss does: the caller reads elsewhere.
+        if [.resourceTemporarilyUnavailable, .notSupported, .noFunction, .interrupted, .invalidArgument].contains(code) {
+            return nil
+        }
+        throw FileSystemError(.read, path, code)
+    }
+
+    func writeOnce(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
+        let count = unsafe pwrite(file, bytes.baseAddress, bytes.count, off_t(offset))
+        guard count >= 0 else { throw FileSystemError(.write, path, .current) }
+        return count
+    }
+
+    func reserve(byteCount: Int) throws(FileSystemError) -> Bool {
+        let code = Errno(rawValue: checkpoint_reserve(file, Int64(byteCount)))
+        if code.rawValue == 0 { return true }
+        if [.notSupported, .noFunction, .invalidArgument].contains(code) { return false }
+        throw FileSystemError(.reserve, path, code)
+    }
+
+    func map(byteCount: Int) throws(FileSystemError) -> Bool {
+        guard checkpoint_can_map(file) == 1 else { return false }
+        let address = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
+        guard let address = unsafe address, unsafe address != MAP_FAILED else { return false }
+        unsafe mapping = UnsafeMutableRawBufferPointer(start: address, count: byteCount)
+        return true
+    }
+
+    func store(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+        guard let mapping = unsafe mapping else { preconditionFailure("A store needs a mapping.") }
+        precondition(offset >= 0 && offset + bytes.count <= mapping.count, "A store stays in its mapping.")
+        guard let source = bytes.baseAddress, let target = mapping.baseAddress else { return }
+        unsafe (target + offset).copyMemory(from: source, byteCount: bytes.count)
+    }
+
+    func storeWord(_ word: UInt64, at offset: Int) {
+        guard let mapping = unsafe mapping, let target = unsafe mapping.baseAddress else {
+            preconditionFailure("A store needs a mapping.")
+        }
+        precondition(offset >= 0 && offset + 8 <= mapping.count && offset % 8 == 0, "A word is stored whole.")
+        unsafe checkpoint_store_release(target + offset, word)
+    }
+
+    func unmap() {
+        if let mapping = unsafe mapping { unsafe munmap(mapping.baseAddress, mapping.count) }
+        unsafe mapping = nil
+    }
+
+    func truncate(toByteCount byteCount: Int) throws(FileSystemError) {
+        guard ftruncate(file, off_t(byteCount)) == 0 else { throw FileSystemError(.truncate, path, .current) }
+    }
+
+    func sync() throws(FileSystemError) {
+        guard checkpoint_sync(file) == 0 else { throw FileSystemError(.sync, path, .current) }
+    }
+
+    func startWriteback(_ range: Range<Int>) {
+        checkpoint_start_writeback(file, Int64(range.lowerBound), Int64(range.count))
+    }
+
+    func close() {
+        let wasOpen = isOpen.withLock { isOpen in
+            defer { isOpen = false }
+            return isOpen
+        }
+        guard wasOpen else { return }
+        unmap()
+        _ = POSIXFileSystem.systemClose(file)
+    }
+}

@@ -1,0 +1,66 @@
+/// The name under which a checkpoint is taken and restored.
+///
+/// A key is any non-empty UTF-8 text of at most ``maximumByteCount`` bytes. Keys compare byte for byte: two spellings of
+/// the same character that differ in Unicode normalisation are two keys. A key that breaks a limit can be made, and is
+/// refused with `.invalidKey` by the call that is given it, before anything is written.
+///
+/// ```swift
+/// let worker = 7
+/// try await log.checkpoint(state, for: "worker/\(worker)")
+/// ```
+public struct CheckpointKey: Sendable, ExpressibleByStringInterpolation, CustomStringConvertible {
+    /// The greatest length of a key, in bytes of UTF-8.
+    public static let maximumByteCount = 1_024
+
+    /// The text of the key.
+    public let name: String
+
+    /// Makes a key of `name`.
+    ///
+    /// - Complexity: O(1) where `name` is stored as contiguous UTF-8, as Swift's own strings are.
+    public init(_ name: String) {
+        var name = name
+        name.makeContiguousUTF8()
+        self.name = name
+    }
+
+    /// Makes a key of a literal, with or without interpolation.
+    public init(stringLiteral value: String) {
+        self.init(value)
+    }
+
+    /// The text of the key.
+    public var description: String { name }
+}
+
+extension CheckpointKey: Hashable, Comparable {
+    /// Whether both keys have the same bytes.
+    public static func == (left: CheckpointKey, right: CheckpointKey) -> Bool {
+        left.name.utf8.elementsEqual(right.name.utf8)
+    }
+
+    /// Feeds the bytes of the key to `hasher`.
+    public func hash(into hasher: inout Hasher) {
+        for byte in name.utf8 { hasher.combine(byte) }
+        hasher.combine(0xFF as UInt8)
+    }
+
+    /// Orders keys by their bytes.
+    public static func < (left: CheckpointKey, right: CheckpointKey) -> Bool {
+        left.name.utf8.lexicographicallyPrecedes(right.name.utf8)
+    }
+}
+
+extension CheckpointKey {
+    /// Calls `body` with the UTF-8 bytes of the key once they are known to keep the limits.
+    package func withValidatedBytes<Result>(
+        _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        let byteCount = name.utf8.count
+        guard byteCount > 0, byteCount <= Self.maximumByteCount else {
+            throw CheckpointLogError.invalidKey(byteCount: byteCount)
+        }
+        var name = name
+        return try name.withUTF8 { try unsafe body(UnsafeRawBufferPointer($0)) }
+    }
+}

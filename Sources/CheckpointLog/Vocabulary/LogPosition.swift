@@ -1,0 +1,42 @@
+/// A place in the log: a segment and the distance of a byte from its start.
+///
+/// On disk it is one 8-byte word, so that it is stored whole or not at all: segment (32 bits), offset ÷ 8 (24 bits), check
+/// bits (8 bits). FORMAT.md, "Log positions".
+package struct LogPosition: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// One past the greatest offset that a position can state, in bytes.
+    package static let offsetLimit = 1 << 27
+
+    package var segment: UInt32
+    /// Bytes from the start of the segment; a multiple of 8 below ``offsetLimit``.
+    package var offset: UInt32
+
+    package init(segment: UInt32, offset: Int) {
+        precondition(offset >= 0 && offset < Self.offsetLimit && offset % 8 == 0, "A log position is 8-aligned.")
+        self.segment = segment
+        self.offset = UInt32(offset)
+    }
+
+    /// A position read from a disk; nil when its check bits are wrong, as those of a zero word are.
+    package init?(word: UInt64) {
+        let bits = word >> 8
+        guard UInt8(truncatingIfNeeded: word) == Self.checkBits(of: bits) else { return nil }
+        segment = UInt32(truncatingIfNeeded: bits >> 24)
+        offset = UInt32(truncatingIfNeeded: bits & 0xFF_FFFF) * 8
+    }
+
+    package var word: UInt64 {
+        let bits = UInt64(segment) << 24 | UInt64(offset / 8)
+        return bits << 8 | UInt64(Self.checkBits(of: bits))
+    }
+
+    package static func < (left: LogPosition, right: LogPosition) -> Bool {
+        (left.segment, left.offset) < (right.segment, right.offset)
+    }
+
+    package var description: String { "\(segment):\(offset)" }
+
+    /// The upper eight bits of a product modulo 2⁶⁴; the addend keeps a zero word from passing.
+    private static func checkBits(of bits: UInt64) -> UInt8 {
+        UInt8(truncatingIfNeeded: ((bits &+ 0x5851_F42D_4C95_7F2D) &* 0x9E37_79B9_7F4A_7C15) >> 56)
+    }
+}
