@@ -243,7 +243,7 @@ private final class POSIXLock: FileLock {
     }
 
     func storeWord(_ word: UInt64, at offset: Int) {
-        guard let mapping = unsafe mapping, let target = unsafe mapping.baseAddress else {
+        guard let mapping = unsafe mapping, let target = mapping.baseAddress else {
             preconditionFailure("A store needs a mapping.")
         }
         precondition(offset >= 0 && offset + 8 <= mapping.count && offset % 8 == 0, "A word is stored whole.")

@@ -1,0 +1,71 @@
+import CLZ4
+import CZlib
+
+/// How the bytes of a checkpoint are made smaller before they are stored.
+///
+/// ```swift
+/// var policy = LevelPolicy.synced
+/// policy.compression = .zlib  // Half the speed of the disk, and the smallest files.
+/// ```
+public enum CompressionMethod: UInt8, Sendable, CaseIterable {
+    /// Stored as they are.
+    case none = 0
+    /// LZ4's block format: gigabytes a second, for everything that does not ask for more.
+    case lz4 = 1
+    /// The zlib format (RFC 1950): smaller, and some twenty times slower to make.
+    case zlib = 2
+}
+
+package enum Compression {
+    /// Below this many bytes nothing is tried: the header alone is longer than what could be won.
+    package static let leastByteCount = 256
+
+    /// Compresses `source` into `target` and gives the number of bytes; nil when that would save less than an eighth.
+    package static func compress(
+        _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, method: CompressionMethod
+    ) -> Int? {
+        let limit = Swift.min(target.count, source.count - source.count / 8)
+        guard limit > 0, source.count <= Int(Int32.max), let from = source.baseAddress, let to = target.baseAddress else {
+            return nil
+        }
+        switch method {
+        case .none:
+            return nil
+        case .lz4:
+            let count = unsafe LZ4_compress_default(
+                from.assumingMemoryBound(to: CChar.self), to.assumingMemoryBound(to: CChar.self), Int32(source.count),
+                Int32(limit))
+            return count > 0 ? Int(count) : nil
+        case .zlib:
+            var count = uLongf(limit)
+            let code = unsafe compress2(
+                to.assumingMemoryBound(to: Bytef.self), &count, from.assumingMemoryBound(to: Bytef.self),
+                uLong(source.count), 6)
+            return code == Z_OK ? Int(count) : nil
+        }
+    }
+
+    /// Decompresses all of `source`; true only when it gives exactly the bytes that fill `target`.
+    package static func decompress(
+        _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, method: CompressionMethod
+    ) -> Bool {
+        guard source.count > 0, source.count <= Int(Int32.max), target.count > 0, target.count <= Int(Int32.max),
+            let from = source.baseAddress, let to = target.baseAddress
+        else { return false }
+        switch method {
+        case .none:
+            return false
+        case .lz4:
+            let count = unsafe LZ4_decompress_safe(
+                from.assumingMemoryBound(to: CChar.self), to.assumingMemoryBound(to: CChar.self), Int32(source.count),
+                Int32(target.count))
+            return Int(count) == target.count
+        case .zlib:
+            var count = uLongf(target.count)
+            var used = uLong(source.count)
+            let code = unsafe uncompress2(
+                to.assumingMemoryBound(to: Bytef.self), &count, from.assumingMemoryBound(to: Bytef.self), &used)
+            return code == Z_OK && Int(count) == target.count && Int(used) == source.count
+        }
+    }
+}

@@ -1,0 +1,27 @@
+/// What a frame states. FORMAT.md, "Frames".
+package enum RecordKind: UInt8, Sendable, CaseIterable {
+    /// A value, in the payload.
+    case value = 1
+    /// A value that stands in a value segment; the payload says where.
+    case reference = 2
+    /// The end of a key: every record of it with a smaller number is dead.
+    case removal = 3
+    /// The end of all keys of one level, or (level 0) of every level.
+    case removalOfAll = 4
+    /// A group: the payload lists the members that belong together.
+    case group = 5
+    /// The last frame of a log segment: the log goes on in the next.
+    case roll = 6
+    /// Nothing but the promise in its header.
+    case promise = 7
+    /// A part of a large value, in a value segment.
+    case chunk = 8
+
+    /// Whether the frame is about a (level, origin, key).
+    package var hasKey: Bool {
+        switch self {
+        case .value, .reference, .removal, .group, .chunk: true
+        case .removalOfAll, .roll, .promise: false
+        }
+    }
+}
