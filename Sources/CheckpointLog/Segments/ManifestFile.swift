@@ -1,0 +1,77 @@
+package import SystemPackage
+
+/// The manifest of an open log: every change of it is on disk, synced, before it is seen here.
+package final class ManifestFile: Sendable {
+    /// Segment numbers reserved with each replacement, so that a value segment seldom needs one of its own.
+    private static let reservedSegments: UInt32 = 64
+
+    private struct State {
+        var manifest: Manifest
+        var nextSegment: UInt32
+    }
+
+    private let fileSystem: any FileSystem
+    private let directory: FilePath
+    private let state: Lock<State>
+
+    /// Takes over a manifest as it stands on disk; numbers from `firstSegment` on are known to be unused.
+    package init(_ manifest: Manifest, fileSystem: any FileSystem, directory: FilePath, firstSegment: UInt32) {
+        self.fileSystem = fileSystem
+        self.directory = directory
+        state = Lock(State(manifest: manifest, nextSegment: max(manifest.nextSegment, firstSegment)))
+    }
+
+    package var current: Manifest { state.withLock { $0.manifest } }
+
+    /// Replaces the manifest on disk by what `change` makes of it. On an error the old one stays in force.
+    package func edit(_ change: (inout Manifest) -> Void) throws(FileSystemError) {
+        try state.withLock { state throws(FileSystemError) in
+            try edit(&state, change)
+        }
+    }
+
+    /// A segment number that was never used, reserved on disk.
+    package func takeSegmentNumber() throws(FileSystemError) -> UInt32 {
+        try state.withLock { state throws(FileSystemError) in
+            if state.nextSegment >= state.manifest.nextSegment { try edit(&state) { _ in } }
+            defer { state.nextSegment += 1 }
+            return state.nextSegment
+        }
+    }
+
+    /// Reserves the next epoch: 2³² sequence numbers that no other opening will use.
+    package func takeEpoch() throws(FileSystemError) -> UInt32 {
+        try state.withLock { state throws(FileSystemError) in
+            let epoch = state.manifest.nextEpoch
+            try edit(&state) { $0.nextEpoch = epoch + 1 }
+            return epoch
+        }
+    }
+
+    private func edit(_ state: inout State, _ change: (inout Manifest) -> Void) throws(FileSystemError) {
+        var manifest = state.manifest
+        change(&manifest)
+        manifest.generation += 1
+        manifest.nextSegment = max(manifest.nextSegment, state.nextSegment + Self.reservedSegments)
+        try Self.replace(directory.appending(FileName.manifest), with: manifest.bytes, in: fileSystem)
+        state.manifest = manifest
+    }
+
+    /// Puts `bytes` in the place of the file at `path`: the old or the new content is there at every moment.
+    package static func replace(
+        _ path: FilePath, with bytes: [UInt8], in fileSystem: any FileSystem
+    ) throws(FileSystemError) {
+        let temporary = FilePath(path.string + FileName.temporarySuffix)
+        do throws(FileSystemError) {
+            try fileSystem.remove(temporary)
+        } catch where error.code == .noSuchFileOrDirectory {
+            // The usual case: an earlier attempt left nothing behind.
+        }
+        let file = try fileSystem.openFile(temporary, .create)
+        defer { file.close() }
+        try file.write(bytes, at: 0)
+        try file.sync()
+        try fileSystem.rename(temporary, to: path)
+        try fileSystem.syncDirectory(path.removingLastComponent())
+    }
+}

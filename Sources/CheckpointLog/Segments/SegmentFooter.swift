@@ -1,0 +1,187 @@
+/// The list of a sealed segment's frames, and the trailer that finds it. FORMAT.md, "Footer and trailer".
+package struct SegmentFooter: Sendable, Equatable {
+    package static let trailerByteCount = 64
+    package static let magic: [UInt8] = Array("CKPTEND\n".utf8)
+
+    /// One frame as the footer states it: all that the index needs, without a read of the frame.
+    package struct Entry: Sendable, Equatable {
+        package var offset: Int
+        package var byteCount: Int
+        package var kind: RecordKind
+        package var flags: FrameHeader.Flags
+        package var level: UInt8
+        package var sequenceNumber: SequenceNumber
+        package var appendNumber: SequenceNumber
+        package var timestamp: Int64
+        package var headerCRC: UInt32
+        package var contentByteCount: Int
+        package var key: [UInt8]
+        package var origin: [UInt8]
+
+        package init(_ header: FrameHeader, offset: Int, key: [UInt8], origin: [UInt8]) {
+            self.offset = offset
+            byteCount = header.frameByteCount
+            kind = header.kind
+            flags = header.flags
+            level = header.level
+            sequenceNumber = header.sequenceNumber
+            appendNumber = header.appendNumber
+            timestamp = header.timestamp
+            headerCRC = header.crc
+            contentByteCount = header.contentByteCount
+            self.key = key
+            self.origin = origin
+        }
+    }
+
+    package var entries: [Entry] = []
+
+    package init() {}
+
+    package var frameEnd: Int { entries.last.map { $0.offset + $0.byteCount } ?? SegmentHeader.byteCount }
+
+    package var lowestSequenceNumber: SequenceNumber {
+        entries.lazy.filter(\.kind.isRecord).map(\.sequenceNumber).min() ?? SequenceNumber(rawValue: .max)
+    }
+
+    package var highestSequenceNumber: SequenceNumber {
+        entries.map { max($0.sequenceNumber, $0.appendNumber) }.max() ?? SequenceNumber(rawValue: 0)
+    }
+
+    /// The encoded entries, padded to 8 bytes.
+    package var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(entries.count * 40)
+        var sequence: UInt64 = 0
+        var timestamp: Int64 = 0
+        for entry in entries {
+            bytes.append(variableLength: UInt64(entry.byteCount / 8))
+            bytes.append(entry.kind.rawValue)
+            bytes.append(entry.flags.rawValue)
+            bytes.append(entry.level)
+            bytes.append(variableLength: Self.zigzag(Int64(bitPattern: entry.sequenceNumber.rawValue &- sequence)))
+            sequence = entry.sequenceNumber.rawValue
+            if entry.flags.contains(.late) {
+                bytes.append(variableLength: entry.appendNumber.rawValue &- sequence)
+            }
+            bytes.append(variableLength: Self.zigzag(entry.timestamp &- timestamp))
+            timestamp = entry.timestamp
+            bytes.append(littleEndian: entry.headerCRC)
+            bytes.append(variableLength: UInt64(entry.contentByteCount))
+            bytes.append(variableLength: UInt64(entry.key.count))
+            bytes.append(contentsOf: entry.key)
+            bytes.append(variableLength: UInt64(entry.origin.count))
+            bytes.append(contentsOf: entry.origin)
+        }
+        bytes.pad(toMultipleOf: 8)
+        return bytes
+    }
+
+    /// Reads `count` entries; nil when the bytes are not exactly these.
+    package init?(_ bytes: [UInt8], count: Int) {
+        // The shortest entry has 13 bytes: a greater count would only waste memory.
+        guard count >= 0, count <= bytes.count / 13 + 1 else { return nil }
+        var cursor = ByteCursor(bytes)
+        var offset = SegmentHeader.byteCount
+        var sequence: UInt64 = 0
+        var timestamp: Int64 = 0
+        entries.reserveCapacity(count)
+        for _ in 0..<count {
+            guard let units = cursor.variableLength(), units >= 8, units < UInt64(LogPosition.offsetLimit / 8),
+                let kind = cursor.integer(UInt8.self).flatMap(RecordKind.init(rawValue:)),
+                let flags = cursor.integer(UInt8.self).map(FrameHeader.Flags.init(rawValue:)),
+                let level = cursor.integer(UInt8.self), let step = cursor.variableLength()
+            else { return nil }
+            sequence = sequence &+ UInt64(bitPattern: Self.unzigzag(step))
+            var append = sequence
+            if flags.contains(.late) {
+                guard let later = cursor.variableLength() else { return nil }
+                append = sequence &+ later
+            }
+            guard let time = cursor.variableLength(), let crc = cursor.integer(UInt32.self),
+                let content = cursor.variableLength(), content <= UInt64(FrameDecoder.payloadByteLimit),
+                let keyByteCount = cursor.variableLength(), keyByteCount <= UInt64(FrameDecoder.keyByteLimit),
+                let key = cursor.slice(byteCount: keyByteCount),
+                let originByteCount = cursor.variableLength(), originByteCount <= UInt64(FrameDecoder.originByteLimit),
+                let origin = cursor.slice(byteCount: originByteCount), kind.hasKey != key.isEmpty
+            else { return nil }
+            timestamp = timestamp &+ Self.unzigzag(time)
+            var header = FrameHeader(kind: kind)
+            header.flags = flags
+            header.level = level
+            header.sequenceNumber = SequenceNumber(rawValue: sequence)
+            header.appendNumber = SequenceNumber(rawValue: append)
+            header.timestamp = timestamp
+            header.crc = crc
+            header.contentByteCount = Int(content)
+            var entry = Entry(header, offset: offset, key: Array(key), origin: Array(origin))
+            entry.byteCount = Int(units) * 8
+            offset += entry.byteCount
+            guard offset < LogPosition.offsetLimit || kind == .chunk else { return nil }
+            entries.append(entry)
+        }
+        guard cursor.skipZeros(toMultipleOf: 8), cursor.isAtEnd else { return nil }
+    }
+
+    private static func zigzag(_ integer: Int64) -> UInt64 { UInt64(bitPattern: integer << 1 ^ integer >> 63) }
+
+    private static func unzigzag(_ word: UInt64) -> Int64 { Int64(bitPattern: word >> 1) ^ -Int64(bitPattern: word & 1) }
+}
+
+extension RecordKind {
+    /// Whether the frame changes what can be restored.
+    package var isRecord: Bool {
+        switch self {
+        case .value, .reference, .removal, .removalOfAll, .group: true
+        case .roll, .promise, .chunk: false
+        }
+    }
+}
+
+/// The last 64 bytes of a sealed file.
+package struct SegmentTrailer: Sendable, Equatable {
+    package var segment: UInt32
+    package var footerOffset: Int
+    package var footerByteCount: Int
+    package var footerCRC: UInt32
+    package var entryCount: Int
+
+    package init(segment: UInt32, footerOffset: Int, footer: [UInt8], entryCount: Int) {
+        self.segment = segment
+        self.footerOffset = footerOffset
+        footerByteCount = footer.count
+        footerCRC = Checksum.mask(Checksum.of(footer))
+        self.entryCount = entryCount
+    }
+
+    package var bytes: [UInt8] {
+        var rest: [UInt8] = []
+        rest.append(littleEndian: footerCRC)
+        rest.append(littleEndian: UInt64(footerOffset))
+        rest.append(littleEndian: UInt64(footerByteCount))
+        rest.append(littleEndian: UInt64(entryCount))
+        rest.append(littleEndian: UInt64(segment))
+        rest.append(contentsOf: [UInt8](repeating: 0, count: SegmentFooter.trailerByteCount - 12 - rest.count))
+        var bytes = SegmentFooter.magic
+        bytes.append(littleEndian: Checksum.mask(Checksum.of(rest)))
+        return bytes + rest
+    }
+
+    package init?(_ bytes: [UInt8]) {
+        guard bytes.count == SegmentFooter.trailerByteCount, bytes.starts(with: SegmentFooter.magic) else { return nil }
+        var cursor = ByteCursor(bytes, from: 8)
+        guard let crc = cursor.integer(UInt32.self), crc == Checksum.mask(Checksum.of(Array(bytes[12...]))),
+            let footerCRC = cursor.integer(UInt32.self),
+            let offset = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), offset < 1 << 40,
+            let count = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), count < 1 << 32,
+            let entryCount = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), entryCount < 1 << 32,
+            let segment = cursor.integer(UInt64.self).flatMap(UInt32.init(exactly:)),
+            bytes[cursor.offset...].allSatisfy({ $0 == 0 })
+        else { return nil }
+        self.segment = segment
+        footerOffset = offset
+        footerByteCount = count
+        self.footerCRC = footerCRC
+        self.entryCount = entryCount
+    }
+}
