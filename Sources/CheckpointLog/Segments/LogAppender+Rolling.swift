@@ -1,0 +1,81 @@
+extension LogAppender {
+    /// Begins a new segment when `byteCount` more bytes do not fit into the active one.
+    ///
+    /// When the next segment cannot be made the call fails, and the active one goes on: smaller records may still fit.
+    func makeRoom(_ byteCount: Int, _ state: inout State) throws {
+        guard SegmentHeader.byteCount + byteCount + FrameHeader.byteCount <= limits.segmentByteCount else {
+            throw CheckpointLogError.valueTooLarge(
+                byteCount: byteCount, limit: limits.segmentByteCount - SegmentHeader.byteCount - FrameHeader.byteCount,
+                setting: "segmentByteLimit")
+        }
+        let next: ActiveSegment
+        if let prepared = state.next {
+            next = prepared
+            state.next = nil
+        } else {
+            do throws(FileSystemError) {
+                next = try makeSegment(after: state.active.name.identifier, epoch: state.epoch)
+            } catch {
+                throw CheckpointLogError(error)
+            }
+        }
+        do {
+            _ = unsafe try put(FrameDraft(header: FrameHeader(kind: .roll)), continues: false, &state)
+            try publish(&state)
+        } catch {
+            state.next = next
+            throw error
+        }
+        let rolled = Rolled(segment: state.active, end: state.offset)
+        state.unsynced.append(rolled)
+        state.unsealed.append(rolled)
+        state.active = next
+        state.offset = SegmentHeader.byteCount
+        state.counters.rolls += 1
+        onRoll()
+    }
+
+    /// Makes the segment that follows the active one before it is wanted, so that a roll costs an append nothing.
+    package func prepareNext() throws(FileSystemError) {
+        let wanted = state.withLock { state -> (UInt32, UInt32)? in
+            guard state.next == nil, !state.isPreparing, !state.isClosed, state.failure == nil else { return nil }
+            state.isPreparing = true
+            return (state.active.name.identifier, state.epoch)
+        }
+        guard let (previous, epoch) = wanted else { return }
+        let made: ActiveSegment
+        do throws(FileSystemError) {
+            made = try makeSegment(after: previous, epoch: epoch)
+        } catch {
+            state.withLock { $0.isPreparing = false }
+            throw error
+        }
+        let isUsed = state.withLock { state in
+            state.isPreparing = false
+            guard state.active.name.identifier == previous, !state.isClosed else { return false }
+            state.next = made
+            return true
+        }
+        if !isUsed { discard(made) }
+    }
+
+    /// The prepared segment, taken away from a log that is closing.
+    package func takePrepared() -> ActiveSegment? {
+        state.withLock { state in
+            defer { state.next = nil }
+            return state.next
+        }
+    }
+
+    package func discard(_ segment: ActiveSegment) {
+        segment.file.close()
+        // An empty segment behind the end of the chain is removed by the next opening all the same.
+        try? identity.fileSystem.remove(segment.file.path)
+    }
+
+    private func makeSegment(after previous: UInt32, epoch: UInt32) throws(FileSystemError) -> ActiveSegment {
+        try ActiveSegment.create(
+            identity, number: manifest.takeSegmentNumber(), previous: previous, epoch: epoch,
+            capacity: limits.segmentByteCount, mapping: limits.usesMapping, created: now())
+    }
+}

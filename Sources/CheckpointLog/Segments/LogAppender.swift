@@ -1,0 +1,278 @@
+import Synchronization
+
+/// Appends frames to the log, in one order, each with a number greater than all before it.
+///
+/// Everything that decides order stands under one lock: sequence number, promise, header checksum, copy, written position.
+/// So nothing is acknowledged while an earlier byte is missing.
+package final class LogAppender: Sendable {
+    package struct Limits: Sendable {
+        package var segmentByteCount: Int
+        package var usesMapping: Bool
+
+        package init(segmentByteCount: Int, usesMapping: Bool) {
+            self.segmentByteCount = segmentByteCount
+            self.usesMapping = usesMapping
+        }
+    }
+
+    /// A segment that is full, and where its frames end.
+    package struct Rolled: Sendable {
+        package var segment: ActiveSegment
+        package var end: Int
+    }
+
+    package struct State {
+        var active: ActiveSegment
+        var offset: Int
+        var next: ActiveSegment?
+        var isPreparing = false
+        var epoch: UInt32
+        var count: UInt32 = 0
+        var lastTimestamp: Int64
+        /// Rolled and not yet synced, oldest first.
+        var unsynced: [Rolled] = []
+        /// Rolled and not yet sealed, oldest first.
+        var unsealed: [Rolled] = []
+        var failure: CheckpointLogError?
+        var isClosed = false
+        var counters = Counters()
+        var scratch = Scratch()
+
+        var end: LogPosition { LogPosition(segment: active.name.identifier, offset: offset) }
+    }
+
+    package struct Counters: Sendable {
+        package var frames = 0
+        package var frameBytes = 0
+        package var syncs = 0
+        package var rolls = 0
+    }
+
+    /// Room for the bytes before a payload, and for a small payload too, so that most frames are one copy.
+    @safe struct Scratch: @unchecked Sendable {
+        // Never freed while the appender lives, and reached under its lock alone.
+        let bytes: UnsafeMutableRawBufferPointer
+
+        init() { unsafe bytes = .allocate(byteCount: 16 << 10, alignment: 64) }
+    }
+
+    package let identity: LogIdentity
+    package let limits: Limits
+    package let manifest: ManifestFile
+    package let position: PositionPage
+    /// Microseconds since 1970-01-01 UTC.
+    let now: @Sendable () -> Int64
+    let state: Lock<State>
+    /// All before it survives power loss; as segment << 32 | offset.
+    let synced: Atomic<UInt64>
+    /// Told after a roll, outside the lock's critical work: the next segment is wanted, and one waits for its seal.
+    let onRoll: @Sendable () -> Void
+
+    package init(
+        identity: LogIdentity, limits: Limits, manifest: ManifestFile, position: PositionPage, active: ActiveSegment,
+        epoch: UInt32, lastTimestamp: Int64, now: @escaping @Sendable () -> Int64, onRoll: @escaping @Sendable () -> Void
+    ) {
+        self.identity = identity
+        self.limits = limits
+        self.manifest = manifest
+        self.position = position
+        self.now = now
+        self.onRoll = onRoll
+        state = Lock(
+            State(active: active, offset: SegmentHeader.byteCount, epoch: epoch, lastTimestamp: lastTimestamp))
+        synced = Atomic(Self.bits(LogPosition(segment: active.name.identifier, offset: SegmentHeader.byteCount)))
+    }
+
+    deinit {
+        state.withLock { unsafe $0.scratch.bytes.deallocate() }
+    }
+
+    package var syncedPosition: LogPosition {
+        let bits = synced.load(ordering: .acquiring)
+        return LogPosition(segment: UInt32(bits >> 32), offset: Int(bits & 0xFFFF_FFFF))
+    }
+
+    static func bits(_ position: LogPosition) -> UInt64 { UInt64(position.segment) << 32 | UInt64(position.offset) }
+
+    package var writtenPosition: LogPosition { state.withLock { $0.end } }
+
+    package var counters: Counters { state.withLock { $0.counters } }
+
+    package var failure: CheckpointLogError? { state.withLock { $0.failure } }
+
+    package var unsealedCount: Int { state.withLock { $0.unsealed.count } }
+
+    /// The greatest number given so far.
+    package var lastSequenceNumber: SequenceNumber {
+        state.withLock { SequenceNumber(epoch: $0.epoch, count: $0.count) }
+    }
+
+    /// Closes the log for writing with the first failure; later ones change nothing.
+    package func poison(_ failure: CheckpointLogError) {
+        state.withLock { if $0.failure == nil { $0.failure = failure } }
+    }
+
+    /// Refuses all appends from now on. False when it was so already.
+    package func refuseAppends() -> Bool {
+        state.withLock { state in
+            defer { state.isClosed = true }
+            return !state.isClosed
+        }
+    }
+
+    /// A number for a record that is appended later.
+    package func takeSequenceNumber() throws -> (number: SequenceNumber, timestamp: Int64) {
+        try state.withLock { state in
+            try Self.checkOpen(state)
+            return (try Self.nextNumber(&state), timestamp(&state))
+        }
+    }
+
+    /// Appends one frame and counts its index entry as pending.
+    package func append(_ draft: FrameDraft) throws -> Appended {
+        try state.withLock { state in
+            try Self.checkOpen(state)
+            let byteCount = draft.header.frameByteCount
+            if state.offset + byteCount + FrameHeader.byteCount > state.active.capacity {
+                try makeRoom(byteCount, &state)
+            }
+            let appended = try put(draft, continues: false, &state)
+            appended.segment.addPendingEntry()
+            try publish(&state)
+            return appended
+        }
+    }
+
+    /// Appends frames that count together or not at all; they never span segments.
+    package func append(batch drafts: [FrameDraft]) throws -> [Appended] {
+        try state.withLock { state in
+            try Self.checkOpen(state)
+            let byteCount = drafts.reduce(0) { $0 + $1.header.frameByteCount }
+            if state.offset + byteCount + FrameHeader.byteCount > state.active.capacity {
+                try makeRoom(byteCount, &state)
+            }
+            let start = (state.offset, state.counters)
+            var appended: [Appended] = []
+            do {
+                for (index, draft) in drafts.enumerated() {
+                    appended.append(try put(draft, continues: index < drafts.count - 1, &state))
+                }
+            } catch {
+                // Frames before the failed one must not wait for a continuation that never comes.
+                (state.offset, state.counters) = start
+                try clear(from: start.0, &state)
+                throw error
+            }
+            for appended in appended { appended.segment.addPendingEntry() }
+            try publish(&state)
+            return appended
+        }
+    }
+
+    static func checkOpen(_ state: State) throws {
+        if let failure = state.failure { throw CheckpointLogError.writerFailed(cause: failure) }
+        if state.isClosed { throw CheckpointLogError.closed }
+    }
+
+    private static func nextNumber(_ state: inout State) throws -> SequenceNumber {
+        guard state.count < .max else {
+            throw CheckpointLogError.unsupported("All 2³² numbers of this opening are used; open the log again.")
+        }
+        state.count += 1
+        return SequenceNumber(epoch: state.epoch, count: state.count)
+    }
+
+    private func timestamp(_ state: inout State) -> Int64 {
+        state.lastTimestamp = max(state.lastTimestamp, now())
+        return state.lastTimestamp
+    }
+
+    /// Writes one frame at the end of the active segment, which has room for it.
+    func put(_ draft: FrameDraft, continues: Bool, _ state: inout State) throws -> Appended {
+        var header = draft.header
+        header.appendNumber = try Self.nextNumber(&state)
+        if !header.flags.contains(.late) {
+            header.sequenceNumber = header.appendNumber
+            header.timestamp = timestamp(&state)
+        }
+        if continues { header.flags.insert(.batchContinues) }
+        let synced = syncedPosition
+        header.promise = synced
+        let offset = state.offset
+        let prefixByteCount = header.prefixByteCount
+        let byteCount = header.frameByteCount
+        let scratch = unsafe state.scratch.bytes
+        unsafe header.write(to: scratch)
+        if header.keyByteCount > 0 {
+            unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[FrameHeader.byteCount...]).copyMemory(from: draft.key)
+        }
+        if header.originByteCount > 0 {
+            unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[(FrameHeader.byteCount + header.keyByteCount)...])
+                .copyMemory(from: draft.origin)
+        }
+        let prefix = unsafe UnsafeRawBufferPointer(rebasing: scratch[..<prefixByteCount])
+        header.crc = unsafe state.active.seed.checksum(of: prefix, at: offset)
+        scratch.set(header.crc, at: 0)
+        do throws(FileSystemError) {
+            if byteCount <= scratch.count {
+                if header.storedByteCount > 0 {
+                    unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[prefixByteCount...])
+                        .copyMemory(from: draft.payload)
+                }
+                for index in prefixByteCount + header.storedByteCount..<byteCount { unsafe scratch[index] = 0 }
+                unsafe try state.active.put(UnsafeRawBufferPointer(rebasing: scratch[..<byteCount]), at: offset)
+            } else {
+                unsafe try state.active.put(prefix, at: offset)
+                unsafe try state.active.put(draft.payload, at: offset + prefixByteCount)
+                let end = prefixByteCount + header.storedByteCount
+                for index in 0..<8 { unsafe scratch[index] = 0 }
+                unsafe try state.active.put(
+                    UnsafeRawBufferPointer(rebasing: scratch[..<(byteCount - end)]), at: offset + end)
+            }
+        } catch {
+            throw failedWrite(error, from: offset, &state)
+        }
+        state.offset += byteCount
+        state.counters.frames += 1
+        state.counters.frameBytes += byteCount
+        return Appended(
+            sequenceNumber: header.sequenceNumber, timestamp: header.timestamp,
+            location: FrameLocation(segment: state.active.name.identifier, offset: offset, byteCount: byteCount),
+            frameByteCount: byteCount, end: state.end, segment: state.active)
+    }
+
+    /// States the new end of the log, after the bytes before it are in place.
+    func publish(_ state: inout State) throws {
+        do throws(FileSystemError) {
+            try position.setWritten(state.end)
+        } catch {
+            let failure = CheckpointLogError(error)
+            state.failure = failure
+            throw failure
+        }
+    }
+
+    /// A disk without room costs this call; anything else closes the log for writing.
+    private func failedWrite(_ error: FileSystemError, from offset: Int, _ state: inout State) -> CheckpointLogError {
+        let failure = CheckpointLogError(error)
+        if error.isDiskFull, (try? clear(from: offset, &state)) != nil { return failure }
+        state.failure = failure
+        return failure
+    }
+
+    /// Takes back bytes after the end that no acknowledgement covers.
+    private func clear(from offset: Int, _ state: inout State) throws {
+        if state.active.isMapped {
+            let zeros = [UInt8](repeating: 0, count: min(2 << 20, state.active.capacity - offset))
+            unsafe zeros.withUnsafeBytes { unsafe state.active.file.store($0, at: offset) }
+            return
+        }
+        do throws(FileSystemError) {
+            try state.active.file.truncate(toByteCount: offset)
+        } catch {
+            let failure = CheckpointLogError(error)
+            state.failure = failure
+            throw failure
+        }
+    }
+}
