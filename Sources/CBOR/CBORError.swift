@@ -1,0 +1,40 @@
+/// Why bytes are not CBOR, or a value cannot become CBOR within the limits.
+///
+/// ```swift
+/// do {
+///     try CBORValidation.check(bytes)
+/// } catch {
+///     print("\(error.reason) at byte \(error.offset)")
+/// }
+/// ```
+public struct CBORError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What is wrong.
+    public enum Reason: String, Sendable {
+        /// The bytes end inside an item.
+        case truncated = "the bytes end inside an item"
+        /// A head that RFC 8949 reserves.
+        case reservedHead = "a reserved initial byte"
+        /// Text that is not UTF-8.
+        case invalidUTF8 = "text that is not UTF-8"
+        /// Items nested deeper than the limit.
+        case tooDeep = "items nested over the depth limit"
+        /// Bytes after the one item.
+        case trailingBytes = "bytes after the item"
+        /// An encoding longer than `CBOREncoder.byteLimit`.
+        case overByteLimit = "an encoding over `byteLimit`"
+    }
+
+    /// What is wrong.
+    public var reason: Reason
+    /// The byte at which it was noticed, from the start.
+    public var offset: Int
+
+    /// Makes an error.
+    public init(_ reason: Reason, at offset: Int) {
+        self.reason = reason
+        self.offset = offset
+    }
+
+    /// The reason and the offset.
+    public var description: String { "\(reason.rawValue), at byte \(offset)" }
+}

@@ -1,0 +1,74 @@
+/// The first bytes of every item: its major type and its argument (RFC 8949, section 3).
+struct CBORHead {
+    enum Major: UInt8 {
+        case unsigned = 0, negative, bytes, text, array, map, tag, simple
+    }
+
+    var major: Major
+    /// The value, length, count or tag; for simple items the bits of the value.
+    var argument: UInt64
+    /// The low five bits: which width the argument has, or 31 for an indefinite length.
+    var additional: UInt8
+    /// The offset behind the head.
+    var end: Int
+
+    var isIndefinite: Bool { additional == 31 }
+    var isBreak: Bool { major == .simple && additional == 31 }
+    var isNull: Bool { major == .simple && (argument == 22 || argument == 23) && additional < 24 }
+}
+
+/// RFC 8746: arrays of numbers as one byte string.
+struct TypedArrayTag {
+    enum Element { case unsigned, signed, float }
+
+    var element: Element
+    /// Bytes of one element.
+    var width: Int
+    var isLittleEndian: Bool
+
+    init?(_ tag: UInt64) {
+        guard (64...87).contains(tag), tag != 76 else { return nil }
+        let isFloat = tag & 0b10000 != 0
+        let isSigned = tag & 0b01000 != 0
+        let log = Int(tag & 0b11)
+        element = isFloat ? .float : (isSigned ? .signed : .unsigned)
+        width = (isFloat ? 2 : 1) << log
+        isLittleEndian = tag & 0b100 != 0
+        // 68 is a clamped UInt8 array: bytes all the same. Floats of 16 bytes have no Swift type.
+        guard width <= 8 else { return nil }
+    }
+}
+
+extension Array<UInt8> {
+    /// Appends the shortest head for `argument`.
+    @inline(__always)
+    mutating func appendHead(_ major: CBORHead.Major, _ argument: UInt64) {
+        let type = major.rawValue << 5
+        if argument < 24 {
+            append(type | UInt8(argument))
+        } else {
+            appendLongHead(type, argument)
+        }
+    }
+
+    private mutating func appendLongHead(_ type: UInt8, _ argument: UInt64) {
+        if argument <= 0xFF {
+            append(type | 24)
+            append(UInt8(argument))
+        } else if argument <= 0xFFFF {
+            append(type | 25)
+            appendBigEndian(UInt16(argument))
+        } else if argument <= 0xFFFF_FFFF {
+            append(type | 26)
+            appendBigEndian(UInt32(argument))
+        } else {
+            append(type | 27)
+            appendBigEndian(argument)
+        }
+    }
+
+    @inline(__always)
+    mutating func appendBigEndian<Integer: FixedWidthInteger & BitwiseCopyable>(_ integer: Integer) {
+        unsafe Swift.withUnsafeBytes(of: integer.bigEndian) { unsafe append(contentsOf: $0) }
+    }
+}
