@@ -1,0 +1,113 @@
+/// The newest location of each (level, origin, key), and older versions where a level keeps them.
+///
+/// 64 shards with a lock each, so that appends and restores on any thread seldom meet. Keys are not kept: a read checks level,
+/// origin, key and number against the frame it finds.
+package final class CheckpointIndex: Sendable {
+    private static let shardCount = 64
+
+    private let shards: [Lock<IndexShard>]
+    /// What `removeAllCheckpoints` left: records of the level with a smaller number are dead. Index 0 is for every level.
+    private let floors = Lock([SequenceNumber](repeating: SequenceNumber(rawValue: 0), count: 256))
+    private let levels = Lock([Bool](repeating: false, count: 256))
+
+    package init() {
+        shards = (0..<Self.shardCount).map { _ in Lock(IndexShard()) }
+    }
+
+    package var count: Int { shards.reduce(0) { sum, shard in sum + shard.withLock { $0.count } } }
+
+    package var memoryByteCount: Int { shards.reduce(0) { sum, shard in sum + shard.withLock { $0.memoryByteCount } } }
+
+    /// Levels that any record ever had, ascending.
+    package var levelsInUse: [UInt8] {
+        levels.withLock { levels in levels.indices.filter { levels[$0] }.map { UInt8($0) } }
+    }
+
+    package func floor(of level: UInt8) -> SequenceNumber {
+        floors.withLock { max($0[Int(level)], $0[0]) }
+    }
+
+    /// The newest version; nil where there is none, or it was removed.
+    package func newest(_ hash: KeyHash) -> IndexEntry? { newest(hash) { $0 } }
+
+    /// Calls `body` with the newest version under the shard's lock, where a reader pins its segment.
+    package func newest<Result>(_ hash: KeyHash, whileLocked body: (IndexEntry) -> Result) -> Result? {
+        let floor = floor(of: hash.level)
+        return shards[hash.shard].withLock { shard in
+            guard let entry = shard.newest(hash), !entry.isRemoval, entry.sequenceNumber > floor else { return nil }
+            return body(entry)
+        }
+    }
+
+    /// The versions that can be restored, newest first.
+    package func versions(_ hash: KeyHash) -> [IndexEntry] { versions(hash) { $0 } }
+
+    package func versions<Result>(_ hash: KeyHash, whileLocked body: (IndexEntry) -> Result) -> [Result] {
+        let floor = floor(of: hash.level)
+        return shards[hash.shard].withLock { shard in
+            shard.versions(hash).filter { !$0.isRemoval && $0.sequenceNumber > floor }.map(body)
+        }
+    }
+
+    /// Takes in a record, in any order, once or more often.
+    package func insert(_ hash: KeyHash, _ entry: IndexEntry, keep: Int) -> InsertOutcome {
+        levels.withLock { $0[Int(hash.level)] = true }
+        if entry.sequenceNumber <= floor(of: hash.level) {
+            var outcome = InsertOutcome()
+            outcome.dead = [entry.location]
+            return outcome
+        }
+        return shards[hash.shard].withLock { $0.insert(hash, entry, keep: keep) }
+    }
+
+    /// Removes everything of a level, or of all levels for 0, below `floor`, and gives the frames that are dead now.
+    package func raiseFloor(of level: UInt8, to floor: SequenceNumber) -> [FrameLocation] {
+        let raised = floors.withLock { floors in
+            guard floors[Int(level)] < floor else { return false }
+            floors[Int(level)] = floor
+            return true
+        }
+        guard raised else { return [] }
+        var dead: [FrameLocation] = []
+        for shard in shards {
+            shard.withLock { shard in
+                var hashes: Set<KeyHash> = []
+                shard.forEach { hash, entry, _ in
+                    if level == 0 || hash.level == level, entry.sequenceNumber < floor { hashes.insert(hash) }
+                }
+                for hash in hashes { dead += shard.remove(hash, below: floor) }
+            }
+        }
+        return dead
+    }
+
+    package func relocate(
+        _ hash: KeyHash, _ sequenceNumber: SequenceNumber, from old: FrameLocation, to new: FrameLocation
+    ) -> Bool {
+        shards[hash.shard].withLock { $0.relocate(hash, sequenceNumber, from: old, to: new) }
+    }
+
+    /// Whether the index holds this very record, as its newest version, an older one, or a removal that still counts.
+    package func holds(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> Bool {
+        guard sequenceNumber > floor(of: hash.level) else { return false }
+        return shards[hash.shard].withLock { shard in
+            shard.versions(hash).contains { $0.sequenceNumber == sequenceNumber }
+        }
+    }
+
+    /// Forgets a removal whose marker is dropped: no older record of its key exists anywhere.
+    package func forgetRemoval(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) {
+        shards[hash.shard].withLock { shard in
+            guard let entry = shard.newest(hash), entry.isRemoval, entry.sequenceNumber == sequenceNumber else { return }
+            _ = shard.remove(hash, below: SequenceNumber(rawValue: sequenceNumber.rawValue + 1))
+        }
+    }
+
+    /// Visits all entries, shard by shard; the lock of a shard is held only while it is copied.
+    package func forEach(_ body: (KeyHash, IndexEntry, _ isNewest: Bool) -> Void) {
+        for shard in shards {
+            let copy = shard.withLock { $0 }
+            copy.forEach(body)
+        }
+    }
+}

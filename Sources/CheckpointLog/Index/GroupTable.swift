@@ -1,0 +1,96 @@
+/// The newest complete group of each name: members that a later checkpoint of their key has superseded live on here.
+package final class GroupTable: Sendable {
+    package struct Member: Sendable, Equatable {
+        package var key: [UInt8]
+        package var hash: KeyHash
+        package var sequenceNumber: SequenceNumber
+        package var location: FrameLocation
+
+        package init(key: [UInt8], hash: KeyHash, sequenceNumber: SequenceNumber, location: FrameLocation) {
+            self.key = key
+            self.hash = hash
+            self.sequenceNumber = sequenceNumber
+            self.location = location
+        }
+    }
+
+    package struct Group: Sendable, Equatable {
+        package var sequenceNumber: SequenceNumber
+        package var members: [Member]
+
+        package init(sequenceNumber: SequenceNumber, members: [Member]) {
+            self.sequenceNumber = sequenceNumber
+            self.members = members
+        }
+    }
+
+    private struct State {
+        var groups: [KeyHash: Group] = [:]
+        /// How many groups hold a frame; a frame is in one or, while a group is replaced, in two.
+        var held: [FrameLocation: Int] = [:]
+    }
+
+    private let state = Lock(State())
+
+    package init() {}
+
+    package func group(_ name: KeyHash) -> Group? { state.withLock { $0.groups[name] } }
+
+    package var isEmpty: Bool { state.withLock { $0.groups.isEmpty } }
+
+    package func holds(_ location: FrameLocation) -> Bool { state.withLock { $0.held[location] != nil } }
+
+    /// Puts a group in the place of an older one of its name, and gives the frames that no group holds any more.
+    package func insert(_ name: KeyHash, _ group: Group) -> [Member] {
+        state.withLock { state in
+            if let known = state.groups[name], known.sequenceNumber >= group.sequenceNumber { return [] }
+            for member in group.members { state.held[member.location, default: 0] += 1 }
+            let old = state.groups.updateValue(group, forKey: name)?.members ?? []
+            return old.filter { Self.release($0.location, &state) }
+        }
+    }
+
+    /// Forgets groups that hold a key removed at `number`.
+    package func forget(holding hash: KeyHash, below number: SequenceNumber) {
+        forget { group in group.sequenceNumber < number && group.members.contains { $0.hash == hash } }
+    }
+
+    package func forget(level: UInt8, below number: SequenceNumber) {
+        state.withLock { state in
+            for (name, group) in state.groups
+            where (level == 0 || name.level == level) && group.sequenceNumber < number {
+                for member in group.members { _ = Self.release(member.location, &state) }
+                state.groups[name] = nil
+            }
+        }
+    }
+
+    package func relocate(from old: FrameLocation, to new: FrameLocation) -> Bool {
+        state.withLock { state in
+            guard let count = state.held.removeValue(forKey: old) else { return false }
+            state.held[new] = count
+            for (name, group) in state.groups {
+                for index in group.members.indices where group.members[index].location == old {
+                    state.groups[name]?.members[index].location = new
+                }
+            }
+            return true
+        }
+    }
+
+    private func forget(where condition: (Group) -> Bool) {
+        state.withLock { state in
+            for (name, group) in state.groups where condition(group) {
+                for member in group.members { _ = Self.release(member.location, &state) }
+                state.groups[name] = nil
+            }
+        }
+    }
+
+    /// Whether that was the last group to hold the frame.
+    private static func release(_ location: FrameLocation, _ state: inout State) -> Bool {
+        guard let count = state.held[location] else { return false }
+        state.held[location] = count > 1 ? count - 1 : nil
+        return count == 1
+    }
+}

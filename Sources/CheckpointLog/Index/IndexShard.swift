@@ -1,0 +1,163 @@
+/// One part of the index: a flat table with linear probing, and the older versions beside it.
+///
+/// A slot has 32 bytes: hash (16), location (8), sequence number (8); a number of zero marks a slot empty. The table grows
+/// by a quarter when it is seven eighths full, so a key never costs more than 46 bytes.
+struct IndexShard {
+    private struct Slot {
+        var hash = KeyHash(high: 0, low: 0)
+        var location: UInt64 = 0
+        /// The top bit marks a removal: epochs stay below 2³¹.
+        var sequence: UInt64 = 0
+    }
+
+    private static let removalBit: UInt64 = 1 << 63
+
+    private var slots: [Slot] = []
+    private(set) var count = 0
+    /// Versions older than the slot's, newest first, of keys whose level keeps more than one.
+    private var older: [KeyHash: [IndexEntry]] = [:]
+
+    var memoryByteCount: Int {
+        slots.capacity * MemoryLayout<Slot>.stride + older.count * 96
+    }
+
+    private static func entry(_ slot: Slot) -> IndexEntry {
+        IndexEntry(
+            sequenceNumber: SequenceNumber(rawValue: slot.sequence & ~removalBit),
+            location: FrameLocation(bits: slot.location), isRemoval: slot.sequence & removalBit != 0)
+    }
+
+    /// The slot of `hash`, or the empty one where it belongs; nil for a table without slots.
+    @inline(__always)
+    private func index(of hash: KeyHash) -> Int? {
+        guard !slots.isEmpty else { return nil }
+        // The upper half of a product places hashes evenly in any number of slots; the top six bits chose the shard.
+        var index = Int((hash.high << 6).multipliedFullWidth(by: UInt64(slots.count)).high)
+        while slots[index].sequence != 0, slots[index].hash != hash {
+            index += 1
+            if index == slots.count { index = 0 }
+        }
+        return index
+    }
+
+    func newest(_ hash: KeyHash) -> IndexEntry? {
+        guard let index = index(of: hash), slots[index].sequence != 0 else { return nil }
+        return Self.entry(slots[index])
+    }
+
+    /// All versions kept, newest first; a removal is the newest or not there.
+    func versions(_ hash: KeyHash) -> [IndexEntry] {
+        guard let newest = newest(hash) else { return [] }
+        return [newest] + (older[hash] ?? [])
+    }
+
+    mutating func insert(_ hash: KeyHash, _ entry: IndexEntry, keep: Int) -> InsertOutcome {
+        var outcome = InsertOutcome()
+        if (count + 1) * 8 > slots.count * 7 { grow() }
+        guard let index = index(of: hash) else { return outcome }
+        if slots[index].sequence == 0 {
+            set(index, hash, entry)
+            count += 1
+            return outcome
+        }
+        let newest = Self.entry(slots[index])
+        if entry.sequenceNumber > newest.sequenceNumber {
+            set(index, hash, entry)
+            if entry.isRemoval || newest.isRemoval || keep <= 1 {
+                outcome.dead.append(newest.location)
+                if entry.isRemoval || keep <= 1, let old = older.removeValue(forKey: hash) {
+                    outcome.dead += old.map(\.location)
+                }
+            } else {
+                older[hash, default: []].insert(newest, at: 0)
+            }
+        } else if entry.sequenceNumber == newest.sequenceNumber {
+            if entry.location != newest.location { outcome.dead.append(entry.location) }
+            return outcome
+        } else if newest.isRemoval || entry.isRemoval || keep <= 1 {
+            outcome.dead.append(entry.location)
+        } else {
+            var list = older[hash] ?? []
+            if list.contains(where: { $0.sequenceNumber == entry.sequenceNumber }) { return outcome }
+            let place = list.firstIndex { $0.sequenceNumber < entry.sequenceNumber } ?? list.count
+            list.insert(entry, at: place)
+            older[hash] = list
+        }
+        if var list = older[hash], list.count > keep - 1 {
+            while list.count > keep - 1 { outcome.dead.append(list.removeLast().location) }
+            older[hash] = list.isEmpty ? nil : list
+        }
+        return outcome
+    }
+
+    /// Swaps the place of a version that compaction copied; false when it is not wanted there any more.
+    mutating func relocate(
+        _ hash: KeyHash, _ sequenceNumber: SequenceNumber, from old: FrameLocation, to new: FrameLocation
+    ) -> Bool {
+        guard let index = index(of: hash), slots[index].sequence != 0 else { return false }
+        if slots[index].sequence & ~Self.removalBit == sequenceNumber.rawValue {
+            guard slots[index].location == old.bits else { return false }
+            slots[index].location = new.bits
+            return true
+        }
+        guard var list = older[hash],
+            let place = list.firstIndex(where: { $0.sequenceNumber == sequenceNumber && $0.location == old })
+        else { return false }
+        list[place].location = new
+        older[hash] = list
+        return true
+    }
+
+    /// Forgets all versions of `hash` below `floor`, and the key when none is left.
+    mutating func remove(_ hash: KeyHash, below floor: SequenceNumber) -> [FrameLocation] {
+        var dead: [FrameLocation] = []
+        if var list = older[hash] {
+            dead += list.filter { $0.sequenceNumber < floor }.map(\.location)
+            list.removeAll { $0.sequenceNumber < floor }
+            older[hash] = list.isEmpty ? nil : list
+        }
+        guard let found = index(of: hash), slots[found].sequence != 0,
+            slots[found].sequence & ~Self.removalBit < floor.rawValue
+        else { return dead }
+        dead.append(FrameLocation(bits: slots[found].location))
+        // Closes the gap, so that no probe ends too early.
+        var (gap, next) = (found, found)
+        while true {
+            next = next + 1 == slots.count ? 0 : next + 1
+            if slots[next].sequence == 0 { break }
+            let home = Int((slots[next].hash.high << 6).multipliedFullWidth(by: UInt64(slots.count)).high)
+            let distance = (next - home + slots.count) % slots.count
+            if distance >= (next - gap + slots.count) % slots.count {
+                slots[gap] = slots[next]
+                gap = next
+            }
+        }
+        slots[gap] = Slot()
+        count -= 1
+        return dead
+    }
+
+    func forEach(_ body: (KeyHash, IndexEntry, _ isNewest: Bool) -> Void) {
+        for slot in slots where slot.sequence != 0 {
+            body(slot.hash, Self.entry(slot), true)
+        }
+        for (hash, entries) in older {
+            for entry in entries { body(hash, entry, false) }
+        }
+    }
+
+    private mutating func set(_ index: Int, _ hash: KeyHash, _ entry: IndexEntry) {
+        slots[index] = Slot(
+            hash: hash, location: entry.location.bits,
+            sequence: entry.sequenceNumber.rawValue | (entry.isRemoval ? Self.removalBit : 0))
+    }
+
+    private mutating func grow() {
+        let old = slots
+        slots = []
+        slots = [Slot](repeating: Slot(), count: max(16, old.count + old.count / 4))
+        for slot in old where slot.sequence != 0 {
+            if let index = index(of: slot.hash) { slots[index] = slot }
+        }
+    }
+}

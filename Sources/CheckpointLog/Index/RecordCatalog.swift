@@ -1,0 +1,88 @@
+/// A record as the catalog is told of it: from an append, a footer, or a scan.
+@safe package struct CatalogRecord {
+    package var kind: RecordKind
+    package var level: UInt8
+    package var sequenceNumber: SequenceNumber
+    package var location: FrameLocation
+    package var key: UnsafeRawBufferPointer
+    package var origin: UnsafeRawBufferPointer
+
+    package init(
+        kind: RecordKind, level: UInt8, sequenceNumber: SequenceNumber, location: FrameLocation,
+        key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer
+    ) {
+        self.kind = kind
+        self.level = level
+        self.sequenceNumber = sequenceNumber
+        self.location = location
+        unsafe self.key = key
+        unsafe self.origin = origin
+    }
+
+    package func hash(_ hashKey: HashKey) -> KeyHash {
+        unsafe KeyHash(hashKey, level: level, origin: origin, key: key, isGroup: kind == .group)
+    }
+}
+
+/// Everything that is known of a log's records in memory: the index, the groups, and how much of each segment is live.
+///
+/// Told of the same records in any order, it comes to the same state: that is what makes recovery, restart and compaction
+/// agree.
+package final class RecordCatalog: Sendable {
+    package let hashKey: HashKey
+    package let index = CheckpointIndex()
+    package let groups = GroupTable()
+    package let usage = SegmentUsage()
+    private let keep: @Sendable (_ level: UInt8) -> Int
+
+    /// - Parameter keep: how many versions of a key a level keeps, 1 or more.
+    package init(hashKey: HashKey, keep: @escaping @Sendable (_ level: UInt8) -> Int) {
+        self.hashKey = hashKey
+        self.keep = keep
+    }
+
+    /// Takes in a record whose frame is in place.
+    package func insert(_ record: CatalogRecord) {
+        usage.add(record.location)
+        var dead: [FrameLocation] = []
+        switch record.kind {
+        case .roll, .promise, .chunk:
+            return
+        case .removalOfAll:
+            // The frame itself stays live: its floor must outlast every older record.
+            dead = index.raiseFloor(of: record.level, to: record.sequenceNumber)
+            groups.forget(level: record.level, below: record.sequenceNumber)
+        case .removal:
+            let hash = record.hash(hashKey)
+            let entry = IndexEntry(
+                sequenceNumber: record.sequenceNumber, location: record.location, isRemoval: true)
+            dead = index.insert(hash, entry, keep: keep(record.level)).dead
+            groups.forget(holding: hash, below: record.sequenceNumber)
+        case .value, .reference, .group:
+            let entry = IndexEntry(sequenceNumber: record.sequenceNumber, location: record.location)
+            let count = record.kind == .group ? 1 : keep(record.level)
+            dead = index.insert(record.hash(hashKey), entry, keep: count).dead
+        }
+        for location in dead where !groups.holds(location) { usage.remove(location) }
+    }
+
+    /// Whether a frame must be kept: something can still restore it, or needs it to stay removed.
+    package func isLive(_ record: CatalogRecord) -> Bool {
+        switch record.kind {
+        case .roll, .promise, .chunk: false
+        case .removalOfAll: index.floor(of: record.level) == record.sequenceNumber
+        case .removal: index.holds(record.hash(hashKey), record.sequenceNumber)
+        case .value, .reference, .group:
+            index.holds(record.hash(hashKey), record.sequenceNumber) || groups.holds(record.location)
+        }
+    }
+
+    /// Swaps the place of a record that compaction copied.
+    package func relocate(
+        _ hash: KeyHash, _ sequenceNumber: SequenceNumber, from old: FrameLocation, to new: FrameLocation
+    ) {
+        let inIndex = index.relocate(hash, sequenceNumber, from: old, to: new)
+        let inGroups = groups.relocate(from: old, to: new)
+        if inIndex || inGroups { usage.add(new) }
+    }
+}

@@ -1,0 +1,20 @@
+/// How many bytes of each segment are live, by the size classes of their frames: what compaction chooses by.
+package final class SegmentUsage: Sendable {
+    private let live = Lock<[UInt32: Int]>([:])
+
+    package init() {}
+
+    package func add(_ location: FrameLocation) {
+        live.withLock { $0[location.segment, default: 0] += location.byteCountBound }
+    }
+
+    package func remove(_ location: FrameLocation) {
+        live.withLock { $0[location.segment, default: 0] -= location.byteCountBound }
+    }
+
+    package func forget(_ segment: UInt32) { live.withLock { $0[segment] = nil } }
+
+    package func liveByteCount(of segment: UInt32) -> Int { live.withLock { max(0, $0[segment] ?? 0) } }
+
+    package var liveByteCount: Int { live.withLock { $0.values.reduce(0) { $0 + max(0, $1) } } }
+}
