@@ -48,3 +48,12 @@ extension CheckpointLogError {
         }
     }
 }
+
+/// Runs a call of the file system and throws its error in its public form.
+package func wrapping<Value>(_ body: () throws(FileSystemError) -> Value) throws(CheckpointLogError) -> Value {
+    do throws(FileSystemError) {
+        return try body()
+    } catch {
+        throw CheckpointLogError(error)
+    }
+}

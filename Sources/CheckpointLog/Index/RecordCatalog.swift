@@ -6,11 +6,14 @@
     package var location: FrameLocation
     package var key: UnsafeRawBufferPointer
     package var origin: UnsafeRawBufferPointer
+    /// The value segment that a reference names, 0 for every other kind.
+    package var valueSegment: UInt32
 
     package init(
         kind: RecordKind, level: UInt8, sequenceNumber: SequenceNumber, location: FrameLocation,
-        key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer
+        key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer, valueSegment: UInt32 = 0
     ) {
+        self.valueSegment = valueSegment
         self.kind = kind
         self.level = level
         self.sequenceNumber = sequenceNumber
@@ -33,7 +36,10 @@ package final class RecordCatalog: Sendable {
     package let index = CheckpointIndex()
     package let groups = GroupTable()
     package let usage = SegmentUsage()
+    /// Value segments, by the frame that refers to each.
+    private let references = Lock<[FrameLocation: UInt32]>([:])
     private let keep: @Sendable (_ level: UInt8) -> Int
+    private let sawGroup = Lock(false)
 
     /// - Parameter keep: how many versions of a key a level keeps, 1 or more.
     package init(hashKey: HashKey, keep: @escaping @Sendable (_ level: UInt8) -> Int) {
@@ -44,6 +50,7 @@ package final class RecordCatalog: Sendable {
     /// Takes in a record whose frame is in place.
     package func insert(_ record: CatalogRecord) {
         usage.add(record.location)
+        if record.valueSegment != 0 { references.withLock { $0[record.location] = record.valueSegment } }
         var dead: [FrameLocation] = []
         switch record.kind {
         case .roll, .promise, .chunk:
@@ -60,11 +67,15 @@ package final class RecordCatalog: Sendable {
             groups.forget(holding: hash, below: record.sequenceNumber)
         case .value, .reference, .group:
             let entry = IndexEntry(sequenceNumber: record.sequenceNumber, location: record.location)
+            if record.kind == .group { sawGroup.withLock { $0 = true } }
             let count = record.kind == .group ? 1 : keep(record.level)
             dead = index.insert(record.hash(hashKey), entry, keep: count).dead
         }
         for location in dead where !groups.holds(location) { usage.remove(location) }
     }
+
+    /// Whether any group was ever taken.
+    package var hasGroupFrames: Bool { sawGroup.withLock { $0 } }
 
     /// Whether a frame must be kept: something can still restore it, or needs it to stay removed.
     package func isLive(_ record: CatalogRecord) -> Bool {
@@ -84,5 +95,16 @@ package final class RecordCatalog: Sendable {
         let inIndex = index.relocate(hash, sequenceNumber, from: old, to: new)
         let inGroups = groups.relocate(from: old, to: new)
         if inIndex || inGroups { usage.add(new) }
+        references.withLock { references in
+            if let segment = references.removeValue(forKey: old) { references[new] = segment }
+        }
+    }
+
+    /// The value segments that any record refers to, dead or alive.
+    package var referencedSegments: Set<UInt32> { references.withLock { Set($0.values) } }
+
+    /// Forgets the reference at `location`, whose frame is gone, and gives the value segment that nothing needs any more.
+    package func dropReference(at location: FrameLocation) -> UInt32? {
+        references.withLock { $0.removeValue(forKey: location) }
     }
 }

@@ -17,8 +17,13 @@ package struct SegmentFooter: Sendable, Equatable {
         package var contentByteCount: Int
         package var key: [UInt8]
         package var origin: [UInt8]
+        /// The value segment that a reference names; 0 for every other kind.
+        package var valueSegment: UInt32
 
-        package init(_ header: FrameHeader, offset: Int, key: [UInt8], origin: [UInt8]) {
+        package init(
+            _ header: FrameHeader, offset: Int, key: [UInt8], origin: [UInt8], valueSegment: UInt32 = 0
+        ) {
+            self.valueSegment = valueSegment
             self.offset = offset
             byteCount = header.frameByteCount
             kind = header.kind
@@ -72,6 +77,7 @@ package struct SegmentFooter: Sendable, Equatable {
             bytes.append(contentsOf: entry.key)
             bytes.append(variableLength: UInt64(entry.origin.count))
             bytes.append(contentsOf: entry.origin)
+            if entry.kind == .reference { bytes.append(variableLength: UInt64(entry.valueSegment)) }
         }
         bytes.pad(toMultipleOf: 8)
         return bytes
@@ -106,6 +112,11 @@ package struct SegmentFooter: Sendable, Equatable {
                 let origin = cursor.slice(byteCount: originByteCount), kind.hasKey != key.isEmpty
             else { return nil }
             timestamp = timestamp &+ Self.unzigzag(time)
+            var valueSegment: UInt32 = 0
+            if kind == .reference {
+                guard let number = cursor.variableLength().flatMap(UInt32.init(exactly:)), number > 0 else { return nil }
+                valueSegment = number
+            }
             var header = FrameHeader(kind: kind)
             header.flags = flags
             header.level = level
@@ -114,7 +125,8 @@ package struct SegmentFooter: Sendable, Equatable {
             header.timestamp = timestamp
             header.crc = crc
             header.contentByteCount = Int(content)
-            var entry = Entry(header, offset: offset, key: Array(key), origin: Array(origin))
+            var entry = Entry(
+                header, offset: offset, key: Array(key), origin: Array(origin), valueSegment: valueSegment)
             entry.byteCount = Int(units) * 8
             offset += entry.byteCount
             guard offset < LogPosition.offsetLimit || kind == .chunk else { return nil }

@@ -20,6 +20,20 @@
     }
 }
 
+extension ScannedFrame {
+    /// The value segment that a reference names, 0 for every other kind.
+    ///
+    /// - Throws: `FrameFault` for a reference that is not one.
+    package func valueSegment() throws(FrameFault) -> UInt32 {
+        guard header.kind == .reference else { return 0 }
+        unsafe try FrameDecoder.checkPayload(of: header, in: bytes)
+        guard header.compression == .none, let reference = unsafe ValueReference(Array(payload)) else {
+            throw .badField
+        }
+        return reference.segment
+    }
+}
+
 /// Reads the frames of a segment in order. It reports; only recovery changes files.
 package final class SegmentScanner {
     private static let windowByteCount = 4 << 20

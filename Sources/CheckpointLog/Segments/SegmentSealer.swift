@@ -41,9 +41,11 @@ package enum SegmentSealer {
         var footer = SegmentFooter()
         let scanner = SegmentScanner(file, seed: identity.seed(of: name.identifier), end: end, checksPayload: false)
         let scanEnd = try scanner.scan { frame in
+            let valueSegment = try frame.valueSegment()
             unsafe footer.entries.append(
                 SegmentFooter.Entry(
-                    frame.header, offset: frame.offset, key: Array(frame.key), origin: Array(frame.origin)))
+                    frame.header, offset: frame.offset, key: Array(frame.key), origin: Array(frame.origin),
+                    valueSegment: valueSegment))
         }
         return (footer, scanEnd)
     }

@@ -28,7 +28,7 @@ package final class BufferPool: Sendable {
     private struct Buffer: Sendable {
         var storage = Storage(byteCount: 16 << 10)
 
-        var capacity: Int { storage.bytes.count }
+        var capacity: Int { unsafe storage.bytes.count }
 
         mutating func grow(to byteCount: Int) {
             guard byteCount > capacity else { return }

@@ -10,8 +10,8 @@ import Darwin
 
 /// A thread of the engine's own, so that blocking calls never occupy Swift's cooperative pool.
 ///
-/// Joined exactly once: ``join()`` consumes the value; a value dropped without it leaves its thread to end by itself.
-package struct NamedThread: ~Copyable, Sendable {
+/// Left alone, it ends by itself when its body returns.
+package struct NamedThread: Sendable {
     private let done: Lock<Bool>
 
     /// Starts a thread called `name` (Linux shows the first 15 bytes).
@@ -39,7 +39,7 @@ package struct NamedThread: ~Copyable, Sendable {
     }
 
     /// Waits until the body has returned.
-    package consuming func join() {
+    package func join() {
         done.wait { $0 ? () : nil }
     }
 }

@@ -1,0 +1,58 @@
+/// Two threads for calls that wait on a disk, which must not occupy Swift's cooperative pool.
+package final class BlockingThreads: Sendable {
+    private struct State {
+        var jobs: [@Sendable () -> Void] = []
+        var threads = 0
+        var idle = 0
+        var isStopping = false
+    }
+
+    private static let threadLimit = 2
+
+    private let state = Lock(State())
+
+    package init() {}
+
+    /// Runs `body` on a thread of its own kind and gives its result.
+    package func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            let job: @Sendable () -> Void = { continuation.resume(with: Result { try body() }) }
+            let startsThread = state.withLock { state in
+                state.jobs.append(job)
+                guard state.idle < state.jobs.count, state.threads < Self.threadLimit else { return false }
+                state.threads += 1
+                return true
+            }
+            if startsThread {
+                _ = NamedThread(name: "ckpt-io") { [state] in Self.work(state) }
+            } else {
+                state.wakeAll()
+            }
+        }
+    }
+
+    /// Lets the threads end once their jobs are done.
+    package func stop() {
+        state.withLock { $0.isStopping = true }
+        state.wakeAll()
+    }
+
+    private static func work(_ state: Lock<State>) {
+        state.withLock { $0.idle += 1 }
+        while true {
+            let job = state.wait { state -> (@Sendable () -> Void)?? in
+                if !state.jobs.isEmpty {
+                    state.idle -= 1
+                    return state.jobs.removeFirst()
+                }
+                guard state.isStopping else { return nil }
+                state.threads -= 1
+                state.idle -= 1
+                return .some(nil)
+            }
+            guard let job else { return }
+            job()
+            state.withLock { $0.idle += 1 }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+import Logging
+package import SystemPackage
+
+extension LogEngine {
+    /// Opens the log at `directory` for writing, and makes it when there is none.
+    package static func open(at directory: FilePath, _ configuration: Configuration) throws -> LogEngine {
+        try configuration.validate()
+        let fileSystem = configuration.fileSystem
+        try makeDirectory(directory, in: fileSystem)
+        let lock = try takeLock(directory.appending(FileName.lock), in: fileSystem)
+        do {
+            return try open(at: directory, configuration, lock: lock)
+        } catch {
+            lock.unlock()
+            throw error
+        }
+    }
+
+    private static func open(
+        at directory: FilePath, _ configuration: Configuration, lock: any FileLock
+    ) throws -> LogEngine {
+        let fileSystem = configuration.fileSystem
+        let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(directory, in: fileSystem) }
+        let known = try LogLoader.manifest(in: directory, fileSystem)
+        if known == nil, !listing.segments.isEmpty {
+            throw CheckpointLogError.damaged(
+                "The manifest is missing, but segments are there; put it back, or move the segments away.",
+                path: directory.appending(FileName.manifest).string)
+        }
+        let manifest = known ?? newManifest(configuration)
+        let identity = LogIdentity(
+            fileSystem: fileSystem, directory: directory, identifier: manifest.identifier, hashKey: manifest.hashKey)
+        let catalog = makeCatalog(identity, configuration)
+        var report = RecoveryReport()
+        let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
+        let loader = LogLoader(
+            identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: false)
+        let outcome = try loader.load(position: position, into: &report)
+        guard outcome.newestEpoch < manifest.nextEpoch else {
+            throw CheckpointLogError.damaged(
+                "The manifest is older than the log's last segment; put the right one back.",
+                path: identity.path(FileName.manifest).string)
+        }
+        let manifestFile = ManifestFile(
+            manifest, fileSystem: fileSystem, directory: directory, firstSegment: listing.highestSegment + 1)
+        let repair = LogRepair(identity: identity, manifest: manifestFile)
+        let synced = position.flatMap { outcome.damage == nil ? $0.synced : nil }
+        try repair.sealChain(outcome, synced: synced, report: &report)
+        try repair.removeOrphans(listing, referenced: catalog.referencedSegments, report: &report)
+        let files = SegmentFiles(identity)
+        for segment in manifestFile.current.segments { files.add(segment.name) }
+        let writer = try makeWriter(
+            identity, configuration, lock: lock, manifest: manifestFile, catalog: catalog, files: files,
+            lastTimestamp: outcome.lastTimestamp)
+        say(report, configuration)
+        return LogEngine(
+            identity: identity, configuration: configuration, catalog: catalog, files: files, report: report,
+            writer: writer)
+    }
+
+    /// Opens the log at `directory` for reading, as it stands now.
+    package static func openForReading(
+        at directory: FilePath, _ configuration: Configuration, isSalvage: Bool
+    ) throws -> LogEngine {
+        try configuration.validate()
+        let fileSystem = configuration.fileSystem
+        let listing: LogDirectory
+        do throws(FileSystemError) {
+            listing = try LogDirectory(directory, in: fileSystem)
+        } catch where error.code == .noSuchFileOrDirectory || error.code == .notDirectory {
+            throw CheckpointLogError.notALog(path: directory.string, "the directory does not exist.")
+        } catch {
+            throw CheckpointLogError(error)
+        }
+        guard let manifest = try LogLoader.manifest(in: directory, fileSystem) else {
+            throw CheckpointLogError.notALog(path: directory.string, "it has no \(FileName.manifest).")
+        }
+        let identity = LogIdentity(
+            fileSystem: fileSystem, directory: directory, identifier: manifest.identifier, hashKey: manifest.hashKey)
+        let catalog = makeCatalog(identity, configuration)
+        var report = RecoveryReport()
+        let isWritten = try wrapping { () throws(FileSystemError) in
+            try fileSystem.isLocked(identity.path(FileName.lock))
+        }
+        let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
+        let loader = LogLoader(
+            identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: isSalvage)
+        _ = try loader.load(position: position, stop: isWritten ? position?.written : nil, into: &report)
+        let files = SegmentFiles(identity)
+        for segment in manifest.segments { files.add(segment.name) }
+        return LogEngine(
+            identity: identity, configuration: configuration, catalog: catalog, files: files, report: report,
+            writer: nil)
+    }
+
+    private static func makeDirectory(_ directory: FilePath, in fileSystem: any FileSystem) throws {
+        do throws(FileSystemError) {
+            try fileSystem.createDirectory(directory)
+            try fileSystem.syncDirectory(directory.removingLastComponent().isEmpty ? "." : directory.removingLastComponent())
+        } catch where error.code == .fileExists && error.operation == .createDirectory {
+            // A directory that is no directory is told by the next call on it.
+        } catch {
+            throw CheckpointLogError(error)
+        }
+    }
+
+    private static func takeLock(_ path: FilePath, in fileSystem: any FileSystem) throws -> any FileLock {
+        switch try wrapping({ () throws(FileSystemError) in try fileSystem.lock(path) }) {
+        case .acquired(let lock): return lock
+        case .held(let holder): throw CheckpointLogError.locked(path: path.string, holder: holder)
+        }
+    }
+
+    private static func newManifest(_ configuration: Configuration) -> Manifest {
+        var generator = SystemRandomNumberGenerator()
+        var words = (0..<4).map { _ in generator.next() }
+        if let seed = configuration.randomSeed { words = (1...4).map { seed &* UInt64($0) &+ 0x9E37_79B9_7F4A_7C15 } }
+        return Manifest(
+            identifier: LogIdentifier(high: words[0], low: words[1]),
+            hashKey: HashKey(first: words[2], second: words[3]))
+    }
+
+    private static func makeCatalog(_ identity: LogIdentity, _ configuration: Configuration) -> RecordCatalog {
+        let counts = (0...255).map { configuration.policy(for: UInt8($0)).retention.count }
+        return RecordCatalog(hashKey: identity.hashKey) { counts[Int($0)] }
+    }
+
+    private static func makeWriter(
+        _ identity: LogIdentity, _ configuration: Configuration, lock: any FileLock, manifest: ManifestFile,
+        catalog: RecordCatalog, files: SegmentFiles, lastTimestamp: Int64
+    ) throws -> Writer {
+        let (epoch, active) = try wrapping { () throws(FileSystemError) in
+            let epoch = try manifest.takeEpoch()
+            let active = try ActiveSegment.create(
+                identity, number: try manifest.takeSegmentNumber(), previous: manifest.current.lastSealed, epoch: epoch,
+                capacity: configuration.segmentByteLimit, mapping: configuration.usesMapping,
+                created: configuration.now())
+            try active.file.sync()
+            return (epoch, active)
+        }
+        let start = LogPosition(segment: active.name.identifier, offset: SegmentHeader.byteCount)
+        let position = try wrapping { () throws(FileSystemError) in
+            try PositionPage.open(identity, start: start, mapping: configuration.usesMapping)
+        }
+        let notes = Lock<Maintenance?>(nil)
+        let appender = LogAppender(
+            identity: identity,
+            limits: .init(
+                segmentByteCount: configuration.segmentByteLimit, usesMapping: configuration.usesMapping),
+            manifest: manifest, position: position, active: active, epoch: epoch, lastTimestamp: lastTimestamp,
+            now: configuration.now, onRoll: { notes.withLock { $0 }?.noteRoll() })
+        let sync = SyncQueue(appender, runsInline: configuration.runsInline)
+        let compactor = Compactor(catalog: catalog, files: files, appender: appender) {
+            try sync.waitUntilSynced($0)
+        }
+        let maintenance = Maintenance(
+            appender: appender, sync: sync, compactor: compactor, configuration: configuration)
+        notes.withLock { $0 = maintenance }
+        sync.start()
+        maintenance.start()
+        return Writer(
+            lock: lock, manifest: manifest, position: position, appender: appender, sync: sync,
+            maintenance: maintenance)
+    }
+
+    private static func say(_ report: RecoveryReport, _ configuration: Configuration) {
+        guard let logger = configuration.logger else { return }
+        if let tail = report.tornTail { logger.notice("an unfinished write was cut off", metadata: ["at": "\(tail)"]) }
+        if !report.orphans.isEmpty { logger.info("leftovers were removed", metadata: ["files": "\(report.orphans)"]) }
+        if !report.foreignFiles.isEmpty {
+            logger.warning("foreign files are left alone", metadata: ["files": "\(report.foreignFiles)"])
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import Logging
+
+/// What happens behind the appends: the next segment prepared, full ones sealed, dead bytes dropped.
+///
+/// Two threads, so that a seal never waits for a compaction.
+package final class Maintenance: Sendable {
+    private struct State {
+        var wantsSeal = true
+        var wantsCompaction = false
+        var isStopping = false
+        var threads = 0
+        var lastCompaction: CompactionOutcome?
+        var compactionCount = 0
+    }
+
+    private let appender: LogAppender
+    private let sync: SyncQueue
+    private let compactor: Compactor
+    private let configuration: Configuration
+    private let state = Lock(State())
+
+    package init(appender: LogAppender, sync: SyncQueue, compactor: Compactor, configuration: Configuration) {
+        self.appender = appender
+        self.sync = sync
+        self.compactor = compactor
+        self.configuration = configuration
+    }
+
+    package var lastCompaction: CompactionOutcome? { state.withLock { $0.lastCompaction } }
+
+    package var compactionCount: Int { state.withLock { $0.compactionCount } }
+
+    package func start() {
+        guard !configuration.runsInline else { return }
+        state.withLock { $0.threads = configuration.compactsAutomatically ? 2 : 1 }
+        _ = NamedThread(name: "ckpt-seal") { [self] in
+            loop(wanted: \.wantsSeal) { try prepareAndSeal() }
+        }
+        guard configuration.compactsAutomatically else { return }
+        _ = NamedThread(name: "ckpt-compact") { [self] in
+            Compactor.lowerPriority()
+            loop(wanted: \.wantsCompaction) { try compact() }
+        }
+    }
+
+    /// Called after a roll, under the append lock: leaves a note and returns.
+    package func noteRoll() {
+        state.withLock { $0.wantsSeal = true }
+        state.wakeAll()
+    }
+
+    package func stop() {
+        state.withLock { $0.isStopping = true }
+        compactor.stop()
+        state.wakeAll()
+        state.wait { $0.threads == 0 ? () : nil }
+    }
+
+    /// Prepares the next segment and seals what waits for it.
+    package func prepareAndSeal() throws {
+        do throws(FileSystemError) {
+            try appender.prepareNext()
+        } catch {
+            // The append that needs the segment makes it itself, and tells its caller if it cannot.
+            configuration.logger?.warning("the next segment could not be prepared: \(error)")
+        }
+        try sealAll()
+    }
+
+    package func sealAll() throws {
+        while let rolled = appender.nextUnsealed {
+            try sync.waitUntilSynced(LogPosition(segment: rolled.segment.name.identifier, offset: rolled.end))
+            while rolled.segment.hasPendingEntries { Compactor.yield() }
+            do {
+                try SegmentSealer.seal(
+                    rolled.segment.name, rolled.segment.file, end: rolled.end, identity: appender.identity,
+                    manifest: appender.manifest)
+            } catch {
+                appender.poison(
+                    error as? CheckpointLogError
+                        ?? CheckpointLogError(code: .ioFailure, message: "A segment could not be sealed.", cause: error))
+                throw error
+            }
+            appender.didSeal(rolled)
+            rolled.segment.file.close()
+            state.withLock { $0.wantsCompaction = true }
+            state.wakeAll()
+        }
+    }
+
+    /// Compacts until the log is within its bound; gives the last outcome, nil when there was nothing to do.
+    @discardableResult
+    package func compact(fully: Bool = false) throws -> CompactionOutcome? {
+        var last: CompactionOutcome?
+        while let outcome = try compactor.runOnce(fully: fully) {
+            last = outcome
+            state.withLock { state in
+                state.lastCompaction = outcome
+                state.compactionCount += 1
+            }
+        }
+        return last
+    }
+
+    private func loop(wanted: any WritableKeyPath<State, Bool> & Sendable, _ body: () throws -> Void) {
+        while true {
+            let goesOn = state.wait { state -> Bool? in
+                if state.isStopping { return false }
+                guard state[keyPath: wanted] else { return nil }
+                state[keyPath: wanted] = false
+                return true
+            }
+            guard goesOn else { break }
+            do {
+                try body()
+            } catch {
+                configuration.logger?.error("work in the background failed: \(error)")
+            }
+        }
+        state.withLock { $0.threads -= 1 }
+        state.wakeAll()
+    }
+}

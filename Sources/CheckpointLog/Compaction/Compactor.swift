@@ -1,0 +1,159 @@
+import CPlatform
+import SystemPackage
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// Rewrites live frames of sealed segments into one new segment, and drops the old ones.
+///
+/// The order that keeps every record safe at every moment: liveness is fixed first; then everything appended until then is
+/// synced, so that whatever superseded a dropped record is durable; then the output is synced, renamed, its directory synced;
+/// then one manifest edit swaps outputs for inputs; then memory; then the inputs are unlinked.
+package final class Compactor: Sendable {
+    private let identity: LogIdentity
+    private let manifest: ManifestFile
+    private let catalog: RecordCatalog
+    private let files: SegmentFiles
+    private let appender: LogAppender
+    private let waitUntilSynced: @Sendable (LogPosition) throws -> Void
+    private let isStopping = Lock(false)
+    /// One compaction at a time, whoever asks.
+    private let turn = Lock(())
+
+    package init(
+        catalog: RecordCatalog, files: SegmentFiles, appender: LogAppender,
+        waitUntilSynced: @escaping @Sendable (LogPosition) throws -> Void
+    ) {
+        identity = appender.identity
+        manifest = appender.manifest
+        self.catalog = catalog
+        self.files = files
+        self.appender = appender
+        self.waitUntilSynced = waitUntilSynced
+    }
+
+    package static func lowerPriority() { checkpoint_lower_io_priority() }
+
+    package static func yield() { _ = sched_yield() }
+
+    package func stop() { isStopping.withLock { $0 = true } }
+
+    private struct Copy {
+        var hash: KeyHash
+        var old: FrameLocation
+        var new: FrameLocation
+        var sequenceNumber: SequenceNumber
+    }
+
+    /// Carries out one plan; nil when there is nothing worth doing.
+    package func runOnce(fully: Bool) throws -> CompactionOutcome? {
+        try turn.withLock { _ in
+            if isStopping.withLock({ $0 }) || appender.failure != nil { return nil }
+            let segments = manifest.current.segments
+            let plan = CompactionPlan.plan(
+                segments: segments, liveByteCount: { catalog.usage.liveByteCount(of: $0) }, now: appender.now(),
+                outputLimit: appender.limits.segmentByteCount, fully: fully)
+            guard let plan else { return nil }
+            return try carryOut(plan, among: segments)
+        }
+    }
+
+    private func carryOut(_ plan: CompactionPlan, among segments: [Manifest.Segment]) throws -> CompactionOutcome? {
+        let loader = LogFooters(identity: identity)
+        let footers = try plan.inputs.map { try loader.footer(of: $0) }
+        // Markers are needed while any older record may exist outside of what is rewritten here.
+        let others = segments.filter { segment in !plan.inputs.contains { $0.name == segment.name } }
+        let oldest = others.map(\.lowestSequenceNumber).min() ?? SequenceNumber(rawValue: .max)
+        let epoch = appender.lastSequenceNumber.epoch
+        var live: [(Manifest.Segment, SegmentFooter.Entry)] = []
+        var droppedMarkers: [(KeyHash, SequenceNumber)] = []
+        var droppedReferences: [FrameLocation] = []
+        for (segment, footer) in zip(plan.inputs, footers) {
+            for entry in footer.entries where entry.kind.isRecord {
+                SegmentFooter.withRecord(entry, of: segment.name.identifier) { record in
+                    if !catalog.isLive(record) {
+                        if entry.kind == .reference { droppedReferences.append(record.location) }
+                    } else if entry.kind == .removal, entry.sequenceNumber < oldest, entry.sequenceNumber.epoch < epoch {
+                        droppedMarkers.append((record.hash(catalog.hashKey), entry.sequenceNumber))
+                    } else {
+                        live.append((segment, entry))
+                    }
+                }
+            }
+        }
+        // Everything that superseded what is dropped stands before this position.
+        let position = appender.writtenPosition
+        guard let (output, copies) = try write(live) else { return nil }
+        try waitUntilSynced(position)
+        do throws(FileSystemError) {
+            try manifest.edit { manifest in
+                manifest.segments.removeAll { segment in plan.inputs.contains { $0.name == segment.name } }
+                if let output { manifest.segments.append(output) }
+            }
+        } catch {
+            throw CheckpointLogError(error)
+        }
+        if let output { files.add(output.name) }
+        for copy in copies { catalog.relocate(copy.hash, copy.sequenceNumber, from: copy.old, to: copy.new) }
+        for (hash, number) in droppedMarkers { catalog.index.forgetRemoval(hash, number) }
+        try drop(plan.inputs, references: droppedReferences)
+        return CompactionOutcome(
+            inputCount: plan.inputs.count, inputByteCount: plan.inputs.reduce(0) { $0 + $1.byteCount },
+            outputByteCount: output?.byteCount ?? 0, recordCount: copies.count)
+    }
+
+    /// Unlinks the inputs and the value segments of dead references. A reader that has one open reads on.
+    private func drop(_ inputs: [Manifest.Segment], references: [FrameLocation]) throws {
+        var names = inputs.map(\.name)
+        for location in references {
+            if let segment = catalog.dropReference(at: location) { names.append(SegmentName(segment, .value)) }
+        }
+        for name in names {
+            catalog.usage.forget(name.identifier)
+            files.forget(name.identifier)
+            do throws(FileSystemError) {
+                try identity.fileSystem.remove(identity.path(name))
+            } catch where error.code == .noSuchFileOrDirectory {
+                // Nothing refers to it any more, and it is gone: as wanted.
+            } catch {
+                throw CheckpointLogError(error)
+            }
+        }
+    }
+
+    /// Copies frames into a new segment, complete and durable; nil when the compactor was stopped on the way.
+    private func write(
+        _ live: [(Manifest.Segment, SegmentFooter.Entry)]
+    ) throws -> (Manifest.Segment?, [Copy])? {
+        guard !live.isEmpty else { return (nil, []) }
+        let number = try wrapping { () throws(FileSystemError) in try manifest.takeSegmentNumber() }
+        let name = SegmentName(number, .output)
+        let output = try OutputSegment(identity: identity, name: name, created: appender.now())
+        var copies: [Copy] = []
+        do {
+            for (segment, entry) in live {
+                if isStopping.withLock({ $0 }) {
+                    output.abandon()
+                    return nil
+                }
+                let source = try wrapping { () throws(FileSystemError) in try files.file(of: segment.name.identifier) }
+                let new = try output.copy(entry, from: source, segment: segment.name.identifier)
+                SegmentFooter.withRecord(entry, of: segment.name.identifier) { record in
+                    copies.append(
+                        Copy(
+                            hash: record.hash(catalog.hashKey), old: record.location, new: new,
+                            sequenceNumber: entry.sequenceNumber))
+                }
+            }
+            return (try output.finish(), copies)
+        } catch {
+            output.abandon()
+            throw error
+        }
+    }
+}

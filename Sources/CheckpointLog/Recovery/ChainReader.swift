@@ -1,0 +1,132 @@
+import SystemPackage
+
+/// Reads the chain: the log segments after the last one ever sealed. It decides between a torn tail and damage, and changes
+/// nothing. FORMAT.md, "The end of a log".
+package struct ChainReader {
+    /// One segment of the chain, as far as it is sound.
+    package struct Part: Sendable {
+        package var name: SegmentName
+        /// Where its sound frames end.
+        package var end: Int
+        /// Whether a roll frame closes it.
+        package var isRolled: Bool
+        package var byteCount: Int
+    }
+
+    /// The chain's end, and what is known of it.
+    package struct Outcome: Sendable {
+        package var parts: [Part] = []
+        /// Segments behind the end: prepared and never used, or cut off with the tail.
+        package var surplus: [SegmentName] = []
+        /// The first byte that is no part of a complete frame or batch: the end of the log.
+        package var end: LogPosition?
+        /// What stopped the reading, where it was not the plain end.
+        package var fault: SegmentScanner.Cause?
+        /// The greatest position known to have been good.
+        package var knownGood: LogPosition?
+        package var lastTimestamp: Int64 = 0
+        package var highestNumber = SequenceNumber(rawValue: 0)
+        package var newestEpoch: UInt32 = 0
+
+        /// Nil for a sound or merely torn end, else where the damage is.
+        package var damage: LogPosition? {
+            guard let knownGood, let end else { return nil }
+            return end < knownGood ? end : nil
+        }
+    }
+
+    package let identity: LogIdentity
+    package let position: PositionPage.Content?
+    /// Whether a live writer holds the lock: frames past its written position are then not looked at.
+    package let stop: LogPosition?
+    /// The segment that the chain's first follows.
+    package let lastSealed: UInt32
+
+    package init(
+        identity: LogIdentity, lastSealed: UInt32, position: PositionPage.Content?, stop: LogPosition? = nil
+    ) {
+        self.identity = identity
+        self.lastSealed = lastSealed
+        self.position = position
+        self.stop = stop
+    }
+
+    package func read(_ names: [SegmentName], visit: (SegmentName, ScannedFrame) throws -> Void) throws -> Outcome {
+        var outcome = Outcome()
+        let isSameBoot = position?.boot == identity.fileSystem.bootIdentifier
+        outcome.knownGood = isSameBoot ? position?.written : position?.synced
+        if isSameBoot, let synced = position?.synced { outcome.knownGood = max(outcome.knownGood ?? synced, synced) }
+        var isOpen = true
+        var previous = lastSealed
+        for name in names {
+            let file: any OpenFile
+            do throws(FileSystemError) {
+                file = try identity.fileSystem.openFile(identity.path(name), .read)
+            } catch {
+                throw CheckpointLogError(error)
+            }
+            defer { file.close() }
+            var byteCount = try wrapping { () throws(FileSystemError) in try file.byteCount() }
+            if let stop, stop.segment == name.identifier { byteCount = min(byteCount, Int(stop.offset)) }
+            if let stop, stop.segment < name.identifier { byteCount = 0 }
+            let scanner = SegmentScanner(file, seed: identity.seed(of: name.identifier), end: byteCount)
+            guard isOpen else {
+                outcome.surplus.append(name)
+                try notePromises(of: scanner, from: 0, in: &outcome)
+                continue
+            }
+            guard try headerIsSound(of: file, name, byteCount, expecting: previous, &outcome) else {
+                // Behind a roll frame the next segment begins: its missing header is the end of the log.
+                outcome.end = LogPosition(segment: name.identifier, offset: 0)
+                outcome.fault = byteCount == 0 ? .empty : .fault(.headerChecksum, at: 0)
+                outcome.surplus.append(name)
+                try notePromises(of: scanner, from: 0, in: &outcome)
+                isOpen = false
+                continue
+            }
+            let end = try scanner.scan { frame in
+                outcome.lastTimestamp = max(outcome.lastTimestamp, frame.header.timestamp)
+                outcome.highestNumber = max(outcome.highestNumber, frame.header.appendNumber)
+                if let promise = frame.header.promise { outcome.knownGood = max(outcome.knownGood ?? promise, promise) }
+                try visit(name, frame)
+            }
+            let isRolled = end.cause == .rolled
+            outcome.parts.append(Part(name: name, end: end.offset, isRolled: isRolled, byteCount: byteCount))
+            previous = name.identifier
+            if isRolled { continue }
+            outcome.end = LogPosition(segment: name.identifier, offset: end.offset)
+            if end.cause != .empty {
+                outcome.fault = end.cause
+                try notePromises(of: scanner, from: end.offset, in: &outcome)
+            }
+            isOpen = false
+        }
+        if outcome.end == nil {
+            // A roll frame was the last thing that reached the disk, or all that was ever written is sealed.
+            outcome.end = outcome.parts.last.map { LogPosition(segment: $0.name.identifier, offset: $0.end) }
+                ?? LogPosition(segment: lastSealed, offset: LogPosition.offsetLimit - 8)
+        }
+        return outcome
+    }
+
+    private func headerIsSound(
+        of file: any OpenFile, _ name: SegmentName, _ byteCount: Int, expecting previous: UInt32,
+        _ outcome: inout Outcome
+    ) throws -> Bool {
+        guard byteCount >= SegmentHeader.byteCount else { return false }
+        let bytes = try wrapping { () throws(FileSystemError) in try file.bytes(0..<SegmentHeader.byteCount) }
+        guard let bytes,
+            let header = try SegmentHeader(bytes, of: identity.identifier, path: file.path.string),
+            header.segment == name.identifier, header.role == .log,
+            header.previous == previous
+        else { return false }
+        outcome.newestEpoch = max(outcome.newestEpoch, header.epoch)
+        return true
+    }
+
+    private func notePromises(of scanner: SegmentScanner, from start: Int, in outcome: inout Outcome) throws {
+        if let promise = try scanner.greatestPromise(from: start) {
+            outcome.knownGood = max(outcome.knownGood ?? promise, promise)
+        }
+    }
+}

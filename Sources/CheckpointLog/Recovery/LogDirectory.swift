@@ -1,0 +1,34 @@
+package import SystemPackage
+
+/// The files of a log, by their names alone.
+package struct LogDirectory: Sendable {
+    package var segments: [SegmentName] = []
+    package var temporaries: [String] = []
+    package var foreign: [String] = []
+    package var hasManifest = false
+
+    package init(_ directory: FilePath, in fileSystem: any FileSystem) throws(FileSystemError) {
+        for entry in try fileSystem.entries(of: directory) {
+            if !entry.isRegularFile, entry.name != FileName.quarantine {
+                foreign.append(entry.name)
+            } else if let segment = SegmentName(fileName: entry.name) {
+                segments.append(segment)
+            } else if entry.name == FileName.manifest {
+                hasManifest = true
+            } else if FileName.isKnown(entry.name) {
+                if entry.name.hasSuffix(FileName.temporarySuffix) { temporaries.append(entry.name) }
+            } else {
+                foreign.append(entry.name)
+            }
+        }
+        segments.sort { $0.identifier < $1.identifier }
+        foreign.sort()
+    }
+
+    package var highestSegment: UInt32 { segments.last?.identifier ?? 0 }
+
+    /// The log segments after the last one ever sealed, in order.
+    package func chain(after manifest: Manifest) -> [SegmentName] {
+        segments.filter { $0.role == .log && $0.identifier > manifest.lastSealed }
+    }
+}

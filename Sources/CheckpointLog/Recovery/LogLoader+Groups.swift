@@ -1,0 +1,101 @@
+import SystemPackage
+
+extension LogLoader {
+    /// Puts the newest group of each name together again. Its frame lists the members' keys; their numbers are the ones
+    /// before its own; where the index dropped a member as superseded, the segments are gone through once more for it.
+    func restoreGroups(_ outcome: ChainReader.Outcome) throws {
+        var groups: [(name: KeyHash, entry: IndexEntry, members: [GroupTable.Member])] = []
+        var wanted: [SequenceNumber: (group: Int, member: Int)] = [:]
+        var holders: [KeyHash: [Int]] = [:]
+        var ended: Set<Int> = []
+        for (hash, entry) in try groupFrames(outcome) {
+            guard let (header, members) = try groupMembers(at: entry.location) else { continue }
+            var list: [GroupTable.Member] = []
+            for (index, key) in members.keys.enumerated() {
+                guard let number = members.sequenceNumber(at: index, of: entry.sequenceNumber) else { break }
+                let memberHash = unsafe key.withUnsafeBytes { bytes in
+                    unsafe KeyHash(catalog.hashKey, level: header.level, origin: .empty, key: bytes)
+                }
+                list.append(
+                    GroupTable.Member(
+                        key: key, hash: memberHash, sequenceNumber: number, location: FrameLocation(bits: 0)))
+                wanted[number] = (groups.count, index)
+                holders[memberHash, default: []].append(groups.count)
+            }
+            guard list.count == members.keys.count else { continue }
+            groups.append((hash, entry, list))
+        }
+        guard !groups.isEmpty else { return }
+        try forEachRecord(outcome) { record in
+            if record.kind == .removal {
+                // A member that was removed after the group was taken ends the group.
+                for group in holders[record.hash(catalog.hashKey)] ?? []
+                where groups[group].entry.sequenceNumber < record.sequenceNumber {
+                    ended.insert(group)
+                }
+            }
+            guard let (group, member) = wanted[record.sequenceNumber],
+                record.hash(catalog.hashKey) == groups[group].members[member].hash
+            else { return }
+            groups[group].members[member].location = record.location
+        }
+        for (index, group) in groups.enumerated()
+        where !ended.contains(index) && group.members.allSatisfy({ $0.location.bits != 0 }) {
+            for member in group.members where !catalog.index.holds(member.hash, member.sequenceNumber) {
+                catalog.usage.add(member.location)
+            }
+            _ = catalog.groups.insert(
+                group.name, GroupTable.Group(sequenceNumber: group.entry.sequenceNumber, members: group.members))
+        }
+    }
+
+    /// The newest group frame of each name.
+    private func groupFrames(_ outcome: ChainReader.Outcome) throws -> [(KeyHash, IndexEntry)] {
+        var newest: [KeyHash: IndexEntry] = [:]
+        try forEachRecord(outcome) { record in
+            guard record.kind == .group else { return }
+            let hash = record.hash(catalog.hashKey)
+            guard let entry = catalog.index.newest(hash), entry.sequenceNumber == record.sequenceNumber else { return }
+            newest[hash] = entry
+        }
+        return Array(newest)
+    }
+
+    private func forEachRecord(_ outcome: ChainReader.Outcome, _ body: (CatalogRecord) -> Void) throws {
+        guard hasGroups else { return }
+        for segment in manifest.segments {
+            guard let footer = try? footer(of: segment) else { continue }
+            for entry in footer.entries { SegmentFooter.withRecord(entry, of: segment.name.identifier, body) }
+        }
+        for part in outcome.parts {
+            let file = try wrapping { () throws(FileSystemError) in
+                try identity.fileSystem.openFile(identity.path(part.name), .read)
+            }
+            defer { file.close() }
+            let (footer, _) = try SegmentSealer.footer(of: part.name, file, end: part.end, identity: identity)
+            for entry in footer.entries { SegmentFooter.withRecord(entry, of: part.name.identifier, body) }
+        }
+    }
+
+    private var hasGroups: Bool { catalog.hasGroupFrames }
+
+    private func groupMembers(at location: FrameLocation) throws -> (FrameHeader, GroupMembers)? {
+        let names = directory.segments.filter { $0.identifier == location.segment }
+        guard let name = names.first else { return nil }
+        let file = try wrapping { () throws(FileSystemError) in
+            try identity.fileSystem.openFile(identity.path(name), .read)
+        }
+        defer { file.close() }
+        let count = location.byteCountBound
+        return unsafe try BufferPool.shared.withBuffer(byteCount: count) { buffer in
+            let read = unsafe try file.read(into: buffer, at: location.offset)
+            let bytes = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<read])
+            guard let header = try? unsafe FrameDecoder.header(
+                in: bytes, at: location.offset, seed: identity.seed(of: location.segment)), header.kind == .group,
+                (try? unsafe FrameDecoder.checkPayload(of: header, in: bytes)) != nil,
+                let members = try? unsafe FrameDecoder.withContent(of: header, in: bytes, { unsafe GroupMembers(Array($0)) })
+            else { return nil }
+            return (header, members)
+        }
+    }
+}

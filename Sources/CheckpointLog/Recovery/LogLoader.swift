@@ -1,0 +1,104 @@
+package import SystemPackage
+
+/// Rebuilds the catalog from what is on disk, and changes nothing there: footers of sealed segments, then the chain.
+package struct LogLoader {
+    package let identity: LogIdentity
+    package let manifest: Manifest
+    package let directory: LogDirectory
+    package let catalog: RecordCatalog
+    /// Whether damage is noted and gone around, rather than thrown.
+    package let isSalvage: Bool
+
+    package init(
+        identity: LogIdentity, manifest: Manifest, directory: LogDirectory, catalog: RecordCatalog, isSalvage: Bool
+    ) {
+        self.identity = identity
+        self.manifest = manifest
+        self.directory = directory
+        self.catalog = catalog
+        self.isSalvage = isSalvage
+    }
+
+    /// Reads the manifest of the log at `directory`; nil when there is none.
+    package static func manifest(in directory: FilePath, _ fileSystem: any FileSystem) throws -> Manifest? {
+        let path = directory.appending(FileName.manifest)
+        let file: any OpenFile
+        do throws(FileSystemError) {
+            file = try fileSystem.openFile(path, .read)
+        } catch where error.code == .noSuchFileOrDirectory {
+            return nil
+        } catch {
+            throw CheckpointLogError(error)
+        }
+        defer { file.close() }
+        let byteCount = try wrapping { () throws(FileSystemError) in try file.byteCount() }
+        guard byteCount <= 128 << 20,
+            let bytes = try wrapping({ () throws(FileSystemError) in try file.bytes(0..<byteCount) }),
+            let manifest = try Manifest(bytes, path: path.string)
+        else {
+            throw CheckpointLogError.damaged(
+                "The manifest is damaged, so which segments belong to the log is not known; open the log read-only for "
+                    + "salvage.", path: path.string)
+        }
+        return manifest
+    }
+
+    /// Tells the catalog of every record; the outcome says how the chain ends.
+    package func load(
+        position: PositionPage.Content?, stop: LogPosition? = nil, into report: inout RecoveryReport
+    ) throws -> ChainReader.Outcome {
+        report.foreignFiles = directory.foreign
+        report.segmentCount = manifest.segments.count
+        for segment in manifest.segments {
+            do {
+                let entries = try footer(of: segment).entries
+                for entry in entries { insert(entry, of: segment.name.identifier) }
+                report.recordCount += entries.count
+            } catch let error as CheckpointLogError where error.code == .damaged && isSalvage {
+                report.damage.append(error)
+            }
+        }
+        let reader = ChainReader(
+            identity: identity, lastSealed: manifest.lastSealed, position: position, stop: stop)
+        var outcome = try reader.read(directory.chain(after: manifest)) { name, frame in
+            let valueSegment = try frame.valueSegment()
+            unsafe catalog.insert(
+                CatalogRecord(
+                    kind: frame.header.kind, level: frame.header.level, sequenceNumber: frame.header.sequenceNumber,
+                    location: FrameLocation(
+                        segment: name.identifier, offset: frame.offset, byteCount: frame.header.frameByteCount),
+                    key: frame.key, origin: frame.origin, valueSegment: valueSegment))
+            report.recordCount += 1
+        }
+        for segment in manifest.segments {
+            outcome.lastTimestamp = max(outcome.lastTimestamp, segment.newestTimestamp)
+            outcome.highestNumber = max(outcome.highestNumber, segment.highestSequenceNumber)
+        }
+        if let damage = outcome.damage {
+            let error = damagedChain(at: damage, outcome)
+            guard isSalvage else { throw error }
+            report.damage.append(error)
+        }
+        try restoreGroups(outcome)
+        return outcome
+    }
+
+    package func footer(of segment: Manifest.Segment) throws -> SegmentFooter {
+        try LogFooters(identity: identity).footer(of: segment)
+    }
+
+    private func insert(_ entry: SegmentFooter.Entry, of segment: UInt32) {
+        SegmentFooter.withRecord(entry, of: segment) { catalog.insert($0) }
+    }
+
+    private func damagedChain(at position: LogPosition, _ outcome: ChainReader.Outcome) -> CheckpointLogError {
+        let name = SegmentName(position.segment, .log)
+        let first = SequenceNumber(rawValue: outcome.highestNumber.rawValue + 1)
+        let last = SequenceNumber(epoch: max(first.epoch, manifest.nextEpoch), count: 0)
+        let lost = CheckpointLogError.LostRecord(level: nil, key: nil, sequenceNumbers: first...max(first, last))
+        return CheckpointLogError.damaged(
+            "The log is damaged before position \(outcome.knownGood.map(\.description) ?? ""), up to which it was known "
+                + "good. Nothing was changed. Open it read-only for salvage to get at the rest.",
+            path: identity.path(name).string, offset: Int(position.offset), lost: [lost])
+    }
+}

@@ -1,0 +1,113 @@
+import SystemPackage
+
+/// What an opening for writing does to the files before it appends: the chain becomes sealed segments, and nothing else is
+/// left over. Safe to crash in at every call; everything here can be done again.
+package struct LogRepair {
+    private static let blockByteCount = 1 << 20
+
+    package let identity: LogIdentity
+    package let manifest: ManifestFile
+
+    package init(identity: LogIdentity, manifest: ManifestFile) {
+        self.identity = identity
+        self.manifest = manifest
+    }
+
+    /// Makes the chain durable, cuts its torn tail off, and seals its segments, oldest first.
+    package func sealChain(
+        _ outcome: ChainReader.Outcome, synced: LogPosition?, report: inout RecoveryReport
+    ) throws {
+        for part in outcome.parts { try rewriteUnsynced(part, synced: synced) }
+        // A cut takes every later segment, and these must be gone for good before the manifest says that the chain ends.
+        for name in outcome.surplus { try remove(identity.path(name)) }
+        for part in outcome.parts where part.end == SegmentHeader.byteCount { try remove(identity.path(part.name)) }
+        try wrapping { () throws(FileSystemError) in try identity.fileSystem.syncDirectory(identity.directory) }
+        for part in outcome.parts where part.end > SegmentHeader.byteCount {
+            let file = try wrapping { () throws(FileSystemError) in
+                try identity.fileSystem.openFile(identity.path(part.name), .readWrite)
+            }
+            defer { file.close() }
+            if !part.isRolled, outcome.fault != nil { try quarantineTail(of: part, file, report: &report) }
+            try SegmentSealer.seal(part.name, file, end: part.end, identity: identity, manifest: manifest)
+        }
+    }
+
+    /// Writes the verified bytes past the synced position again and syncs them: after a failed sync their pages look clean
+    /// in memory and are not on disk.
+    private func rewriteUnsynced(_ part: ChainReader.Part, synced: LogPosition?) throws {
+        var offset = 0
+        if let synced {
+            if synced.segment > part.name.identifier { return }
+            if synced.segment == part.name.identifier { offset = min(Int(synced.offset), part.end) }
+        }
+        let file = try wrapping { () throws(FileSystemError) in
+            try identity.fileSystem.openFile(identity.path(part.name), .readWrite)
+        }
+        defer { file.close() }
+        try wrapping { () throws(FileSystemError) in
+            while offset < part.end {
+                let end = min(offset + Self.blockByteCount, part.end)
+                guard let bytes = try file.bytes(offset..<end) else { break }
+                try file.write(bytes, at: offset)
+                offset = end
+            }
+            try file.sync()
+        }
+    }
+
+    /// Keeps a copy of the bytes that are cut off, if there is space for it: only people can say what they were.
+    private func quarantineTail(of part: ChainReader.Part, _ file: any OpenFile, report: inout RecoveryReport) throws {
+        report.tornTail = CheckpointLogError.Location(path: file.path.string, offset: part.end)
+        let byteCount = min(part.byteCount - part.end, 64 << 20)
+        guard byteCount > 0, var tail = try wrapping({ () throws(FileSystemError) in
+            try file.bytes(part.end..<part.end + byteCount)
+        }) else { return }
+        if let last = tail.lastIndex(where: { $0 != 0 }) { tail.removeLast(tail.count - 1 - last) }
+        report.cutByteCount = tail.count
+        let fileSystem = identity.fileSystem
+        let folder = identity.path(FileName.quarantine)
+        do throws(FileSystemError) {
+            do throws(FileSystemError) {
+                try fileSystem.createDirectory(folder)
+            } catch where error.code == .fileExists {
+                // An earlier cut made it.
+            }
+            let copy = try fileSystem.openFile(folder.appending("\(part.name.fileName)-\(part.end)"), .create)
+            defer { copy.close() }
+            try copy.write(tail, at: 0)
+        } catch {
+            // The copy is a courtesy: a full disk, or one made by an opening that was cut short, must not stop recovery.
+        }
+    }
+
+    /// Removes what no record refers to: outputs of a compaction that did not commit, value segments without a reference,
+    /// files that were not complete.
+    package func removeOrphans(
+        _ directory: LogDirectory, referenced: Set<UInt32>, report: inout RecoveryReport
+    ) throws {
+        let listed = Set(manifest.current.segments.map(\.name))
+        var orphans = directory.temporaries
+        for name in directory.segments where !listed.contains(name) {
+            switch name.role {
+            case .output: orphans.append(name.fileName)
+            case .value: if !referenced.contains(name.identifier) { orphans.append(name.fileName) }
+            case .log: if name.identifier <= manifest.current.lastSealed { orphans.append(name.fileName) }
+            }
+        }
+        for orphan in orphans { try remove(identity.path(orphan)) }
+        if !orphans.isEmpty {
+            try wrapping { () throws(FileSystemError) in try identity.fileSystem.syncDirectory(identity.directory) }
+        }
+        report.orphans = orphans.sorted()
+    }
+
+    private func remove(_ path: FilePath) throws {
+        do throws(FileSystemError) {
+            try identity.fileSystem.remove(path)
+        } catch where error.code == .noSuchFileOrDirectory {
+            // A recovery that was cut short had done it.
+        } catch {
+            throw CheckpointLogError(error)
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import SystemPackage
+
+/// Reads what the manifest says of sealed segments off the segments themselves.
+package struct LogFooters {
+    package let identity: LogIdentity
+
+    package init(identity: LogIdentity) { self.identity = identity }
+
+    /// The list of a sealed segment's frames: its footer, or what a scan finds when the footer alone is damaged.
+    package func footer(of segment: Manifest.Segment) throws -> SegmentFooter {
+        let path = identity.path(segment.name)
+        let file: any OpenFile
+        do throws(FileSystemError) {
+            file = try identity.fileSystem.openFile(path, .read)
+        } catch where error.code == .noSuchFileOrDirectory {
+            throw CheckpointLogError.damaged(
+                "A sealed segment is missing; put the file back, or open the log read-only for salvage.",
+                path: path.string, lost: [Self.range(of: segment)])
+        } catch {
+            throw CheckpointLogError(error)
+        }
+        defer { file.close() }
+        let byteCount = try wrapping { () throws(FileSystemError) in try file.byteCount() }
+        guard byteCount == segment.byteCount else {
+            throw CheckpointLogError.damaged(
+                "A sealed segment has \(byteCount) bytes where the manifest states \(segment.byteCount).",
+                path: path.string, offset: min(byteCount, segment.byteCount), lost: [Self.range(of: segment)])
+        }
+        let footerEnd = byteCount - SegmentFooter.trailerByteCount
+        if segment.footerOffset <= footerEnd,
+            let bytes = try wrapping({ () throws(FileSystemError) in try file.bytes(segment.footerOffset..<footerEnd) }),
+            Checksum.mask(Checksum.of(bytes)) == segment.footerCRC,
+            let footer = SegmentFooter(bytes, count: segment.entryCount), footer.frameEnd == segment.footerOffset
+        {
+            return footer
+        }
+        let (footer, end) = try SegmentSealer.footer(
+            of: segment.name, file, end: segment.footerOffset, identity: identity)
+        guard end.offset == segment.footerOffset, Checksum.mask(Checksum.of(footer.bytes)) == segment.footerCRC else {
+            throw CheckpointLogError.damaged(
+                "A sealed segment is not the one that the manifest lists.", path: path.string, offset: end.offset,
+                lost: [Self.range(of: segment)])
+        }
+        return footer
+    }
+
+    private static func range(of segment: Manifest.Segment) -> CheckpointLogError.LostRecord {
+        let lowest = min(segment.lowestSequenceNumber, segment.highestSequenceNumber)
+        return CheckpointLogError.LostRecord(
+            level: nil, key: nil, sequenceNumbers: lowest...segment.highestSequenceNumber)
+    }
+}

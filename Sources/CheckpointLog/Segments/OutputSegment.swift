@@ -1,0 +1,104 @@
+import SystemPackage
+
+/// A segment being written by compaction: frames of other segments under new headers, payloads as they were.
+package final class OutputSegment {
+    private static let flushByteCount = 1 << 20
+
+    private let identity: LogIdentity
+    private let name: SegmentName
+    private let file: any OpenFile
+    private let temporary: FilePath
+    private let seed: FrameSeed
+    private var footer = SegmentFooter()
+    private var pending: [UInt8] = []
+    private var written: Int
+    private var offset: Int { written + pending.count }
+
+    package init(identity: LogIdentity, name: SegmentName, created: Int64) throws {
+        self.identity = identity
+        self.name = name
+        seed = identity.seed(of: name.identifier)
+        let temporary = FilePath(identity.path(name).string + FileName.temporarySuffix)
+        self.temporary = temporary
+        file = try wrapping { () throws(FileSystemError) in try identity.fileSystem.openFile(temporary, .create) }
+        let header = SegmentHeader(
+            role: .output, log: identity.identifier, segment: name.identifier, epoch: 0, previous: 0, created: created,
+            hashKey: identity.hashKey)
+        pending = header.bytes
+        written = 0
+    }
+
+    /// Copies one frame: its header, payload and content are verified first, payload and content checksums are carried over
+    /// unchanged, and the header is new, without promise and batch flag.
+    package func copy(_ entry: SegmentFooter.Entry, from source: any OpenFile, segment: UInt32) throws -> FrameLocation {
+        unsafe try BufferPool.shared.withBuffer(byteCount: entry.byteCount) { buffer in
+            let read = try wrapping { () throws(FileSystemError) in
+                unsafe try source.read(into: buffer, at: entry.offset)
+            }
+            let bytes = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<read])
+            var header: FrameHeader
+            do {
+                header = unsafe try FrameDecoder.header(in: bytes, at: entry.offset, seed: identity.seed(of: segment))
+                guard header.crc == entry.headerCRC, header.frameByteCount == entry.byteCount else {
+                    throw FrameFault.badField
+                }
+                unsafe try FrameDecoder.checkPayload(of: header, in: bytes)
+                unsafe try FrameDecoder.withContent(of: header, in: bytes) { _ in }
+            } catch let fault as FrameFault {
+                throw CheckpointLogError.damaged(
+                    "A live frame is damaged, so its segment is not compacted: \(fault.rawValue).",
+                    path: source.path.string, offset: entry.offset,
+                    lost: [
+                        CheckpointLogError.LostRecord(
+                            level: Int(entry.level), key: CheckpointKey(String(decoding: entry.key, as: UTF8.self)),
+                            sequenceNumbers: entry.sequenceNumber...entry.sequenceNumber)
+                    ])
+            }
+            header.flags.remove(.batchContinues)
+            header.promise = nil
+            let place = offset
+            unsafe header.write(to: buffer)
+            let prefix = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<header.prefixByteCount])
+            header.crc = unsafe seed.checksum(of: prefix, at: place)
+            buffer.set(header.crc, at: 0)
+            unsafe pending.append(contentsOf: bytes[..<header.frameByteCount])
+            var copied = entry
+            copied.offset = place
+            copied.headerCRC = header.crc
+            copied.flags = header.flags
+            footer.entries.append(copied)
+            if pending.count >= Self.flushByteCount { try flush() }
+            return FrameLocation(segment: name.identifier, offset: place, byteCount: header.frameByteCount)
+        }
+    }
+
+    /// Writes footer and trailer, syncs, and gives the file its name, durably. Not part of the log before the manifest says so.
+    package func finish() throws -> Manifest.Segment {
+        try flush()
+        let bytes = footer.bytes
+        let trailer = SegmentTrailer(
+            segment: name.identifier, footerOffset: written, footer: bytes, entryCount: footer.entries.count)
+        pending = bytes + trailer.bytes
+        try flush()
+        try wrapping { () throws(FileSystemError) in
+            try file.sync()
+            try identity.fileSystem.rename(temporary, to: identity.path(name))
+            try identity.fileSystem.syncDirectory(identity.directory)
+        }
+        file.close()
+        return Manifest.Segment(name: name, footer: footer, trailer: trailer)
+    }
+
+    package func abandon() {
+        file.close()
+        // What stays behind is an orphan, and the next opening for writing removes it.
+        try? identity.fileSystem.remove(temporary)
+        try? identity.fileSystem.remove(identity.path(name))
+    }
+
+    private func flush() throws {
+        try wrapping { () throws(FileSystemError) in try file.write(pending, at: written) }
+        written += pending.count
+        pending.removeAll(keepingCapacity: true)
+    }
+}
