@@ -151,12 +151,19 @@ extension Errno {
 /// The lock of one open description of a file: it ends with the process, however that ends.
 private final class POSIXLock: FileLock {
     private let file: Int32
+    private let isHeld = Lock(true)
 
     init(_ file: Int32) { self.file = file }
 
     deinit { _ = POSIXFileSystem.systemClose(file) }
 
     func unlock() {
+        let wasHeld = isHeld.withLock { isHeld in
+            defer { isHeld = false }
+            return isHeld
+        }
+        // A second call would wipe the number of whoever holds the lock by then.
+        guard wasHeld else { return }
         // The number of a former holder would mislead whoever reads it.
         _ = ftruncate(file, 0)
         _ = checkpoint_unlock(file)
@@ -243,7 +250,7 @@ private final class POSIXLock: FileLock {
     }
 
     func storeWord(_ word: UInt64, at offset: Int) {
-        guard let mapping = unsafe mapping, let target = unsafe mapping.baseAddress else {
+        guard let mapping = unsafe mapping, let target = mapping.baseAddress else {
             preconditionFailure("A store needs a mapping.")
         }
         precondition(offset >= 0 && offset + 8 <= mapping.count && offset % 8 == 0, "A word is stored whole.")
