@@ -114,6 +114,11 @@ package final class POSIXFileSystem: FileSystem {
         }
         guard file >= 0 else { throw FileSystemError(.lock, path, .current) }
         let lock = POSIXLock(file)
+        var status = stat()
+        // A pipe opens, and can even be locked, but cannot hold the number of a process.
+        guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw FileSystemError(.lock, path, .invalidArgument)
+        }
         if checkpoint_lock(file) != 0 {
             let code = Errno.current
             guard code == .wouldBlock || code == .resourceTemporarilyUnavailable else {

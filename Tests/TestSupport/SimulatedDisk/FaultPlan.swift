@@ -20,6 +20,8 @@ struct FaultPlan: Sendable {
         case failure(Errno)
         /// At most so many bytes.
         case short(Int)
+
+        var isFailure: Bool { if case .failure = self { true } else { false } }
     }
 
     enum Answer: Sendable {
@@ -50,17 +52,17 @@ struct FaultPlan: Sendable {
                 return .powerCut(byteCount: cut.tear.flatMap { Self.tornByteCount(call, $0) })
             }
         }
-        switch takeEffect(on: call) {
-        case .failure(let code): return .fail(code)
-        case .short(let limit): return .proceed(byteCount: min(call.byteCount, limit))
-        case nil: return .proceed(byteCount: call.byteCount)
+        if case .failure(let code)? = takeEffect(on: call, where: \.isFailure) { return .fail(code) }
+        if case .short(let limit)? = takeEffect(on: call, where: { !$0.isFailure }) {
+            return .proceed(byteCount: min(call.byteCount, limit))
         }
+        return .proceed(byteCount: call.byteCount)
     }
 
     /// What the first fault that is due does to `call`. Stores cannot fail, so no fault is used up by one.
-    private mutating func takeEffect(on call: SimulatedCall) -> Effect? {
+    private mutating func takeEffect(on call: SimulatedCall, where isWanted: (Effect) -> Bool) -> Effect? {
         guard !call.operation.isStore else { return nil }
-        for index in faults.indices where faults[index].matches(call) {
+        for index in faults.indices where isWanted(faults[index].effect) && faults[index].matches(call) {
             if faults[index].skippedCallCount > 0 {
                 faults[index].skippedCallCount -= 1
                 continue

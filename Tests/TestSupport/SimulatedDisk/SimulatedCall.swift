@@ -4,14 +4,27 @@ package import SystemPackage
 /// One call of the file system, as the trace and the faults see it.
 package struct SimulatedCall: Sendable, Equatable {
     /// Counted from 1, all calls of a disk.
-    package var number = 0
+    package var number: Int
     package var operation: Operation
     package var path: FilePath
     package var destination: FilePath?
-    package var offset = 0
-    package var byteCount = 0
+    package var offset: Int
+    package var byteCount: Int
     /// What the call was answered with, in the trace.
     package var failure: Errno?
+
+    package init(
+        number: Int = 0, operation: Operation, path: FilePath, destination: FilePath? = nil, offset: Int = 0,
+        byteCount: Int = 0, failure: Errno? = nil
+    ) {
+        self.number = number
+        self.operation = operation
+        self.path = path
+        self.destination = destination
+        self.offset = offset
+        self.byteCount = byteCount
+        self.failure = failure
+    }
 
     package enum Operation: String, Sendable, CaseIterable {
         case open, create, createDirectory, list, rename, remove, syncDirectory, space, lock, isLocked
