@@ -137,6 +137,16 @@ import Testing
         #expect(outcomes(disk, seed: seed) == [cleared])
     }
 
+    @Test func blocksThatWereCutOffAreThereOrNot() throws {
+        let seed = testSeed()
+        let (disk, file) = try makeDisk(pattern(1, Self.block + 8))
+        try file.write([2], at: Self.block)
+        try file.truncate(toByteCount: 4)
+        let lasts = Set(outcomes(disk, seed: seed).map { ($0?.count ?? 0) > 4 ? $0?.suffix(8).first : nil })
+        #expect(lasts.isSubset(of: [nil, 1, 2]), "The old length without the truncation's zeros")
+        #expect(lasts.contains(nil) && lasts.contains(1))
+    }
+
     // MARK: Names
 
     @Test func fileWithoutSyncedNameMayBeLost() throws {
@@ -171,6 +181,8 @@ import Testing
                 return [image.contents(of: "/a"), image.contents(of: "/b")]
             })
         #expect(seen == [[[1], [2]], [[2], nil]])
+        // What the rename replaced is kept as long as a crash can bring it back.
+        #expect(disk.copy().crashImage(.syncedOnly, boot: .another).contents(of: "/a") == [1])
         try disk.syncDirectory("/")
         #expect(disk.crashImage(.syncedOnly, boot: .another).contents(of: "/a") == [2])
         #expect(disk.crashImage(.syncedOnly, boot: .another).fileNames(in: "/") == ["a"])

@@ -53,6 +53,17 @@ import Testing
         #expect(firstBytes(disk) == [2, 2, 2])
     }
 
+    @Test func nothingComesBackBehindTheEndOfAFile() throws {
+        let (disk, file) = try makeDisk()
+        disk.failedSyncBehavior = .dropped
+        disk.fail(.sync, with: .ioError)
+        try file.truncate(toByteCount: 4)
+        #expect(code { try file.sync() } == .ioError)
+        disk.evictCleanPages()
+        try file.truncate(toByteCount: 8)
+        #expect(try file.allBytes() == [1, 1, 1, 1, 0, 0, 0, 0])
+    }
+
     @Test func failedSyncThatRevertsPagesShowsTheOldBytes() throws {
         let (disk, file) = try makeDisk()
         disk.failedSyncBehavior = .reverted

@@ -40,14 +40,27 @@ struct SimulatedDisk: Sendable {
 // MARK: Names
 
 extension SimulatedDisk {
-    func node(at path: FilePath) throws(Errno) -> StoredNode {
+    /// The names on the way to `path`. The methods of `FilePath` for this take a millisecond without optimization.
+    private static func names(_ path: FilePath) -> [String] {
+        var names: [String] = []
+        for name in path.string.split(separator: "/") where name != "." {
+            if name == ".." { _ = names.popLast() } else { names.append(String(name)) }
+        }
+        return names
+    }
+
+    private func node(named names: some Sequence<String>) throws(Errno) -> StoredNode {
         var node = StoredNode.directory(Self.root)
-        for component in path.lexicallyNormalized().components {
+        for name in names {
             guard case .directory(let number) = node else { throw .notDirectory }
-            guard let next = directories[number]?.entries[component.string] else { throw .noSuchFileOrDirectory }
+            guard let next = directories[number]?.entries[name] else { throw .noSuchFileOrDirectory }
             node = next
         }
         return node
+    }
+
+    func node(at path: FilePath) throws(Errno) -> StoredNode {
+        try node(named: Self.names(path))
     }
 
     /// The node at `path`, or nil when the directory that would hold it has no such name.
@@ -67,9 +80,10 @@ extension SimulatedDisk {
     }
 
     private func parent(of path: FilePath) throws(Errno) -> (directory: Int, name: String) {
-        let path = path.lexicallyNormalized()
-        guard let name = path.lastComponent?.string else { throw .fileExists }
-        return (try directory(at: path.removingLastComponent()), name)
+        let names = Self.names(path)
+        guard let name = names.last else { throw .fileExists }
+        guard case .directory(let number) = try node(named: names.dropLast()) else { throw .notDirectory }
+        return (number, name)
     }
 
     func entries(of path: FilePath) throws(Errno) -> [DirectoryEntry] {
