@@ -114,6 +114,11 @@ package final class POSIXFileSystem: FileSystem {
         }
         guard file >= 0 else { throw FileSystemError(.lock, path, .current) }
         let lock = POSIXLock(file)
+        var status = stat()
+        // A pipe opens, and can even be locked, but cannot hold the number of a process.
+        guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw FileSystemError(.lock, path, .invalidArgument)
+        }
         if checkpoint_lock(file) != 0 {
             let code = Errno.current
             guard code == .wouldBlock || code == .resourceTemporarilyUnavailable else {
@@ -151,12 +156,19 @@ extension Errno {
 /// The lock of one open description of a file: it ends with the process, however that ends.
 private final class POSIXLock: FileLock {
     private let file: Int32
+    private let isHeld = Lock(true)
 
     init(_ file: Int32) { self.file = file }
 
     deinit { _ = POSIXFileSystem.systemClose(file) }
 
     func unlock() {
+        let wasHeld = isHeld.withLock { isHeld in
+            defer { isHeld = false }
+            return isHeld
+        }
+        // A second call would wipe the number of whoever holds the lock by then.
+        guard wasHeld else { return }
         // The number of a former holder would mislead whoever reads it.
         _ = ftruncate(file, 0)
         _ = checkpoint_unlock(file)

@@ -1,0 +1,187 @@
+import CheckpointLog
+import enum CheckpointLog.FileMode
+import SystemPackage
+
+/// The state of a simulated disk and of the open files on it: a value, so that a copy is a snapshot.
+struct SimulatedDisk: Sendable {
+    static let root = 0
+    /// Keeps the table of blocks of one file small, whatever offset a test tries.
+    static let fileByteLimit = 1 << 34
+
+    var directories: [Int: StoredDirectory] = [root: StoredDirectory()]
+    var files: [Int: StoredFile] = [:]
+    var handles: [Int: Handle] = [:]
+    /// The process that holds the lock of a file.
+    var locks: [Int: Int32] = [:]
+    var bootIdentifier: UInt64 = 1
+    var byteQuota: Int?
+    var mapping = SimulatedMapping.allowed
+    var failedSyncBehavior = FailedSyncBehavior.kept
+    var servesCachedReads = true
+    var generator: SeededGenerator
+    private var nextNumber = 1
+
+    struct Handle: Sendable {
+        var file: Int
+        var mode: FileMode
+        var mappedByteCount: Int?
+
+        var isWritable: Bool { mode != .read }
+    }
+
+    init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
+
+    mutating func makeNumber() -> Int {
+        defer { nextNumber += 1 }
+        return nextNumber
+    }
+}
+
+// MARK: Names
+
+extension SimulatedDisk {
+    /// The names on the way to `path`. The methods of `FilePath` for this take a millisecond without optimization.
+    private static func names(_ path: FilePath) -> [String] {
+        var names: [String] = []
+        for name in path.string.split(separator: "/") where name != "." {
+            if name == ".." { _ = names.popLast() } else { names.append(String(name)) }
+        }
+        return names
+    }
+
+    private func node(named names: some Sequence<String>) throws(Errno) -> StoredNode {
+        var node = StoredNode.directory(Self.root)
+        for name in names {
+            guard case .directory(let number) = node else { throw .notDirectory }
+            guard let next = directories[number]?.entries[name] else { throw .noSuchFileOrDirectory }
+            node = next
+        }
+        return node
+    }
+
+    func node(at path: FilePath) throws(Errno) -> StoredNode {
+        try node(named: Self.names(path))
+    }
+
+    /// The node at `path`, or nil when the directory that would hold it has no such name.
+    func existingNode(at path: FilePath) throws(Errno) -> StoredNode? {
+        let (directory, name) = try parent(of: path)
+        return directories[directory]?.entries[name]
+    }
+
+    func directory(at path: FilePath) throws(Errno) -> Int {
+        guard case .directory(let number) = try node(at: path) else { throw .notDirectory }
+        return number
+    }
+
+    func file(at path: FilePath) throws(Errno) -> Int {
+        guard case .file(let number) = try node(at: path) else { throw .isDirectory }
+        return number
+    }
+
+    private func parent(of path: FilePath) throws(Errno) -> (directory: Int, name: String) {
+        let names = Self.names(path)
+        guard let name = names.last else { throw .fileExists }
+        guard case .directory(let number) = try node(named: names.dropLast()) else { throw .notDirectory }
+        return (number, name)
+    }
+
+    func entries(of path: FilePath) throws(Errno) -> [DirectoryEntry] {
+        let entries = directories[try directory(at: path)]?.entries ?? [:]
+        return entries.sorted { $0.key < $1.key }.map { name, node in
+            if case .file = node {
+                DirectoryEntry(name: name, isRegularFile: true)
+            } else {
+                DirectoryEntry(name: name, isRegularFile: false)
+            }
+        }
+    }
+
+    mutating func createFile(at path: FilePath) throws(Errno) -> Int {
+        let (directory, name) = try parent(of: path)
+        guard directories[directory]?.entries[name] == nil else { throw .fileExists }
+        let number = makeNumber()
+        files[number] = StoredFile()
+        files[number]?.linkCount = 1
+        directories[directory]?.add(name, .file(number))
+        return number
+    }
+
+    mutating func createDirectory(at path: FilePath) throws(Errno) {
+        let (directory, name) = try parent(of: path)
+        guard directories[directory]?.entries[name] == nil else { throw .fileExists }
+        let number = makeNumber()
+        directories[number] = StoredDirectory()
+        directories[directory]?.add(name, .directory(number))
+    }
+
+    mutating func remove(_ path: FilePath) throws(Errno) {
+        let (directory, name) = try parent(of: path)
+        guard let node = directories[directory]?.entries[name] else { throw .noSuchFileOrDirectory }
+        guard case .file(let file) = node else { throw .isDirectory }
+        directories[directory]?.remove(name, node)
+        files[file]?.linkCount -= 1
+    }
+
+    mutating func rename(_ source: FilePath, to destination: FilePath) throws(Errno) {
+        let (from, name) = try parent(of: source)
+        guard let node = directories[from]?.entries[name] else { throw .noSuchFileOrDirectory }
+        let (to, newName) = try parent(of: destination)
+        if let existing = directories[to]?.entries[newName] {
+            switch (node, existing) {
+            case (node, node): return
+            case (.file, .directory): throw .isDirectory
+            case (.directory, .file): throw .notDirectory
+            case (.directory, .directory(let number)):
+                guard directories[number]?.entries.isEmpty == true else { throw .directoryNotEmpty }
+            case (.file, .file(let number)): files[number]?.linkCount -= 1
+            }
+        }
+        if from == to {
+            directories[from]?.change(.init(removed: (name, node), added: (newName, node)))
+        } else {
+            directories[to]?.add(newName, node)
+            directories[from]?.remove(name, node)
+        }
+    }
+
+    mutating func syncDirectory(_ path: FilePath) throws(Errno) {
+        let number = try directory(at: path)
+        guard directories[number]?.unsynced.isEmpty == false else { return }
+        directories[number]?.sync()
+        collectFiles()
+    }
+
+    /// Drops the files that no name, now or after a crash, and no open file leads to.
+    mutating func collectFiles() {
+        var wanted = Set(handles.values.map(\.file))
+        for case .file(let number) in directories.values.flatMap(\.nodes) { wanted.insert(number) }
+        files = files.filter { wanted.contains($0.key) }
+    }
+}
+
+// MARK: Space
+
+extension SimulatedDisk {
+    /// Files have no holes here: each takes the blocks of its length, as long as it has a name or is open.
+    var usedByteCount: Int {
+        let open = Set(handles.values.map(\.file))
+        return files.reduce(0) { total, file in
+            guard file.value.linkCount > 0 || open.contains(file.key) else { return total }
+            return total + file.value.written.blockCount * BlockContent.blockByteCount
+        }
+    }
+
+    var availableByteCount: Int {
+        guard let byteQuota else { return 1 << 40 }
+        return max(0, byteQuota - usedByteCount)
+    }
+
+    /// How far a file of `blockCount` blocks can grow towards `byteCount`: there, or to the last block that the quota allows.
+    func growth(from blockCount: Int, towards byteCount: Int) -> Int {
+        let needed = BlockContent.blockCount(byteCount) - blockCount
+        guard byteQuota != nil, needed > 0 else { return byteCount }
+        let granted = min(needed, availableByteCount / BlockContent.blockByteCount)
+        return granted == needed ? byteCount : (blockCount + granted) * BlockContent.blockByteCount
+    }
+}

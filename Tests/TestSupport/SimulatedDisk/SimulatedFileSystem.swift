@@ -1,0 +1,136 @@
+package import CheckpointLog
+package import enum CheckpointLog.FileMode
+import FoundationEssentials
+package import SystemPackage
+
+/// A disk in memory that can fail, fill up and lose power.
+///
+/// ## What it models
+///
+/// * **Bytes.** Each file has what reads see (written) and what the disk holds for certain (synced), by blocks of 4 KiB.
+///   `sync` makes bytes and length durable. Until then a crash keeps any subset of the blocks, each as it is or as it was
+///   at some earlier moment since the last sync, and the old length, the new one, or one between.
+/// * **Mapped stores** are writes that cannot be refused.
+/// * **Names.** Each directory has its entries and those on the disk. `syncDirectory` makes creations, renames and
+///   removals in that one directory durable, and `sync` of a file never does. Until then a crash keeps a prefix or any subset of the
+///   changes; a rename inside a directory happens wholly or not at all, between two directories its halves are apart.
+///   Without its name a file is lost, synced or not.
+/// * **The end of the process** (``crashImage(_:boot:)`` with `.same`) loses no byte; what was unsynced still is. Locks end.
+/// * **Power cuts** happen at a mutating call, which is not carried out, or, if it writes, for a prefix that ends at a
+///   multiple of 8 in the file. All calls after it throw `EIO`; stores do nothing.
+/// * **A failed sync** leaves the pages dirty, or clean and never to be written, or reverted: ``failedSyncBehavior``.
+/// * **A full disk** takes the part of a write or a reservation that fits whole blocks, and throws `ENOSPC` when none does.
+///   Names need no space. Files have no holes: growing one by `truncate` takes blocks, too.
+///
+/// Not modelled: links, permissions, limits on open files, reordering of a removed file's blocks into another file, and
+/// damage inside a block (tests make that by ``flipBit(_:of:)`` and ``setContents(_:of:)``).
+///
+/// Paths start at the root, which is there and empty at first; relative ones mean the same. All that is random comes from
+/// the seeds given. Calls may be made from any thread.
+package final class SimulatedFileSystem: FileSystem {
+    let state: Lock<State>
+
+    struct State: Sendable {
+        var disk: SimulatedDisk
+        var plan = FaultPlan()
+        var trace: [SimulatedCall]?
+        var observer: (@Sendable (SimulatedCall) -> Void)?
+    }
+
+    /// Makes an empty disk. `seed` decides which earlier states of unsynced blocks a crash can bring back.
+    package convenience init(seed: UInt64 = 1) {
+        self.init(SimulatedDisk(seed: seed))
+    }
+
+    init(_ disk: SimulatedDisk) { state = Lock(State(disk: disk)) }
+
+    package var bootIdentifier: UInt64 { state.withLock { $0.disk.bootIdentifier } }
+
+    package func openFile(_ path: FilePath, _ mode: FileMode) throws(FileSystemError) -> any OpenFile {
+        let isCreation = if case .create = mode { true } else { false }
+        let call = SimulatedCall(operation: isCreation ? .create : .open, path: path)
+        let number = try perform(call) { (disk, _) throws(Errno) in try disk.open(path, mode) }
+        return SimulatedFile(self, number: number, path: path)
+    }
+
+    package func createDirectory(_ path: FilePath) throws(FileSystemError) {
+        try perform(SimulatedCall(operation: .createDirectory, path: path)) { (disk, _) throws(Errno) in
+            try disk.createDirectory(at: path)
+        }
+    }
+
+    package func entries(of directory: FilePath) throws(FileSystemError) -> [DirectoryEntry] {
+        try perform(SimulatedCall(operation: .list, path: directory)) { (disk, _) throws(Errno) in
+            try disk.entries(of: directory)
+        }
+    }
+
+    package func rename(_ source: FilePath, to destination: FilePath) throws(FileSystemError) {
+        let call = SimulatedCall(operation: .rename, path: source, destination: destination)
+        try perform(call) { (disk, _) throws(Errno) in try disk.rename(source, to: destination) }
+    }
+
+    package func remove(_ path: FilePath) throws(FileSystemError) {
+        try perform(SimulatedCall(operation: .remove, path: path)) { (disk, _) throws(Errno) in try disk.remove(path) }
+    }
+
+    package func syncDirectory(_ directory: FilePath) throws(FileSystemError) {
+        try perform(SimulatedCall(operation: .syncDirectory, path: directory)) { (disk, _) throws(Errno) in
+            try disk.syncDirectory(directory)
+        }
+    }
+
+    package func availableByteCount(at directory: FilePath) throws(FileSystemError) -> Int {
+        try perform(SimulatedCall(operation: .space, path: directory)) { (disk, _) throws(Errno) in
+            _ = try disk.node(at: directory)
+            return disk.availableByteCount
+        }
+    }
+
+    package func lock(_ path: FilePath) throws(FileSystemError) -> LockOutcome {
+        let process = ProcessInfo.processInfo.processIdentifier
+        let (file, holder) = try perform(SimulatedCall(operation: .lock, path: path)) { (disk, _) throws(Errno) in
+            try disk.lock(path, by: process)
+        }
+        return if let file { .acquired(SimulatedLock(self, file: file)) } else { .held(by: holder) }
+    }
+
+    package func isLocked(_ path: FilePath) throws(FileSystemError) -> Bool {
+        try perform(SimulatedCall(operation: .isLocked, path: path)) { (disk, _) throws(Errno) in
+            try disk.isLocked(path)
+        }
+    }
+
+    /// Carries out one call of the seam, as far as the plan of faults lets it.
+    ///
+    /// `body` is given the number of bytes it may take. `whenFailed` runs when a fault fails the call.
+    func perform<Result>(
+        _ call: SimulatedCall, whenFailed: (inout SimulatedDisk, Errno) -> Void = { _, _ in },
+        _ body: (inout SimulatedDisk, Int) throws(Errno) -> Result
+    ) throws(FileSystemError) -> Result {
+        var call = call
+        // Outside the lock: an observer may wait, and may call this file system.
+        state.withLock { $0.observer }?(call)
+        return try state.withLock { (state) throws(FileSystemError) in
+            let answer = state.plan.admit(&call)
+            do throws(Errno) {
+                switch answer {
+                case .proceed(let byteCount):
+                    let result = try body(&state.disk, byteCount)
+                    state.trace?.append(call)
+                    return result
+                case .fail(let code):
+                    whenFailed(&state.disk, code)
+                    throw code
+                case .powerCut(let byteCount):
+                    if let byteCount { _ = try body(&state.disk, byteCount) }
+                    throw .ioError
+                }
+            } catch {
+                call.failure = error
+                state.trace?.append(call)
+                throw FileSystemError(call.operation.named, call.path, error)
+            }
+        }
+    }
+}
