@@ -46,7 +46,8 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
         .target(
-            name: "TestSupport", dependencies: ["CheckpointLog"], path: "Tests/TestSupport", swiftSettings: swiftSettings),
+            name: "TestSupport",
+            dependencies: ["CheckpointLog", .product(name: "SystemPackage", package: "swift-system")], path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .testTarget(
             name: "CBORTests", dependencies: ["CBOR"], resources: [.copy("Vectors")], swiftSettings: swiftSettings),
         .testTarget(

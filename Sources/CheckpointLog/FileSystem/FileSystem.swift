@@ -6,7 +6,7 @@ package import SystemPackage
 /// or of ``OpenFile``, so that a test can fail it, shorten it, or cut the power at it. Calls may be made from any thread;
 /// calls on one path that change it are made by one thread at a time.
 package protocol FileSystem: AnyObject, Sendable {
-    func openFile(_ path: FilePath, _ mode: FileMode) throws(FileSystemError) -> any OpenFile
+    func openFile(_ path: FilePath, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile
 
     /// Makes a directory with mode 0700. Throws `EEXIST` when anything is there already.
     func createDirectory(_ path: FilePath) throws(FileSystemError)
@@ -33,7 +33,7 @@ package protocol FileSystem: AnyObject, Sendable {
     var bootIdentifier: UInt64 { get }
 }
 
-package enum FileMode: Sendable {
+package enum OpenMode: Sendable {
     /// An existing file, for reading only.
     case read
     /// An existing file.

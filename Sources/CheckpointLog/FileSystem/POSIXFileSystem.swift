@@ -27,7 +27,7 @@ package final class POSIXFileSystem: FileSystem {
         bootIdentifier = max(hash, 1)
     }
 
-    package func openFile(_ path: FilePath, _ mode: FileMode) throws(FileSystemError) -> any OpenFile {
+    package func openFile(_ path: FilePath, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile {
         let flags: Int32 =
             switch mode {
             case .read: O_RDONLY

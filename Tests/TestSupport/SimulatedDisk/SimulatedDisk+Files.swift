@@ -1,10 +1,9 @@
 import CheckpointLog
-import enum CheckpointLog.FileMode
 import SystemPackage
 
 /// The calls on open files. A number that ``close(_:)`` has retired is answered as a closed descriptor is.
 extension SimulatedDisk {
-    mutating func open(_ path: FilePath, _ mode: FileMode) throws(Errno) -> Int {
+    mutating func open(_ path: FilePath, _ mode: OpenMode) throws(Errno) -> Int {
         let file = if case .create = mode { try createFile(at: path) } else { try file(at: path) }
         let number = makeNumber()
         handles[number] = Handle(file: file, mode: mode)

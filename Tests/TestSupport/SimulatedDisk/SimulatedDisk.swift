@@ -1,5 +1,4 @@
 import CheckpointLog
-import enum CheckpointLog.FileMode
 import SystemPackage
 
 /// The state of a simulated disk and of the open files on it: a value, so that a copy is a snapshot.
@@ -23,7 +22,7 @@ struct SimulatedDisk: Sendable {
 
     struct Handle: Sendable {
         var file: Int
-        var mode: FileMode
+        var mode: OpenMode
         var mappedByteCount: Int?
 
         var isWritable: Bool { mode != .read }

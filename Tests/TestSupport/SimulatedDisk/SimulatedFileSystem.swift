@@ -1,5 +1,4 @@
 package import CheckpointLog
-package import enum CheckpointLog.FileMode
 import FoundationEssentials
 package import SystemPackage
 
@@ -46,7 +45,7 @@ package final class SimulatedFileSystem: FileSystem {
 
     package var bootIdentifier: UInt64 { state.withLock { $0.disk.bootIdentifier } }
 
-    package func openFile(_ path: FilePath, _ mode: FileMode) throws(FileSystemError) -> any OpenFile {
+    package func openFile(_ path: FilePath, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile {
         let isCreation = if case .create = mode { true } else { false }
         let call = SimulatedCall(operation: isCreation ? .create : .open, path: path)
         let number = try perform(call) { (disk, _) throws(Errno) in try disk.open(path, mode) }
