@@ -1,5 +1,5 @@
 import Logging
-package import SystemPackage
+import SystemPackage
 
 /// The parts of an open log, put together: what the public actor's calls are made of. It only sequences; each part knows its
 /// own rules.

@@ -1,4 +1,4 @@
-package import SystemPackage
+import SystemPackage
 
 /// How far the log is written and synced, in one page that is stored into after every append. FORMAT.md, "POSITION".
 ///

@@ -1,0 +1,53 @@
+/// Counts of what a log did since it was opened, and of what it holds.
+///
+/// ```swift
+/// print("\(log.statistics.amplification) bytes on disk for each live one")
+/// ```
+public struct Statistics: Sendable, Hashable, Codable {
+    /// Frames appended.
+    public var frameCount = 0
+    /// Bytes of these frames.
+    public var frameByteCount = 0
+    /// Files synced, those of large values and of compaction not counted.
+    public var syncCount = 0
+    /// Segments that became full.
+    public var rollCount = 0
+    /// Sealed segments.
+    public var segmentCount = 0
+    /// Bytes of the sealed segments.
+    public var sealedByteCount = 0
+    /// Bytes that something can still restore, by size classes, which are up to an eighth too large.
+    public var liveByteCount = 0
+    /// Keys in the index, each level counted by itself.
+    public var keyCount = 0
+    /// Bytes of memory that the index takes.
+    public var indexByteCount = 0
+    /// Compactions that were carried out.
+    public var compactionCount = 0
+    /// Segments that the last compaction rewrote.
+    public var lastCompactionInputCount = 0
+
+    /// Bytes on disk for each live byte; 1 for an empty log.
+    public var amplification: Double { liveByteCount > 0 ? Double(sealedByteCount) / Double(liveByteCount) : 1 }
+}
+
+extension LogEngine {
+    var statistics: Statistics {
+        var statistics = Statistics()
+        statistics.liveByteCount = catalog.usage.liveByteCount
+        statistics.keyCount = catalog.index.count
+        statistics.indexByteCount = catalog.index.memoryByteCount
+        guard let writer else { return statistics }
+        let counters = writer.appender.counters
+        let segments = writer.manifest.current.segments
+        statistics.frameCount = counters.frames
+        statistics.frameByteCount = counters.frameBytes
+        statistics.syncCount = counters.syncs
+        statistics.rollCount = counters.rolls
+        statistics.segmentCount = segments.count
+        statistics.sealedByteCount = segments.reduce(0) { $0 + $1.byteCount }
+        statistics.compactionCount = writer.maintenance.compactionCount
+        statistics.lastCompactionInputCount = writer.maintenance.lastCompaction?.inputCount ?? 0
+        return statistics
+    }
+}
