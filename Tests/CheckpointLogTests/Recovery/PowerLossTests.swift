@@ -1,0 +1,190 @@
+import CheckpointLog
+import SystemPackage
+import TestSupport
+import Testing
+
+/// R5 and R6: the power is cut at every call of a scripted life, and again at every call of the recovery that follows.
+///
+/// Proves: what was acknowledged as written survives the process, what was acknowledged as synced survives power loss, what
+/// was never acknowledged is wholly there or wholly absent, and a group is all or none.
+@Suite struct PowerLossTests {
+    /// What the life was told, in order.
+    struct Acknowledged {
+        var written: [String: Int] = [:]
+        var synced: [String: Int] = [:]
+        /// Every value ever handed over for a key, by the order of the calls.
+        var attempted: [String: [Int]] = [:]
+        var removedWritten: Set<String> = []
+        var groups: [Int] = []
+        var syncedGroup = 0
+        var attemptedGroup = 0
+    }
+
+    static let path: FilePath = "/log"
+
+    static func configuration(_ disk: SimulatedFileSystem, mapping: Bool) -> Configuration {
+        var configuration = Configuration()
+        let clock = Counter()
+        configuration.fileSystem = disk
+        configuration.usesMapping = mapping
+        configuration.runsInline = true
+        configuration.compactsAutomatically = false
+        configuration.segmentByteLimit = 64 << 10
+        configuration.largeValueByteCount = 4 << 10
+        configuration.randomSeed = 7
+        configuration.now = { clock.next() }
+        return configuration
+    }
+
+    final class Counter: Sendable {
+        private let value = Lock<Int64>(1_000_000)
+        func next() -> Int64 {
+            value.withLock { value in
+                value += 1
+                return value
+            }
+        }
+    }
+
+    /// A value that tells its number, of a length that makes segments roll.
+    static func bytes(_ number: Int, count: Int = 1_500) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(littleEndian: UInt64(number))
+        var generator = SeededGenerator(seed: UInt64(number))
+        while bytes.count < count { bytes.append(UInt8(truncatingIfNeeded: generator.next())) }
+        return bytes
+    }
+
+    static func number(_ bytes: [UInt8]) -> Int? {
+        var cursor = ByteCursor(bytes)
+        guard let number = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)) else { return nil }
+        return Self.bytes(number, count: bytes.count) == bytes ? number : nil
+    }
+
+    static func content(_ level: Int = 1) throws -> LogEngine.Content {
+        LogEngine.Content(level: try Level(validating: level), policy: LevelPolicy(durability: .written), flags: .raw)
+    }
+
+    /// Two openings with appends, syncs, rolls, large values, groups, removals and compaction.
+    static func live(_ disk: SimulatedFileSystem, mapping: Bool, steps: Int, _ told: inout Acknowledged) throws {
+        var number = 0
+        for opening in 0..<2 {
+            let engine = try LogEngine.open(at: path, configuration(disk, mapping: mapping))
+            for step in 0..<steps {
+                number += 1
+                let key = "key \(step % 5)"
+                let count = step % 17 == 11 ? 9_000 : 1_500
+                told.attempted[key, default: []].append(number)
+                _ = try engine.append(bytes(number, count: count), content(), key: CheckpointKey(key))
+                // A store cannot throw: what is answered after the cut was never answered.
+                try stopIfCut(disk)
+                told.written[key] = number
+                if step % 10 == 7 {
+                    told.attemptedGroup = number
+                    let members = ["left", "right"].map { (CheckpointKey($0), bytes(number), FrameHeader.Flags.raw) }
+                    _ = try engine.appendGroup("pair", members, Level(validating: 2))
+                    try stopIfCut(disk)
+                    told.groups.append(number)
+                }
+                if step % 6 == 5 {
+                    let writer = try engine.requireWriter()
+                    try writer.sync.waitUntilSynced(writer.appender.writtenPosition)
+                    try stopIfCut(disk)
+                    told.synced = told.written
+                    told.syncedGroup = told.groups.last ?? 0
+                }
+                if step == steps / 2 + opening * 7 { try engine.requireWriter().maintenance.compact(fully: true) }
+            }
+            try engine.close()
+            try stopIfCut(disk)
+            told.synced = told.written
+            told.syncedGroup = told.groups.last ?? 0
+        }
+    }
+
+    struct PowerIsCut: Error {}
+
+    static func stopIfCut(_ disk: SimulatedFileSystem) throws {
+        if disk.isPowerCut { throw PowerIsCut() }
+    }
+
+    static func check(_ image: SimulatedFileSystem, mapping: Bool, boot: CrashBoot, _ told: Acknowledged, _ label: String) throws {
+        let engine: LogEngine
+        do {
+            engine = try LogEngine.open(at: path, configuration(image, mapping: mapping))
+        } catch {
+            Issue.record("\(label): the log does not open: \(error)")
+            return
+        }
+        let least = boot == .same ? told.written : told.synced
+        for (key, attempted) in told.attempted {
+            let found = unsafe try engine.withContent(level: 1, key: CheckpointKey(key)) { unsafe Array($1) }
+            let value = found.flatMap(number)
+            #expect(found == nil || value != nil, "\(label): \(key) gives a value that was never taken")
+            if let value { #expect(attempted.contains(value), "\(label): \(key) gives \(value) of another key") }
+            #expect((value ?? 0) >= (least[key] ?? 0), "\(label): \(key) gives \(value ?? 0), acknowledged \(least[key] ?? 0)")
+        }
+        var pair: [Int?] = []
+        for key in ["left", "right"] {
+            unsafe pair.append(try engine.withContent(level: 2, key: CheckpointKey(key)) { unsafe number(Array($1)) } ?? nil)
+        }
+        #expect(pair[0] == pair[1], "\(label): the group is split: \(pair)")
+        let leastGroup = boot == .same ? told.groups.last ?? 0 : told.syncedGroup
+        #expect((pair[0] ?? 0) >= leastGroup, "\(label): the group gives \(pair[0] ?? 0), acknowledged \(leastGroup)")
+        try engine.close()
+    }
+
+    @Test(arguments: [true, false]) func everyCutLeavesAPrefix(mapping: Bool) throws {
+        let steps = 46
+        let seed = testSeed(3)
+        let whole = SimulatedFileSystem(seed: seed)
+        if !mapping { whole.mapping = .refused }
+        var told = Acknowledged()
+        try Self.live(whole, mapping: mapping, steps: steps, &told)
+        let calls = whole.mutatingCallCount
+        #expect(calls > 200)
+        let stride = isLongRun ? 1 : 3
+        var images = 0
+        for call in Swift.stride(from: 1, through: calls, by: stride) {
+            let disk = SimulatedFileSystem(seed: seed &+ UInt64(call))
+            if !mapping { disk.mapping = .refused }
+            disk.cutPower(atCall: call, tearing: call % 2 == 0 ? UInt64(call) : nil)
+            var told = Acknowledged()
+            try? Self.live(disk, mapping: mapping, steps: steps, &told)
+            let label = "seed \(seed), cut at call \(call)"
+            try Self.check(disk.crashImage(boot: .same), mapping: mapping, boot: .same, told, label + ", same boot")
+            for kind in [CrashImageKind.syncedOnly, .everything, .random(UInt64(call)), .random(UInt64(call) &* 31)] {
+                let image = disk.crashImage(kind, boot: .another)
+                try Self.check(image, mapping: mapping, boot: .another, told, label + ", \(kind)")
+                images += 1
+            }
+        }
+        #expect(images > 100)
+    }
+
+    @Test(arguments: [true, false]) func aSecondCutInRecoveryLosesNothing(mapping: Bool) throws {
+        let seed = testSeed(5)
+        var seconds = 0
+        for first in [90, 160, 230, 300] {
+            let disk = SimulatedFileSystem(seed: seed &+ UInt64(first))
+            if !mapping { disk.mapping = .refused }
+            disk.cutPower(atCall: first, tearing: UInt64(first))
+            var told = Acknowledged()
+            try? Self.live(disk, mapping: mapping, steps: 46, &told)
+            let image = disk.crashImage(.random(UInt64(first)), boot: .another)
+            for call in 1...60 {
+                let again = image.copy()
+                let before = again.mutatingCallCount
+                again.cutPower(atCall: before + call, tearing: UInt64(call))
+                guard (try? LogEngine.open(at: Self.path, Self.configuration(again, mapping: mapping))) == nil else { break }
+                let label = "seed \(seed), cut at \(first) and at call \(call) of recovery"
+                for kind in [CrashImageKind.syncedOnly, .random(UInt64(call))] {
+                    try Self.check(
+                        again.crashImage(kind, boot: .another), mapping: mapping, boot: .another, told, label + ", \(kind)")
+                }
+                seconds += 1
+            }
+        }
+        #expect(seconds > 20)
+    }
+}
