@@ -47,7 +47,8 @@ let package = Package(
             swiftSettings: swiftSettings),
         .target(
             name: "TestSupport",
-            dependencies: ["CheckpointLog", .product(name: "SystemPackage", package: "swift-system")], path: "Tests/TestSupport", swiftSettings: swiftSettings),
+            dependencies: ["CheckpointLog", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .testTarget(
             name: "CBORTests", dependencies: ["CBOR"], resources: [.copy("Vectors")], swiftSettings: swiftSettings),
         .testTarget(

@@ -136,7 +136,8 @@ final class DecodingState {
         if type == Date.self {
             let item = try reading(path) { () throws(CBORError) in try reader.untagged(at: offset) }
             let seconds = try double(at: item.offset, path: path)
-            let date = item.tag == 1
+            let date =
+                item.tag == 1
                 ? Date(timeIntervalSince1970: seconds) : Date(timeIntervalSinceReferenceDate: seconds)
             return date as? Value
         }

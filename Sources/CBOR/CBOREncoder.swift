@@ -116,19 +116,33 @@ final class EncodingState {
 
     private func encodeArray<Value: Encodable>(_ value: Value) -> Bool {
         let type = Value.self
-        if type == [Double].self, let value = value as? [Double] { append(numbers: value, tag: 86) }
-        else if type == [Float].self, let value = value as? [Float] { append(numbers: value, tag: 85) }
-        else if type == [Int].self, let value = value as? [Int] { append(numbers: value, tag: 79) }
-        else if type == [UInt8].self, let value = value as? [UInt8] { append(byteString: value) }
-        else if type == [Int32].self, let value = value as? [Int32] { append(numbers: value, tag: 78) }
-        else if type == [Int64].self, let value = value as? [Int64] { append(numbers: value, tag: 79) }
-        else if type == [UInt32].self, let value = value as? [UInt32] { append(numbers: value, tag: 70) }
-        else if type == [UInt64].self, let value = value as? [UInt64] { append(numbers: value, tag: 71) }
-        else if type == [UInt].self, let value = value as? [UInt] { append(numbers: value, tag: 71) }
-        else if type == [Int16].self, let value = value as? [Int16] { append(numbers: value, tag: 77) }
-        else if type == [UInt16].self, let value = value as? [UInt16] { append(numbers: value, tag: 69) }
-        else if type == [Int8].self, let value = value as? [Int8] { append(numbers: value, tag: 72) }
-        else { return false }
+        if type == [Double].self, let value = value as? [Double] {
+            append(numbers: value, tag: 86)
+        } else if type == [Float].self, let value = value as? [Float] {
+            append(numbers: value, tag: 85)
+        } else if type == [Int].self, let value = value as? [Int] {
+            append(numbers: value, tag: 79)
+        } else if type == [UInt8].self, let value = value as? [UInt8] {
+            append(byteString: value)
+        } else if type == [Int32].self, let value = value as? [Int32] {
+            append(numbers: value, tag: 78)
+        } else if type == [Int64].self, let value = value as? [Int64] {
+            append(numbers: value, tag: 79)
+        } else if type == [UInt32].self, let value = value as? [UInt32] {
+            append(numbers: value, tag: 70)
+        } else if type == [UInt64].self, let value = value as? [UInt64] {
+            append(numbers: value, tag: 71)
+        } else if type == [UInt].self, let value = value as? [UInt] {
+            append(numbers: value, tag: 71)
+        } else if type == [Int16].self, let value = value as? [Int16] {
+            append(numbers: value, tag: 77)
+        } else if type == [UInt16].self, let value = value as? [UInt16] {
+            append(numbers: value, tag: 69)
+        } else if type == [Int8].self, let value = value as? [Int8] {
+            append(numbers: value, tag: 72)
+        } else {
+            return false
+        }
         return true
     }
 

@@ -148,6 +148,8 @@ private struct SingleValueWriter: SingleValueEncodingContainer {
     func encode(_ value: UInt64) throws { try state.fillSlot(node) { state.append(value) } }
 
     func encode<Value: Encodable>(_ value: Value) throws {
-        try state.fillSlot(node) { try state.encode(value, parent: state.nodes[node].parent, key: state.nodes[node].key) }
+        try state.fillSlot(node) {
+            try state.encode(value, parent: state.nodes[node].parent, key: state.nodes[node].key)
+        }
     }
 }

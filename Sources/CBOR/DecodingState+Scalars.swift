@@ -7,7 +7,8 @@ extension DecodingState {
         try reading(path) { () throws(CBORError) in try reader.untagged(at: offset).head }
     }
 
-    func integer<Integer: FixedWidthInteger>(_ type: Integer.Type, at offset: Int, path: CodingPath?) throws -> Integer {
+    func integer<Integer: FixedWidthInteger>(_ type: Integer.Type, at offset: Int, path: CodingPath?) throws -> Integer
+    {
         let head = try item(at: offset, path: path)
         switch head.major {
         case .unsigned:
@@ -97,7 +98,8 @@ extension DecodingState {
                 [Number].self,
                 .init(
                     codingPath: CodingPath.keys(path),
-                    debugDescription: "Expected \([Number].self), found a typed array of \(form.element)\(form.width * 8)."))
+                    debugDescription:
+                        "Expected \([Number].self), found a typed array of \(form.element)\(form.width * 8)."))
         }
         let content: Range<Int>
         if let range = try reading(path, { () throws(CBORError) in try reader.content(of: head) }) {

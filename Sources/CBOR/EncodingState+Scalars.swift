@@ -18,8 +18,10 @@ extension EncodingState {
         if Double(float).bitPattern == value.bitPattern {
             append(float)
         } else if value.isNaN, value.bitPattern & 0x1FFF_FFFF == 0 {
-            append(Float(bitPattern: UInt32(truncatingIfNeeded: value.bitPattern >> 32 & 0x8000_0000)
-                | 0x7F80_0000 | UInt32(truncatingIfNeeded: value.bitPattern >> 29 & 0x7F_FFFF)))
+            append(
+                Float(
+                    bitPattern: UInt32(truncatingIfNeeded: value.bitPattern >> 32 & 0x8000_0000)
+                        | 0x7F80_0000 | UInt32(truncatingIfNeeded: value.bitPattern >> 29 & 0x7F_FFFF)))
         } else {
             bytes.append(0xFB)
             bytes.appendBigEndian(value.bitPattern)

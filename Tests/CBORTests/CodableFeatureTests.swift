@@ -139,11 +139,16 @@ struct AnyItem: Decodable {
 
     init(from decoder: any Decoder) throws {
         let single = try decoder.singleValueContainer()
-        if let map = try? single.decode([String: AnyItem].self) { value = .object(map.mapValues(\.value)) }
-        else if let numbers = try? single.decode([Double].self) {
+        if let map = try? single.decode([String: AnyItem].self) {
+            value = .object(map.mapValues(\.value))
+        } else if let numbers = try? single.decode([Double].self) {
             value = .array(numbers.map { number in Int64(exactly: number).map { .integer($0) } ?? .number(number) })
-        } else if let numbers = try? single.decode([Int].self) { value = .array(numbers.map { .integer(Int64($0)) }) }
-        else if let items = try? single.decode([AnyItem].self) { value = .array(items.map(\.value)) }
-        else { value = try single.decode(JSONValue.self) }
+        } else if let numbers = try? single.decode([Int].self) {
+            value = .array(numbers.map { .integer(Int64($0)) })
+        } else if let items = try? single.decode([AnyItem].self) {
+            value = .array(items.map(\.value))
+        } else {
+            value = try single.decode(JSONValue.self)
+        }
     }
 }

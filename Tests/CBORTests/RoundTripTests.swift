@@ -58,8 +58,10 @@ import Testing
         try roundTrip(
             Everything(
                 date: Date(timeIntervalSinceReferenceDate: 761_234_567.123_456_7), identifier: UUID(),
-                link: #require(URL(string: "https://example.org/a?b=c")), amount: #require(Decimal(string: "12345678901.000000000123")),
-                data: Data([0, 255, 7]), table: [1: "one", -5: "minus five"], events: [.named("")], maybe: [nil, 3, nil],
+                link: #require(URL(string: "https://example.org/a?b=c")),
+                amount: #require(Decimal(string: "12345678901.000000000123")),
+                data: Data([0, 255, 7]), table: [1: "one", -5: "minus five"], events: [.named("")],
+                maybe: [nil, 3, nil],
                 doubles: [.pi, -0.0, .infinity], nested: [[1, -1], [], [.max, .min]], bytes: [1, 2, 3]))
     }
 
@@ -73,7 +75,10 @@ import Testing
     }
 
     @Test func scalarsKeepEveryBit() throws {
-        for value in [0.0, -0.0, 1, 1.1, 65_504, 5.960_464_477_539_063e-8, 6.1e-5, .greatestFiniteMagnitude, .leastNonzeroMagnitude] {
+        for value in [
+            0.0, -0.0, 1, 1.1, 65_504, 5.960_464_477_539_063e-8, 6.1e-5, .greatestFiniteMagnitude,
+            .leastNonzeroMagnitude,
+        ] {
             let back = try CBORDecoder().decode(Double.self, from: CBOREncoder().encode(value))
             #expect(back.bitPattern == value.bitPattern)
         }

@@ -12,15 +12,18 @@ import Testing
     }
 
     static let vectors: [Vector] = {
-        guard let url = Bundle.module.url(forResource: "cbor-appendix-a", withExtension: "json", subdirectory: "Vectors"),
+        guard
+            let url = Bundle.module.url(forResource: "cbor-appendix-a", withExtension: "json", subdirectory: "Vectors"),
             let data = try? Data(contentsOf: url),
             let rows = try? JSONSerialization.jsonObject(with: data) as? [[String: Any]]
         else { return [] }
         return rows.compactMap { row in
-            guard let hex = row["hex"] as? String, let text = row["cbor"] as? String, let data = Data(base64Encoded: text)
+            guard let hex = row["hex"] as? String, let text = row["cbor"] as? String,
+                let data = Data(base64Encoded: text)
             else { return nil }
             return Vector(
-                hex: hex, bytes: Array(data), roundtrip: row["roundtrip"] as? Bool ?? false, decoded: row["decoded"].map(JSONValue.init))
+                hex: hex, bytes: Array(data), roundtrip: row["roundtrip"] as? Bool ?? false,
+                decoded: row["decoded"].map(JSONValue.init))
         }
     }()
 
@@ -36,7 +39,9 @@ import Testing
         var compared = 0
         for vector in Self.vectors {
             // Numbers over 64 bits come as bignums, which no Swift type of the vectors' JSON holds exactly.
-            guard let decoded = vector.decoded, !vector.hex.hasPrefix("c2"), !vector.hex.hasPrefix("c3") else { continue }
+            guard let decoded = vector.decoded, !vector.hex.hasPrefix("c2"), !vector.hex.hasPrefix("c3") else {
+                continue
+            }
             guard !["3bffffffffffffffff"].contains(vector.hex) else { continue }
             let value = try CBORDecoder().decode(JSONValue.self, from: vector.bytes)
             if case .number(let left) = value, case .number(let right) = decoded, left != right {
@@ -53,9 +58,13 @@ import Testing
     @Test func whatIsPreferredIsWrittenAsInTheVectors() throws {
         var compared = 0
         for vector in Self.vectors where vector.roundtrip && vector.decoded != nil {
-            guard !vector.hex.hasPrefix("c"), !vector.hex.hasPrefix("d"), vector.hex != "3bffffffffffffffff" else { continue }
+            guard !vector.hex.hasPrefix("c"), !vector.hex.hasPrefix("d"), vector.hex != "3bffffffffffffffff" else {
+                continue
+            }
             // JSON does not tell 1.0 from 1, nor keep the order of keys.
-            guard !["f9", "fa", "fb", "a2", "a5", "82", "bf"].contains(where: { vector.hex.hasPrefix($0) }) else { continue }
+            guard !["f9", "fa", "fb", "a2", "a5", "82", "bf"].contains(where: { vector.hex.hasPrefix($0) }) else {
+                continue
+            }
             let value = try CBORDecoder().decode(JSONValue.self, from: vector.bytes)
             let bytes = try CBOREncoder().encode(value)
             #expect(bytes == vector.bytes, "\(vector.hex)")
@@ -87,24 +96,38 @@ enum JSONValue: Codable, Equatable, Sendable {
         case let value as [Any]: self = .array(value.map(JSONValue.init))
         case let value as [String: Any]: self = .object(value.mapValues(JSONValue.init))
         case let value as NSNumber:
-            if CFNumberIsBoolean(value) { self = .bool(value.boolValue) }
-            else if let exact = Int64(exactly: value) { self = .integer(exact) }
-            else if let exact = UInt64(exactly: value) { self = .unsigned(exact) }
-            else { self = .number(value.doubleValue) }
+            if CFNumberIsBoolean(value) {
+                self = .bool(value.boolValue)
+            } else if let exact = Int64(exactly: value) {
+                self = .integer(exact)
+            } else if let exact = UInt64(exactly: value) {
+                self = .unsigned(exact)
+            } else {
+                self = .number(value.doubleValue)
+            }
         default: self = .null
         }
     }
 
     init(from decoder: any Decoder) throws {
         let single = try decoder.singleValueContainer()
-        if single.decodeNil() { self = .null }
-        else if let value = try? single.decode(Bool.self) { self = .bool(value) }
-        else if let value = try? single.decode(Int64.self) { self = .integer(value) }
-        else if let value = try? single.decode(UInt64.self) { self = .unsigned(value) }
-        else if let value = try? single.decode(Double.self) { self = .number(value) }
-        else if let value = try? single.decode(String.self) { self = .text(value) }
-        else if let value = try? single.decode([JSONValue].self) { self = .array(value) }
-        else { self = .object(try single.decode([String: JSONValue].self)) }
+        if single.decodeNil() {
+            self = .null
+        } else if let value = try? single.decode(Bool.self) {
+            self = .bool(value)
+        } else if let value = try? single.decode(Int64.self) {
+            self = .integer(value)
+        } else if let value = try? single.decode(UInt64.self) {
+            self = .unsigned(value)
+        } else if let value = try? single.decode(Double.self) {
+            self = .number(value)
+        } else if let value = try? single.decode(String.self) {
+            self = .text(value)
+        } else if let value = try? single.decode([JSONValue].self) {
+            self = .array(value)
+        } else {
+            self = .object(try single.decode([String: JSONValue].self))
+        }
     }
 
     func encode(to encoder: any Encoder) throws {

@@ -76,7 +76,8 @@ extension CheckpointLog {
         if let level {
             levels = [try Level(validating: level)]
         } else {
-            while let next = try engine.newestLevel(of: key), let level = Level(rawValue: next), !levels.contains(level) {
+            while let next = try engine.newestLevel(of: key), let level = Level(rawValue: next), !levels.contains(level)
+            {
                 levels.append(level)
                 _ = try engine.appendRemoval(of: key, level)
             }
@@ -107,7 +108,8 @@ extension CheckpointLog {
     }
 
     static func encode<each Value: Codable & Sendable>(
-        _ values: repeat each Value, for key: CheckpointKey, into buffer: inout [UInt8], _ flags: inout FrameHeader.Flags
+        _ values: repeat each Value, for key: CheckpointKey, into buffer: inout [UInt8],
+        _ flags: inout FrameHeader.Flags
     ) throws {
         var count = 0
         for _ in repeat (each Value).self { count += 1 }

@@ -86,7 +86,9 @@ extension LogEngine {
         entries.sort { $0.1.location.bits < $1.1.location.bits }
         var versions: [CheckpointVersion] = []
         for (hash, entry) in entries {
-            if let found = try retrying(entry.sequenceNumber, hash, { try self.version(at: $0) }) { versions.append(found) }
+            if let found = try retrying(entry.sequenceNumber, hash, { try self.version(at: $0) }) {
+                versions.append(found)
+            }
         }
         return versions.sorted { ($0.level, $0.key) < ($1.level, $1.key) }
     }
@@ -114,7 +116,9 @@ extension LogEngine {
         _ number: SequenceNumber, _ hash: KeyHash, _ body: (FrameLocation) throws -> Result?
     ) throws -> Result? {
         for _ in 0..<3 {
-            guard let entry = catalog.index.versions(hash).first(where: { $0.sequenceNumber == number }) else { return nil }
+            guard let entry = catalog.index.versions(hash).first(where: { $0.sequenceNumber == number }) else {
+                return nil
+            }
             do {
                 return try body(entry.location)
             } catch let error as CheckpointLogError

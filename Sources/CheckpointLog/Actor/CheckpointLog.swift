@@ -34,7 +34,9 @@ public actor CheckpointLog {
     ///   to be good is not there (nothing is changed then), `.unsupportedFormat`, `.invalidConfiguration`, `.ioFailure`,
     ///   `.diskFull`.
     /// - Complexity: O(n) in the sealed segments' footers and the bytes after the last seal.
-    public static func open(at directory: String, configuration: Configuration = Configuration()) async throws -> CheckpointLog {
+    public static func open(at directory: String, configuration: Configuration = Configuration()) async throws
+        -> CheckpointLog
+    {
         let threads = BlockingThreads()
         defer { threads.stop() }
         return try await threads.run { CheckpointLog(try LogEngine.open(at: FilePath(directory), configuration)) }

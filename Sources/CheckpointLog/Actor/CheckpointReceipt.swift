@@ -31,7 +31,8 @@ public struct CheckpointReceipt: Sendable {
 extension LogEngine {
     func receipt(_ appended: Appended) -> CheckpointReceipt {
         CheckpointReceipt(
-            sequenceNumber: appended.sequenceNumber, byteCount: appended.frameByteCount, engine: self, end: appended.end)
+            sequenceNumber: appended.sequenceNumber, byteCount: appended.frameByteCount, engine: self, end: appended.end
+        )
     }
 
     func content(_ level: Int) throws -> Content {

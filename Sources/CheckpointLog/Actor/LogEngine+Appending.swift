@@ -81,7 +81,8 @@ extension LogEngine {
         let reference = try wrapping { () throws(FileSystemError) in
             let segment = try writer.manifest.takeSegmentNumber()
             return unsafe try ValueSegment.write(
-                bytes, identity: identity, segment: segment, epoch: number.epoch, level: content.level.rawValue, key: key,
+                bytes, identity: identity, segment: segment, epoch: number.epoch, level: content.level.rawValue,
+                key: key,
                 number: number, timestamp: timestamp, compression: content.policy.compression)
         }
         let payload = reference.bytes

@@ -67,7 +67,7 @@ extension LogEngine {
         let listing: LogDirectory
         do throws(FileSystemError) {
             listing = try LogDirectory(directory, in: fileSystem)
-        } catch where error.code == .noSuchFileOrDirectory || error.code == .notDirectory {
+        } catch  where error.code == .noSuchFileOrDirectory || error.code == .notDirectory {
             throw CheckpointLogError.notALog(path: directory.string, "the directory does not exist.")
         } catch {
             throw CheckpointLogError(error)
@@ -96,8 +96,9 @@ extension LogEngine {
     private static func makeDirectory(_ directory: FilePath, in fileSystem: any FileSystem) throws {
         do throws(FileSystemError) {
             try fileSystem.createDirectory(directory)
-            try fileSystem.syncDirectory(directory.removingLastComponent().isEmpty ? "." : directory.removingLastComponent())
-        } catch where error.code == .fileExists && error.operation == .createDirectory {
+            try fileSystem.syncDirectory(
+                directory.removingLastComponent().isEmpty ? "." : directory.removingLastComponent())
+        } catch  where error.code == .fileExists && error.operation == .createDirectory {
             // A directory that is no directory is told by the next call on it.
         } catch {
             throw CheckpointLogError(error)

@@ -25,7 +25,8 @@ extension LogEngine {
                     ?? catalog.index.newest(hash)
                 guard let entry else { return nil }
                 do {
-                    return unsafe try withFrame(at: entry.location, number: entry.sequenceNumber, level: level, key: bytes, body)
+                    return unsafe try withFrame(
+                        at: entry.location, number: entry.sequenceNumber, level: level, key: bytes, body)
                 } catch let error as CheckpointLogError {
                     let isGone = (error.cause as? FileSystemError)?.code == .noSuchFileOrDirectory
                     if isGone, attempt < Self.attempts { continue }

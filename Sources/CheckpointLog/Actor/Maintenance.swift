@@ -78,7 +78,8 @@ package final class Maintenance: Sendable {
             } catch {
                 appender.poison(
                     error as? CheckpointLogError
-                        ?? CheckpointLogError(code: .ioFailure, message: "A segment could not be sealed.", cause: error))
+                        ?? CheckpointLogError(code: .ioFailure, message: "A segment could not be sealed.", cause: error)
+                )
                 throw error
             }
             appender.didSeal(rolled)

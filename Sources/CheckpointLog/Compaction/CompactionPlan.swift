@@ -44,7 +44,9 @@ package struct CompactionPlan: Sendable, Equatable {
             rest -= segment.byteCount - liveByteCount
         }
         // Rewriting one segment that is nearly all live wins nothing.
-        guard let first = inputs.first, inputs.count > 1 || outputByteCount * 16 < first.byteCount * 15 else { return nil }
+        guard let first = inputs.first, inputs.count > 1 || outputByteCount * 16 < first.byteCount * 15 else {
+            return nil
+        }
         return CompactionPlan(inputs: inputs)
     }
 

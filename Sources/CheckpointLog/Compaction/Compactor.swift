@@ -78,7 +78,8 @@ package final class Compactor: Sendable {
                 SegmentFooter.withRecord(entry, of: segment.name.identifier) { record in
                     if !catalog.isLive(record) {
                         if entry.kind == .reference { droppedReferences.append(record.location) }
-                    } else if entry.kind == .removal, entry.sequenceNumber < oldest, entry.sequenceNumber.epoch < epoch {
+                    } else if entry.kind == .removal, entry.sequenceNumber < oldest, entry.sequenceNumber.epoch < epoch
+                    {
                         droppedMarkers.append((record.hash(catalog.hashKey), entry.sequenceNumber))
                     } else {
                         live.append((segment, entry))
@@ -118,7 +119,7 @@ package final class Compactor: Sendable {
             files.forget(name.identifier)
             do throws(FileSystemError) {
                 try identity.fileSystem.remove(identity.path(name))
-            } catch where error.code == .noSuchFileOrDirectory {
+            } catch  where error.code == .noSuchFileOrDirectory {
                 // Nothing refers to it any more, and it is gone: as wanted.
             } catch {
                 throw CheckpointLogError(error)

@@ -115,7 +115,7 @@ extension OpenFile {
                 let count = unsafe try readOnce(into: rest, at: offset + done)
                 if count == 0 { break }
                 done += count
-            } catch where error.code == .interrupted {
+            } catch  where error.code == .interrupted {
                 continue
             }
         }
@@ -132,7 +132,7 @@ extension OpenFile {
                 // A device that takes nothing and reports nothing would be asked for ever.
                 guard count > 0 else { throw FileSystemError(.write, path, .ioError) }
                 done += count
-            } catch where error.code == .interrupted {
+            } catch  where error.code == .interrupted {
                 continue
             }
         }

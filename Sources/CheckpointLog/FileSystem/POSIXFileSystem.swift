@@ -105,7 +105,8 @@ package final class POSIXFileSystem: FileSystem {
         guard unsafe directory.withPlatformString({ unsafe statvfs($0, &status) }) == 0 else {
             throw FileSystemError(.space, directory, .current)
         }
-        return Int(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+        return Int(
+            clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
     }
 
     package func lock(_ path: FilePath) throws(FileSystemError) -> LockOutcome {
@@ -220,7 +221,8 @@ private final class POSIXLock: FileLock {
         if count >= 0 { return count }
         let code = Errno.current
         // A system without the call (EOPNOTSUPP, ENOSYS, EINVAL) answers as a miss does: the caller reads elsewhere.
-        if [.resourceTemporarilyUnavailable, .notSupported, .noFunction, .interrupted, .invalidArgument].contains(code) {
+        if [.resourceTemporarilyUnavailable, .notSupported, .noFunction, .interrupted, .invalidArgument].contains(code)
+        {
             return nil
         }
         throw FileSystemError(.read, path, code)

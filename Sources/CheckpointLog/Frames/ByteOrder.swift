@@ -3,7 +3,8 @@ extension UnsafeRawBufferPointer {
     @safe package func integer<Integer: FixedWidthInteger & BitwiseCopyable>(
         _ type: Integer.Type = Integer.self, at offset: Int
     ) -> Integer {
-        precondition(offset >= 0 && offset <= count - MemoryLayout<Integer>.size, "An integer is read inside its bytes.")
+        precondition(
+            offset >= 0 && offset <= count - MemoryLayout<Integer>.size, "An integer is read inside its bytes.")
         return unsafe Integer(littleEndian: loadUnaligned(fromByteOffset: offset, as: Integer.self))
     }
 
@@ -23,7 +24,8 @@ extension UnsafeRawBufferPointer {
 
 extension UnsafeMutableRawBufferPointer {
     @safe package func set<Integer: FixedWidthInteger & BitwiseCopyable>(_ integer: Integer, at offset: Int) {
-        precondition(offset >= 0 && offset <= count - MemoryLayout<Integer>.size, "An integer is stored inside its bytes.")
+        precondition(
+            offset >= 0 && offset <= count - MemoryLayout<Integer>.size, "An integer is stored inside its bytes.")
         unsafe storeBytes(of: integer.littleEndian, toByteOffset: offset, as: Integer.self)
     }
 }

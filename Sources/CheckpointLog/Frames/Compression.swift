@@ -25,7 +25,8 @@ package enum Compression {
         _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, method: CompressionMethod
     ) -> Int? {
         let limit = Swift.min(target.count, source.count - source.count / 8)
-        guard limit > 0, source.count <= Int(Int32.max), let from = source.baseAddress, let to = target.baseAddress else {
+        guard limit > 0, source.count <= Int(Int32.max), let from = source.baseAddress, let to = target.baseAddress
+        else {
             return nil
         }
         switch method {

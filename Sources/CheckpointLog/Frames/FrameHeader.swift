@@ -26,8 +26,8 @@ package struct FrameHeader: Sendable, Equatable {
     package var compression: CompressionMethod = .none
     package var storedByteCount = 0
     package var contentByteCount = 0
-    package var payloadCRC: UInt32 = 0
-    package var contentCRC: UInt32 = 0
+    package var payloadCRC = Checksum.mask(0)
+    package var contentCRC = Checksum.mask(0)
     package var sequenceNumber = SequenceNumber(rawValue: 0)
     package var appendNumber = SequenceNumber(rawValue: 0)
     /// Microseconds since 1970-01-01 UTC.

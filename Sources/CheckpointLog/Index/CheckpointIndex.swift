@@ -98,7 +98,9 @@ package final class CheckpointIndex: Sendable {
     /// Forgets a removal whose marker is dropped: no older record of its key exists anywhere.
     package func forgetRemoval(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) {
         shards[hash.shard].withLock { shard in
-            guard let entry = shard.newest(hash), entry.isRemoval, entry.sequenceNumber == sequenceNumber else { return }
+            guard let entry = shard.newest(hash), entry.isRemoval, entry.sequenceNumber == sequenceNumber else {
+                return
+            }
             _ = shard.remove(hash, below: SequenceNumber(rawValue: sequenceNumber.rawValue + 1))
         }
     }

@@ -27,7 +27,8 @@ package struct GroupMembers: Sendable, Equatable {
         guard let count = cursor.variableLength(), count > 0, count <= UInt64(Self.limit) else { return nil }
         keys = []
         for _ in 0..<count {
-            guard let byteCount = cursor.variableLength(), let key = cursor.slice(byteCount: byteCount), !key.isEmpty else {
+            guard let byteCount = cursor.variableLength(), let key = cursor.slice(byteCount: byteCount), !key.isEmpty
+            else {
                 return nil
             }
             keys.append(Array(key))

@@ -103,7 +103,8 @@ package struct ChainReader {
         }
         if outcome.end == nil {
             // A roll frame was the last thing that reached the disk, or all that was ever written is sealed.
-            outcome.end = outcome.parts.last.map { LogPosition(segment: $0.name.identifier, offset: $0.end) }
+            outcome.end =
+                outcome.parts.last.map { LogPosition(segment: $0.name.identifier, offset: $0.end) }
                 ?? LogPosition(segment: lastSealed, offset: LogPosition.offsetLimit - 8)
         }
         return outcome

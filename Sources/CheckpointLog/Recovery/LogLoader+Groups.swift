@@ -90,10 +90,12 @@ extension LogLoader {
         return unsafe try BufferPool.shared.withBuffer(byteCount: count) { buffer in
             let read = unsafe try file.read(into: buffer, at: location.offset)
             let bytes = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<read])
-            guard let header = try? unsafe FrameDecoder.header(
-                in: bytes, at: location.offset, seed: identity.seed(of: location.segment)), header.kind == .group,
+            guard
+                let header = try? unsafe FrameDecoder.header(
+                    in: bytes, at: location.offset, seed: identity.seed(of: location.segment)), header.kind == .group,
                 (try? unsafe FrameDecoder.checkPayload(of: header, in: bytes)) != nil,
-                let members = try? unsafe FrameDecoder.withContent(of: header, in: bytes, { unsafe GroupMembers(Array($0)) })
+                let members = try? unsafe FrameDecoder.withContent(
+                    of: header, in: bytes, { unsafe GroupMembers(Array($0)) })
             else { return nil }
             return (header, members)
         }

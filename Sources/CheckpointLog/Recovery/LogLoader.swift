@@ -25,7 +25,7 @@ package struct LogLoader {
         let file: any OpenFile
         do throws(FileSystemError) {
             file = try fileSystem.openFile(path, .read)
-        } catch where error.code == .noSuchFileOrDirectory {
+        } catch  where error.code == .noSuchFileOrDirectory {
             return nil
         } catch {
             throw CheckpointLogError(error)

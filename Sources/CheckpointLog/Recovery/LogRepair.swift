@@ -59,9 +59,11 @@ package struct LogRepair {
     private func quarantineTail(of part: ChainReader.Part, _ file: any OpenFile, report: inout RecoveryReport) throws {
         report.tornTail = CheckpointLogError.Location(path: file.path.string, offset: part.end)
         let byteCount = min(part.byteCount - part.end, 64 << 20)
-        guard byteCount > 0, var tail = try wrapping({ () throws(FileSystemError) in
-            try file.bytes(part.end..<part.end + byteCount)
-        }) else { return }
+        guard byteCount > 0,
+            var tail = try wrapping({ () throws(FileSystemError) in
+                try file.bytes(part.end..<part.end + byteCount)
+            })
+        else { return }
         if let last = tail.lastIndex(where: { $0 != 0 }) { tail.removeLast(tail.count - 1 - last) }
         report.cutByteCount = tail.count
         let fileSystem = identity.fileSystem
@@ -69,7 +71,7 @@ package struct LogRepair {
         do throws(FileSystemError) {
             do throws(FileSystemError) {
                 try fileSystem.createDirectory(folder)
-            } catch where error.code == .fileExists {
+            } catch  where error.code == .fileExists {
                 // An earlier cut made it.
             }
             let copy = try fileSystem.openFile(folder.appending("\(part.name.fileName)-\(part.end)"), .create)
@@ -104,7 +106,7 @@ package struct LogRepair {
     private func remove(_ path: FilePath) throws {
         do throws(FileSystemError) {
             try identity.fileSystem.remove(path)
-        } catch where error.code == .noSuchFileOrDirectory {
+        } catch  where error.code == .noSuchFileOrDirectory {
             // A recovery that was cut short had done it.
         } catch {
             throw CheckpointLogError(error)

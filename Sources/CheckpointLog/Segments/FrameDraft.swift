@@ -9,7 +9,8 @@
     package var payload: UnsafeRawBufferPointer
 
     package init(
-        header: FrameHeader, key: UnsafeRawBufferPointer = unsafe .empty, origin: UnsafeRawBufferPointer = unsafe .empty,
+        header: FrameHeader, key: UnsafeRawBufferPointer = unsafe .empty,
+        origin: UnsafeRawBufferPointer = unsafe .empty,
         payload: UnsafeRawBufferPointer = unsafe .empty
     ) {
         self.header = header

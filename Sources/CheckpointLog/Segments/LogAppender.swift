@@ -70,7 +70,8 @@ package final class LogAppender: Sendable {
 
     package init(
         identity: LogIdentity, limits: Limits, manifest: ManifestFile, position: PositionPage, active: ActiveSegment,
-        epoch: UInt32, lastTimestamp: Int64, now: @escaping @Sendable () -> Int64, onRoll: @escaping @Sendable () -> Void
+        epoch: UInt32, lastTimestamp: Int64, now: @escaping @Sendable () -> Int64,
+        onRoll: @escaping @Sendable () -> Void
     ) {
         self.identity = identity
         self.limits = limits
@@ -204,7 +205,8 @@ package final class LogAppender: Sendable {
         let scratch = unsafe state.scratch.bytes
         unsafe header.write(to: scratch)
         if header.keyByteCount > 0 {
-            unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[FrameHeader.byteCount...]).copyMemory(from: draft.key)
+            unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[FrameHeader.byteCount...]).copyMemory(
+                from: draft.key)
         }
         if header.originByteCount > 0 {
             unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[(FrameHeader.byteCount + header.keyByteCount)...])

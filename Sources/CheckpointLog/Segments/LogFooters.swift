@@ -12,7 +12,7 @@ package struct LogFooters {
         let file: any OpenFile
         do throws(FileSystemError) {
             file = try identity.fileSystem.openFile(path, .read)
-        } catch where error.code == .noSuchFileOrDirectory {
+        } catch  where error.code == .noSuchFileOrDirectory {
             throw CheckpointLogError.damaged(
                 "A sealed segment is missing; put the file back, or open the log read-only for salvage.",
                 path: path.string, lost: [Self.range(of: segment)])
@@ -28,7 +28,8 @@ package struct LogFooters {
         }
         let footerEnd = byteCount - SegmentFooter.trailerByteCount
         if segment.footerOffset <= footerEnd,
-            let bytes = try wrapping({ () throws(FileSystemError) in try file.bytes(segment.footerOffset..<footerEnd) }),
+            let bytes = try wrapping({ () throws(FileSystemError) in try file.bytes(segment.footerOffset..<footerEnd) }
+            ),
             Checksum.mask(Checksum.of(bytes)) == segment.footerCRC,
             let footer = SegmentFooter(bytes, count: segment.entryCount), footer.frameEnd == segment.footerOffset
         {

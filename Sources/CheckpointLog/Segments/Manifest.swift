@@ -35,7 +35,8 @@ package struct Manifest: Sendable, Equatable {
 
         fileprivate init?(_ cursor: inout ByteCursor) {
             guard let identifier = cursor.integer(UInt32.self), identifier > 0,
-                let role = cursor.integer(UInt32.self).flatMap({ UInt8(exactly: $0) }).flatMap(SegmentRole.init(rawValue:)),
+                let role = cursor.integer(UInt32.self).flatMap({ UInt8(exactly: $0) }).flatMap(
+                    SegmentRole.init(rawValue:)),
                 let byteCount = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), byteCount < 1 << 40,
                 let footerOffset = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), footerOffset < byteCount,
                 let entryCount = cursor.integer(UInt32.self), let footerCRC = cursor.integer(UInt32.self),

@@ -64,7 +64,7 @@ package final class ManifestFile: Sendable {
         let temporary = FilePath(path.string + FileName.temporarySuffix)
         do throws(FileSystemError) {
             try fileSystem.remove(temporary)
-        } catch where error.code == .noSuchFileOrDirectory {
+        } catch  where error.code == .noSuchFileOrDirectory {
             // The usual case: an earlier attempt left nothing behind.
         }
         let file = try fileSystem.openFile(temporary, .create)

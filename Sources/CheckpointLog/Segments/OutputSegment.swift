@@ -30,7 +30,8 @@ package final class OutputSegment {
 
     /// Copies one frame: its header, payload and content are verified first, payload and content checksums are carried over
     /// unchanged, and the header is new, without promise and batch flag.
-    package func copy(_ entry: SegmentFooter.Entry, from source: any OpenFile, segment: UInt32) throws -> FrameLocation {
+    package func copy(_ entry: SegmentFooter.Entry, from source: any OpenFile, segment: UInt32) throws -> FrameLocation
+    {
         unsafe try BufferPool.shared.withBuffer(byteCount: entry.byteCount) { buffer in
             let read = try wrapping { () throws(FileSystemError) in
                 unsafe try source.read(into: buffer, at: entry.offset)

@@ -34,7 +34,7 @@ package final class PositionPage: Sendable {
         let file: any OpenFile
         do throws(FileSystemError) {
             file = try identity.fileSystem.openFile(identity.path(FileName.position), .read)
-        } catch where error.code == .noSuchFileOrDirectory {
+        } catch  where error.code == .noSuchFileOrDirectory {
             return nil
         }
         defer { file.close() }

@@ -114,7 +114,9 @@ package struct SegmentFooter: Sendable, Equatable {
             timestamp = timestamp &+ Self.unzigzag(time)
             var valueSegment: UInt32 = 0
             if kind == .reference {
-                guard let number = cursor.variableLength().flatMap(UInt32.init(exactly:)), number > 0 else { return nil }
+                guard let number = cursor.variableLength().flatMap(UInt32.init(exactly:)), number > 0 else {
+                    return nil
+                }
                 valueSegment = number
             }
             var header = FrameHeader(kind: kind)
@@ -137,7 +139,9 @@ package struct SegmentFooter: Sendable, Equatable {
 
     private static func zigzag(_ integer: Int64) -> UInt64 { UInt64(bitPattern: integer << 1 ^ integer >> 63) }
 
-    private static func unzigzag(_ word: UInt64) -> Int64 { Int64(bitPattern: word >> 1) ^ -Int64(bitPattern: word & 1) }
+    private static func unzigzag(_ word: UInt64) -> Int64 {
+        Int64(bitPattern: word >> 1) ^ -Int64(bitPattern: word & 1)
+    }
 }
 
 extension RecordKind {

@@ -6,7 +6,8 @@
     package var bytes: UnsafeRawBufferPointer
 
     package var key: UnsafeRawBufferPointer {
-        unsafe UnsafeRawBufferPointer(rebasing: bytes[FrameHeader.byteCount..<FrameHeader.byteCount + header.keyByteCount])
+        unsafe UnsafeRawBufferPointer(
+            rebasing: bytes[FrameHeader.byteCount..<FrameHeader.byteCount + header.keyByteCount])
     }
 
     package var origin: UnsafeRawBufferPointer {
@@ -97,10 +98,14 @@ package final class SegmentScanner {
             }
             var visited = offset
             while visited < cursor {
-                guard case .success(let byteCount) = try withFrame(at: visited, { frame in
-                    try visit(frame)
-                    return frame.header.frameByteCount
-                }) else { return End(offset: visited, cause: .fault(.payloadChecksum, at: visited)) }
+                guard
+                    case .success(let byteCount) = try withFrame(
+                        at: visited,
+                        { frame in
+                            try visit(frame)
+                            return frame.header.frameByteCount
+                        })
+                else { return End(offset: visited, cause: .fault(.payloadChecksum, at: visited)) }
                 visited += byteCount
             }
             offset = cursor
@@ -165,7 +170,9 @@ package final class SegmentScanner {
         switch parsed {
         case .failure(let fault):
             let head = min(available, FrameHeader.byteCount)
-            let isEmpty = unsafe window.withUnsafeBytes { $0.isZero(in: offset - windowStart..<offset - windowStart + head) }
+            let isEmpty = unsafe window.withUnsafeBytes {
+                $0.isZero(in: offset - windowStart..<offset - windowStart + head)
+            }
             if isEmpty, try isZero(from: offset) { return .failure(nil) }
             return .failure(fault)
         case .success(let header):

@@ -66,7 +66,9 @@ package enum ValueSegment {
         header.contentCRC = unsafe Checksum.mask(Checksum.extend(0, content))
         let prefixByteCount = header.prefixByteCount
         let capacity = prefixByteCount + content.count + 8
-        let outcome: Result<SegmentFooter.Entry, FileSystemError> = unsafe BufferPool.shared.withBuffer(byteCount: capacity) {
+        let outcome: Result<SegmentFooter.Entry, FileSystemError> = unsafe BufferPool.shared.withBuffer(
+            byteCount: capacity
+        ) {
             buffer in
             let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[prefixByteCount...])
             if let count = unsafe Compression.compress(content, into: room, method: compression) {
@@ -129,7 +131,9 @@ package enum ValueSegment {
             let bytes = try file.bytes(trailer.footerOffset..<trailer.footerOffset + trailer.footerByteCount),
             Checksum.mask(Checksum.of(bytes)) == trailer.footerCRC,
             let footer = SegmentFooter(bytes, count: trailer.entryCount), footer.frameEnd == trailer.footerOffset
-        else { throw damaged(file, max(0, byteCount - SegmentFooter.trailerByteCount), "is not what its reference names") }
+        else {
+            throw damaged(file, max(0, byteCount - SegmentFooter.trailerByteCount), "is not what its reference names")
+        }
         return footer
     }
 

@@ -12,10 +12,11 @@ package final class BufferPool: Sendable {
     package func withBuffer<Result>(
         byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Result
     ) rethrows -> Result {
-        var buffer = free.withLock { free in
-            let found = free.lastIndex { $0.capacity >= byteCount } ?? free.indices.last
-            return found.map { free.remove(at: $0) }
-        } ?? Buffer()
+        var buffer =
+            free.withLock { free in
+                let found = free.lastIndex { $0.capacity >= byteCount } ?? free.indices.last
+                return found.map { free.remove(at: $0) }
+            } ?? Buffer()
         buffer.grow(to: byteCount)
         defer {
             if buffer.capacity <= Self.keptByteCount {

@@ -47,7 +47,8 @@ extension CheckpointLogError {
     }
 
     package static var readOnly: CheckpointLogError {
-        CheckpointLogError(code: .readOnly, message: "The log was opened for reading; open it for writing to change it.")
+        CheckpointLogError(
+            code: .readOnly, message: "The log was opened for reading; open it for writing to change it.")
     }
 
     package static func notALog(path: String, _ reason: String) -> CheckpointLogError {
@@ -75,7 +76,8 @@ extension CheckpointLogError {
     package static func writerFailed(cause: CheckpointLogError) -> CheckpointLogError {
         CheckpointLogError(
             code: .writerFailed,
-            message: "An earlier failure closed this log for writing; reads go on. Close it, see to the cause, and open "
+            message:
+                "An earlier failure closed this log for writing; reads go on. Close it, see to the cause, and open "
                 + "it again: recovery keeps all that was acknowledged.",
             location: cause.location, cause: cause)
     }

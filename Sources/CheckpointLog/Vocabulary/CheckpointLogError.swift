@@ -110,7 +110,8 @@ public struct CheckpointLogError: Error, Sendable {
 
         /// Level, key and number.
         public var description: String {
-            let numbers = sequenceNumbers.lowerBound == sequenceNumbers.upperBound
+            let numbers =
+                sequenceNumbers.lowerBound == sequenceNumbers.upperBound
                 ? "\(sequenceNumbers.lowerBound)"
                 : "\(sequenceNumbers.lowerBound)…\(sequenceNumbers.upperBound)"
             guard let key else { return "records numbered \(numbers)" }

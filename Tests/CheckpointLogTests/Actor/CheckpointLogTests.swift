@@ -46,7 +46,9 @@ import Testing
 
     @Test func aReopenedLogHasEverything() async throws {
         var log = try await open()
-        for index in 0..<5_000 { try log.submit(State(step: index, weights: [Float(index)]), for: "key \(index % 700)") }
+        for index in 0..<5_000 {
+            try log.submit(State(step: index, weights: [Float(index)]), for: "key \(index % 700)")
+        }
         try await log.close()
         log = try await open()
         #expect(try await log.keys().count == 700)

@@ -70,7 +70,7 @@ import Testing
         #expect(code { try system.rename(volume("d"), to: volume("a")) } == .notDirectory)
         #expect(code { _ = try system.lock(volume("d")) } == .isDirectory)
         #if os(Linux)
-            #expect(code { try system.remove(volume("d")) } == .isDirectory)
+        #expect(code { try system.remove(volume("d")) } == .isDirectory)
         #endif
     }
 

@@ -108,7 +108,9 @@ import Testing
         if disk.isPowerCut { throw PowerIsCut() }
     }
 
-    static func check(_ image: SimulatedFileSystem, mapping: Bool, boot: CrashBoot, _ told: Acknowledged, _ label: String) throws {
+    static func check(
+        _ image: SimulatedFileSystem, mapping: Bool, boot: CrashBoot, _ told: Acknowledged, _ label: String
+    ) throws {
         let engine: LogEngine
         do {
             engine = try LogEngine.open(at: path, configuration(image, mapping: mapping))
@@ -122,11 +124,14 @@ import Testing
             let value = found.flatMap(number)
             #expect(found == nil || value != nil, "\(label): \(key) gives a value that was never taken")
             if let value { #expect(attempted.contains(value), "\(label): \(key) gives \(value) of another key") }
-            #expect((value ?? 0) >= (least[key] ?? 0), "\(label): \(key) gives \(value ?? 0), acknowledged \(least[key] ?? 0)")
+            #expect(
+                (value ?? 0) >= (least[key] ?? 0),
+                "\(label): \(key) gives \(value ?? 0), acknowledged \(least[key] ?? 0)")
         }
         var pair: [Int?] = []
         for key in ["left", "right"] {
-            unsafe pair.append(try engine.withContent(level: 2, key: CheckpointKey(key)) { unsafe number(Array($1)) } ?? nil)
+            unsafe pair.append(
+                try engine.withContent(level: 2, key: CheckpointKey(key)) { unsafe number(Array($1)) } ?? nil)
         }
         #expect(pair[0] == pair[1], "\(label): the group is split: \(pair)")
         let leastGroup = boot == .same ? told.groups.last ?? 0 : told.syncedGroup
@@ -176,11 +181,14 @@ import Testing
                 let again = image.copy()
                 let before = again.mutatingCallCount
                 again.cutPower(atCall: before + call, tearing: UInt64(call))
-                guard (try? LogEngine.open(at: Self.path, Self.configuration(again, mapping: mapping))) == nil else { break }
+                guard (try? LogEngine.open(at: Self.path, Self.configuration(again, mapping: mapping))) == nil else {
+                    break
+                }
                 let label = "seed \(seed), cut at \(first) and at call \(call) of recovery"
                 for kind in [CrashImageKind.syncedOnly, .random(UInt64(call))] {
                     try Self.check(
-                        again.crashImage(kind, boot: .another), mapping: mapping, boot: .another, told, label + ", \(kind)")
+                        again.crashImage(kind, boot: .another), mapping: mapping, boot: .another, told,
+                        label + ", \(kind)")
                 }
                 seconds += 1
             }
