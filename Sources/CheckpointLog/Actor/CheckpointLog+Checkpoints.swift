@@ -3,40 +3,54 @@ internal import CBOR
 extension CheckpointLog {
     /// Takes a checkpoint of `values` under `key` and returns once the level's promise holds.
     ///
-    /// One value is stored as its CBOR, several as an array of theirs. The values are encoded before the call suspends, so
-    /// later changes do not reach the checkpoint. After a crash in the middle the checkpoint is wholly there or not at all.
+    /// One value is stored as its CBOR, several as an array of theirs. Values of the memory level are kept as they are, the
+    /// others encoded, before the call suspends, so later changes do not reach the checkpoint. After a crash in the middle
+    /// the checkpoint is wholly there or not at all. With a parent in the tree, and a level over this actor's rank, it is passed
+    /// up to the first actor of that rank.
     ///
     /// - Parameters:
-    ///   - values: any number of values of any types.
+    ///   - values: any number of values of any types. What a struct holds by reference is not copied by the memory level.
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255; its ``LevelPolicy`` says what is promised.
     /// - Returns: a receipt, on which more can be waited for.
     /// - Throws: ``CheckpointLogError``: `.invalidKey`, `.invalidLevel`, `.encodingFailed`, `.valueTooLarge` (nothing was
-    ///   written); `.diskFull` (nothing was written, the log is open); `.writerFailed`, `.closed`, `.readOnly`, `.ioFailure`.
-    /// - Complexity: O(n) in the encoded bytes.
+    ///   written); `.diskFull` (nothing was written, the log is open); `.unavailable` for a parent that failed (this actor has the
+    ///   checkpoint); `.writerFailed`, `.closed`, `.readOnly`, `.ioFailure`.
+    /// - Complexity: O(n) in the encoded bytes; O(1) at a level of the memory.
     @discardableResult
     public nonisolated func checkpoint<each Value: Codable & Sendable>(
         _ values: repeat each Value, for key: CheckpointKey, level: Int = 1
     ) async throws -> CheckpointReceipt {
-        let receipt: CheckpointReceipt
         let content = try engine.content(level)
-        let (bytes, flags) = try Self.encode(repeat each values, for: key)
-        if bytes.count > engine.configuration.largeValueByteCount {
-            let engine = engine
-            receipt = try await engine.blocking.run {
-                try engine.receipt(engine.append(bytes, content.adding(flags), key: key))
-            }
-        } else {
-            receipt = try engine.receipt(engine.append(bytes, content.adding(flags), key: key))
+        if keepsInMemory(content), !node.passesUp(level) {
+            return try remember(repeat each values, for: key, content)
         }
-        if content.policy.durability == .synced { try await receipt.wait(for: .synced) }
+        let start = costs.start(level)
+        var flags: FrameHeader.Flags = []
+        var large: [UInt8] = []
+        let stored = try engine.withEncodeBuffer { buffer -> CheckpointReceipt? in
+            try Self.encode(repeat each values, for: key, into: &buffer, &flags)
+            if waits(buffer, content) {
+                swap(&buffer, &large)
+                return nil
+            }
+            return try store(buffer, content.adding(flags), key: key)
+        }
+        let receipt: CheckpointReceipt
+        if let stored {
+            receipt = stored
+            try await receipt.waitForPromise(of: content.level)
+        } else {
+            receipt = try await accept(large, content.adding(flags), key: key)
+        }
+        costs.end(start, level)
         return receipt
     }
 
     /// Takes a checkpoint of `values` under `key` and returns when it is written, whatever the level's policy.
     ///
-    /// What is written survives the end of the process; a level of `.synced` checkpoints is durable once the receipt says so.
-    /// A value over `largeValueByteCount` blocks until its own file is synced.
+    /// What is written survives the end of the process; a level of `.synced` checkpoints is durable once the receipt says so. At a
+    /// level of the memory nothing is written. A value over `largeValueByteCount` blocks until its own file is synced.
     ///
     /// - Throws: as ``checkpoint(_:for:level:)``.
     /// - Complexity: O(n) in the encoded bytes; no system call for small ones where mapped stores are safe.
@@ -45,46 +59,52 @@ extension CheckpointLog {
         _ values: repeat each Value, for key: CheckpointKey, level: Int = 1
     ) throws -> CheckpointReceipt {
         let content = try engine.content(level)
+        if keepsInMemory(content), !node.passesUp(level) {
+            return try remember(repeat each values, for: key, content)
+        }
         var flags: FrameHeader.Flags = []
         return try engine.withEncodeBuffer { buffer in
             try Self.encode(repeat each values, for: key, into: &buffer, &flags)
-            return try engine.receipt(engine.append(buffer, content.adding(flags), key: key))
+            return try store(buffer, content.adding(flags), key: key)
         }
     }
 
-    /// Takes a checkpoint of bytes as they are, without CBOR; ``restoreBytes(for:level:)`` gives them back.
+    /// Takes a checkpoint of bytes as they are, without CBOR; ``restoreBytes(for:level:version:origin:)`` gives them back.
     ///
     /// - Throws: as ``checkpoint(_:for:level:)``.
     @discardableResult
     public nonisolated func checkpoint(
         bytes: [UInt8], for key: CheckpointKey, level: Int = 1
     ) async throws -> CheckpointReceipt {
-        let content = try engine.content(level).adding(.raw)
-        let engine = engine
-        let receipt = try await engine.blocking.run { try engine.receipt(engine.append(bytes, content, key: key)) }
-        if content.policy.durability == .synced { try await receipt.wait(for: .synced) }
-        return receipt
+        try await accept(bytes, engine.content(level).adding(.raw), key: key)
     }
 
     /// Forgets every version of `key`, at `level` or, without one, at every level that has it.
     ///
-    /// Durable on return as the level's checkpoints are. Groups that hold the key are forgotten.
+    /// Durable on return as the level's checkpoints are. Groups that hold the key are forgotten. Records of other origins stay.
     ///
     /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)``. A key without checkpoints is not an error.
     public nonisolated func removeCheckpoint(for key: CheckpointKey, level: Int? = nil) async throws {
+        let level = try level.map { try Level(validating: $0) }
+        if engine.isInMemory {
+            _ = try engine.hash(of: key, level: 1, origin: .own)
+            return try engine.removeFromMemory(key, level)
+        }
+        _ = try engine.requireWriter()
         var levels: [Level] = []
         if let level {
-            levels = [try Level(validating: level)]
+            levels = [level]
+            _ = try engine.appendRemoval(of: key, level)
         } else {
-            while let next = try engine.newestLevel(of: key), let level = Level(rawValue: next), !levels.contains(level)
+            let query = RecordQuery(key: key, level: nil, origin: .own)
+            while let next = try engine.newest(query)?.level, let level = Level(rawValue: next), !levels.contains(level)
             {
                 levels.append(level)
                 _ = try engine.appendRemoval(of: key, level)
             }
         }
-        if level != nil, let level = levels.first { _ = try engine.appendRemoval(of: key, level) }
         let durability = levels.map { engine.configuration.policy(for: $0.rawValue).durability }.max()
-        if durability == .synced { try await save() }
+        if durability == .synced { try await sync() }
     }
 
     /// Forgets every checkpoint of `level`, or of all levels, with one record.
@@ -92,19 +112,88 @@ extension CheckpointLog {
     /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)``.
     public nonisolated func removeAllCheckpoints(level: Int? = nil) async throws {
         let level = try level.map { try Level(validating: $0) }
+        if engine.isInMemory { return try engine.removeFromMemory(nil, level) }
         _ = try engine.appendRemovalOfAll(level)
         let durability = level.map { engine.configuration.policy(for: $0.rawValue).durability } ?? .synced
-        if durability == .synced { try await save() }
+        if durability == .synced { try await sync() }
     }
 
-    /// Encodes values for the length of an asynchronous call, which cannot lend a buffer across its suspension.
-    private static func encode<each Value: Codable & Sendable>(
-        _ values: repeat each Value, for key: CheckpointKey
-    ) throws -> ([UInt8], FrameHeader.Flags) {
-        var bytes: [UInt8] = []
+    private nonisolated func sync() async throws {
+        try await engine.synced(engine.requireWriter().appender.writtenPosition)
+    }
+
+    nonisolated func keepsInMemory(_ content: LogEngine.Content) -> Bool {
+        engine.isInMemory || content.policy.durability == .memory
+    }
+
+    /// Keeps the values themselves; those of a class are encoded, for a copied reference is no snapshot.
+    private nonisolated func remember<each Value: Codable & Sendable>(
+        _ values: repeat each Value, for key: CheckpointKey, _ content: LogEngine.Content
+    ) throws -> CheckpointReceipt {
+        var kept: [any Codable & Sendable] = []
+        var holdsClass = false
+        for value in repeat each values {
+            kept.append(value)
+            if type(of: value) is AnyObject.Type { holdsClass = true }
+        }
         var flags: FrameHeader.Flags = []
-        try encode(repeat each values, for: key, into: &bytes, &flags)
-        return (bytes, flags)
+        var snapshot = MemoryRecord.Content.values(kept)
+        if holdsClass {
+            var bytes: [UInt8] = []
+            try Self.encode(repeat each values, for: key, into: &bytes, &flags)
+            snapshot = .encoded(bytes)
+        } else if kept.count != 1 {
+            flags.insert(.severalValues)
+        }
+        return try keep(snapshot, content.adding(flags), key: key)
+    }
+
+    private nonisolated func keep(
+        _ snapshot: MemoryRecord.Content, _ content: LogEngine.Content, key: CheckpointKey
+    ) throws -> CheckpointReceipt {
+        if !engine.isInMemory { _ = try engine.requireWriter() }
+        let record = try engine.remember(
+            snapshot, content.flags, key: key, content.level, origin: content.origin)
+        let hash = try engine.hash(of: key, level: content.level.rawValue, origin: content.origin)
+        return CheckpointReceipt(record, hash, engine)
+    }
+
+    /// Stores encoded bytes here, and in every actor on the way up to the first of the level's rank.
+    ///
+    /// - Throws: what this actor throws; `.unavailable` when one above it fails, after the record stands here.
+    nonisolated func store(
+        _ bytes: [UInt8], _ content: LogEngine.Content, key: CheckpointKey
+    ) throws -> CheckpointReceipt {
+        var receipt =
+            keepsInMemory(content)
+            ? try keep(.encoded(bytes), content, key: key)
+            : CheckpointReceipt(try engine.append(bytes, content, key: key), engine)
+        guard let parent = node.parent(passing: Int(content.level.rawValue)) else { return receipt }
+        do {
+            var above = try parent.engine.content(Int(content.level.rawValue)).adding(content.flags)
+            above.origin = content.origin.under(node.name)
+            receipt.above = [try parent.store(bytes, above, key: key)]
+        } catch {
+            throw CheckpointLogError.unavailable(parent.node.name, cause: error)
+        }
+        return receipt
+    }
+
+    /// Stores bytes as ``store(_:_:key:)`` does, off the task's thread where that waits for a disk, and waits for the promise.
+    private nonisolated func accept(
+        _ bytes: [UInt8], _ content: LogEngine.Content, key: CheckpointKey
+    ) async throws -> CheckpointReceipt {
+        let receipt =
+            waits(bytes, content)
+            ? try await engine.blocking.run { try self.store(bytes, content, key: key) }
+            : try store(bytes, content, key: key)
+        try await receipt.waitForPromise(of: content.level)
+        return receipt
+    }
+
+    /// Whether storing these bytes waits for a disk.
+    private nonisolated func waits(_ bytes: [UInt8], _ content: LogEngine.Content) -> Bool {
+        bytes.count > engine.configuration.largeValueByteCount && !keepsInMemory(content)
     }
 
     static func encode<each Value: Codable & Sendable>(

@@ -40,12 +40,12 @@ public struct CheckpointGroup: Sendable {
     public let sequenceNumber: SequenceNumber
     /// The level at which the group was committed.
     public let level: Int
-    let members: [GroupTable.Member]
+    /// The keys of the members, in the order in which they were put.
+    public let keys: [CheckpointKey]
+    /// The members, for a log without a directory.
+    let records: [MemoryRecord]
     let name: KeyHash
     let engine: LogEngine
-
-    /// The keys of the members, in the order in which they were put.
-    public var keys: [CheckpointKey] { members.map { CheckpointKey(String(decoding: $0.key, as: UTF8.self)) } }
 
     /// Gives back the member under `key` with the value that was committed with the group; nil when it has no such member.
     ///
@@ -69,7 +69,11 @@ public struct CheckpointGroup: Sendable {
     }
 
     private func fetch(_ key: CheckpointKey) async throws -> ([UInt8], FrameHeader.Flags)? {
-        guard let index = members.firstIndex(where: { $0.key.elementsEqual(key.name.utf8) }) else { return nil }
+        guard let index = keys.firstIndex(of: key) else { return nil }
+        if engine.isInMemory {
+            try engine.checkOpen()
+            return (try records[index].encode(), records[index].flags)
+        }
         let (engine, level, name, number) = (engine, UInt8(level), name, sequenceNumber)
         try engine.checkOpen()
         return try await engine.blocking.run {
@@ -86,8 +90,9 @@ extension CheckpointLog {
     ///     takes its place; until then its members are kept whatever their level's retention says.
     ///   - level: 1…255; its ``LevelPolicy`` says what is promised on return.
     ///   - build: puts the members in; what it throws is passed on and nothing is written.
-    /// - Throws: ``CheckpointLogError``: `.valueTooLarge` for a member over `largeValueByteCount` or a group over one segment; as
-    ///   ``checkpoint(_:for:level:)``.
+    /// A group is written at once, also at a level of the memory; one over `largeValueByteCount` is synced too.
+    ///
+    /// - Throws: ``CheckpointLogError``: `.valueTooLarge` for a group over `valueByteLimit`; as ``checkpoint(_:for:level:)``.
     @discardableResult
     public nonisolated func commit(
         _ name: CheckpointKey, level: Int = 1, _ build: (inout CheckpointGroupBuilder) throws -> Void
@@ -95,9 +100,34 @@ extension CheckpointLog {
         let content = try engine.content(level)
         var builder = CheckpointGroupBuilder()
         try build(&builder)
-        let receipt = try engine.receipt(engine.appendGroup(name, builder.members, content.level))
-        if content.policy.durability == .synced { try await receipt.wait(for: .synced) }
+        if engine.isInMemory { return try remember(name, builder, content) }
+        let members = builder.members.map { member in
+            LogEngine.BatchMember(key: member.key, content: content.adding(member.flags), bytes: member.bytes)
+        }
+        let engine = engine
+        let byteCount = members.reduce(0) { $0 + $1.bytes.count }
+        let batch = try await engine.blockingIfNeeded(byteCount > engine.configuration.largeValueByteCount) {
+            try engine.appendBatch(members, group: (name, content.level))
+        }
+        let receipt = CheckpointReceipt(batch, engine)
+        try await receipt.waitForPromise(of: content.level)
         return receipt
+    }
+
+    private nonisolated func remember(
+        _ name: CheckpointKey, _ builder: CheckpointGroupBuilder, _ content: LogEngine.Content
+    ) throws -> CheckpointReceipt {
+        let hash = try engine.hash(of: name, level: content.level.rawValue, origin: .own, space: .group)
+        let records = try builder.members.map { member in
+            try engine.remember(.encoded(member.bytes), member.flags, key: member.key, content.level)
+        }
+        let taken = try engine.takeNumber()
+        let group = MemoryRecord(
+            key: name, level: content.level, origin: .own, number: taken.sequenceNumber, timestamp: taken.timestamp,
+            content: .encoded([]), flags: [])
+        engine.memory.put(
+            MemoryStore.Group(number: group.number, level: content.level, name: name, members: records), hash)
+        return CheckpointReceipt(group, hash, engine)
     }
 
     /// The newest complete group of `name` at `level`; nil when there is none, or a key it holds was removed since.
@@ -105,15 +135,21 @@ extension CheckpointLog {
     /// - Throws: ``CheckpointLogError``: `.invalidKey`, `.invalidLevel`, `.closed`.
     public nonisolated func restoreGroup(_ name: CheckpointKey, level: Int = 1) async throws -> CheckpointGroup? {
         let level = try Level(validating: level)
+        let engine = engine
         try engine.checkOpen()
-        return unsafe try name.withValidatedBytes { bytes in
-            let hash = unsafe KeyHash(
-                engine.identity.hashKey, level: level.rawValue, origin: .empty, key: bytes, isGroup: true)
-            guard let group = engine.catalog.groups.group(hash) else { return nil }
+        let hash = try engine.hash(of: name, level: level.rawValue, origin: .own, space: .group)
+        if engine.isInMemory {
+            guard let group = engine.memory.group(hash) else { return nil }
             return CheckpointGroup(
-                sequenceNumber: group.sequenceNumber, level: Int(level.rawValue), members: group.members, name: hash,
-                engine: engine)
+                sequenceNumber: group.number, level: Int(level.rawValue), keys: group.members.map(\.key),
+                records: group.members, name: hash, engine: engine)
         }
+        if engine.follower != nil { try await engine.blocking.run { try engine.refresh() } }
+        guard let group = engine.catalog.groups.group(hash) else { return nil }
+        return CheckpointGroup(
+            sequenceNumber: group.sequenceNumber, level: Int(level.rawValue),
+            keys: group.members.map { CheckpointKey(String(decoding: $0.key, as: UTF8.self)) }, records: [],
+            name: hash, engine: engine)
     }
 }
 
@@ -135,9 +171,10 @@ extension LogEngine {
                     ) { unsafe (Array($1), $0.flags) }
                 }
             } catch let error as CheckpointLogError
-                where (error.cause as? FileSystemError)?.code == .noSuchFileOrDirectory
+                where Self.isGone(error)
             {
                 lastError = error
+                try refresh(isForced: true)
             }
         }
         throw lastError

@@ -18,11 +18,13 @@ public struct CheckpointVersion: Sendable, Hashable, Identifiable {
     public var key: CheckpointKey
     /// The level, 1…255.
     public var level: Int
+    /// The way by which it came up the tree, as `C4/C1`; nil for the actor's own.
+    public var origin: String?
     /// The number, greater for newer checkpoints.
     public var sequenceNumber: SequenceNumber
     /// When the checkpoint was taken; never earlier than an older one of the log.
     public var date: Date
-    /// Encoded bytes before compression.
+    /// Encoded bytes before compression; 0 for a value of the memory level that was not encoded yet.
     public var byteCount: Int
 
     /// The number: no two records have the same.
@@ -32,22 +34,24 @@ public struct CheckpointVersion: Sendable, Hashable, Identifiable {
 extension CheckpointLog {
     /// The stored versions of `key`, newest first; without a level those of every level.
     ///
+    /// - Parameter origin: as `C4/C1`; nil for this actor's own versions and, where it has none, those of every origin.
     /// - Throws: ``CheckpointLogError``: `.damaged`, `.closed`, `.invalidKey`, `.invalidLevel`, `.ioFailure`.
-    public nonisolated func history(for key: CheckpointKey, level: Int? = nil) async throws -> [CheckpointVersion] {
+    public nonisolated func history(
+        for key: CheckpointKey, level: Int? = nil, origin: String? = nil
+    ) async throws -> [CheckpointVersion] {
         let level = try level.map { try Level(validating: $0).rawValue }
         let engine = engine
-        try engine.checkOpen()
-        return try await engine.blocking.run { try engine.history(of: key, level: level) }
+        let query = RecordQuery(key: key, level: level, origin: origin.map { Origin($0) })
+        return try await engine.blocking.run { try engine.history(query) }
     }
 
-    /// The newest checkpoint of each key, by level and key; without a level those of every level.
+    /// The newest checkpoint of each key, by level, key and origin; without a level those of every level.
     ///
     /// - Throws: ``CheckpointLogError``: `.damaged`, `.closed`, `.invalidLevel`, `.ioFailure`.
     /// - Complexity: O(n log n) in the keys: keys are not in memory, so each newest frame's header is read.
     public nonisolated func checkpoints(level: Int? = nil) async throws -> [CheckpointVersion] {
         let level = try level.map { try Level(validating: $0).rawValue }
         let engine = engine
-        try engine.checkOpen()
         return try await engine.blocking.run { try engine.checkpoints(level: level) }
     }
 
@@ -58,75 +62,111 @@ extension CheckpointLog {
         let keys = Set(try await checkpoints(level: level).map(\.key))
         return keys.sorted()
     }
+
+    /// Every newest checkpoint at `level`, or of each key at whichever level is newest, as values of one type.
+    ///
+    /// - Parameter type: what each checkpoint was taken of. A checkpoint of another type fails the call.
+    /// - Returns: the values by key. Of a key with several origins the actor's own counts, else the newest.
+    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)``.
+    public nonisolated func restoreAll<Value: Codable & Sendable>(
+        as type: Value.Type, level: Int? = nil
+    ) async throws -> [CheckpointKey: Value] {
+        var values: [CheckpointKey: Value] = [:]
+        for key in try await keys(level: level) {
+            // A key that was removed since the listing is left out.
+            if let value = try await restoreHere(type, for: key, level: level) { values[key] = value }
+        }
+        return values
+    }
+
+    private nonisolated func restoreHere<Value: Codable & Sendable>(
+        _ type: Value.Type, for key: CheckpointKey, level: Int?
+    ) async throws -> Value? {
+        let query = RecordQuery(key: key, level: level.flatMap { UInt8(exactly: $0) })
+        let engine = engine
+        return try await engine.blocking.run {
+            unsafe try engine.withContent(query) { facts, content in
+                unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
+            }
+        }
+    }
 }
 
 extension LogEngine {
-    func history(of key: CheckpointKey, level: UInt8?) throws -> [CheckpointVersion] {
-        let levels: [UInt8] = if let level { [level] } else { catalog.index.levelsInUse.filter { $0 > 0 } }
-        var versions: [CheckpointVersion] = []
-        for level in levels {
-            let hash = unsafe try key.withValidatedBytes { bytes in
-                unsafe KeyHash(identity.hashKey, level: level, origin: .empty, key: bytes)
-            }
-            for entry in catalog.index.versions(hash) {
-                let found = try retrying(entry.sequenceNumber, hash) { try self.version(at: $0) }
-                if let found { versions.append(found) }
+    func history(_ query: RecordQuery) throws -> [CheckpointVersion] {
+        for _ in 0..<3 {
+            do {
+                return try versions(query).compactMap { try version($0) }
+            } catch let error as CheckpointLogError where Self.isGone(error) {
+                try refresh(isForced: true)
             }
         }
-        return versions.sorted { $0.sequenceNumber > $1.sequenceNumber }
+        return try versions(query).compactMap { try version($0) }
     }
 
     func checkpoints(level: UInt8?) throws -> [CheckpointVersion] {
-        var entries: [(KeyHash, IndexEntry)] = []
+        try checkOpen()
+        try refresh()
+        var newest: [KeyHash: CheckpointVersion] = [:]
+        for record in memory.records(level: level) {
+            let hash = try hash(of: record.key, level: record.level.rawValue, origin: record.origin)
+            let version = version(record)
+            if newest[hash].map({ $0.sequenceNumber < version.sequenceNumber }) ?? true { newest[hash] = version }
+        }
+        var entries: [(hash: KeyHash, entry: IndexEntry)] = []
         catalog.index.forEach { hash, entry, isNewest in
             guard isNewest, !entry.isRemoval, level == nil || hash.level == level else { return }
             guard entry.sequenceNumber > catalog.index.floor(of: hash.level) else { return }
+            if let known = newest[hash], known.sequenceNumber >= entry.sequenceNumber { return }
             entries.append((hash, entry))
         }
-        entries.sort { $0.1.location.bits < $1.1.location.bits }
-        var versions: [CheckpointVersion] = []
+        entries.sort { $0.entry.location.bits < $1.entry.location.bits }
         for (hash, entry) in entries {
-            if let found = try retrying(entry.sequenceNumber, hash, { try self.version(at: $0) }) {
-                versions.append(found)
-            }
+            if let found = try movedVersion(hash, entry) { newest[hash] = found }
         }
-        return versions.sorted { ($0.level, $0.key) < ($1.level, $1.key) }
+        return newest.values.sorted { ($0.level, $0.key, $0.origin ?? "") < ($1.level, $1.key, $1.origin ?? "") }
     }
 
-    /// The version at a location; nil for a group's frame, which is no checkpoint of a key.
-    private func version(at location: FrameLocation) throws -> CheckpointVersion? {
-        let found = try header(at: location)
-        guard found.header.kind != .group else { return nil }
-        var byteCount = found.header.contentByteCount
-        if found.header.kind == .reference {
-            byteCount = unsafe try found.key.withUnsafeBytes { key in
-                unsafe try withFrame(
-                    at: location, number: found.header.sequenceNumber, level: found.header.level, key: key
-                ) { _, content in content.count }
-            }
-        }
-        return CheckpointVersion(
-            key: CheckpointKey(String(decoding: found.key, as: UTF8.self)), level: Int(found.header.level),
-            sequenceNumber: found.header.sequenceNumber,
-            date: Date(timeIntervalSince1970: Double(found.header.timestamp) / 1_000_000), byteCount: byteCount)
-    }
-
-    /// Looks a record up again when compaction moved it between the look-up and the read.
-    private func retrying<Result>(
-        _ number: SequenceNumber, _ hash: KeyHash, _ body: (FrameLocation) throws -> Result?
-    ) throws -> Result? {
+    /// Looks a record up again when compaction moved it between the look-up and the read; nil when it is gone for good.
+    private func movedVersion(_ hash: KeyHash, _ entry: IndexEntry) throws -> CheckpointVersion? {
         for _ in 0..<3 {
-            guard let entry = catalog.index.versions(hash).first(where: { $0.sequenceNumber == number }) else {
-                return nil
-            }
+            guard let entry = catalog.index.newest(hash) else { return nil }
             do {
-                return try body(entry.location)
-            } catch let error as CheckpointLogError
-                where (error.cause as? FileSystemError)?.code == .noSuchFileOrDirectory
-            {
-                continue
+                return try version(.frame(entry, level: hash.level, origin: .own))
+            } catch let error as CheckpointLogError where Self.isGone(error) {
+                try refresh(isForced: true)
             }
         }
         return nil
+    }
+
+    private func version(_ record: MemoryRecord) -> CheckpointVersion {
+        CheckpointVersion(
+            key: record.key, level: Int(record.level.rawValue), origin: record.origin.name,
+            sequenceNumber: record.number, date: Self.date(record.timestamp), byteCount: record.byteCount)
+    }
+
+    /// A version for listings; nil for a group's frame or a mark, which are no checkpoints of a key.
+    private func version(_ found: FoundRecord) throws -> CheckpointVersion? {
+        switch found {
+        case .memory(let record): return version(record)
+        case .frame(let entry, _, _):
+            let frame = try header(at: entry.location)
+            guard frame.header.kind != .group, frame.header.kind != .mark else { return nil }
+            return CheckpointVersion(
+                key: CheckpointKey(String(decoding: frame.key, as: UTF8.self)), level: Int(frame.header.level),
+                origin: frame.origin.name, sequenceNumber: frame.header.sequenceNumber,
+                date: Self.date(frame.header.timestamp), byteCount: try byteCount(of: frame, at: entry.location))
+        }
+    }
+
+    /// Bytes of the content, which a reference states in its payload.
+    private func byteCount(of frame: FoundHeader, at location: FrameLocation) throws -> Int {
+        guard frame.header.kind == .reference else { return frame.header.contentByteCount }
+        return try reference(at: location)?.contentByteCount ?? 0
+    }
+
+    private static func date(_ timestamp: Int64) -> Date {
+        Date(timeIntervalSince1970: Double(timestamp) / 1_000_000)
     }
 }

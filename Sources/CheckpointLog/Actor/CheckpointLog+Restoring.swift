@@ -3,69 +3,138 @@ internal import CBOR
 extension CheckpointLog {
     /// Gives back the newest checkpoint of `key`, at `level` or, without one, at whichever level is newest.
     ///
+    /// With a parent in the tree, and a level over this actor's rank, the nearest actor above of that rank answers, with what came
+    /// from this one first; where it has none, this actor does. A value of the memory level comes back without being decoded.
+    ///
     /// - Parameters:
-    ///   - type: the type that the checkpoint was taken of.
+    ///   - type: the type that the checkpoint was taken of, or one that decodes what that encoded.
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255, or nil.
-    ///   - version: the number of an older version, as a receipt or ``history(for:level:)`` gives it; nil for the newest.
+    ///   - version: which version; the newest by default.
+    ///   - origin: the way by which the checkpoint came up the tree, as `C4/C1`; nil for this actor's own and, where it has
+    ///     none, the newest of any origin.
+    ///   - fallback: what to do when the version found is damaged.
     /// - Returns: the value, or nil when there is no such checkpoint.
     /// - Throws: ``CheckpointLogError``: `.decodingFailed` for another type than it was taken of, `.damaged` naming file, offset
     ///   and number, `.closed`, `.invalidKey`, `.invalidLevel`, `.ioFailure`.
-    /// - Complexity: O(n) in the bytes of the checkpoint. The read runs on a thread of the engine's.
+    /// - Complexity: O(n) in the bytes of the checkpoint. One `preadv2` on the task's thread where the page cache has them, else
+    ///   a `pread` on a thread of the engine's.
     public nonisolated func restore<Value: Codable & Sendable>(
-        _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: SequenceNumber? = nil
+        _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
+        origin: String? = nil, fallback: RestoreFallback = .none
     ) async throws -> Value? {
-        guard let stored = try await fetch(key, level, version) else { return nil }
-        return unsafe try stored.bytes.withUnsafeBytes {
-            unsafe try Self.decode(type, content: $0, flags: stored.flags, key: key, level: stored.level)
+        unsafe try await answer(key, level, version, origin, fallback) { record in
+            guard case .values(let values) = record.content, values.count == 1 else { return nil }
+            return Self.cast(values[0], type)
+        } decode: { facts, content in
+            unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
         }
     }
 
     /// Gives back a checkpoint of several values as an optional tuple; as the form for one value in everything else.
     public nonisolated func restore<each Value: Codable & Sendable>(
-        _ types: repeat (each Value).Type, for key: CheckpointKey, level: Int? = nil, version: SequenceNumber? = nil
+        _ types: repeat (each Value).Type, for key: CheckpointKey, level: Int? = nil,
+        version: RestoreVersion = .newest, origin: String? = nil, fallback: RestoreFallback = .none
     ) async throws -> (repeat each Value)? {
-        guard let stored = try await fetch(key, level, version) else { return nil }
-        return unsafe try stored.bytes.withUnsafeBytes {
-            unsafe try Self.decode(repeat each types, content: $0, flags: stored.flags, key: key, level: stored.level)
+        unsafe try await answer(key, level, version, origin, fallback) { record -> (repeat each Value)? in
+            guard case .values(let values) = record.content else { return nil }
+            return Self.cast(values, repeat each types)
+        } decode: { facts, content -> (repeat each Value) in
+            unsafe try Self.decode(
+                repeat each types, content: content, flags: facts.flags, key: key, level: Int(facts.level))
         }
     }
 
-    private nonisolated func fetch(
-        _ key: CheckpointKey, _ level: Int?, _ version: SequenceNumber?
-    ) async throws -> (bytes: [UInt8], flags: FrameHeader.Flags, level: Int)? {
-        let level = try level.map { try Level(validating: $0).rawValue }
-        let engine = engine
-        return try await engine.blocking.run {
-            guard let level = try level ?? engine.newestLevel(of: key) else { return nil }
-            return unsafe try engine.withContent(level: level, key: key, number: version) {
-                unsafe (Array($1), $0.flags, Int(level))
-            }
-        }
-    }
-
-    /// Gives back one value as ``restore(_:for:level:version:)`` does, for code that is not asynchronous; blocks while it reads.
+    /// Gives back one value as ``restore(_:for:level:version:origin:fallback:)`` does, for code that is not asynchronous; blocks
+    /// while it reads.
     @available(*, noasync, message: "Use the asynchronous restore.")
     public nonisolated func restoreBlocking<Value: Codable & Sendable>(
-        _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: SequenceNumber? = nil
+        _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
+        origin: String? = nil
     ) throws -> Value? {
-        let level = try level.map { try Level(validating: $0).rawValue }
-        guard let level = try level ?? engine.newestLevel(of: key) else { return nil }
-        return unsafe try engine.withContent(level: level, key: key, number: version) { header, content in
-            unsafe try Self.decode(type, content: content, flags: header.flags, key: key, level: Int(level))
+        for (log, query) in try queries(key, level, version, origin) {
+            let found = unsafe try log.engine.withContent(query) { facts, content in
+                unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
+            }
+            if let found { return found }
         }
+        return nil
     }
 
     /// Gives back the newest checkpoint of `key` as its stored bytes: the CBOR of its values, or the bytes it was taken of.
     ///
-    /// - Throws: as ``restore(_:for:level:version:)``, without `.decodingFailed`.
-    public nonisolated func restoreBytes(for key: CheckpointKey, level: Int? = nil) async throws -> [UInt8]? {
-        let level = try level.map { try Level(validating: $0).rawValue }
-        let engine = engine
-        guard let level = try level ?? engine.newestLevel(of: key) else { return nil }
-        return try await engine.blocking.run {
-            unsafe try engine.withContent(level: level, key: key) { unsafe Array($1) }
+    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)``, without `.decodingFailed`.
+    public nonisolated func restoreBytes(
+        for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil
+    ) async throws -> [UInt8]? {
+        unsafe try await answer(key, level, version, origin, .none) { _ in
+            nil
+        } decode: { _, content in
+            unsafe Array(content)
         }
+    }
+
+    /// The actors to ask, in order, and what to ask each.
+    private nonisolated func queries(
+        _ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?
+    ) throws -> [(CheckpointLog, RecordQuery)] {
+        let checked = try level.map { try Level(validating: $0).rawValue }
+        let query = RecordQuery(key: key, level: checked, version: version, origin: origin.map { Origin($0) })
+        guard let level, let above = node.actor(answering: level) else { return [(self, query)] }
+        var theirs = query
+        theirs.origin = query.origin ?? above.origin
+        return origin == nil
+            ? [(above.log, theirs), (self, query), (above.log, query)] : [(above.log, theirs), (self, query)]
+    }
+
+    /// Asks each actor in turn: its memory, then the page cache, then the disk.
+    private nonisolated func answer<Result: Sendable>(
+        _ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?, _ fallback: RestoreFallback,
+        remembered: (MemoryRecord) -> Result?,
+        decode: @escaping @Sendable (ContentFacts, UnsafeRawBufferPointer) throws -> Result
+    ) async throws -> Result? {
+        for (log, query) in try queries(key, level, version, origin) {
+            let engine = log.engine
+            do {
+                if engine.hasMemoryLevel, case .memory(let record)? = try engine.newest(query, .cachedOnly),
+                    let value = remembered(record)
+                {
+                    return value
+                }
+                if fallback.report == nil {
+                    if let value = unsafe try engine.withContent(query, .cachedOnly, decode) { return value }
+                    continue
+                }
+            } catch is LogEngine.WouldWait {
+                // The thread below waits in its place.
+            }
+            let value = try await engine.blocking.run {
+                guard let report = fallback.report else {
+                    return unsafe try engine.withContent(query, .waiting, decode)
+                }
+                return unsafe try engine.withIntactContent(query, report: report, decode)
+            }
+            if let value { return value }
+        }
+        return nil
+    }
+
+    /// The value itself, when it is of exactly this type: another one goes through the codec.
+    private static func cast<Value>(_ value: any Sendable, _ type: Value.Type) -> Value? {
+        Swift.type(of: value) == type ? value as? Value : nil
+    }
+
+    private static func cast<each Value>(
+        _ values: [any Codable & Sendable], _ types: repeat (each Value).Type
+    ) -> (repeat each Value)? {
+        var index = 0
+        func next<One>(_ type: One.Type) throws -> One {
+            guard index < values.count, let value = cast(values[index], type) else { throw OtherType() }
+            index += 1
+            return value
+        }
+        guard let tuple = try? (repeat next(each types)), index == values.count else { return nil }
+        return tuple
     }
 
     static func decode<Value: Codable & Sendable>(
@@ -110,3 +179,6 @@ extension CheckpointLog {
         return flags.contains(.severalValues) ? "several values" : "one value"
     }
 }
+
+/// Thrown inside a cast of values that are of other types than those asked for.
+private struct OtherType: Error {}

@@ -3,8 +3,9 @@ internal import SystemPackage
 
 /// A checkpoint log: hands over the state of a long computation as often as wanted, and gives the newest back after a failure.
 ///
-/// Appending and restoring never hop to the actor; the actor keeps what needs an order of its own. All calls can be made from
-/// any task or thread.
+/// It is a checkpointing actor too: it can stand in a tree of them, take over what its children hold, and update and save by
+/// itself. Appending and restoring never hop to the actor; the actor keeps what needs an order of its own. All calls can be made
+/// from any task or thread.
 ///
 /// ```swift
 /// let log = try await CheckpointLog.open(at: "/var/lib/simulation")
@@ -17,10 +18,25 @@ internal import SystemPackage
 /// ```
 public actor CheckpointLog {
     package nonisolated let engine: LogEngine
+    /// Its place in the tree of checkpointing actors.
+    nonisolated let node: TreeNode
+    nonisolated let costs = CheckpointCosts()
+    nonisolated let failures: FailureReports
+    var timers: Timers
+    var sources: [CheckpointSource] = []
 
-    private init(_ engine: LogEngine) { self.engine = engine }
+    private init(_ engine: LogEngine) {
+        self.engine = engine
+        let configuration = engine.configuration
+        node = TreeNode(name: configuration.name, rank: configuration.rank)
+        failures = FailureReports(configuration)
+        timers = Timers(intervals: configuration.intervals)
+    }
 
-    deinit { engine.abandon() }
+    deinit {
+        timers.cancel()
+        engine.abandon()
+    }
 
     /// Opens the log in `directory` for writing, after recovery; makes it when there is none.
     ///
@@ -39,10 +55,14 @@ public actor CheckpointLog {
     {
         let threads = BlockingThreads()
         defer { threads.stop() }
-        return try await threads.run { CheckpointLog(try LogEngine.open(at: FilePath(directory), configuration)) }
+        let log = try await threads.run { CheckpointLog(try LogEngine.open(at: FilePath(directory), configuration)) }
+        if configuration.intervals.on { await log.startCheckpointing() }
+        return log
     }
 
-    /// Opens the log in `directory` for reading, as it stands at this moment; it may be written by another process.
+    /// Opens the log in `directory` for reading; another process may be writing it, compacting it, or dead.
+    ///
+    /// Each restore and listing first takes in what was written since. Nothing on disk is changed.
     ///
     /// - Parameter salvage: whether damage is gone around, and listed in ``recoveryReport``, rather than thrown.
     /// - Throws: ``CheckpointLogError``: `.notALog`, `.damaged`, `.unsupportedFormat`, `.ioFailure`.
@@ -57,23 +77,52 @@ public actor CheckpointLog {
         }
     }
 
+    /// Makes a log without a directory: every level is then of the memory, and ends with the process.
+    ///
+    /// Waiting for more than `.memory` throws `.unsupported`. A parent in the tree can take its checkpoints over.
+    ///
+    /// - Throws: ``CheckpointLogError``: `.invalidConfiguration`.
+    public static func inMemory(configuration: Configuration = Configuration()) async throws -> CheckpointLog {
+        let log = CheckpointLog(try LogEngine.inMemory(configuration))
+        if configuration.intervals.on { await log.startCheckpointing() }
+        return log
+    }
+
     /// What the opening found.
     public nonisolated var recoveryReport: RecoveryReport { engine.report }
 
-    /// Syncs everything appended so far.
+    /// Encodes and appends what the memory level holds, as one atomic group up to the value limit, and syncs everything.
     ///
-    /// - Throws: ``CheckpointLogError``: `.closed`, `.readOnly`, `.writerFailed`, `.ioFailure`.
+    /// On return all checkpoints taken before the call survive power loss. In a log without a directory it does nothing.
+    ///
+    /// - Throws: ``CheckpointLogError``: `.encodingFailed` naming the first key whose value does not encode, once all others are
+    ///   safe; `.closed`, `.readOnly`, `.writerFailed`, `.ioFailure`, `.diskFull`.
     public nonisolated func save() async throws {
+        let engine = engine
+        try engine.checkOpen()
+        if engine.isInMemory { return }
         let writer = try engine.requireWriter()
+        var failure: (any Error)?
+        if engine.hasMemoryLevel {
+            do {
+                _ = try await engine.blocking.run { try engine.writeOutAll() }
+            } catch let error as CheckpointLogError where error.code == .encodingFailed {
+                failure = error
+            }
+        }
         try await engine.synced(writer.appender.writtenPosition)
+        if let failure { throw failure }
     }
 
-    /// Closes the log: syncs what was appended, ends its threads, seals the last segment and gives the lock back.
+    /// Closes the log: stops its timers, saves, ends its threads, seals the last segment and gives the lock back.
     ///
     /// A second call does nothing. Calls under way end normally; later ones throw `.closed`.
     ///
-    /// - Throws: the first cause, for a log that a failure closed for writing; nothing is written then.
+    /// - Throws: the first cause, for a log that a failure closed for writing; nothing is written then. `.encodingFailed` for a
+    ///   value of the memory level that does not encode; the log is closed all the same.
     public func close() async throws {
+        timers.cancel()
+        node.leave()
         let engine = engine
         let threads = BlockingThreads()
         defer { threads.stop() }
@@ -89,5 +138,9 @@ public actor CheckpointLog {
     }
 
     /// Counts of what the log did since it was opened, and what it holds.
-    public nonisolated var statistics: Statistics { engine.statistics }
+    public nonisolated var statistics: Statistics {
+        var statistics = engine.statistics
+        (statistics.backgroundFailureCount, statistics.skippedTickCount) = failures.counts
+        return statistics
+    }
 }

@@ -13,8 +13,16 @@ internal import Foundation
 /// let log = try await CheckpointLog.open(at: "/var/lib/simulation", configuration: configuration)
 /// ```
 public struct Configuration: Sendable {
-    /// The name of the actor. Default: none.
+    /// The name of the actor, under which its parent knows it: 1 to 255 bytes of UTF-8 without a slash. Default: none; only
+    /// a child needs one.
     public var name = ""
+
+    /// The height of the actor in the tree of checkpointing actors, 1…255. Default: 1, a leaf. A parent has a greater rank
+    /// than its children.
+    public var rank = 1
+
+    /// When the actor updates from its children and sources, and saves, by itself. Default: off.
+    public var intervals = Intervals()
 
     /// The policies of levels 1…255. Default: empty; see ``LevelPolicy``.
     public var levels: [Int: LevelPolicy] = [:]
@@ -30,8 +38,23 @@ public struct Configuration: Sendable {
     /// The greatest encoded value, in bytes. Default: 4 GiB. Over it a checkpoint throws and the log is untouched.
     public var valueByteLimit = 4 << 30
 
+    /// Keys that the memory level holds, 1 or more. Default: 100,000. Over it those taken longest ago are written out; in a log
+    /// without a directory a checkpoint of one more key throws `.memoryFull`.
+    public var memoryCountLimit = 100_000
+
+    /// Bytes that the values of the memory level had when they were last encoded, in all. Default: 1 GiB. Over it those taken
+    /// longest ago are written out. A value that was never encoded counts nothing.
+    public var memoryByteLimit = 1 << 30
+
     /// Whether a compaction thread drops old checkpoints. Default: true. Without it the log only grows.
     public var compactsAutomatically = true
+
+    /// The clock that the intervals go by. Default: the continuous clock. Tests give one of their own.
+    public var clock: any Clock<Duration> = ContinuousClock()
+
+    /// Is told of every failure that no caller waits for: of updates and saves by the interval, sources and children. Default:
+    /// none; the logger and the metric `checkpoint_log.background_failures` are told in any case. Called on any thread.
+    public var onBackgroundFailure: (@Sendable (any Error) -> Void)?
 
     /// Where the log says what it finds on opening and what fails in the background. Default: nowhere.
     public var logger: Logger?
@@ -56,6 +79,10 @@ public struct Configuration: Sendable {
                 throw CheckpointLogError.invalidConfiguration(
                     "Level \(level) keeps \(policy.retention.count) versions; give 1 to 1,024.")
             }
+            if let age = policy.retention.age, age <= .zero {
+                throw CheckpointLogError.invalidConfiguration(
+                    "Level \(level) keeps versions for no time; give an age over 0.")
+            }
         }
         guard (64 << 10...64 << 20).contains(segmentByteLimit), segmentByteLimit % 4_096 == 0 else {
             throw CheckpointLogError.invalidConfiguration(
@@ -66,6 +93,17 @@ public struct Configuration: Sendable {
                 "`largeValueByteCount` is \(largeValueByteCount); give 4,096 to 1,048,576, at most a quarter of "
                     + "`segmentByteLimit`.")
         }
+        guard memoryCountLimit > 0, memoryByteLimit > 0 else {
+            throw CheckpointLogError.invalidConfiguration("`memoryCountLimit` and `memoryByteLimit` must be 1 or more.")
+        }
+        guard Level.range.contains(rank) else {
+            throw CheckpointLogError.invalidConfiguration("`rank` is \(rank); give 1 to 255.")
+        }
+        guard name.utf8.count <= 255, !name.utf8.contains(UInt8(ascii: "/")) else {
+            throw CheckpointLogError.invalidConfiguration(
+                "`name` is over 255 bytes or has a slash; origins part their names by slashes.")
+        }
+        try intervals.validate()
         guard valueByteLimit > 0, valueByteLimit <= 64 << 30 else {
             throw CheckpointLogError.invalidConfiguration("`valueByteLimit` is \(valueByteLimit); give 1 to 2³⁶.")
         }

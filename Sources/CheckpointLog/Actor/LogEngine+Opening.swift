@@ -85,12 +85,27 @@ extension LogEngine {
         let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
         let loader = LogLoader(
             identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: isSalvage)
-        _ = try loader.load(position: position, stop: isWritten ? position?.written : nil, into: &report)
+        let outcome = try loader.load(position: position, stop: isWritten ? position?.written : nil, into: &report)
         let files = SegmentFiles(identity)
         for segment in manifest.segments { files.add(segment.name) }
+        let follower = LogFollower(
+            identity: identity, manifest: manifest, catalog: catalog, files: files, isSalvage: isSalvage,
+            position: position, outcome: outcome)
         return LogEngine(
             identity: identity, configuration: configuration, catalog: catalog, files: files, report: report,
-            writer: nil)
+            writer: nil, follower: follower)
+    }
+
+    /// A log without a directory: every level is of the memory.
+    package static func inMemory(_ configuration: Configuration) throws -> LogEngine {
+        try configuration.validate()
+        let manifest = newManifest(configuration)
+        let identity = LogIdentity(
+            fileSystem: configuration.fileSystem, directory: "", identifier: manifest.identifier,
+            hashKey: manifest.hashKey)
+        return LogEngine(
+            identity: identity, configuration: configuration, catalog: makeCatalog(identity, configuration),
+            files: SegmentFiles(identity), report: RecoveryReport(), writer: nil, isInMemory: true)
     }
 
     private static func makeDirectory(_ directory: FilePath, in fileSystem: any FileSystem) throws {

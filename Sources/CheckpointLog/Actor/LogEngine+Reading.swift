@@ -1,60 +1,109 @@
+import Logging
 import SystemPackage
 
 extension LogEngine {
-    /// A frame's facts and its content, once every checksum holds and it is known to be the record that was asked for.
-    package struct Found: Sendable {
-        package var header: FrameHeader
-        package var key: [UInt8]
+    /// Whether a read may wait for a device: on a thread of the engine's it may, on a task's thread it must not.
+    package enum ReadMode: Sendable {
+        case waiting
+        case cachedOnly
     }
+
+    /// Thrown by a read that would have to wait, and must not.
+    package struct WouldWait: Error {}
+
+    /// Bytes over which a read is never made on a task's thread: the copy alone takes long.
+    private static let inlineByteLimit = 128 << 10
 
     /// Reads may run before a compaction moves a record and end after it: then the record is looked up again.
     private static let attempts = 3
 
-    /// Calls `body` with the content of the newest record of (level, key), or of its version `number`; nil where there is
-    /// none. Blocks for as long as the disk does.
+    /// Calls `body` with the content of the record that answers `query`; nil where there is none.
+    ///
+    /// - Throws: ``WouldWait`` in a mode that must not; `.damaged`; what `body` throws.
     package func withContent<Result>(
-        level: UInt8, key: CheckpointKey, number: SequenceNumber? = nil,
-        _ body: (FrameHeader, UnsafeRawBufferPointer) throws -> Result
+        _ query: RecordQuery, _ mode: ReadMode = .waiting,
+        _ body: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result? {
-        try checkOpen()
-        return unsafe try key.withValidatedBytes { bytes in
-            let hash = unsafe KeyHash(identity.hashKey, level: level, origin: .empty, key: bytes)
-            for attempt in 1...Self.attempts {
-                let entry =
-                    number.map { number in catalog.index.versions(hash).first { $0.sequenceNumber == number } }
-                    ?? catalog.index.newest(hash)
-                guard let entry else { return nil }
-                do {
-                    return unsafe try withFrame(
-                        at: entry.location, number: entry.sequenceNumber, level: level, key: bytes, body)
-                } catch let error as CheckpointLogError {
-                    let isGone = (error.cause as? FileSystemError)?.code == .noSuchFileOrDirectory
-                    if isGone, attempt < Self.attempts { continue }
-                    throw error
+        for attempt in 1...Self.attempts {
+            guard let found = try newest(query, mode) else { return nil }
+            do {
+                return unsafe try withContent(of: found, key: query.key, mode, body)
+            } catch let error as CheckpointLogError where Self.isGone(error) && attempt < Self.attempts {
+                try refresh(isForced: true)
+            }
+        }
+        return nil
+    }
+
+    static func isGone(_ error: CheckpointLogError) -> Bool {
+        (error.cause as? FileSystemError)?.code == .noSuchFileOrDirectory
+    }
+
+    /// Calls `body` with the newest content that is intact, telling `report` of what is damaged and newer.
+    package func withIntactContent<Result>(
+        _ query: RecordQuery, report: (CheckpointLogError) -> Void,
+        _ body: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result? {
+        var first: CheckpointLogError?
+        for found in try versions(query) {
+            do {
+                return unsafe try withContent(of: found, key: query.key, .waiting, body)
+            } catch let error as CheckpointLogError where error.code == .damaged {
+                first = first ?? error
+                configuration.logger?.warning("a damaged checkpoint was skipped", metadata: ["damage": "\(error)"])
+                report(error)
+            }
+        }
+        if let first { throw first }
+        return nil
+    }
+
+    private func withContent<Result>(
+        of found: FoundRecord, key: CheckpointKey, _ mode: ReadMode,
+        _ body: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        switch found {
+        case .memory(let record):
+            let bytes: [UInt8]
+            do {
+                bytes = try record.encode()
+            } catch {
+                throw CheckpointLogError.encodingFailed(key: key, cause: error)
+            }
+            let facts = ContentFacts(flags: record.flags, level: record.level.rawValue, number: record.number)
+            return unsafe try bytes.withUnsafeBytes { unsafe try body(facts, $0) }
+        case .frame(let entry, let level, let origin):
+            return unsafe try key.withValidatedBytes { key in
+                unsafe try withFrame(
+                    at: entry.location, number: entry.sequenceNumber, level: level, key: key, origin: origin, mode
+                ) { header, content in
+                    let facts = ContentFacts(flags: header.flags, level: header.level, number: header.sequenceNumber)
+                    return unsafe try body(facts, content)
                 }
             }
-            return nil
         }
     }
 
-    /// Reads the frame at `location`, checks that it is record `number` of (level, key), and gives its content.
+    /// Reads the frame at `location`, checks that it is record `number` of (level, origin, key), and gives its content.
     package func withFrame<Result>(
         at location: FrameLocation, number: SequenceNumber, level: UInt8, key: UnsafeRawBufferPointer,
+        origin: Origin = .own, _ mode: ReadMode = .waiting,
         _ body: (FrameHeader, UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {
+        if mode == .cachedOnly, location.byteCountBound > Self.inlineByteLimit { throw WouldWait() }
         let file = try wrapping { () throws(FileSystemError) in try files.file(of: location.segment) }
         return unsafe try BufferPool.shared.withBuffer(byteCount: location.byteCountBound) { buffer in
-            let read = try wrapping { () throws(FileSystemError) in
-                unsafe try file.read(into: buffer, at: location.offset)
-            }
-            let bytes = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<read])
+            let bytes = unsafe try read(file, at: location.offset, into: buffer, mode)
             do {
                 let header = unsafe try FrameDecoder.header(
                     in: bytes, at: location.offset, seed: identity.seed(of: location.segment))
-                let start = FrameHeader.byteCount
+                let keyEnd = FrameHeader.byteCount + key.count
                 guard header.sequenceNumber == number, header.level == level, header.keyByteCount == key.count,
-                    unsafe bytes[start..<start + key.count].elementsEqual(key)
+                    header.originByteCount == origin.bytes.count,
+                    unsafe bytes[FrameHeader.byteCount..<keyEnd].elementsEqual(key),
+                    unsafe bytes[keyEnd..<keyEnd + origin.bytes.count].elementsEqual(origin.bytes)
                 else { throw FrameFault.badField }
+                if header.kind == .reference, mode == .cachedOnly { throw WouldWait() }
                 unsafe try FrameDecoder.checkPayload(of: header, in: bytes)
                 return unsafe try FrameDecoder.withContent(of: header, in: bytes) { content in
                     guard header.kind == .reference else { return unsafe try body(header, content) }
@@ -64,6 +113,28 @@ extension LogEngine {
                 throw unsafe damaged(fault.rawValue, at: location, number: number, level: level, key: key)
             }
         }
+    }
+
+    private func read(
+        _ file: any OpenFile, at offset: Int, into buffer: UnsafeMutableRawBufferPointer, _ mode: ReadMode
+    ) throws -> UnsafeRawBufferPointer {
+        let count: Int
+        do throws(FileSystemError) {
+            if mode == .cachedOnly {
+                // A short answer is the end of the file, or a page that is not there: the waiting read tells.
+                guard let read = unsafe try file.readIfCached(into: buffer, at: offset), read == buffer.count else {
+                    throw FileSystemError(.read, file.path, .wouldBlock)
+                }
+                count = read
+            } else {
+                count = unsafe try file.read(into: buffer, at: offset)
+            }
+        } catch  where mode == .cachedOnly && (error.code == .wouldBlock || error.code == .interrupted) {
+            throw WouldWait()
+        } catch {
+            throw CheckpointLogError(error)
+        }
+        return unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
     }
 
     private func withLargeValue<Result>(
@@ -80,6 +151,25 @@ extension LogEngine {
         return unsafe try content.withUnsafeBytes { unsafe try body(header, $0) }
     }
 
+    /// The reference that stands in the frame at `location`; nil when it is none.
+    package func reference(at location: FrameLocation) throws -> ValueReference? {
+        let file = try wrapping { () throws(FileSystemError) in try files.file(of: location.segment) }
+        return unsafe try BufferPool.shared.withBuffer(byteCount: location.byteCountBound) { buffer in
+            let bytes = unsafe try read(file, at: location.offset, into: buffer, .waiting)
+            do throws(FrameFault) {
+                let header = unsafe try FrameDecoder.header(
+                    in: bytes, at: location.offset, seed: identity.seed(of: location.segment))
+                unsafe try FrameDecoder.checkPayload(of: header, in: bytes)
+                let end = header.prefixByteCount + header.storedByteCount
+                return unsafe ValueReference(Array(bytes[header.prefixByteCount..<end]))
+            } catch {
+                throw CheckpointLogError.damaged(
+                    "A reference to a large value cannot be read: \(error.rawValue).",
+                    path: files.path(of: location.segment).string, offset: location.offset)
+            }
+        }
+    }
+
     private func damaged(
         _ what: String, at location: FrameLocation, number: SequenceNumber, level: UInt8, key: UnsafeRawBufferPointer
     ) -> CheckpointLogError {
@@ -90,34 +180,19 @@ extension LogEngine {
             lost: [CheckpointLogError.LostRecord(level: Int(level), key: key, sequenceNumbers: number...number)])
     }
 
-    /// The level that holds the newest checkpoint of `key`; nil where none does.
-    package func newestLevel(of key: CheckpointKey) throws -> UInt8? {
-        try checkOpen()
-        return unsafe try key.withValidatedBytes { bytes in
-            var newest: (level: UInt8, number: SequenceNumber)?
-            for level in catalog.index.levelsInUse where level > 0 {
-                let hash = unsafe KeyHash(identity.hashKey, level: level, origin: .empty, key: bytes)
-                guard let entry = catalog.index.newest(hash) else { continue }
-                if newest.map({ $0.number < entry.sequenceNumber }) ?? true { newest = (level, entry.sequenceNumber) }
-            }
-            return newest?.level
-        }
-    }
-
-    /// The header and key of the frame at `location`, without its payload.
-    package func header(at location: FrameLocation) throws -> Found {
+    /// The header, key and origin of the frame at `location`, without its payload.
+    package func header(at location: FrameLocation, _ mode: ReadMode = .waiting) throws -> FoundHeader {
         let file = try wrapping { () throws(FileSystemError) in try files.file(of: location.segment) }
         let longest = FrameHeader.byteCount + FrameDecoder.keyByteLimit + FrameDecoder.originByteLimit
         return unsafe try BufferPool.shared.withBuffer(byteCount: min(longest, location.byteCountBound)) { buffer in
-            let read = try wrapping { () throws(FileSystemError) in
-                unsafe try file.read(into: buffer, at: location.offset)
-            }
-            let bytes = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<read])
+            let bytes = unsafe try read(file, at: location.offset, into: buffer, mode)
             do throws(FrameFault) {
                 let header = unsafe try FrameDecoder.header(
                     in: bytes, at: location.offset, seed: identity.seed(of: location.segment))
-                let start = FrameHeader.byteCount
-                return unsafe Found(header: header, key: Array(bytes[start..<start + header.keyByteCount]))
+                let keyEnd = FrameHeader.byteCount + header.keyByteCount
+                return unsafe FoundHeader(
+                    header: header, key: Array(bytes[FrameHeader.byteCount..<keyEnd]),
+                    origin: Origin(bytes: Array(bytes[keyEnd..<keyEnd + header.originByteCount])))
             } catch {
                 throw CheckpointLogError.damaged(
                     "A checkpoint's header cannot be read: \(error.rawValue).",
@@ -125,4 +200,11 @@ extension LogEngine {
             }
         }
     }
+}
+
+/// A frame's facts, once its header's checksum holds.
+package struct FoundHeader: Sendable {
+    package var header: FrameHeader
+    package var key: [UInt8]
+    package var origin: Origin
 }

@@ -1,4 +1,5 @@
 import Logging
+import Synchronization
 import SystemPackage
 
 /// The parts of an open log, put together: what the public actor's calls are made of. It only sequences; each part knows its
@@ -9,11 +10,23 @@ package final class LogEngine: Sendable {
     package let catalog: RecordCatalog
     package let files: SegmentFiles
     package let report: RecoveryReport
-    /// Nil for a log that was opened for reading.
+    /// Nil for a log that was opened for reading, and for one without a directory.
     package let writer: Writer?
+    /// For a log that was opened for reading: what keeps it up with its writer.
+    package let follower: LogFollower?
+    /// Whether the log has no directory: every level is then of the memory.
+    package let isInMemory: Bool
+    package let memory = MemoryStore()
+    /// Whether any level is of the memory: most logs have none, and look there for nothing.
+    package let hasMemoryLevel: Bool
+    /// The last number and time given in a log without a directory.
+    package let memoryNumbers = Lock(TakenNumber(sequenceNumber: SequenceNumber(epoch: 1, count: 0), timestamp: 0))
+    package let writingOut = Lock(())
+    /// Large batches between their first number and their last index entry.
+    package let batchesUnderWay = Lock(0)
     package let blocking = BlockingThreads()
     package let encodeBuffers = Lock<[[UInt8]]>([])
-    private let isClosed = Lock(false)
+    private let isClosed = Atomic(false)
 
     /// The parts that only a writer has.
     package struct Writer: Sendable {
@@ -27,8 +40,11 @@ package final class LogEngine: Sendable {
 
     package init(
         identity: LogIdentity, configuration: Configuration, catalog: RecordCatalog, files: SegmentFiles,
-        report: RecoveryReport, writer: Writer?
+        report: RecoveryReport, writer: Writer?, follower: LogFollower? = nil, isInMemory: Bool = false
     ) {
+        self.follower = follower
+        self.isInMemory = isInMemory
+        hasMemoryLevel = isInMemory || configuration.levels.values.contains { $0.durability == .memory }
         self.identity = identity
         self.configuration = configuration
         self.catalog = catalog
@@ -38,24 +54,37 @@ package final class LogEngine: Sendable {
     }
 
     package func checkOpen() throws {
-        if isClosed.withLock({ $0 }) { throw CheckpointLogError.closed }
+        if isClosed.load(ordering: .acquiring) { throw CheckpointLogError.closed }
     }
 
     package func requireWriter() throws -> Writer {
         try checkOpen()
-        guard let writer else { throw CheckpointLogError.readOnly }
+        guard let writer else {
+            throw isInMemory
+                ? CheckpointLogError.unsupported(
+                    "The log has no directory; open one with `open(at:)` to keep checkpoints.")
+                : CheckpointLogError.readOnly
+        }
         return writer
+    }
+
+    /// Brings a log that was opened for reading up to what its writer has written. Nothing for any other.
+    ///
+    /// - Parameter isForced: whether to look for moved records although nothing new was written.
+    /// - Throws: ``WouldWait`` in a mode that must not wait.
+    package func refresh(_ mode: ReadMode = .waiting, isForced: Bool = false) throws {
+        guard let follower else { return }
+        if mode == .cachedOnly { throw WouldWait() }
+        try follower.refresh(isForced: isForced)
     }
 
     /// Ends the log: no more appends, everything synced, receipts settled, threads ended, the tail sealed, lock given back.
     ///
     /// A log that a failure closed for writing writes nothing more and throws the first cause.
     package func close() throws {
-        let wasOpen = isClosed.withLock { isClosed in
-            defer { isClosed = true }
-            return !isClosed
-        }
-        guard wasOpen else { return }
+        // What the memory level holds goes into the log while that still takes appends.
+        let unsaved = saveForClose()
+        guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         defer {
             blocking.stop()
             files.closeAll()
@@ -85,15 +114,25 @@ package final class LogEngine: Sendable {
                 manifest: writer.manifest)
             active.segment.file.close()
         }
+        if let unsaved { throw unsaved }
+    }
+
+    /// Writes the memory level out before the log closes; gives the first failure, which does not keep it from closing.
+    private func saveForClose() -> (any Error)? {
+        guard !isClosed.load(ordering: .acquiring), let writer, writer.appender.failure == nil, hasMemoryLevel else {
+            return nil
+        }
+        do {
+            _ = try writeOutAll()
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// Ends the threads of a log that was dropped without `close()`; nothing is lost that was acknowledged.
     package func abandon() {
-        let wasOpen = isClosed.withLock { isClosed in
-            defer { isClosed = true }
-            return !isClosed
-        }
-        guard wasOpen else { return }
+        guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         blocking.stop()
         guard let writer else { return }
         _ = writer.appender.refuseAppends()

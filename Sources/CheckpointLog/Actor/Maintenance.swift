@@ -49,6 +49,12 @@ package final class Maintenance: Sendable {
         state.wakeAll()
     }
 
+    /// Called when a segment came to the log beside the chain: there may be something to compact.
+    package func noteSegment() {
+        state.withLock { $0.wantsCompaction = true }
+        state.wakeAll()
+    }
+
     package func stop() {
         state.withLock { $0.isStopping = true }
         compactor.stop()

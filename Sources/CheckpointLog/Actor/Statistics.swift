@@ -27,6 +27,13 @@ public struct Statistics: Sendable, Hashable, Codable {
     /// Segments that the last compaction rewrote.
     public var lastCompactionInputCount = 0
 
+    /// Ticks of a timer, or of a source, that met the one before still at work, and were skipped.
+    public var skippedTickCount = 0
+    /// Failures that no caller waited for.
+    public var backgroundFailureCount = 0
+    /// Checkpoints that the memory level holds.
+    public var memoryRecordCount = 0
+
     /// Bytes on disk for each live byte; 1 for an empty log.
     public var amplification: Double { liveByteCount > 0 ? Double(sealedByteCount) / Double(liveByteCount) : 1 }
 }
@@ -36,6 +43,7 @@ extension LogEngine {
         var statistics = Statistics()
         statistics.liveByteCount = catalog.usage.liveByteCount
         statistics.keyCount = catalog.index.count
+        statistics.memoryRecordCount = memory.count
         statistics.indexByteCount = catalog.index.memoryByteCount
         guard let writer else { return statistics }
         let counters = writer.appender.counters

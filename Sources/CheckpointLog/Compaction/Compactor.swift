@@ -56,7 +56,8 @@ package final class Compactor: Sendable {
             if isStopping.withLock({ $0 }) || appender.failure != nil { return nil }
             let segments = manifest.current.segments
             let plan = CompactionPlan.plan(
-                segments: segments, liveByteCount: { catalog.usage.liveByteCount(of: $0) }, now: appender.now(),
+                segments: segments.filter { !catalog.usage.isHeld($0.name.identifier) },
+                liveByteCount: { catalog.usage.liveByteCount(of: $0) }, now: appender.now(),
                 outputLimit: appender.limits.segmentByteCount, fully: fully)
             guard let plan else { return nil }
             return try carryOut(plan, among: segments)

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// The newest location of each (level, origin, key), and older versions where a level keeps them.
 ///
 /// 64 shards with a lock each, so that appends and restores on any thread seldom meet. Keys are not kept: a read checks level,
@@ -8,7 +10,10 @@ package final class CheckpointIndex: Sendable {
     private let shards: [Lock<IndexShard>]
     /// What `removeAllCheckpoints` left: records of the level with a smaller number are dead. Index 0 is for every level.
     private let floors = Lock([SequenceNumber](repeating: SequenceNumber(rawValue: 0), count: 256))
-    private let levels = Lock([Bool](repeating: false, count: 256))
+    /// Whether there is any floor: most logs have none, and their appends and restores need not take the lock.
+    private let hasFloors = Atomic(false)
+    /// One bit for each level that any record ever had.
+    private let levels = LevelSet()
 
     package init() {
         shards = (0..<Self.shardCount).map { _ in Lock(IndexShard()) }
@@ -20,11 +25,12 @@ package final class CheckpointIndex: Sendable {
 
     /// Levels that any record ever had, ascending.
     package var levelsInUse: [UInt8] {
-        levels.withLock { levels in levels.indices.filter { levels[$0] }.map { UInt8($0) } }
+        levels.members
     }
 
     package func floor(of level: UInt8) -> SequenceNumber {
-        floors.withLock { max($0[Int(level)], $0[0]) }
+        guard hasFloors.load(ordering: .acquiring) else { return SequenceNumber(rawValue: 0) }
+        return floors.withLock { max($0[Int(level)], $0[0]) }
     }
 
     /// The newest version; nil where there is none, or it was removed.
@@ -51,7 +57,7 @@ package final class CheckpointIndex: Sendable {
 
     /// Takes in a record, in any order, once or more often.
     package func insert(_ hash: KeyHash, _ entry: IndexEntry, keep: Int) -> InsertOutcome {
-        levels.withLock { $0[Int(hash.level)] = true }
+        levels.insert(hash.level)
         if entry.sequenceNumber <= floor(of: hash.level) {
             var outcome = InsertOutcome()
             outcome.dead = [entry.location]
@@ -65,6 +71,7 @@ package final class CheckpointIndex: Sendable {
         let raised = floors.withLock { floors in
             guard floors[Int(level)] < floor else { return false }
             floors[Int(level)] = floor
+            hasFloors.store(true, ordering: .releasing)
             return true
         }
         guard raised else { return [] }
@@ -92,6 +99,13 @@ package final class CheckpointIndex: Sendable {
         guard sequenceNumber > floor(of: hash.level) else { return false }
         return shards[hash.shard].withLock { shard in
             shard.versions(hash).contains { $0.sequenceNumber == sequenceNumber }
+        }
+    }
+
+    /// Where the index has this very record; nil where it does not hold it.
+    package func location(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> FrameLocation? {
+        shards[hash.shard].withLock { shard in
+            shard.versions(hash).first { $0.sequenceNumber == sequenceNumber }?.location
         }
     }
 

@@ -23,7 +23,7 @@
     }
 
     package func hash(_ hashKey: HashKey) -> KeyHash {
-        unsafe KeyHash(hashKey, level: level, origin: origin, key: key, isGroup: kind == .group)
+        unsafe KeyHash(hashKey, level: level, origin: origin, key: key, space: KeyHash.Space(of: kind))
     }
 }
 
@@ -40,6 +40,7 @@ package final class RecordCatalog: Sendable {
     private let references = Lock<[FrameLocation: UInt32]>([:])
     private let keep: @Sendable (_ level: UInt8) -> Int
     private let sawGroup = Lock(false)
+    private let seenOrigins = Lock<Set<Origin>>([])
 
     /// - Parameter keep: how many versions of a key a level keeps, 1 or more.
     package init(hashKey: HashKey, keep: @escaping @Sendable (_ level: UInt8) -> Int) {
@@ -50,6 +51,7 @@ package final class RecordCatalog: Sendable {
     /// Takes in a record whose frame is in place.
     package func insert(_ record: CatalogRecord) {
         usage.add(record.location)
+        if unsafe record.origin.count > 0 { unsafe noteOrigin(Origin(record.origin)) }
         if record.valueSegment != 0 { references.withLock { $0[record.location] = record.valueSegment } }
         var dead: [FrameLocation] = []
         switch record.kind {
@@ -65,14 +67,36 @@ package final class RecordCatalog: Sendable {
                 sequenceNumber: record.sequenceNumber, location: record.location, isRemoval: true)
             dead = index.insert(hash, entry, keep: keep(record.level)).dead
             groups.forget(holding: hash, below: record.sequenceNumber)
-        case .value, .reference, .group:
+        case .value, .reference, .group, .mark:
             let entry = IndexEntry(sequenceNumber: record.sequenceNumber, location: record.location)
             if record.kind == .group { sawGroup.withLock { $0 = true } }
-            let count = record.kind == .group ? 1 : keep(record.level)
+            let count = record.kind == .group || record.kind == .mark ? 1 : keep(record.level)
             dead = index.insert(record.hash(hashKey), entry, keep: count).dead
         }
         for location in dead where !groups.holds(location) { usage.remove(location) }
     }
+
+    /// Takes in a record that may be known already, and may have another place now: what a reader of a log that is being
+    /// written finds. False when it is known, and its place right.
+    package func update(_ record: CatalogRecord) -> Bool {
+        guard record.kind.isRecord, record.kind != .removalOfAll else {
+            if record.kind == .removalOfAll, index.floor(of: record.level) >= record.sequenceNumber { return false }
+            insert(record)
+            return true
+        }
+        let hash = record.hash(hashKey)
+        guard let known = index.location(hash, record.sequenceNumber) else {
+            insert(record)
+            return true
+        }
+        if known != record.location { relocate(hash, record.sequenceNumber, from: known, to: record.location) }
+        return false
+    }
+
+    /// The origins, other than the log's own, that any record ever had.
+    package var origins: Set<Origin> { seenOrigins.withLock { $0 } }
+
+    private func noteOrigin(_ origin: Origin) { _ = seenOrigins.withLock { $0.insert(origin) } }
 
     /// Whether any group was ever taken.
     package var hasGroupFrames: Bool { sawGroup.withLock { $0 } }
@@ -83,7 +107,7 @@ package final class RecordCatalog: Sendable {
         case .roll, .promise, .chunk: false
         case .removalOfAll: index.floor(of: record.level) == record.sequenceNumber
         case .removal: index.holds(record.hash(hashKey), record.sequenceNumber)
-        case .value, .reference, .group:
+        case .value, .reference, .group, .mark:
             index.holds(record.hash(hashKey), record.sequenceNumber) || groups.holds(record.location)
         }
     }

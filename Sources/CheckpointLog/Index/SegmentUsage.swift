@@ -1,6 +1,7 @@
 /// How many bytes of each segment are live, by the size classes of their frames: what compaction chooses by.
 package final class SegmentUsage: Sendable {
     private let live = Lock<[UInt32: Int]>([:])
+    private let held = Lock<Set<UInt32>>([])
 
     package init() {}
 
@@ -11,6 +12,13 @@ package final class SegmentUsage: Sendable {
     package func remove(_ location: FrameLocation) {
         live.withLock { $0[location.segment, default: 0] -= location.byteCountBound }
     }
+
+    /// Keeps a segment from compaction until all of its records are in the index.
+    package func hold(_ segment: UInt32) { _ = held.withLock { $0.insert(segment) } }
+
+    package func release(_ segment: UInt32) { _ = held.withLock { $0.remove(segment) } }
+
+    package func isHeld(_ segment: UInt32) -> Bool { held.withLock { $0.contains(segment) } }
 
     package func forget(_ segment: UInt32) { live.withLock { $0[segment] = nil } }
 

@@ -85,15 +85,29 @@ package struct KeyHash: Hashable, Sendable {
         self.low = low
     }
 
-    /// Hashes level, origin and key, the origin with its length so that no two pairs give the same bytes. Groups have
-    /// names of their own, apart from the keys.
+    /// What a name is the name of: each kind has names of its own.
+    package enum Space: UInt8, Sendable {
+        case key = 0
+        case group = 1
+        case mark = 2
+
+        package init(of kind: RecordKind) {
+            switch kind {
+            case .group: self = .group
+            case .mark: self = .mark
+            default: self = .key
+            }
+        }
+    }
+
+    /// Hashes level, origin and key, the origin with its length so that no two pairs give the same bytes.
     package init(
         _ hashKey: HashKey, level: UInt8, origin: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer,
-        isGroup: Bool = false
+        space: Space = .key
     ) {
         var hash = SipHash128(key: hashKey)
         hash.update(level)
-        hash.update(isGroup ? 1 : 0)
+        hash.update(space.rawValue)
         hash.update(UInt8(truncatingIfNeeded: origin.count))
         hash.update(UInt8(truncatingIfNeeded: origin.count >> 8))
         unsafe hash.update(origin)

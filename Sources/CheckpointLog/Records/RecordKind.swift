@@ -16,11 +16,13 @@ package enum RecordKind: UInt8, Sendable, CaseIterable {
     case promise = 7
     /// A part of a large value, in a value segment.
     case chunk = 8
+    /// How far a parent has taken over the records of a child, which the key names.
+    case mark = 9
 
     /// Whether the frame is about a (level, origin, key).
     package var hasKey: Bool {
         switch self {
-        case .value, .reference, .removal, .group, .chunk: true
+        case .value, .reference, .removal, .group, .chunk, .mark: true
         case .removalOfAll, .roll, .promise: false
         }
     }

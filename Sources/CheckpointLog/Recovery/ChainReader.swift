@@ -41,10 +41,14 @@ package struct ChainReader {
     package let stop: LogPosition?
     /// The segment that the chain's first follows.
     package let lastSealed: UInt32
+    /// Where an earlier reading of the same log ended: frames before it are not visited again.
+    package let resume: LogPosition?
 
     package init(
-        identity: LogIdentity, lastSealed: UInt32, position: PositionPage.Content?, stop: LogPosition? = nil
+        identity: LogIdentity, lastSealed: UInt32, position: PositionPage.Content?, stop: LogPosition? = nil,
+        resume: LogPosition? = nil
     ) {
+        self.resume = resume
         self.identity = identity
         self.lastSealed = lastSealed
         self.position = position
@@ -59,6 +63,10 @@ package struct ChainReader {
         var isOpen = true
         var previous = lastSealed
         for name in names {
+            if let resume, name.identifier < resume.segment {
+                previous = name.identifier
+                continue
+            }
             let file: any OpenFile
             do throws(FileSystemError) {
                 file = try identity.fileSystem.openFile(identity.path(name), .read)
@@ -84,7 +92,9 @@ package struct ChainReader {
                 isOpen = false
                 continue
             }
-            let end = try scanner.scan { frame in
+            let isResumed = resume?.segment == name.identifier
+            let start = isResumed ? max(Int(resume?.offset ?? 0), SegmentHeader.byteCount) : SegmentHeader.byteCount
+            let end = try scanner.scan(from: start) { frame in
                 outcome.lastTimestamp = max(outcome.lastTimestamp, frame.header.timestamp)
                 outcome.highestNumber = max(outcome.highestNumber, frame.header.appendNumber)
                 if let promise = frame.header.promise { outcome.knownGood = max(outcome.knownGood ?? promise, promise) }

@@ -91,7 +91,7 @@ package struct LogLoader {
         SegmentFooter.withRecord(entry, of: segment) { catalog.insert($0) }
     }
 
-    private func damagedChain(at position: LogPosition, _ outcome: ChainReader.Outcome) -> CheckpointLogError {
+    func damagedChain(at position: LogPosition, _ outcome: ChainReader.Outcome) -> CheckpointLogError {
         let name = SegmentName(position.segment, .log)
         let first = SequenceNumber(rawValue: outcome.highestNumber.rawValue + 1)
         let last = SequenceNumber(epoch: max(first.epoch, manifest.nextEpoch), count: 0)

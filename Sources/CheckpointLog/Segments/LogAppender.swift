@@ -97,6 +97,16 @@ package final class LogAppender: Sendable {
 
     package var writtenPosition: LogPosition { state.withLock { $0.end } }
 
+    /// The end of the log and the last number, when everything before is in the index; nil while an append is between the two.
+    package var settledEnd: (position: LogPosition, number: SequenceNumber)? {
+        state.withLock { state in
+            guard !state.active.hasPendingEntries, state.unsealed.allSatisfy({ !$0.segment.hasPendingEntries }) else {
+                return nil
+            }
+            return (state.end, SequenceNumber(epoch: state.epoch, count: state.count))
+        }
+    }
+
     package var counters: Counters { state.withLock { $0.counters } }
 
     package var failure: CheckpointLogError? { state.withLock { $0.failure } }
@@ -122,11 +132,21 @@ package final class LogAppender: Sendable {
     }
 
     /// A number for a record that is appended later.
-    package func takeSequenceNumber() throws -> (number: SequenceNumber, timestamp: Int64) {
+    package func takeSequenceNumber() throws -> TakenNumber { try takeSequenceNumbers(1) }
+
+    /// The first of `count` numbers that follow one another, for records that get their place outside of the active segment.
+    package func takeSequenceNumbers(_ count: Int) throws -> TakenNumber {
         try state.withLock { state in
             try Self.checkOpen(state)
-            return (try Self.nextNumber(&state), timestamp(&state))
+            guard count <= Int(UInt32.max) - Int(state.count) else { throw Self.numbersAreUsed }
+            let first = try Self.nextNumber(&state)
+            state.count += UInt32(count - 1)
+            return TakenNumber(sequenceNumber: first, timestamp: timestamp(&state))
         }
+    }
+
+    private static var numbersAreUsed: CheckpointLogError {
+        .unsupported("All 2³² numbers of this opening are used; open the log again.")
     }
 
     /// Appends one frame and counts its index entry as pending.
@@ -177,7 +197,7 @@ package final class LogAppender: Sendable {
 
     private static func nextNumber(_ state: inout State) throws -> SequenceNumber {
         guard state.count < .max else {
-            throw CheckpointLogError.unsupported("All 2³² numbers of this opening are used; open the log again.")
+            throw numbersAreUsed
         }
         state.count += 1
         return SequenceNumber(epoch: state.epoch, count: state.count)

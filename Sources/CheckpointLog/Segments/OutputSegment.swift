@@ -1,6 +1,7 @@
 import SystemPackage
 
-/// A segment being written by compaction: frames of other segments under new headers, payloads as they were.
+/// A segment being written beside the chain: by compaction, frames of other segments under new headers, payloads as they
+/// were; by a large batch, new frames. The edit of the manifest that lists it is its commit.
 package final class OutputSegment {
     private static let flushByteCount = 1 << 20
 
@@ -13,6 +14,9 @@ package final class OutputSegment {
     private var pending: [UInt8] = []
     private var written: Int
     private var offset: Int { written + pending.count }
+
+    /// Bytes of the segment so far, without its footer.
+    package var byteCount: Int { offset }
 
     package init(identity: LogIdentity, name: SegmentName, created: Int64) throws {
         self.identity = identity
@@ -71,6 +75,33 @@ package final class OutputSegment {
             if pending.count >= Self.flushByteCount { try flush() }
             return FrameLocation(segment: name.identifier, offset: place, byteCount: header.frameByteCount)
         }
+    }
+
+    /// Appends a new frame, whose numbers are final.
+    package func append(
+        _ header: FrameHeader, key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer,
+        payload: UnsafeRawBufferPointer, valueSegment: UInt32
+    ) throws -> FrameLocation {
+        var header = header
+        let place = offset
+        let start = pending.count
+        pending.append(contentsOf: [UInt8](repeating: 0, count: FrameHeader.byteCount))
+        unsafe pending.append(contentsOf: key)
+        unsafe pending.append(contentsOf: origin)
+        unsafe pending.withUnsafeMutableBytes { bytes in
+            let prefix = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...])
+            unsafe header.write(to: prefix)
+            header.crc = unsafe seed.checksum(of: UnsafeRawBufferPointer(prefix), at: place)
+            prefix.set(header.crc, at: 0)
+        }
+        unsafe pending.append(contentsOf: payload)
+        let padding = header.frameByteCount - (pending.count - start)
+        pending.append(contentsOf: repeatElement(0, count: padding))
+        unsafe footer.entries.append(
+            SegmentFooter.Entry(
+                header, offset: place, key: Array(key), origin: Array(origin), valueSegment: valueSegment))
+        if pending.count >= Self.flushByteCount { try flush() }
+        return FrameLocation(segment: name.identifier, offset: place, byteCount: header.frameByteCount)
     }
 
     /// Writes footer and trailer, syncs, and gives the file its name, durably. Not part of the log before the manifest says so.

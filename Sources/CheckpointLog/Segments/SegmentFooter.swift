@@ -148,7 +148,7 @@ extension RecordKind {
     /// Whether the frame changes what can be restored.
     package var isRecord: Bool {
         switch self {
-        case .value, .reference, .removal, .removalOfAll, .group: true
+        case .value, .reference, .removal, .removalOfAll, .group, .mark: true
         case .roll, .promise, .chunk: false
         }
     }

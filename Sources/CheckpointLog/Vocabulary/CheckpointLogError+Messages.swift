@@ -82,6 +82,22 @@ extension CheckpointLogError {
             location: cause.location, cause: cause)
     }
 
+    package static func memoryFull(count: Int, byteCount: Int) -> CheckpointLogError {
+        CheckpointLogError(
+            code: .memoryFull,
+            message: "The memory level is full at \(count) keys or \(byteCount) bytes; remove checkpoints, or raise "
+                + "`memoryCountLimit` or `memoryByteLimit`.")
+    }
+
+    package static func invalidTree(_ message: String) -> CheckpointLogError {
+        CheckpointLogError(code: .invalidTree, message: message)
+    }
+
+    package static func unavailable(_ name: String, cause: (any Error)?) -> CheckpointLogError {
+        CheckpointLogError(
+            code: .unavailable, message: "The checkpointing actor \"\(name)\" cannot be reached.", cause: cause)
+    }
+
     package static func duplicateKeyInGroup(_ key: CheckpointKey) -> CheckpointLogError {
         CheckpointLogError(
             code: .duplicateKeyInGroup, message: "Key \"\(key)\" was put into the group twice; put it in once.")

@@ -27,7 +27,7 @@ public struct CheckpointLogError: Error, Sendable {
         private enum Value: String, Sendable {
             case invalidKey, invalidLevel, invalidConfiguration, valueTooLarge, encodingFailed, decodingFailed
             case locked, closed, damaged, unsupportedFormat, unsupported, ioFailure, diskFull, writerFailed
-            case readOnly, notALog, unavailable, duplicateKeyInGroup
+            case readOnly, notALog, unavailable, duplicateKeyInGroup, memoryFull, invalidTree
         }
 
         private let value: Value
@@ -70,6 +70,11 @@ public struct CheckpointLogError: Error, Sendable {
         public static var unavailable: Code { Code(.unavailable) }
         /// A key given twice to one group.
         public static var duplicateKeyInGroup: Code { Code(.duplicateKeyInGroup) }
+
+        /// A memory level that holds as much as the configuration allows, in a log that cannot write it out.
+        public static var memoryFull: Code { Code(.memoryFull) }
+        /// A registration that would make a cycle, repeat a name, or put an actor under one of no higher rank.
+        public static var invalidTree: Code { Code(.invalidTree) }
 
         /// The name of the code.
         public var description: String { value.rawValue }

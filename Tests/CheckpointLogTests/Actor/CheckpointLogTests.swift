@@ -112,7 +112,7 @@ import Testing
         for value in 1...5 { try await log.checkpoint(value, for: "v", level: 3) }
         let history = try await log.history(for: "v", level: 3)
         #expect(history.count == 3)
-        #expect(try await log.restore(Int.self, for: "v", level: 3, version: history[2].sequenceNumber) == 3)
+        #expect(try await log.restore(Int.self, for: "v", level: 3, version: .sequence(history[2].sequenceNumber)) == 3)
         try await log.close()
     }
 

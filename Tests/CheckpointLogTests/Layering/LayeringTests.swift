@@ -10,6 +10,7 @@ import Testing
         ["Frames"],
         ["Segments"],
         ["Index"],
+        ["Memory"],
         ["Recovery", "Compaction"],
         ["Actor"],
     ]

@@ -1,0 +1,139 @@
+import Logging
+
+extension LogEngine {
+    /// A number for a record of the memory level, greater than all before it.
+    package func takeNumber() throws -> TakenNumber {
+        if isInMemory {
+            try checkOpen()
+            return memoryNumbers.withLock { numbers in
+                numbers.sequenceNumber = SequenceNumber(rawValue: numbers.sequenceNumber.rawValue + 1)
+                numbers.timestamp = max(numbers.timestamp, configuration.now())
+                return numbers
+            }
+        }
+        return try requireWriter().appender.takeSequenceNumber()
+    }
+
+    /// Keeps a record at the memory level. One kept before under its key is met by it; over the limits those taken longest
+    /// ago are written out.
+    package func remember(
+        _ content: MemoryRecord.Content, _ flags: FrameHeader.Flags, key: CheckpointKey, _ level: Level,
+        origin: Origin = .own
+    ) throws -> MemoryRecord {
+        let hash = try hash(of: key, level: level.rawValue, origin: origin)
+        let taken = try takeNumber()
+        let record = MemoryRecord(
+            key: key, level: level, origin: origin, number: taken.sequenceNumber, timestamp: taken.timestamp,
+            content: content, flags: flags)
+        memory.put(record, hash, keep: isInMemory ? configuration.policy(for: level.rawValue).retention.count : 1)
+        let overflow = memory.overflow(
+            countLimit: configuration.memoryCountLimit, byteLimit: configuration.memoryByteLimit)
+        if !overflow.isEmpty {
+            guard !isInMemory else {
+                memory.drop(hash, key: key, through: taken.sequenceNumber)
+                throw CheckpointLogError.memoryFull(
+                    count: configuration.memoryCountLimit, byteCount: configuration.memoryByteLimit)
+            }
+            _ = try writeOut(overflow.filter(\.isDirty))
+            for record in overflow {
+                let hash = try self.hash(of: record.key, level: record.level.rawValue, origin: record.origin)
+                memory.drop(hash, key: record.key, through: record.number)
+            }
+        }
+        return record
+    }
+
+    /// Encodes and appends records of the memory level, under the numbers they were taken with, together up to the value
+    /// limit. Gives what must be synced for them to survive power loss.
+    ///
+    /// - Throws: `.encodingFailed`, naming the first key that did not encode, once all others are appended.
+    package func writeOut(_ records: [MemoryRecord]) throws -> LogPosition {
+        let writer = try requireWriter()
+        // One at a time: two would append the same records twice.
+        return try writingOut.withLock { _ in
+            var failure: CheckpointLogError?
+            var members: [BatchMember] = []
+            var written: [(record: MemoryRecord, byteCount: Int)] = []
+            var byteCount = 0
+            var end = writer.appender.writtenPosition
+            func flush() throws {
+                guard !members.isEmpty else { return }
+                let batch = try appendBatch(members)
+                end = max(end, batch.end)
+                for (record, byteCount) in written {
+                    let hash = try hash(of: record.key, level: record.level.rawValue, origin: record.origin)
+                    memory.markWritten(hash, record.number, byteCount: byteCount)
+                }
+                members = []
+                written = []
+                byteCount = 0
+            }
+            for record in records where isStillDirty(record) {
+                let bytes: [UInt8]
+                do {
+                    bytes = try record.encode()
+                    guard bytes.count <= configuration.valueByteLimit else {
+                        throw CheckpointLogError.valueTooLarge(
+                            byteCount: bytes.count, limit: configuration.valueByteLimit, setting: "valueByteLimit")
+                    }
+                } catch {
+                    failure = failure ?? .encodingFailed(key: record.key, cause: error)
+                    configuration.logger?.error(
+                        "a checkpoint of the memory level does not encode",
+                        metadata: ["key": "\(record.key)", "level": "\(record.level)"])
+                    continue
+                }
+                if byteCount + bytes.count > configuration.valueByteLimit { try flush() }
+                var content = Content(
+                    level: record.level, policy: configuration.policy(for: record.level.rawValue), flags: record.flags)
+                content.origin = record.origin
+                content.taken = TakenNumber(sequenceNumber: record.number, timestamp: record.timestamp)
+                byteCount += bytes.count
+                written.append((record, bytes.count))
+                members.append(BatchMember(key: record.key, content: content, bytes: bytes))
+            }
+            try flush()
+            if let failure { throw failure }
+            return end
+        }
+    }
+
+    private func isStillDirty(_ record: MemoryRecord) -> Bool {
+        guard let hash = try? hash(of: record.key, level: record.level.rawValue, origin: record.origin) else {
+            return false
+        }
+        return memory.versions(hash).contains { $0.number == record.number && $0.isDirty }
+    }
+
+    /// Writes out what the memory level holds of one key, if it is not in the log yet.
+    package func writeOut(_ hash: KeyHash) throws {
+        guard let record = memory.newest(hash), record.isDirty else { return }
+        _ = try writeOut([record])
+    }
+
+    /// Writes out everything that the memory level holds, and gives the position through which a sync makes all durable.
+    package func writeOutAll() throws -> LogPosition {
+        let writer = try requireWriter()
+        return max(try writeOut(memory.dirty()), writer.appender.writtenPosition)
+    }
+
+    package func hash(of key: CheckpointKey, level: UInt8, origin: Origin, space: KeyHash.Space = .key) throws
+        -> KeyHash
+    {
+        unsafe try key.withValidatedBytes { key in
+            unsafe origin.bytes.withUnsafeBytes { origin in
+                unsafe KeyHash(identity.hashKey, level: level, origin: origin, key: key, space: space)
+            }
+        }
+    }
+
+    /// Forgets versions in a log without a directory.
+    package func removeFromMemory(_ key: CheckpointKey?, _ level: Level?) throws {
+        let number = try takeNumber().sequenceNumber
+        guard let key else { return memory.dropAll(level: level?.rawValue, through: number) }
+        let levels = level.map { [$0.rawValue] } ?? Array(memory.levelsInUse)
+        for level in levels {
+            memory.drop(try hash(of: key, level: level, origin: .own), key: key, through: number)
+        }
+    }
+}

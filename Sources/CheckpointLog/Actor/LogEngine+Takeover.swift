@@ -1,0 +1,175 @@
+extension LogEngine {
+    /// Records of a child that its parent does not have yet, and how far that brings the parent.
+    package struct Takeover: Sendable {
+        package struct Record: Sendable {
+            package var key: CheckpointKey
+            /// As the child knows it.
+            package var origin: Origin
+            package var level: Level
+            package var flags: FrameHeader.Flags
+            package var bytes: [UInt8]
+        }
+
+        package var records: [Record] = []
+        package var mark: ChildMark
+    }
+
+    /// A record that may be new to the parent, before it is known which level of its key is newest.
+    private struct Candidate {
+        var found: FoundRecord
+        var hash: KeyHash
+    }
+
+    /// What names a record whatever its level.
+    private struct Name: Hashable {
+        var key: CheckpointKey
+        var origin: Origin
+    }
+
+    private static let settleAttempts = 200
+
+    /// The newest record of each key and origin that is not behind `mark`. Removals are not among them.
+    ///
+    /// - Complexity: O(n) in the index entries; frames are read of those alone that are new since the mark, or were moved by
+    ///   compaction since.
+    package func takeover(after mark: ChildMark?) throws -> Takeover {
+        try checkOpen()
+        try refresh()
+        let last = mark.flatMap { $0.log == identity.identifier ? $0 : nil }
+        let known = Set(last?.exceptions ?? [])
+        let (settled, positionsTell) = settledEnd()
+        var takeover = Takeover(
+            mark: ChildMark(
+                log: identity.identifier, appendNumber: settled?.number ?? last?.appendNumber ?? .init(rawValue: 0),
+                position: settled?.position ?? last?.position))
+        var newest: [Name: Candidate] = [:]
+        func offer(_ candidate: Candidate, _ name: Name) {
+            if newest[name].map({ $0.found.number < candidate.found.number }) ?? true { newest[name] = candidate }
+        }
+        for record in memory.records() {
+            let hash = try hash(of: record.key, level: record.level.rawValue, origin: record.origin)
+            if record.isDirty {
+                offer(Candidate(found: .memory(record), hash: hash), Name(key: record.key, origin: record.origin))
+            }
+        }
+        for (hash, entry) in entries(after: positionsTell ? last?.position : nil) {
+            guard let frame = try movedHeader(hash, entry),
+                frame.header.kind == .value || frame.header.kind == .reference
+            else { continue }
+            guard frame.header.appendNumber > (last?.appendNumber ?? .init(rawValue: 0)) else { continue }
+            let key = CheckpointKey(String(decoding: frame.key, as: UTF8.self))
+            let found = FoundRecord.frame(entry, level: frame.header.level, origin: frame.origin)
+            offer(Candidate(found: found, hash: hash), Name(key: key, origin: frame.origin))
+            let isAhead = frame.header.appendNumber > takeover.mark.appendNumber
+            if isAhead { takeover.mark.exceptions.append(Self.exception(hash, entry.sequenceNumber)) }
+        }
+        for (name, candidate) in newest {
+            let exception = Self.exception(candidate.hash, candidate.found.number)
+            if case .memory = candidate.found { takeover.mark.exceptions.append(exception) }
+            if known.contains(exception) { continue }
+            if let record = try read(candidate.found, name) { takeover.records.append(record) }
+        }
+        takeover.records.sort { ($0.origin, $0.key) < ($1.origin, $1.key) }
+        return takeover
+    }
+
+    private static func exception(_ hash: KeyHash, _ number: SequenceNumber) -> ChildMark.Exception {
+        ChildMark.Exception(high: hash.high, low: hash.low, number: number)
+    }
+
+    /// A moment at which everything appended is in the index; nil when appends never paused for it.
+    ///
+    /// Also whether positions tell what is new since the last such moment: not when a large batch with a number from before it
+    /// came to the log.
+    private func settledEnd() -> ((position: LogPosition, number: SequenceNumber)?, positionsTell: Bool) {
+        if let follower {
+            let progress = follower.takeProgress()
+            return (progress.end.map { ($0, progress.highestNumber) }, !progress.hasLateSegment)
+        }
+        guard let writer else { return (nil, true) }
+        for _ in 0..<Self.settleAttempts {
+            let end = writer.appender.settledEnd
+            // A batch that is under way has numbers from before this moment, and is not in the index.
+            guard batchesUnderWay.withLock({ $0 == 0 }) else { return (nil, true) }
+            if let end { return (end, true) }
+        }
+        return (nil, true)
+    }
+
+    /// Newest entries whose frames stand at or after `position`.
+    private func entries(after position: LogPosition?) -> [(KeyHash, IndexEntry)] {
+        var entries: [(KeyHash, IndexEntry)] = []
+        catalog.index.forEach { hash, entry, isNewest in
+            guard isNewest, !entry.isRemoval, entry.sequenceNumber > catalog.index.floor(of: hash.level) else { return }
+            if let position, entry.location.position < position { return }
+            entries.append((hash, entry))
+        }
+        return entries.sorted { $0.1.location.bits < $1.1.location.bits }
+    }
+
+    /// The header of a record, looked up again when compaction has moved it; nil when a newer one took its place.
+    private func movedHeader(_ hash: KeyHash, _ entry: IndexEntry) throws -> FoundHeader? {
+        var location = entry.location
+        for _ in 0..<3 {
+            do {
+                return try header(at: location)
+            } catch let error as CheckpointLogError where Self.isGone(error) {
+                try refresh(isForced: true)
+                guard let moved = catalog.index.location(hash, entry.sequenceNumber) else { return nil }
+                location = moved
+            }
+        }
+        return nil
+    }
+
+    private func read(_ found: FoundRecord, _ name: Name) throws -> Takeover.Record? {
+        guard let level = Level(rawValue: found.level) else { return nil }
+        let query = RecordQuery(
+            key: name.key, level: found.level, version: .sequence(found.number), origin: name.origin)
+        return unsafe try withContent(query) { facts, content in
+            unsafe Takeover.Record(
+                key: name.key, origin: name.origin, level: level,
+                flags: facts.flags.intersection([.raw, .severalValues]), bytes: Array(content))
+        }
+    }
+
+    /// How far the child named `name` was taken over, as the log at `level` says; nil when it never was.
+    package func mark(of name: String, level: Level) throws -> ChildMark? {
+        let key = CheckpointKey(name)
+        let hash = try hash(of: key, level: level.rawValue, origin: .own, space: .mark)
+        guard let entry = catalog.index.newest(hash) else { return nil }
+        return unsafe try key.withValidatedBytes { key in
+            unsafe try withFrame(
+                at: entry.location, number: entry.sequenceNumber, level: level.rawValue, key: key
+            ) { header, content in
+                guard header.kind == .mark else { throw FrameFault.badField }
+                return unsafe ChildMark(Array(content))
+            }
+        }
+    }
+
+    /// Appends what was taken over from a child, under this log's own numbers, and with the last batch the mark: each batch all or
+    /// nothing, one of them up to the value limit.
+    package func commit(_ takeover: Takeover, of child: String, level: Level) throws -> AppendedBatch? {
+        let policy = configuration.policy(for: level.rawValue)
+        var members: [BatchMember] = []
+        var byteCount = 0
+        var last: AppendedBatch?
+        for record in takeover.records {
+            if byteCount + record.bytes.count > configuration.valueByteLimit / 2, !members.isEmpty {
+                last = try appendBatch(members)
+                (members, byteCount) = ([], 0)
+            }
+            var content = Content(level: level, policy: policy, flags: record.flags)
+            content.origin = record.origin.under(child)
+            members.append(BatchMember(key: record.key, content: content, bytes: record.bytes))
+            byteCount += record.bytes.count
+        }
+        guard !members.isEmpty || last != nil else { return nil }
+        var content = Content(level: level, policy: policy, flags: [])
+        content.kind = .mark
+        members.append(BatchMember(key: CheckpointKey(child), content: content, bytes: takeover.mark.bytes))
+        last = try appendBatch(members)
+        return last
+    }
+}

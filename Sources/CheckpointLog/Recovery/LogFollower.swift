@@ -1,0 +1,157 @@
+import SystemPackage
+
+/// Keeps the catalog of a read-only opening up with a log that another process writes and compacts. It changes nothing on
+/// disk.
+///
+/// `POSITION` says whether anything was written. What is new is then read: footers of segments that the manifest came to list,
+/// and the chain from where the last reading ended, to the written position while a writer holds the lock, else to where
+/// recovery would say that the log ends.
+package final class LogFollower: Sendable {
+    private struct State {
+        var position: PositionPage.Content?
+        var manifest: Manifest
+        /// Everything in the chain before it is in the catalog.
+        var end: LogPosition?
+        /// Whether a segment with a number below `end` came to the log since `end` was last asked for: positions then do not
+        /// tell what is new.
+        var hasLateSegment = false
+        /// The greatest append number that was read.
+        var highestNumber: SequenceNumber
+    }
+
+    private static let attempts = 5
+
+    private let identity: LogIdentity
+    private let catalog: RecordCatalog
+    private let files: SegmentFiles
+    private let isSalvage: Bool
+    private let state: Lock<State>
+
+    package init(
+        identity: LogIdentity, manifest: Manifest, catalog: RecordCatalog, files: SegmentFiles, isSalvage: Bool,
+        position: PositionPage.Content?, outcome: ChainReader.Outcome
+    ) {
+        self.identity = identity
+        self.catalog = catalog
+        self.files = files
+        self.isSalvage = isSalvage
+        state = Lock(
+            State(
+                position: position, manifest: manifest, end: Self.resumePoint(outcome),
+                highestNumber: outcome.highestNumber))
+    }
+
+    /// All before the position is in the catalog, and every append number up to the highest. The position is nil when it does not
+    /// tell what is new since the last call.
+    package func takeProgress() -> (end: LogPosition?, highestNumber: SequenceNumber, hasLateSegment: Bool) {
+        state.withLock { state in
+            defer { state.hasLateSegment = false }
+            return (state.end, state.highestNumber, state.hasLateSegment)
+        }
+    }
+
+    /// Reads what is new since the last call.
+    ///
+    /// - Parameter isForced: whether to look also when `POSITION` says that nothing was written, because a file is gone.
+    /// - Throws: `.damaged`, `.ioFailure`, as an opening for reading does.
+    /// - Complexity: one read of `POSITION` when nothing was written; else O(n) in the new records.
+    package func refresh(isForced: Bool) throws {
+        try state.withLock { state in
+            let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
+            guard isForced || position != state.position else { return }
+            for attempt in 1... {
+                do {
+                    try catchUp(&state)
+                    return
+                } catch let error as CheckpointLogError where attempt < Self.attempts && Self.isRace(error) {
+                    // A seal or a compaction went between the manifest that was read and the files it names.
+                }
+            }
+        }
+    }
+
+    private static func isRace(_ error: CheckpointLogError) -> Bool {
+        error.code == .damaged || (error.cause as? FileSystemError)?.code == .noSuchFileOrDirectory
+    }
+
+    private func catchUp(_ state: inout State) throws {
+        let fileSystem = identity.fileSystem
+        let isWritten = try wrapping { () throws(FileSystemError) in
+            try fileSystem.isLocked(identity.path(FileName.lock))
+        }
+        // Before the manifest: what is written by then is in the chain or in what that manifest lists.
+        let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
+        guard let manifest = try LogLoader.manifest(in: identity.directory, fileSystem) else {
+            throw CheckpointLogError.notALog(path: identity.directory.string, "its manifest is gone.")
+        }
+        guard manifest.identifier == identity.identifier else {
+            throw CheckpointLogError.notALog(
+                path: identity.directory.string, "another log has taken its place; open that one.")
+        }
+        let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(identity.directory, in: fileSystem)
+        }
+        let loader = LogLoader(
+            identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: isSalvage)
+        var sawGroup = false
+        let known = Set(state.manifest.segments.map(\.name))
+        for segment in manifest.segments where !known.contains(segment.name) {
+            files.add(segment.name)
+            if let end = state.end, segment.name.role == .output, segment.name.identifier < end.segment {
+                state.hasLateSegment = true
+            }
+            for entry in try loader.footer(of: segment).entries {
+                SegmentFooter.withRecord(entry, of: segment.name.identifier) { record in
+                    if catalog.update(record), record.kind == .group { sawGroup = true }
+                }
+            }
+        }
+        let outcome = try readChain(
+            listing, manifest, position, stop: isWritten ? position?.written : nil, from: state.end, &sawGroup)
+        if sawGroup {
+            let whole = try readChain(
+                listing, manifest, position, stop: isWritten ? position?.written : nil, from: nil, &sawGroup)
+            try loader.restoreGroups(whole)
+        }
+        let current = Set(manifest.segments.map(\.name))
+        for name in known where !current.contains(name) { files.forget(name.identifier) }
+        for name in listing.chain(after: manifest) { files.add(name) }
+        state.manifest = manifest
+        state.position = position
+        if let end = Self.resumePoint(outcome) { state.end = end }
+        state.highestNumber = max(
+            state.highestNumber, outcome.highestNumber,
+            manifest.segments.map(\.highestSequenceNumber).max() ?? .init(rawValue: 0))
+    }
+
+    private func readChain(
+        _ listing: LogDirectory, _ manifest: Manifest, _ position: PositionPage.Content?, stop: LogPosition?,
+        from start: LogPosition?, _ sawGroup: inout Bool
+    ) throws -> ChainReader.Outcome {
+        // A resume point in a segment that is sealed by now is met by that segment's footer.
+        let resume = start.flatMap { $0.segment > manifest.lastSealed ? $0 : nil }
+        let reader = ChainReader(
+            identity: identity, lastSealed: manifest.lastSealed, position: position, stop: stop, resume: resume)
+        var found = false
+        let outcome = try reader.read(listing.chain(after: manifest)) { name, frame in
+            let valueSegment = try frame.valueSegment()
+            let isNew = unsafe catalog.update(
+                CatalogRecord(
+                    kind: frame.header.kind, level: frame.header.level, sequenceNumber: frame.header.sequenceNumber,
+                    location: FrameLocation(
+                        segment: name.identifier, offset: frame.offset, byteCount: frame.header.frameByteCount),
+                    key: frame.key, origin: frame.origin, valueSegment: valueSegment))
+            if isNew, frame.header.kind == .group { found = true }
+        }
+        if found { sawGroup = true }
+        if let damage = outcome.damage, !isSalvage {
+            throw LogLoader(
+                identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: false
+            ).damagedChain(at: damage, outcome)
+        }
+        return outcome
+    }
+
+    private static func resumePoint(_ outcome: ChainReader.Outcome) -> LogPosition? {
+        outcome.parts.last.map { LogPosition(segment: $0.name.identifier, offset: $0.end) }
+    }
+}

@@ -1,0 +1,29 @@
+/// The number and time of a record that was taken before its frame is appended: of a memory value, or a large one.
+package struct TakenNumber: Sendable, Equatable {
+    package var sequenceNumber: SequenceNumber
+    /// Microseconds since 1970-01-01 UTC.
+    package var timestamp: Int64
+
+    package init(sequenceNumber: SequenceNumber, timestamp: Int64) {
+        self.sequenceNumber = sequenceNumber
+        self.timestamp = timestamp
+    }
+}
+
+extension FrameHeader {
+    /// Makes the frame a late one of `taken`; nothing when there is none.
+    package mutating func setTaken(_ taken: TakenNumber?) {
+        guard let taken else { return }
+        sequenceNumber = taken.sequenceNumber
+        timestamp = taken.timestamp
+        flags.insert(.late)
+    }
+
+    /// States lengths and checksums of a payload that is stored as it is.
+    package mutating func setPayload(_ payload: UnsafeRawBufferPointer) {
+        contentByteCount = payload.count
+        storedByteCount = payload.count
+        contentCRC = unsafe Checksum.mask(Checksum.extend(0, payload))
+        payloadCRC = contentCRC
+    }
+}

@@ -1,0 +1,31 @@
+/// The way by which a record came up the tree of checkpointing actors: names from the top, parted by slashes; empty for an
+/// actor's own records.
+package struct Origin: Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// The greatest length, in bytes of UTF-8.
+    package static let byteLimit = 1_024
+
+    package static let own = Origin(bytes: [])
+
+    package let bytes: [UInt8]
+
+    package init(bytes: [UInt8]) { self.bytes = bytes }
+
+    package init(_ bytes: UnsafeRawBufferPointer) { unsafe self.bytes = Array(bytes) }
+
+    /// An origin given by a caller, as `C4/C1`.
+    package init(_ name: String) { bytes = Array(name.utf8) }
+
+    /// The same origin as a parent sees it that knows the actor as `child`.
+    package func under(_ child: String) -> Origin {
+        bytes.isEmpty ? Origin(child) : Origin(bytes: Array(child.utf8) + [UInt8(ascii: "/")] + bytes)
+    }
+
+    /// As callers see it: nil for an actor's own records.
+    package var name: String? { isOwn ? nil : description }
+
+    package var isOwn: Bool { bytes.isEmpty }
+
+    package static func < (left: Origin, right: Origin) -> Bool { left.bytes.lexicographicallyPrecedes(right.bytes) }
+
+    package var description: String { String(decoding: bytes, as: UTF8.self) }
+}
