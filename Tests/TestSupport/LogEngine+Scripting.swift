@@ -21,6 +21,7 @@ extension LogEngine {
         _ body: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result? {
         let version = number.map { RestoreVersion.sequence($0) } ?? .newest
-        return unsafe try withContent(RecordQuery(key: key, level: level, version: version, origin: .own), .waiting, body)
+        return unsafe try withContent(
+            RecordQuery(key: key, level: level, version: version, origin: .own), .waiting, body)
     }
 }

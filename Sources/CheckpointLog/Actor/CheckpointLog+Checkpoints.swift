@@ -193,7 +193,7 @@ extension CheckpointLog {
 
     /// Whether storing these bytes waits for a disk.
     private nonisolated func waits(_ bytes: [UInt8], _ content: LogEngine.Content) -> Bool {
-        bytes.count > engine.configuration.largeValueByteCount && !keepsInMemory(content)
+        bytes.count > engine.configuration.largeValueLimit && !keepsInMemory(content)
     }
 
     static func encode<each Value: Codable & Sendable>(

@@ -106,7 +106,7 @@ extension CheckpointLog {
         }
         let engine = engine
         let byteCount = members.reduce(0) { $0 + $1.bytes.count }
-        let batch = try await engine.blockingIfNeeded(byteCount > engine.configuration.largeValueByteCount) {
+        let batch = try await engine.blockingIfNeeded(byteCount > engine.configuration.largeValueLimit) {
             try engine.appendBatch(members, group: (name, content.level))
         }
         let receipt = CheckpointReceipt(batch, engine)

@@ -31,7 +31,7 @@ public struct Configuration: Sendable {
     /// sooner and cost more files.
     public var segmentByteLimit = 64 << 20
 
-    /// Encoded bytes over which a value gets a file of its own. 4 KiB…1 MiB, at most a quarter of `segmentByteLimit`.
+    /// Encoded bytes over which a value gets a file of its own. 4 KiB…1 MiB; a quarter of `segmentByteLimit` where that is less.
     /// Default: 1 MiB.
     public var largeValueByteCount = 1 << 20
 
@@ -70,6 +70,9 @@ public struct Configuration: Sendable {
     /// Makes the default configuration.
     public init() {}
 
+    /// The bytes over which a value is large in this log: a frame must fit into a segment several times.
+    package var largeValueLimit: Int { min(largeValueByteCount, segmentByteLimit / 4) }
+
     package func policy(for level: UInt8) -> LevelPolicy { levels[Int(level)] ?? .standard(for: level) }
 
     package func validate() throws {
@@ -88,10 +91,9 @@ public struct Configuration: Sendable {
             throw CheckpointLogError.invalidConfiguration(
                 "`segmentByteLimit` is \(segmentByteLimit); give a multiple of 4,096 from 65,536 to 67,108,864.")
         }
-        guard (4 << 10...1 << 20).contains(largeValueByteCount), largeValueByteCount <= segmentByteLimit / 4 else {
+        guard (4 << 10...1 << 20).contains(largeValueByteCount) else {
             throw CheckpointLogError.invalidConfiguration(
-                "`largeValueByteCount` is \(largeValueByteCount); give 4,096 to 1,048,576, at most a quarter of "
-                    + "`segmentByteLimit`.")
+                "`largeValueByteCount` is \(largeValueByteCount); give 4,096 to 1,048,576.")
         }
         guard memoryCountLimit > 0, memoryByteLimit > 0 else {
             throw CheckpointLogError.invalidConfiguration("`memoryCountLimit` and `memoryByteLimit` must be 1 or more.")

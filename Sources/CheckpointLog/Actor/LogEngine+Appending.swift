@@ -50,7 +50,7 @@ extension LogEngine {
         return unsafe try key.withValidatedBytes { key in
             unsafe try bytes.withUnsafeBytes { bytes in
                 unsafe try content.origin.bytes.withUnsafeBytes { origin in
-                    if bytes.count > configuration.largeValueByteCount {
+                    if bytes.count > configuration.largeValueLimit {
                         return unsafe try appendLarge(bytes, content, key: key, origin: origin, writer)
                     }
                     return unsafe try withPayload(bytes, content) { header, payload in

@@ -50,7 +50,7 @@ extension LogEngine {
                 list = GroupMembers(keys: members)
                 try prepareGroup(name, level, GroupMembers(keys: members), in: &batch)
             }
-            if batch.frameByteCount <= configuration.largeValueByteCount {
+            if batch.frameByteCount <= configuration.largeValueLimit {
                 return try appendInPlace(batch, list, writer)
             }
             return try appendAsSegments(batch, list, writer)
@@ -66,7 +66,7 @@ extension LogEngine {
     private func prepare(_ member: BatchMember, in batch: inout PreparedBatch, _ writer: Writer) throws {
         unsafe try member.key.withValidatedBytes { key in
             unsafe try member.bytes.withUnsafeBytes { bytes in
-                guard bytes.count > configuration.largeValueByteCount, member.content.kind == .value else {
+                guard bytes.count > configuration.largeValueLimit, member.content.kind == .value else {
                     return unsafe try withPayload(bytes, member.content) { header, payload in
                         unsafe batch.add(header, key: key, origin: member.content.origin, payload: payload)
                     }
@@ -179,6 +179,7 @@ extension LogEngine {
             throw failure
         }
         enter(batch, placements, list)
+        writer.appender.count(records: batch.count, byteCount: batch.frameByteCount, syncs: sealed.count)
         writer.maintenance.noteSegment()
         let last = SequenceNumber(rawValue: first.sequenceNumber.rawValue + UInt64(batch.count - 1))
         return AppendedBatch(

@@ -4,7 +4,9 @@
 /// print("\(log.statistics.amplification) bytes on disk for each live one")
 /// ```
 public struct Statistics: Sendable, Hashable, Codable {
-    /// Frames appended.
+    /// Records appended: values, removals, groups, marks.
+    public var recordCount = 0
+    /// Frames appended: records, and those that a roll or a quiet time adds.
     public var frameCount = 0
     /// Bytes of these frames.
     public var frameByteCount = 0
@@ -48,6 +50,7 @@ extension LogEngine {
         guard let writer else { return statistics }
         let counters = writer.appender.counters
         let segments = writer.manifest.current.segments
+        statistics.recordCount = counters.records
         statistics.frameCount = counters.frames
         statistics.frameByteCount = counters.frameBytes
         statistics.syncCount = counters.syncs

@@ -43,6 +43,8 @@ package final class LogAppender: Sendable {
 
     package struct Counters: Sendable {
         package var frames = 0
+        /// Frames that are records: all but those of rolls and promises.
+        package var records = 0
         package var frameBytes = 0
         package var syncs = 0
         package var rolls = 0
@@ -108,6 +110,16 @@ package final class LogAppender: Sendable {
     }
 
     package var counters: Counters { state.withLock { $0.counters } }
+
+    /// Counts records that got their place beside the chain.
+    package func count(records: Int, byteCount: Int, syncs: Int) {
+        state.withLock { state in
+            state.counters.frames += records
+            state.counters.records += records
+            state.counters.frameBytes += byteCount
+            state.counters.syncs += syncs
+        }
+    }
 
     package var failure: CheckpointLogError? { state.withLock { $0.failure } }
 
@@ -256,6 +268,7 @@ package final class LogAppender: Sendable {
         }
         state.offset += byteCount
         state.counters.frames += 1
+        if header.kind.isRecord { state.counters.records += 1 }
         state.counters.frameBytes += byteCount
         return Appended(
             sequenceNumber: header.sequenceNumber, timestamp: header.timestamp,
