@@ -132,7 +132,8 @@ extension CheckpointLog {
 
     /// The newest complete group of `name` at `level`; nil when there is none, or a key it holds was removed since.
     ///
-    /// - Throws: ``CheckpointLogError``: `.invalidKey`, `.invalidLevel`, `.closed`.
+    /// - Throws: ``CheckpointLogError``: `.damaged` when the list of its members cannot be read; `.invalidKey`, `.invalidLevel`,
+    ///   `.closed`.
     public nonisolated func restoreGroup(_ name: CheckpointKey, level: Int = 1) async throws -> CheckpointGroup? {
         let level = try Level(validating: level)
         let engine = engine
@@ -146,6 +147,14 @@ extension CheckpointLog {
         }
         if engine.follower != nil { try await engine.blocking.run { try engine.refresh() } }
         guard let group = engine.catalog.groups.group(hash) else { return nil }
+        if var damage = group.damage {
+            let number = group.sequenceNumber
+            damage.lost = [
+                CheckpointLogError.LostRecord(
+                    level: Int(level.rawValue), key: name, sequenceNumbers: number...number)
+            ]
+            throw damage
+        }
         return CheckpointGroup(
             sequenceNumber: group.sequenceNumber, level: Int(level.rawValue),
             keys: group.members.map { CheckpointKey(String(decoding: $0.key, as: UTF8.self)) }, records: [],

@@ -21,13 +21,7 @@ extension LogEngine {
     ) throws -> LogEngine {
         let fileSystem = configuration.fileSystem
         let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(directory, in: fileSystem) }
-        let known = try LogLoader.manifest(in: directory, fileSystem)
-        if known == nil, !listing.segments.isEmpty {
-            throw CheckpointLogError.damaged(
-                "The manifest is missing, but segments are there; put it back, or move the segments away.",
-                path: directory.appending(FileName.manifest).string)
-        }
-        let manifest = known ?? newManifest(configuration)
+        let manifest = try knownManifest(directory, listing, in: fileSystem) ?? newManifest(configuration)
         let identity = LogIdentity(
             fileSystem: fileSystem, directory: directory, identifier: manifest.identifier, hashKey: manifest.hashKey)
         let catalog = makeCatalog(identity, configuration)
@@ -72,7 +66,7 @@ extension LogEngine {
         } catch {
             throw CheckpointLogError(error)
         }
-        guard let manifest = try LogLoader.manifest(in: directory, fileSystem) else {
+        guard let manifest = try knownManifest(directory, listing, in: fileSystem) else {
             throw CheckpointLogError.notALog(path: directory.string, "it has no \(FileName.manifest).")
         }
         let identity = LogIdentity(
@@ -106,6 +100,19 @@ extension LogEngine {
         return LogEngine(
             identity: identity, configuration: configuration, catalog: makeCatalog(identity, configuration),
             files: SegmentFiles(identity), report: RecoveryReport(), writer: nil, isInMemory: true)
+    }
+
+    /// The manifest; nil where there is no log yet.
+    private static func knownManifest(
+        _ directory: FilePath, _ listing: LogDirectory, in fileSystem: any FileSystem
+    ) throws -> Manifest? {
+        let manifest = try LogLoader.manifest(in: directory, fileSystem)
+        if manifest == nil, !listing.segments.isEmpty {
+            throw CheckpointLogError.damaged(
+                "The manifest is missing, but segments are there; put it back, or move the segments away.",
+                path: directory.appending(FileName.manifest).string)
+        }
+        return manifest
     }
 
     private static func makeDirectory(_ directory: FilePath, in fileSystem: any FileSystem) throws {

@@ -111,6 +111,9 @@ extension LogEngine {
                 }
             } catch let fault as FrameFault {
                 throw unsafe damaged(fault.rawValue, at: location, number: number, level: level, key: key)
+            } catch var error as CheckpointLogError where error.code == .damaged && error.lost.isEmpty {
+                error.lost = unsafe [lostRecord(number, level: level, key: key)]
+                throw error
             }
         }
     }
@@ -145,6 +148,12 @@ extension LogEngine {
         let content: [UInt8]
         do {
             content = try ValueSegment.read(reference, identity: identity)
+        } catch let error as FileSystemError where error.code == .noSuchFileOrDirectory {
+            // The cause lets a caller look the record up again, should a compaction have taken the file away.
+            var missing = CheckpointLogError.damaged(
+                "The file of a large value is missing; put it back.", path: error.path.string)
+            missing.cause = error
+            throw missing
         } catch let error as FileSystemError {
             throw CheckpointLogError(error)
         }
@@ -173,11 +182,18 @@ extension LogEngine {
     private func damaged(
         _ what: String, at location: FrameLocation, number: SequenceNumber, level: UInt8, key: UnsafeRawBufferPointer
     ) -> CheckpointLogError {
-        let key = unsafe CheckpointKey(String(decoding: key, as: UTF8.self))
-        return CheckpointLogError.damaged(
+        CheckpointLogError.damaged(
             "A checkpoint cannot be read: \(what). An older version may still be intact.",
             path: files.path(of: location.segment).string, offset: location.offset,
-            lost: [CheckpointLogError.LostRecord(level: Int(level), key: key, sequenceNumbers: number...number)])
+            lost: unsafe [lostRecord(number, level: level, key: key)])
+    }
+
+    private func lostRecord(
+        _ number: SequenceNumber, level: UInt8, key: UnsafeRawBufferPointer
+    ) -> CheckpointLogError.LostRecord {
+        CheckpointLogError.LostRecord(
+            level: Int(level), key: unsafe CheckpointKey(String(decoding: key, as: UTF8.self)),
+            sequenceNumbers: number...number)
     }
 
     /// The header, key and origin of the frame at `location`, without its payload.

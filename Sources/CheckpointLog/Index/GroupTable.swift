@@ -14,13 +14,16 @@ package final class GroupTable: Sendable {
         }
     }
 
-    package struct Group: Sendable, Equatable {
+    package struct Group: Sendable {
         package var sequenceNumber: SequenceNumber
         package var members: [Member]
+        /// Why the members are not known: what a restore of the group throws.
+        package var damage: CheckpointLogError?
 
-        package init(sequenceNumber: SequenceNumber, members: [Member]) {
+        package init(sequenceNumber: SequenceNumber, members: [Member], damage: CheckpointLogError? = nil) {
             self.sequenceNumber = sequenceNumber
             self.members = members
+            self.damage = damage
         }
     }
 

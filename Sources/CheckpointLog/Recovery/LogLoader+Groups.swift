@@ -9,7 +9,15 @@ extension LogLoader {
         var holders: [KeyHash: [Int]] = [:]
         var ended: Set<Int> = []
         for (hash, entry) in try groupFrames(outcome) {
-            guard let (header, members) = try groupMembers(at: entry.location) else { continue }
+            let header: FrameHeader
+            let members: GroupMembers
+            do {
+                (header, members) = try groupMembers(at: entry.location)
+            } catch let error as CheckpointLogError where error.code == .damaged {
+                _ = catalog.groups.insert(
+                    hash, GroupTable.Group(sequenceNumber: entry.sequenceNumber, members: [], damage: error))
+                continue
+            }
             var list: [GroupTable.Member] = []
             for (index, key) in members.keys.enumerated() {
                 guard let number = members.sequenceNumber(at: index, of: entry.sequenceNumber) else { break }
@@ -64,8 +72,13 @@ extension LogLoader {
     private func forEachRecord(_ outcome: ChainReader.Outcome, _ body: (CatalogRecord) -> Void) throws {
         guard hasGroups else { return }
         for segment in manifest.segments {
-            guard let footer = try? footer(of: segment) else { continue }
-            for entry in footer.entries { SegmentFooter.withRecord(entry, of: segment.name.identifier, body) }
+            do {
+                for entry in try footer(of: segment).entries {
+                    SegmentFooter.withRecord(entry, of: segment.name.identifier, body)
+                }
+            } catch let error as CheckpointLogError where error.code == .damaged && isSalvage {
+                // The loader has noted it.
+            }
         }
         for part in outcome.parts {
             let file = try wrapping { () throws(FileSystemError) in
@@ -79,25 +92,35 @@ extension LogLoader {
 
     private var hasGroups: Bool { catalog.hasGroupFrames }
 
-    private func groupMembers(at location: FrameLocation) throws -> (FrameHeader, GroupMembers)? {
-        let names = directory.segments.filter { $0.identifier == location.segment }
-        guard let name = names.first else { return nil }
-        let file = try wrapping { () throws(FileSystemError) in
-            try identity.fileSystem.openFile(identity.path(name), .read)
+    private func groupMembers(at location: FrameLocation) throws -> (FrameHeader, GroupMembers) {
+        guard let name = directory.segments.first(where: { $0.identifier == location.segment }) else {
+            throw CheckpointLogError.damaged(
+                "The segment that lists a group's members is missing; put it back.",
+                path: identity.path(SegmentName(location.segment, .log)).string)
         }
+        let path = identity.path(name)
+        let file = try wrapping { () throws(FileSystemError) in try identity.fileSystem.openFile(path, .read) }
         defer { file.close() }
-        let count = location.byteCountBound
-        return unsafe try BufferPool.shared.withBuffer(byteCount: count) { buffer in
-            let read = unsafe try file.read(into: buffer, at: location.offset)
+        return unsafe try BufferPool.shared.withBuffer(byteCount: location.byteCountBound) { buffer in
+            let read = try wrapping { () throws(FileSystemError) in
+                unsafe try file.read(into: buffer, at: location.offset)
+            }
             let bytes = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<read])
-            guard
-                let header = try? unsafe FrameDecoder.header(
-                    in: bytes, at: location.offset, seed: identity.seed(of: location.segment)), header.kind == .group,
-                (try? unsafe FrameDecoder.checkPayload(of: header, in: bytes)) != nil,
-                let members = try? unsafe FrameDecoder.withContent(
-                    of: header, in: bytes, { unsafe GroupMembers(Array($0)) })
-            else { return nil }
-            return (header, members)
+            do {
+                let header = unsafe try FrameDecoder.header(
+                    in: bytes, at: location.offset, seed: identity.seed(of: location.segment))
+                guard header.kind == .group else { throw FrameFault.badField }
+                unsafe try FrameDecoder.checkPayload(of: header, in: bytes)
+                let members = unsafe try FrameDecoder.withContent(of: header, in: bytes) { content in
+                    unsafe GroupMembers(Array(content))
+                }
+                guard let members else { throw FrameFault.badField }
+                return (header, members)
+            } catch let fault as FrameFault {
+                throw CheckpointLogError.damaged(
+                    "The list of a group's members cannot be read: \(fault.rawValue).", path: path.string,
+                    offset: location.offset)
+            }
         }
     }
 }

@@ -1,0 +1,145 @@
+import CheckpointLog
+import SystemPackage
+import TestSupport
+import Testing
+
+/// R1 and R2: every file of a log cut off at every byte, and with every single bit inverted.
+///
+/// Proves: what is read back is the intact state, a torn tail cut back to what was not promised, or an error that names what is
+/// lost; never a wrong value and never a silent loss.
+@Suite struct DamagedCopyTests {
+    /// Unoptimized, a part is tried that reaches every field.
+    static var bitStride: Int {
+        #if DEBUG
+        isLongRun ? 1 : 61
+        #else
+        1
+        #endif
+    }
+
+    static var byteStride: Int {
+        #if DEBUG
+        isLongRun ? 1 : 7
+        #else
+        1
+        #endif
+    }
+
+    struct Sight: Sendable, CustomTestStringConvertible {
+        var boot: CrashBoot
+        var access: SpecimenLog.Access
+        var testDescription: String { "\(access.rawValue), \(boot) boot" }
+
+        static let all: [Sight] = SpecimenLog.Access.allCases.flatMap { access in
+            [Sight(boot: .same, access: access), Sight(boot: .another, access: access)]
+        }
+    }
+
+    /// Bytes of POSITION that hold fields; the rest is zeros, which are tried under one sight each.
+    private static let positionFieldBytes = 256
+
+    /// Tries `mutate` at every place, and gives how often each outcome came up.
+    private static func sweep(
+        _ log: SpecimenLog, _ file: SpecimenLog.File, _ places: StrideTo<Int>, perByte: Int, _ what: String,
+        mutate: (SimulatedFileSystem, Int) -> Void
+    ) -> [SpecimenLog.Outcome: Int] {
+        var counts: [SpecimenLog.Outcome: Int] = [:]
+        var wrong = 0
+        for (index, sight) in Sight.all.enumerated() {
+            let image = log.disk.crashImage(.everything, boot: sight.boot)
+            for place in places {
+                if file == .position, place >= positionFieldBytes * perByte, place % Sight.all.count != index {
+                    continue
+                }
+                let copy = image.copy()
+                mutate(copy, place)
+                let before = place % 31 == 0 ? copy.copy() : nil
+                var outcome = log.judge(copy, damaged: file, sight.access, boot: sight.boot)
+                if let before { outcome = log.judgeAfterwards(outcome, copy, before, damaged: file) }
+                if outcome.isWrong {
+                    wrong += 1
+                    if wrong < 6 { Issue.record("\(file), \(what) \(place), \(sight.testDescription): \(outcome)") }
+                    continue
+                }
+                counts[outcome, default: 0] += 1
+            }
+        }
+        return counts
+    }
+
+    @Test func theSpecimenIsWhatItShouldBe() throws {
+        let log = try SpecimenLog()
+        for file in SpecimenLog.File.allCases {
+            let bytes = try #require(log.disk.contents(of: log.path(file)), "\(file)")
+            #expect((200...64 << 10).contains(bytes.count), "\(file): \(bytes.count)")
+        }
+        for sight in Sight.all {
+            let image = log.disk.crashImage(.everything, boot: sight.boot)
+            #expect(log.judge(image, damaged: .active, sight.access, boot: sight.boot) == .intact)
+        }
+        #expect(log.syncedCount > 3 && log.states.count - 1 > log.syncedCount + 3)
+    }
+
+    @Test(arguments: SpecimenLog.File.allCases) func truncationAtEveryByteIsNoticed(file: SpecimenLog.File) throws {
+        let log = try SpecimenLog()
+        let bytes = try #require(log.disk.contents(of: log.path(file)))
+        let places = stride(from: 0, to: bytes.count, by: Self.byteStride)
+        let counts = Self.sweep(log, file, places, perByte: 1, "cut at byte") { copy, place in
+            copy.setContents(Array(bytes.prefix(place)), of: log.path(file))
+        }
+        Self.expectOutcomes(counts, of: file)
+    }
+
+    @Test(arguments: SpecimenLog.File.allCases) func everyFlippedBitIsNoticedOrHarmless(file: SpecimenLog.File) throws {
+        let log = try SpecimenLog()
+        let bytes = try #require(log.disk.contents(of: log.path(file)))
+        let places = stride(from: 0, to: bytes.count * 8, by: Self.bitStride)
+        let counts = Self.sweep(log, file, places, perByte: 8, "flipped bit") { copy, place in
+            copy.flipBit(place, of: log.path(file))
+        }
+        Self.expectOutcomes(counts, of: file)
+    }
+
+    /// Each file has outcomes of its own: one that is missing means that the sweep missed what it is for.
+    private static func expectOutcomes(_ counts: [SpecimenLog.Outcome: Int], of file: SpecimenLog.File) {
+        let kinds = Set(counts.keys.map { if case .cut = $0 { SpecimenLog.Outcome.cut(to: 0) } else { $0 } })
+        switch file {
+        case .active: #expect(kinds == [.intact, .cut(to: 0), .refused])
+        case .sealed, .output: #expect(kinds == [.intact, .restoreDamaged] || kinds == [.refused])
+        case .value: #expect(kinds.contains(.restoreDamaged) && kinds.isSubset(of: [.intact, .restoreDamaged]))
+        case .manifest: #expect(kinds == [.refused])
+        case .position: #expect(kinds == [.intact])
+        }
+    }
+
+    @Test(arguments: SpecimenLog.File.allCases) func aMissingFileIsNoticed(file: SpecimenLog.File) throws {
+        let log = try SpecimenLog()
+        for sight in Sight.all {
+            let copy = log.disk.crashImage(.everything, boot: sight.boot)
+            copy.removeFile(log.path(file))
+            let outcome = log.judge(copy, damaged: file, sight.access, boot: sight.boot)
+            let expected: SpecimenLog.Outcome =
+                switch file {
+                case .active, .sealed, .output, .manifest: .refused
+                case .value: .restoreDamaged
+                case .position: .intact
+                }
+            #expect(outcome == expected, "\(sight.testDescription)")
+        }
+    }
+
+    @Test func whatWasNeverSyncedIsATornTail() throws {
+        let log = try SpecimenLog()
+        let bytes = try #require(log.disk.contents(of: log.path(.active)))
+        let image = log.disk.crashImage(.everything, boot: .another)
+        for place in stride(from: log.syncedOffset, to: log.writtenOffset, by: Self.byteStride) {
+            let copy = image.copy()
+            copy.setContents(Array(bytes.prefix(place)), of: log.path(.active))
+            guard case .cut = log.judge(copy, damaged: .active, .writing, boot: .another) else {
+                // The promise frame at its start is no record.
+                #expect(place > log.writtenOffset - 8, "cut at byte \(place)")
+                continue
+            }
+        }
+    }
+}

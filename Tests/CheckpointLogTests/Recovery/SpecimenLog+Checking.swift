@@ -1,0 +1,153 @@
+import CheckpointLog
+import SystemPackage
+import TestSupport
+
+/// How a damaged copy of a specimen is judged.
+extension SpecimenLog {
+    enum Access: String, CaseIterable, Sendable {
+        case writing, reading
+    }
+
+    enum Outcome: Hashable, Sendable {
+        case intact
+        /// Opened, with so many records or groups of the active segment.
+        case cut(to: Int)
+        /// Opened, and some checkpoints answer that they are damaged.
+        case restoreDamaged
+        /// Not opened, with an error that names what is lost.
+        case refused
+        /// Anything else, in words: what must never be.
+        case wrong(String)
+
+        var isWrong: Bool { if case .wrong = self { true } else { false } }
+    }
+
+    /// Opens a damaged copy and compares everything in it with what was put there.
+    func judge(
+        _ copy: SimulatedFileSystem, damaged file: File, _ access: Access, boot: CrashBoot, mapping: Bool = true
+    ) -> Outcome {
+        let configuration = Self.configuration(copy, mapping: mapping)
+        let engine: LogEngine
+        do {
+            engine =
+                switch access {
+                case .writing: try LogEngine.open(at: Self.path, configuration)
+                case .reading: try LogEngine.openForReading(at: Self.path, configuration, isSalvage: false)
+                }
+        } catch let error as CheckpointLogError {
+            return judge(error, damaged: file)
+        } catch {
+            return .wrong("an error of another kind: \(error)")
+        }
+        defer { engine.abandon() }
+        let least = boot == .same ? states.count - 1 : syncedCount
+        let found = stateNumbers(engine)
+        guard let count = states.lastIndex(of: found) else { return .wrong("a state that never was: \(found)") }
+        guard count >= least else { return .wrong("\(count) of the active records, acknowledged \(least)") }
+        let damage = contents(engine)
+        if case .wrong = damage { return damage }
+        if damage == .restoreDamaged { return damage }
+        return count == states.count - 1 ? .intact : .cut(to: count)
+    }
+
+    /// What must hold after an opening with `outcome`: a refusal and a reader have changed nothing, and the power can go at
+    /// once without taking back what a writer found.
+    func judgeAfterwards(
+        _ outcome: Outcome, _ copy: SimulatedFileSystem, _ before: SimulatedFileSystem, damaged file: File
+    ) -> Outcome {
+        if outcome == .refused {
+            for name in Set(before.fileNames(in: Self.path) + copy.fileNames(in: Self.path)) where name != "LOCK" {
+                let path = Self.path.appending(name)
+                if before.contents(of: path) != copy.contents(of: path) { return .wrong("a refusal changed \(name)") }
+            }
+            return outcome
+        }
+        let again = judge(copy.crashImage(.syncedOnly, boot: .another), damaged: file, .writing, boot: .another)
+        return again == outcome ? outcome : .wrong("\(outcome) at first, \(again) when opened again")
+    }
+
+    private func judge(_ error: CheckpointLogError, damaged file: File) -> Outcome {
+        guard error.code == .damaged else { return .wrong("not told as damage: \(error)") }
+        guard let path = error.location?.path, path == self.path(file).string else {
+            return .wrong("the wrong file is named: \(error)")
+        }
+        if file != .manifest, error.lost.isEmpty { return .wrong("no record is named: \(error)") }
+        return .refused
+    }
+
+    private static func hash(_ engine: LogEngine, _ address: Address, isGroup: Bool = false) -> KeyHash {
+        unsafe Array(address.key.utf8).withUnsafeBytes { key in
+            unsafe KeyHash(
+                engine.identity.hashKey, level: address.level, origin: .empty, key: key, space: isGroup ? .group : .key)
+        }
+    }
+
+    static let addresses: [Address] =
+        ["a", "b", "c", "d", "e", "gone", "old", "large"].map { Address(level: 1, key: $0) }
+        + ["kept", "left", "right"].map { Address(level: 2, key: $0) } + [Address(level: 3, key: "packed")]
+
+    static let groupAddresses = ["early", "pair", "late"].map { Address(level: 2, key: $0) }
+
+    func stateNumbers(_ engine: LogEngine) -> State {
+        var state = State()
+        for address in Self.addresses {
+            let versions = engine.catalog.index.versions(Self.hash(engine, address)).map(\.sequenceNumber)
+            if !versions.isEmpty { state.versions[address] = versions }
+        }
+        for address in Self.groupAddresses {
+            guard let group = engine.catalog.groups.group(Self.hash(engine, address, isGroup: true)) else { continue }
+            state.groups[address] = group.sequenceNumber
+        }
+        return state
+    }
+
+    /// Reads everything that the index offers.
+    private func contents(_ engine: LogEngine) -> Outcome {
+        var outcome = Outcome.intact
+        func check(_ address: Address, _ number: SequenceNumber, _ read: () throws -> [UInt8]?) {
+            do {
+                let bytes = try read()
+                if bytes != values[number] { outcome = .wrong("\(address) \(number) gives a wrong value") }
+            } catch let error as CheckpointLogError where error.code == .damaged {
+                let named = error.lost.contains {
+                    $0.level == Int(address.level) && $0.key == CheckpointKey(address.key)
+                        && $0.sequenceNumbers == number...number
+                }
+                if !named { outcome = .wrong("\(address) \(number) is not named: \(error)") }
+                if outcome == .intact { outcome = .restoreDamaged }
+            } catch {
+                outcome = .wrong("\(address) \(number): \(error)")
+            }
+        }
+        for address in Self.addresses {
+            for entry in engine.catalog.index.versions(Self.hash(engine, address)) {
+                check(address, entry.sequenceNumber) {
+                    unsafe try engine.withContent(
+                        level: address.level, key: CheckpointKey(address.key), number: entry.sequenceNumber
+                    ) { unsafe Array($1) }
+                }
+            }
+        }
+        for address in Self.groupAddresses {
+            guard let group = engine.catalog.groups.group(Self.hash(engine, address, isGroup: true)) else { continue }
+            if group.damage != nil {
+                if outcome == .intact { outcome = .restoreDamaged }
+                continue
+            }
+            if group.members.map(\.sequenceNumber) != members[group.sequenceNumber] {
+                outcome = .wrong("\(address) has other members")
+            }
+            for member in group.members {
+                let key = String(decoding: member.key, as: UTF8.self)
+                check(Address(level: address.level, key: key), member.sequenceNumber) {
+                    unsafe try member.key.withUnsafeBytes { bytes in
+                        unsafe try engine.withFrame(
+                            at: member.location, number: member.sequenceNumber, level: address.level, key: bytes
+                        ) { unsafe Array($1) }
+                    }
+                }
+            }
+        }
+        return outcome
+    }
+}
