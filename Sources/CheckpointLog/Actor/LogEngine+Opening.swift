@@ -90,7 +90,7 @@ extension LogEngine {
         for segment in manifest.segments { files.add(segment.name) }
         return LogEngine(
             identity: identity, configuration: configuration, catalog: catalog, files: files, report: report,
-            writer: nil)
+            segmentsAtOpening: manifest.segments, writer: nil)
     }
 
     private static func makeDirectory(_ directory: FilePath, in fileSystem: any FileSystem) throws {

@@ -9,6 +9,8 @@ package final class LogEngine: Sendable {
     package let catalog: RecordCatalog
     package let files: SegmentFiles
     package let report: RecoveryReport
+    /// The sealed segments that a log opened for reading found; a writer asks its manifest.
+    package let segmentsAtOpening: [Manifest.Segment]
     /// Nil for a log that was opened for reading.
     package let writer: Writer?
     package let blocking = BlockingThreads()
@@ -27,13 +29,14 @@ package final class LogEngine: Sendable {
 
     package init(
         identity: LogIdentity, configuration: Configuration, catalog: RecordCatalog, files: SegmentFiles,
-        report: RecoveryReport, writer: Writer?
+        report: RecoveryReport, segmentsAtOpening: [Manifest.Segment] = [], writer: Writer?
     ) {
         self.identity = identity
         self.configuration = configuration
         self.catalog = catalog
         self.files = files
         self.report = report
+        self.segmentsAtOpening = segmentsAtOpening
         self.writer = writer
     }
 
