@@ -49,7 +49,10 @@ package final class RecordCatalog: Sendable {
 
     /// Takes in a record whose frame is in place.
     package func insert(_ record: CatalogRecord) {
-        usage.add(record.location)
+        switch record.kind {
+        case .roll, .promise, .chunk: return
+        case .removalOfAll, .removal, .value, .reference, .group: usage.add(record.location)
+        }
         if record.valueSegment != 0 { references.withLock { $0[record.location] = record.valueSegment } }
         var dead: [FrameLocation] = []
         switch record.kind {

@@ -35,6 +35,7 @@ import Testing
         #expect(read.segmentCount > 3)
         #expect(read.segmentCount == written.segmentCount)
         #expect(read.sealedByteCount == written.sealedByteCount)
+        #expect(read.liveByteCount == written.liveByteCount)
         #expect(read.keyCount == 10)
         #expect(read.amplification > 1)
         #expect(read.frameCount == 0)
