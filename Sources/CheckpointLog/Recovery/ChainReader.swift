@@ -28,10 +28,16 @@ package struct ChainReader {
         package var highestNumber = SequenceNumber(rawValue: 0)
         package var newestEpoch: UInt32 = 0
 
+        /// Whether no segment of the chain holds the end: each is closed by a roll frame, or there is none.
+        package var isComplete = false
+
         /// Nil for a sound or merely torn end, else where the damage is.
         package var damage: LogPosition? {
-            guard let knownGood, let end else { return nil }
-            return end < knownGood ? end : nil
+            guard let knownGood, let end, end < knownGood else { return nil }
+            // Such a position promises no frame of its own segment, and what is before it is all there: the segment was
+            // empty, and a closing or a recovery that was cut short has removed it.
+            if isComplete, knownGood.offset <= SegmentHeader.byteCount { return nil }
+            return isComplete ? LogPosition(segment: knownGood.segment, offset: 0) : end
         }
     }
 
@@ -102,6 +108,7 @@ package struct ChainReader {
             isOpen = false
         }
         if outcome.end == nil {
+            outcome.isComplete = true
             // A roll frame was the last thing that reached the disk, or all that was ever written is sealed.
             outcome.end =
                 outcome.parts.last.map { LogPosition(segment: $0.name.identifier, offset: $0.end) }
