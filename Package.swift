@@ -22,11 +22,13 @@ let package = Package(
     products: [
         .library(name: "CheckpointLog", targets: ["CheckpointLog"]),
         .library(name: "CBOR", targets: ["CBOR"]),
+        .executable(name: "checkpoint-log", targets: ["checkpoint-log"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.7.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     ],
     targets: [
         .systemLibrary(
@@ -45,6 +47,14 @@ let package = Package(
                 .product(name: "Metrics", package: "swift-metrics"),
             ],
             swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "checkpoint-log",
+            dependencies: [
+                "CheckpointLog",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swiftSettings),
         .target(
             name: "TestSupport",
             dependencies: ["CheckpointLog", .product(name: "SystemPackage", package: "swift-system")],
@@ -55,6 +65,13 @@ let package = Package(
             name: "CheckpointLogTests",
             dependencies: [
                 "CheckpointLog", "CBOR", "CChecksum", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CheckpointLogToolTests",
+            dependencies: [
+                "checkpoint-log", "CheckpointLog", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swiftSettings),

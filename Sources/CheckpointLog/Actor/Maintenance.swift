@@ -30,6 +30,8 @@ package final class Maintenance: Sendable {
 
     package var compactionCount: Int { state.withLock { $0.compactionCount } }
 
+    package var isCompacting: Bool { compactor.isCompacting }
+
     package func start() {
         guard !configuration.runsInline else { return }
         state.withLock { $0.threads = configuration.compactsAutomatically ? 2 : 1 }

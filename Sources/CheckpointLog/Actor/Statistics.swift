@@ -26,6 +26,8 @@ public struct Statistics: Sendable, Hashable, Codable {
     public var indexByteCount = 0
     /// Compactions that were carried out.
     public var compactionCount = 0
+    /// Whether a compaction is being carried out at this moment.
+    public var isCompacting = false
     /// Segments that the last compaction rewrote.
     public var lastCompactionInputCount = 0
 
@@ -47,17 +49,18 @@ extension LogEngine {
         statistics.keyCount = catalog.index.count
         statistics.memoryRecordCount = memory.count
         statistics.indexByteCount = catalog.index.memoryByteCount
+        let segments = writer?.manifest.current.segments ?? follower?.segments ?? []
+        statistics.segmentCount = segments.count
+        statistics.sealedByteCount = segments.reduce(0) { $0 + $1.byteCount }
         guard let writer else { return statistics }
         let counters = writer.appender.counters
-        let segments = writer.manifest.current.segments
         statistics.recordCount = counters.records
         statistics.frameCount = counters.frames
         statistics.frameByteCount = counters.frameBytes
         statistics.syncCount = counters.syncs
         statistics.rollCount = counters.rolls
-        statistics.segmentCount = segments.count
-        statistics.sealedByteCount = segments.reduce(0) { $0 + $1.byteCount }
         statistics.compactionCount = writer.maintenance.compactionCount
+        statistics.isCompacting = writer.maintenance.isCompacting
         statistics.lastCompactionInputCount = writer.maintenance.lastCompaction?.inputCount ?? 0
         return statistics
     }

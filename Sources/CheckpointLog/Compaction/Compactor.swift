@@ -22,6 +22,7 @@ package final class Compactor: Sendable {
     private let appender: LogAppender
     private let waitUntilSynced: @Sendable (LogPosition) throws -> Void
     private let isStopping = Lock(false)
+    private let isRunning = Lock(false)
     /// One compaction at a time, whoever asks.
     private let turn = Lock(())
 
@@ -43,6 +44,9 @@ package final class Compactor: Sendable {
 
     package func stop() { isStopping.withLock { $0 = true } }
 
+    /// Whether a plan is being carried out.
+    package var isCompacting: Bool { isRunning.withLock { $0 } }
+
     private struct Copy {
         var hash: KeyHash
         var old: FrameLocation
@@ -60,6 +64,8 @@ package final class Compactor: Sendable {
                 liveByteCount: { catalog.usage.liveByteCount(of: $0) }, now: appender.now(),
                 outputLimit: appender.limits.segmentByteCount, fully: fully)
             guard let plan else { return nil }
+            isRunning.withLock { $0 = true }
+            defer { isRunning.withLock { $0 = false } }
             return try carryOut(plan, among: segments)
         }
     }

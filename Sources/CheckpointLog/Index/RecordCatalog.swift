@@ -50,7 +50,10 @@ package final class RecordCatalog: Sendable {
 
     /// Takes in a record whose frame is in place.
     package func insert(_ record: CatalogRecord) {
-        usage.add(record.location)
+        switch record.kind {
+        case .roll, .promise, .chunk: return
+        case .removalOfAll, .removal, .value, .reference, .group, .mark: usage.add(record.location)
+        }
         if unsafe record.origin.count > 0 { unsafe noteOrigin(Origin(record.origin)) }
         if record.valueSegment != 0 { references.withLock { $0[record.location] = record.valueSegment } }
         var dead: [FrameLocation] = []

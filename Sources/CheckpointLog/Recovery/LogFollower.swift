@@ -41,6 +41,9 @@ package final class LogFollower: Sendable {
                 highestNumber: outcome.highestNumber))
     }
 
+    /// The sealed segments, as far as they are known.
+    package var segments: [Manifest.Segment] { state.withLock { $0.manifest.segments } }
+
     /// All before the position is in the catalog, and every append number up to the highest. The position is nil when it does not
     /// tell what is new since the last call.
     package func takeProgress() -> (end: LogPosition?, highestNumber: SequenceNumber, hasLateSegment: Bool) {

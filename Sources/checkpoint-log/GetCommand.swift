@@ -1,0 +1,34 @@
+import ArgumentParser
+import CheckpointLog
+
+/// Gives the newest checkpoint of a key as bytes.
+struct GetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "get", abstract: "Writes the newest checkpoint of a key to standard output.",
+        discussion: """
+            Bytes that were stored with `put` come back as they were; a checkpoint that a program took of its values comes \
+            as CBOR (RFC 8949).
+            """)
+
+    @OptionGroup var log: DirectoryArgument
+
+    @Argument(help: "The key.")
+    var key: String
+
+    @Option(help: "The level, 1 to 255; without it the newest checkpoint at any level.")
+    var level: Int?
+
+    func run() async throws {
+        try await CommandFailure.reporting {
+            let log = try await CheckpointLog.openForReading(at: log.directory)
+            let bytes = try await log.restoreBytes(for: CheckpointKey(key), level: level)
+            try await log.close()
+            guard let bytes else {
+                let place = level.map { "at level \($0)" } ?? "at any level"
+                StandardStreams.complain("there is no checkpoint of \(key.debugDescription) \(place)")
+                throw CommandFailure.noSuchCheckpoint
+            }
+            try StandardStreams.write(bytes)
+        }
+    }
+}

@@ -1,0 +1,41 @@
+import ArgumentParser
+import CheckpointLog
+
+/// Takes a checkpoint of the bytes of standard input.
+struct PutCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "put", abstract: "Stores the bytes of standard input as a checkpoint.",
+        discussion: "Makes the log when there is none. On return the checkpoint survives power loss at every level.")
+
+    @OptionGroup var log: DirectoryArgument
+
+    @Argument(help: "The key, 1 to 1,024 bytes of UTF-8.")
+    var key: String
+
+    @Option(help: "The level, 1 to 255.")
+    var level = 1
+
+    @OptionGroup var output: OutputOptions
+
+    /// What was stored.
+    private struct Stored: Encodable {
+        var sequenceNumber: UInt64
+        var storedByteCount: Int
+    }
+
+    func run() async throws {
+        try await CommandFailure.reporting {
+            var configuration = Configuration()
+            // How many versions are kept is not known here; what another program wants kept is not for this one to drop.
+            configuration.compactsAutomatically = false
+            // Read first, so that the log is not locked while its bytes are waited for.
+            let bytes = try StandardStreams.readInput(limit: configuration.valueByteLimit)
+            let log = try await CheckpointLog.open(at: log.directory, configuration: configuration)
+            let receipt = try await log.checkpoint(bytes: bytes, for: CheckpointKey(key), level: level)
+            try await log.close()
+            guard output.json else { return }
+            try StandardStreams.writeJSON(
+                Stored(sequenceNumber: receipt.sequenceNumber.rawValue, storedByteCount: receipt.byteCount))
+        }
+    }
+}
