@@ -21,7 +21,13 @@ extension LogEngine {
     ) throws -> LogEngine {
         let fileSystem = configuration.fileSystem
         let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(directory, in: fileSystem) }
-        let manifest = try knownManifest(directory, listing, in: fileSystem) ?? newManifest(configuration)
+        let known = try knownManifest(directory, listing, in: fileSystem)
+        if known == nil {
+            // Before the first manifest, and whoever made the directory: one whose name is lost takes the log with it.
+            let parent = directory.removingLastComponent()
+            try wrapping { () throws(FileSystemError) in try fileSystem.syncDirectory(parent.isEmpty ? "." : parent) }
+        }
+        let manifest = known ?? newManifest(configuration)
         let identity = LogIdentity(
             fileSystem: fileSystem, directory: directory, identifier: manifest.identifier, hashKey: manifest.hashKey)
         let catalog = makeCatalog(identity, configuration)
@@ -118,9 +124,7 @@ extension LogEngine {
     private static func makeDirectory(_ directory: FilePath, in fileSystem: any FileSystem) throws {
         do throws(FileSystemError) {
             try fileSystem.createDirectory(directory)
-            try fileSystem.syncDirectory(
-                directory.removingLastComponent().isEmpty ? "." : directory.removingLastComponent())
-        } catch  where error.code == .fileExists && error.operation == .createDirectory {
+        } catch  where error.code == .fileExists {
             // A directory that is no directory is told by the next call on it.
         } catch {
             throw CheckpointLogError(error)

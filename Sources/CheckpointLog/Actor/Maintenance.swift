@@ -83,6 +83,9 @@ package final class Maintenance: Sendable {
                 try SegmentSealer.seal(
                     rolled.segment.name, rolled.segment.file, end: rolled.end, identity: appender.identity,
                     manifest: appender.manifest)
+            } catch let error as CheckpointLogError where error.isLackOfRoom {
+                // Nothing was lost: the segment stays in the chain, and the next roll or the closing tries again.
+                throw error
             } catch {
                 appender.poison(
                     error as? CheckpointLogError

@@ -49,6 +49,15 @@ extension CheckpointLogError {
     }
 }
 
+extension CheckpointLogError {
+    /// Whether a disk without room refused a call that can be made again later. A sync is not one: what it was to make
+    /// durable may be gone.
+    package var isLackOfRoom: Bool {
+        guard code == .diskFull, let failure = cause as? FileSystemError else { return false }
+        return failure.operation != .sync && failure.operation != .syncDirectory
+    }
+}
+
 /// Runs a call of the file system and throws its error in its public form.
 package func wrapping<Value>(_ body: () throws(FileSystemError) -> Value) throws(CheckpointLogError) -> Value {
     do throws(FileSystemError) {

@@ -1,4 +1,20 @@
 extension LogAppender {
+    /// Says that the next segment is being made on another thread, so that a roll has to wait for it.
+    private struct NextIsBeingMade: Error {}
+
+    /// Runs an append under the append lock, again after the next segment is made when it needs that one.
+    ///
+    /// Two segments that follow the same one would leave recovery to guess which of them the log goes on in.
+    func withRoom<Result>(_ body: (inout State) throws -> Result) throws -> Result {
+        while true {
+            do {
+                return try state.withLock(body)
+            } catch is NextIsBeingMade {
+                state.wait { $0.isPreparing ? nil : () }
+            }
+        }
+    }
+
     /// Begins a new segment when `byteCount` more bytes do not fit into the active one.
     ///
     /// When the next segment cannot be made the call fails, and the active one goes on: smaller records may still fit.
@@ -12,6 +28,8 @@ extension LogAppender {
         if let prepared = state.next {
             next = prepared
             state.next = nil
+        } else if state.isPreparing {
+            throw NextIsBeingMade()
         } else {
             do throws(FileSystemError) {
                 next = try makeSegment(after: state.active.name.identifier, epoch: state.epoch)
@@ -48,6 +66,7 @@ extension LogAppender {
             made = try makeSegment(after: previous, epoch: epoch)
         } catch {
             state.withLock { $0.isPreparing = false }
+            state.wakeAll()
             throw error
         }
         let isUsed = state.withLock { state in
@@ -56,6 +75,7 @@ extension LogAppender {
             state.next = made
             return true
         }
+        state.wakeAll()
         if !isUsed { discard(made) }
     }
 

@@ -163,7 +163,7 @@ package final class LogAppender: Sendable {
 
     /// Appends one frame and counts its index entry as pending.
     package func append(_ draft: FrameDraft) throws -> Appended {
-        try state.withLock { state in
+        try withRoom { state in
             try Self.checkOpen(state)
             let byteCount = draft.header.frameByteCount
             if state.offset + byteCount + FrameHeader.byteCount > state.active.capacity {
@@ -178,7 +178,7 @@ package final class LogAppender: Sendable {
 
     /// Appends frames that count together or not at all; they never span segments.
     package func append(batch drafts: [FrameDraft]) throws -> [Appended] {
-        try state.withLock { state in
+        try withRoom { state in
             try Self.checkOpen(state)
             let byteCount = drafts.reduce(0) { $0 + $1.header.frameByteCount }
             if state.offset + byteCount + FrameHeader.byteCount > state.active.capacity {

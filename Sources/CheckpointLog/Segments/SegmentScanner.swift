@@ -1,3 +1,5 @@
+import SystemPackage
+
 /// One frame as a scan finds it. Its bytes are valid inside the visit only.
 @safe package struct ScannedFrame {
     package var header: FrameHeader
@@ -102,7 +104,13 @@ package final class SegmentScanner {
                     case .success(let byteCount) = try withFrame(
                         at: visited,
                         { frame in
-                            try visit(frame)
+                            do {
+                                try visit(frame)
+                            } catch let fault as FrameFault {
+                                throw CheckpointLogError.damaged(
+                                    "A frame does not hold what its kind says: \(fault.rawValue).",
+                                    path: file.path.string, offset: frame.offset)
+                            }
                             return frame.header.frameByteCount
                         })
                 else { return End(offset: visited, cause: .fault(.payloadChecksum, at: visited)) }
@@ -200,8 +208,8 @@ package final class SegmentScanner {
         let count = max(0, min(max(Self.windowByteCount, byteCount), end - offset))
         if window.count != count { window = [UInt8](repeating: 0, count: count) }
         windowStart = offset
-        let read = try unsafe window.withUnsafeMutableBytes { buffer throws(FileSystemError) in
-            unsafe try file.read(into: buffer, at: offset)
+        let read = try unsafe window.withUnsafeMutableBytes { buffer in
+            try wrapping { () throws(FileSystemError) in unsafe try file.read(into: buffer, at: offset) }
         }
         if read < count { window.removeLast(count - read) }
     }
