@@ -64,6 +64,8 @@ public struct Configuration: Sendable {
     package var usesMapping = true
     /// Whether syncs, seals and compaction run on the calling thread, in the order of the calls: for deterministic tests.
     package var runsInline = false
+    /// Bytes by which a log grows at least before the index is written into a snapshot.
+    package var snapshotByteCount = 16 << 20
     package var now: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970 * 1_000_000) }
     package var randomSeed: UInt64?
 

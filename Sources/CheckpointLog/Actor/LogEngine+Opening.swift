@@ -51,7 +51,7 @@ extension LogEngine {
         for segment in manifestFile.current.segments { files.add(segment.name) }
         let writer = try makeWriter(
             identity, configuration, lock: lock, manifest: manifestFile, catalog: catalog, files: files,
-            lastTimestamp: outcome.lastTimestamp)
+            lastTimestamp: outcome.lastTimestamp, replayedByteCount: report.replayedByteCount)
         say(report, configuration)
         return LogEngine(
             identity: identity, configuration: configuration, catalog: catalog, files: files, report: report,
@@ -154,7 +154,7 @@ extension LogEngine {
 
     private static func makeWriter(
         _ identity: LogIdentity, _ configuration: Configuration, lock: any FileLock, manifest: ManifestFile,
-        catalog: RecordCatalog, files: SegmentFiles, lastTimestamp: Int64
+        catalog: RecordCatalog, files: SegmentFiles, lastTimestamp: Int64, replayedByteCount: Int
     ) throws -> Writer {
         let (epoch, active) = try wrapping { () throws(FileSystemError) in
             let epoch = try manifest.takeEpoch()
@@ -181,7 +181,8 @@ extension LogEngine {
             try sync.waitUntilSynced($0)
         }
         let maintenance = Maintenance(
-            appender: appender, sync: sync, compactor: compactor, configuration: configuration)
+            appender: appender, sync: sync, compactor: compactor, catalog: catalog, configuration: configuration,
+            replayedByteCount: replayedByteCount)
         notes.withLock { $0 = maintenance }
         sync.start()
         maintenance.start()

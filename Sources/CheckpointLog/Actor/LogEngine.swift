@@ -114,6 +114,7 @@ package final class LogEngine: Sendable {
                 manifest: writer.manifest)
             active.segment.file.close()
         }
+        writer.maintenance.writeSnapshotAtClose()
         if let unsaved { throw unsaved }
     }
 

@@ -7,6 +7,8 @@ package final class Maintenance: Sendable {
     private struct State {
         var wantsSeal = true
         var wantsCompaction = false
+        /// Bytes of frames when the last snapshot of the index was written.
+        var snapshotPoint = 0
         var isStopping = false
         var threads = 0
         var lastCompaction: CompactionOutcome?
@@ -16,10 +18,17 @@ package final class Maintenance: Sendable {
     private let appender: LogAppender
     private let sync: SyncQueue
     private let compactor: Compactor
+    private let catalog: RecordCatalog
     private let configuration: Configuration
     private let state = Lock(State())
 
-    package init(appender: LogAppender, sync: SyncQueue, compactor: Compactor, configuration: Configuration) {
+    /// - Parameter replayedByteCount: bytes of the log that the last snapshot does not cover.
+    package init(
+        appender: LogAppender, sync: SyncQueue, compactor: Compactor, catalog: RecordCatalog,
+        configuration: Configuration, replayedByteCount: Int
+    ) {
+        self.catalog = catalog
+        state.withLock { $0.snapshotPoint = -replayedByteCount }
         self.appender = appender
         self.sync = sync
         self.compactor = compactor
@@ -41,7 +50,10 @@ package final class Maintenance: Sendable {
         guard configuration.compactsAutomatically else { return }
         _ = NamedThread(name: "ckpt-compact") { [self] in
             Compactor.lowerPriority()
-            loop(wanted: \.wantsCompaction) { try compact() }
+            loop(wanted: \.wantsCompaction) {
+                try compact()
+                try writeSnapshotIfDue()
+            }
         }
     }
 
@@ -98,6 +110,40 @@ package final class Maintenance: Sendable {
             state.withLock { $0.wantsCompaction = true }
             state.wakeAll()
         }
+    }
+
+    /// How many times the bytes of the index the log grows before the index is written anew.
+    private static let snapshotGrowth = 4
+
+    /// Writes a snapshot of the index when the log has grown enough since the last one for that to pay.
+    package func writeSnapshotIfDue() throws {
+        let written = appender.counters.frameBytes
+        let growth = written - state.withLock { $0.snapshotPoint }
+        let least = max(configuration.snapshotByteCount, catalog.index.memoryByteCount * Self.snapshotGrowth)
+        guard growth >= least else { return }
+        try writeSnapshot()
+    }
+
+    /// Writes a snapshot for the next opening when footers would take that longer. A failure costs time alone.
+    package func writeSnapshotAtClose() {
+        let growth = appender.counters.frameBytes - state.withLock { $0.snapshotPoint }
+        guard growth > 0, growth >= configuration.snapshotByteCount else { return }
+        do {
+            try writeSnapshot()
+        } catch {
+            configuration.logger?.warning("the index snapshot could not be written: \(error)")
+        }
+    }
+
+    package func writeSnapshot() throws {
+        let written = appender.counters.frameBytes
+        try compactor.whileIdle {
+            _ = try IndexSnapshot.write(
+                catalog, manifest: appender.manifest.current, excluding: { catalog.usage.isHeld($0) },
+                identity: appender.identity
+            ) { try sync.waitUntilSynced(appender.writtenPosition) }
+        }
+        state.withLock { $0.snapshotPoint = written }
     }
 
     /// Compacts until the log is within its bound; gives the last outcome, nil when there was nothing to do.

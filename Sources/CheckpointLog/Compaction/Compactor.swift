@@ -54,6 +54,11 @@ package final class Compactor: Sendable {
         var sequenceNumber: SequenceNumber
     }
 
+    /// Runs `body` while no compaction does: entries then stand where the manifest says.
+    package func whileIdle<Result>(_ body: () throws -> Result) rethrows -> Result {
+        try turn.withLock { _ in try body() }
+    }
+
     /// Carries out one plan; nil when there is nothing worth doing.
     package func runOnce(fully: Bool) throws -> CompactionOutcome? {
         try turn.withLock { _ in

@@ -119,6 +119,28 @@ package final class CheckpointIndex: Sendable {
         }
     }
 
+    /// The shards, one after another, each as it stands at its moment.
+    func forEachShard(_ body: (IndexShard) throws -> Void) rethrows {
+        for shard in shards { try body(shard.withLock { $0 }) }
+    }
+
+    static var shardTotal: Int { shardCount }
+
+    /// Puts tables and floors out of a snapshot in the place of the empty ones.
+    func replace(shards new: [IndexShard], floors newFloors: [SequenceNumber], levels newLevels: [UInt8]) {
+        for (shard, table) in zip(shards, new) { shard.withLock { $0 = table } }
+        floors.withLock { $0 = newFloors }
+        if newFloors.contains(where: { $0.rawValue != 0 }) { hasFloors.store(true, ordering: .releasing) }
+        for level in newLevels { levels.insert(level) }
+    }
+
+    var allFloors: [SequenceNumber] { floors.withLock { $0 } }
+
+    /// Drops entries whose segment is not of the log any more: what stood there was dead, or stands elsewhere.
+    func removeEntries(outside segments: Set<UInt32>) {
+        for shard in shards { shard.withLock { $0.removeEntries(outside: segments) } }
+    }
+
     /// Visits all entries, shard by shard; the lock of a shard is held only while it is copied.
     package func forEach(_ body: (KeyHash, IndexEntry, _ isNewest: Bool) -> Void) {
         for shard in shards {

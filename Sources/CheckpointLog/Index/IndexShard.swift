@@ -21,6 +21,58 @@ struct IndexShard {
         slots.capacity * MemoryLayout<Slot>.stride + older.count * 96
     }
 
+    /// Bytes of a slot, in memory and in a snapshot.
+    static let slotByteCount = MemoryLayout<Slot>.stride
+
+    var slotCount: Int { slots.count }
+
+    /// Versions that are not the newest of their key.
+    var olderVersions: [(hash: KeyHash, entries: [IndexEntry])] { older.map { ($0.key, $0.value) } }
+
+    /// The table as it stands, for a snapshot.
+    func withSlotBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        unsafe try slots.withUnsafeBytes(body)
+    }
+
+    init() {}
+
+    /// A table out of a snapshot, read by `fill` into memory of its own; nil when it is none that this type could have made.
+    init?(
+        slotCount: Int, older: [KeyHash: [IndexEntry]], fill: (UnsafeMutableRawBufferPointer) throws -> Bool
+    ) rethrows {
+        var isFilled = false
+        slots = unsafe try [Slot](unsafeUninitializedCapacity: slotCount) { buffer, initialized in
+            isFilled = unsafe try fill(UnsafeMutableRawBufferPointer(buffer))
+            if !isFilled { unsafe buffer.initialize(repeating: Slot()) }
+            initialized = slotCount
+        }
+        count = slots.reduce(0) { $0 + ($1.sequence == 0 ? 0 : 1) }
+        self.older = older
+        // A probe ends at an empty slot: a table without one would be searched for ever.
+        guard isFilled, slotCount == 0 || count < slotCount else { return nil }
+    }
+
+    /// Drops the entries whose segment is not of the log any more.
+    mutating func removeEntries(outside segments: Set<UInt32>) {
+        for (hash, entries) in older where entries.contains(where: { !segments.contains($0.location.segment) }) {
+            let kept = entries.filter { segments.contains($0.location.segment) }
+            older[hash] = kept.isEmpty ? nil : kept
+        }
+        let lost = slots.filter { $0.sequence != 0 && !segments.contains(FrameLocation(bits: $0.location).segment) }
+        for slot in lost {
+            let next = older[slot.hash]?.first
+            _ = remove(
+                slot.hash, below: SequenceNumber(rawValue: (slot.sequence & ~Self.removalBit) + 1), keepsOlder: true)
+            if let next {
+                older[slot.hash] = older[slot.hash].map { Array($0.dropFirst()) }.flatMap { $0.isEmpty ? nil : $0 }
+                if let place = index(of: slot.hash) {
+                    set(place, slot.hash, next)
+                    count += 1
+                }
+            }
+        }
+    }
+
     private static func entry(_ slot: Slot) -> IndexEntry {
         IndexEntry(
             sequenceNumber: SequenceNumber(rawValue: slot.sequence & ~removalBit),
@@ -109,9 +161,11 @@ struct IndexShard {
     }
 
     /// Forgets all versions of `hash` below `floor`, and the key when none is left.
-    mutating func remove(_ hash: KeyHash, below floor: SequenceNumber) -> [FrameLocation] {
+    mutating func remove(
+        _ hash: KeyHash, below floor: SequenceNumber, keepsOlder: Bool = false
+    ) -> [FrameLocation] {
         var dead: [FrameLocation] = []
-        if var list = older[hash] {
+        if !keepsOlder, var list = older[hash] {
             dead += list.filter { $0.sequenceNumber < floor }.map(\.location)
             list.removeAll { $0.sequenceNumber < floor }
             older[hash] = list.isEmpty ? nil : list

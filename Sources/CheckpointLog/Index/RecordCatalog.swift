@@ -130,6 +130,30 @@ package final class RecordCatalog: Sendable {
     /// The value segments that any record refers to, dead or alive.
     package var referencedSegments: Set<UInt32> { references.withLock { Set($0.values) } }
 
+    /// What a snapshot keeps beside the index.
+    struct Sides: Sendable {
+        var references: [FrameLocation: UInt32]
+        var origins: Set<Origin>
+        var hasGroups: Bool
+    }
+
+    var sides: Sides {
+        Sides(references: references.withLock { $0 }, origins: origins, hasGroups: hasGroupFrames)
+    }
+
+    func replace(_ sides: Sides) {
+        references.withLock { $0 = sides.references }
+        seenOrigins.withLock { $0 = sides.origins }
+        sawGroup.withLock { $0 = sides.hasGroups }
+    }
+
+    /// Drops all that a snapshot says of segments that are not of the log any more.
+    package func removeEntries(outside segments: Set<UInt32>) {
+        index.removeEntries(outside: segments)
+        references.withLock { references in references = references.filter { segments.contains($0.key.segment) } }
+        for segment in usage.all.keys where !segments.contains(segment) { usage.forget(segment) }
+    }
+
     /// Forgets the reference at `location`, whose frame is gone, and gives the value segment that nothing needs any more.
     package func dropReference(at location: FrameLocation) -> UInt32? {
         references.withLock { $0.removeValue(forKey: location) }

@@ -13,6 +13,11 @@ package final class SegmentUsage: Sendable {
         live.withLock { $0[location.segment, default: 0] -= location.byteCountBound }
     }
 
+    /// Live bytes by segment, for a snapshot.
+    var all: [UInt32: Int] { live.withLock { $0 } }
+
+    func replace(_ usage: [UInt32: Int]) { live.withLock { $0 = usage } }
+
     /// Keeps a segment from compaction until all of its records are in the index.
     package func hold(_ segment: UInt32) { _ = held.withLock { $0.insert(segment) } }
 

@@ -49,20 +49,39 @@ package struct LogLoader {
     ) throws -> ChainReader.Outcome {
         report.foreignFiles = directory.foreign
         report.segmentCount = manifest.segments.count
+        let covered = try wrapping { () throws(FileSystemError) in
+            try IndexSnapshot.read(into: catalog, manifest: manifest, identity: identity)
+        }
+        report.usedSnapshot = covered != nil
+        // Beside a snapshot a record may be known already, and may have moved since.
+        let insert: (CatalogRecord) -> Void = covered == nil ? { catalog.insert($0) } : { _ = catalog.update($0) }
+        let footers = LogFooters(identity: identity)
         for segment in manifest.segments {
             do {
-                let entries = try footer(of: segment).entries
-                for entry in entries { insert(entry, of: segment.name.identifier) }
+                let name = segment.name.identifier
+                if covered?.contains(.init(segment: name, footerCRC: segment.footerCRC)) == true {
+                    try footers.check(segment)
+                    report.recordCount += segment.entryCount
+                    continue
+                }
+                let entries = try footers.footer(of: segment).entries
+                for entry in entries { SegmentFooter.withRecord(entry, of: name, insert) }
                 report.recordCount += entries.count
+                report.replayedByteCount += segment.byteCount
             } catch let error as CheckpointLogError where error.code == .damaged && isSalvage {
                 report.damage.append(error)
             }
+        }
+        if covered != nil {
+            // What stood in segments that are gone was dead, or was found anew in the ones that took their place.
+            let chain = directory.chain(after: manifest).map(\.identifier)
+            catalog.removeEntries(outside: Set(manifest.segments.map(\.name.identifier) + chain))
         }
         let reader = ChainReader(
             identity: identity, lastSealed: manifest.lastSealed, position: position, stop: stop)
         var outcome = try reader.read(directory.chain(after: manifest)) { name, frame in
             let valueSegment = try frame.valueSegment()
-            unsafe catalog.insert(
+            unsafe insert(
                 CatalogRecord(
                     kind: frame.header.kind, level: frame.header.level, sequenceNumber: frame.header.sequenceNumber,
                     location: FrameLocation(
@@ -85,10 +104,6 @@ package struct LogLoader {
 
     package func footer(of segment: Manifest.Segment) throws -> SegmentFooter {
         try LogFooters(identity: identity).footer(of: segment)
-    }
-
-    private func insert(_ entry: SegmentFooter.Entry, of segment: UInt32) {
-        SegmentFooter.withRecord(entry, of: segment) { catalog.insert($0) }
     }
 
     func damagedChain(at position: LogPosition, _ outcome: ChainReader.Outcome) -> CheckpointLogError {

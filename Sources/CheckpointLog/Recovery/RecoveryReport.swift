@@ -11,6 +11,8 @@ public struct RecoveryReport: Sendable {
     public var cutByteCount = 0
     /// Records found in the log, dead ones included.
     public var recordCount = 0
+    /// Whether the index came from its snapshot, rather than from the footers of all segments.
+    public var usedSnapshot = false
     /// Sealed segments.
     public var segmentCount = 0
     /// Files of the directory that are not the log's; they are left alone.
@@ -19,6 +21,9 @@ public struct RecoveryReport: Sendable {
     public var orphans: [String] = []
     /// Damage that a salvage opening went around; empty after any other.
     public var damage: [CheckpointLogError] = []
+
+    /// Bytes of segments that no snapshot covered.
+    package var replayedByteCount = 0
 
     package init() {}
 }

@@ -8,24 +8,10 @@ package struct LogFooters {
 
     /// The list of a sealed segment's frames: its footer, or what a scan finds when the footer alone is damaged.
     package func footer(of segment: Manifest.Segment) throws -> SegmentFooter {
-        let path = identity.path(segment.name)
-        let file: any OpenFile
-        do throws(FileSystemError) {
-            file = try identity.fileSystem.openFile(path, .read)
-        } catch  where error.code == .noSuchFileOrDirectory {
-            throw CheckpointLogError.damaged(
-                "A sealed segment is missing; put the file back, or open the log read-only for salvage.",
-                path: path.string, lost: [Self.range(of: segment)])
-        } catch {
-            throw CheckpointLogError(error)
-        }
+        let file = try file(of: segment)
         defer { file.close() }
-        let byteCount = try wrapping { () throws(FileSystemError) in try file.byteCount() }
-        guard byteCount == segment.byteCount else {
-            throw CheckpointLogError.damaged(
-                "A sealed segment has \(byteCount) bytes where the manifest states \(segment.byteCount).",
-                path: path.string, offset: min(byteCount, segment.byteCount), lost: [Self.range(of: segment)])
-        }
+        let path = file.path
+        let byteCount = segment.byteCount
         let footerEnd = byteCount - SegmentFooter.trailerByteCount
         if segment.footerOffset <= footerEnd,
             let bytes = try wrapping({ () throws(FileSystemError) in try file.bytes(segment.footerOffset..<footerEnd) }
@@ -43,6 +29,32 @@ package struct LogFooters {
                 lost: [Self.range(of: segment)])
         }
         return footer
+    }
+
+    /// Checks that the file of a sealed segment is there and as long as the manifest states.
+    ///
+    /// - Throws: `.damaged` naming the numbers that are lost.
+    package func check(_ segment: Manifest.Segment) throws { try file(of: segment).close() }
+
+    private func file(of segment: Manifest.Segment) throws -> any OpenFile {
+        let path = identity.path(segment.name)
+        let file: any OpenFile
+        do throws(FileSystemError) {
+            file = try identity.fileSystem.openFile(path, .read)
+        } catch  where error.code == .noSuchFileOrDirectory {
+            throw CheckpointLogError.damaged(
+                "A sealed segment is missing; put the file back, or open the log read-only for salvage.",
+                path: path.string, lost: [Self.range(of: segment)])
+        } catch {
+            throw CheckpointLogError(error)
+        }
+        let byteCount = try wrapping { () throws(FileSystemError) in try file.byteCount() }
+        guard byteCount == segment.byteCount else {
+            throw CheckpointLogError.damaged(
+                "A sealed segment has \(byteCount) bytes where the manifest states \(segment.byteCount).",
+                path: path.string, offset: min(byteCount, segment.byteCount), lost: [Self.range(of: segment)])
+        }
+        return file
     }
 
     private static func range(of segment: Manifest.Segment) -> CheckpointLogError.LostRecord {

@@ -60,6 +60,6 @@ package enum FileName {
     package static func isKnown(_ name: String) -> Bool {
         if [lock, manifest, position, snapshot, reserve, quarantine].contains(name) { return true }
         let stem = name.hasSuffix(temporarySuffix) ? String(name.dropLast(temporarySuffix.utf8.count)) : name
-        return [manifest, snapshot].contains(stem) || SegmentName(fileName: stem) != nil
+        return [manifest, position, snapshot].contains(stem) || SegmentName(fileName: stem) != nil
     }
 }

@@ -31,6 +31,8 @@ import Testing
         configuration.compactsAutomatically = false
         configuration.segmentByteLimit = 64 << 10
         configuration.largeValueByteCount = 4 << 10
+        // A snapshot at every closing, and at those places of the script that ask for one.
+        configuration.snapshotByteCount = 0
         configuration.randomSeed = 7
         configuration.now = { clock.next() }
         return configuration
@@ -81,7 +83,9 @@ import Testing
                 told.written[key] = number
                 if step % 10 == 7 {
                     told.attemptedGroup = number
-                    let members = ["left", "right"].map { (CheckpointKey($0), bytes(number), FrameHeader.Flags.raw) }
+                    // Four members are over `largeValueByteCount`, and become a segment of their own.
+                    let names = step % 20 == 7 ? ["left", "right"] : ["left", "third", "fourth", "right"]
+                    let members = names.map { (CheckpointKey($0), bytes(number), FrameHeader.Flags.raw) }
                     _ = try engine.appendGroup("pair", members, Level(validating: 2))
                     try stopIfCut(disk)
                     told.groups.append(number)
@@ -93,6 +97,7 @@ import Testing
                     told.synced = told.written
                     told.syncedGroup = told.groups.last ?? 0
                 }
+                if step == steps / 3 + opening * 5 { try engine.requireWriter().maintenance.writeSnapshot() }
                 if step == steps / 2 + opening * 7 { try engine.requireWriter().maintenance.compact(fully: true) }
             }
             try engine.close()
