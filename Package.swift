@@ -23,6 +23,7 @@ let package = Package(
         .library(name: "CheckpointLog", targets: ["CheckpointLog"]),
         .library(name: "CBOR", targets: ["CBOR"]),
         .executable(name: "checkpoint-log", targets: ["checkpoint-log"]),
+        .executable(name: "log-verify", targets: ["log-verify"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
@@ -45,6 +46,13 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
+            ],
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "log-verify",
+            dependencies: [
+                "CheckpointLog",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
         .executableTarget(

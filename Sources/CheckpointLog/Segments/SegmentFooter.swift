@@ -20,6 +20,11 @@ package struct SegmentFooter: Sendable, Equatable {
         /// The value segment that a reference names; 0 for every other kind.
         package var valueSegment: UInt32
 
+        /// An entry whose key and origin stand elsewhere.
+        package init(_ header: FrameHeader, offset: Int, valueSegment: UInt32) {
+            self.init(header, offset: offset, key: [], origin: [], valueSegment: valueSegment)
+        }
+
         package init(
             _ header: FrameHeader, offset: Int, key: [UInt8], origin: [UInt8], valueSegment: UInt32 = 0
         ) {
@@ -55,32 +60,15 @@ package struct SegmentFooter: Sendable, Equatable {
 
     /// The encoded entries, padded to 8 bytes.
     package var bytes: [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(entries.count * 40)
-        var sequence: UInt64 = 0
-        var timestamp: Int64 = 0
+        var encoder = SegmentFooterEncoder()
         for entry in entries {
-            bytes.append(variableLength: UInt64(entry.byteCount / 8))
-            bytes.append(entry.kind.rawValue)
-            bytes.append(entry.flags.rawValue)
-            bytes.append(entry.level)
-            bytes.append(variableLength: Self.zigzag(Int64(bitPattern: entry.sequenceNumber.rawValue &- sequence)))
-            sequence = entry.sequenceNumber.rawValue
-            if entry.flags.contains(.late) {
-                bytes.append(variableLength: entry.appendNumber.rawValue &- sequence)
+            unsafe entry.key.withUnsafeBytes { key in
+                unsafe entry.origin.withUnsafeBytes { origin in
+                    unsafe encoder.append(entry, key: key, origin: origin)
+                }
             }
-            bytes.append(variableLength: Self.zigzag(entry.timestamp &- timestamp))
-            timestamp = entry.timestamp
-            bytes.append(littleEndian: entry.headerCRC)
-            bytes.append(variableLength: UInt64(entry.contentByteCount))
-            bytes.append(variableLength: UInt64(entry.key.count))
-            bytes.append(contentsOf: entry.key)
-            bytes.append(variableLength: UInt64(entry.origin.count))
-            bytes.append(contentsOf: entry.origin)
-            if entry.kind == .reference { bytes.append(variableLength: UInt64(entry.valueSegment)) }
         }
-        bytes.pad(toMultipleOf: 8)
-        return bytes
+        return encoder.finish()
     }
 
     /// Reads `count` entries; nil when the bytes are not exactly these.
@@ -136,8 +124,6 @@ package struct SegmentFooter: Sendable, Equatable {
         }
         guard cursor.skipZeros(toMultipleOf: 8), cursor.isAtEnd else { return nil }
     }
-
-    private static func zigzag(_ integer: Int64) -> UInt64 { UInt64(bitPattern: integer << 1 ^ integer >> 63) }
 
     private static func unzigzag(_ word: UInt64) -> Int64 {
         Int64(bitPattern: word >> 1) ^ -Int64(bitPattern: word & 1)

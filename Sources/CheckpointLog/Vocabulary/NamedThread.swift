@@ -12,6 +12,9 @@ import Darwin
 ///
 /// Left alone, it ends by itself when its body returns.
 package struct NamedThread: Sendable {
+    /// Processors that the process may use.
+    package static var coreCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
     private let done: Lock<Bool>
 
     /// Starts a thread called `name` (Linux shows the first 15 bytes).

@@ -11,7 +11,7 @@ import Testing
         ["Segments"],
         ["Index"],
         ["Memory"],
-        ["Recovery", "Compaction"],
+        ["Recovery", "Compaction", "Verification"],
         ["Actor"],
     ]
 

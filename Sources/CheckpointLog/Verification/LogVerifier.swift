@@ -1,0 +1,109 @@
+package import SystemPackage
+
+/// Proves a log sound, or says exactly what is not: a read-only check that shares nothing with recovery but the format.
+///
+/// ```swift
+/// let report = try await LogVerifier(directory: "/var/lib/simulation", level: .deep).verify { done, total in
+///     print("\(done * 100 / max(total, 1)) %")
+/// }
+/// exit(Int32(report.exitCode))
+/// ```
+public struct LogVerifier: Sendable {
+    /// Called with the bytes checked so far and those there are, on any thread.
+    public typealias Progress = @Sendable (_ done: Int, _ total: Int) -> Void
+
+    /// A log that is being written changes under the check: this often it is looked at anew.
+    private static let attempts = 5
+
+    private let directory: FilePath
+    private let level: VerificationLevel
+    private let fileSystem: any FileSystem
+    private let threadCount: Int
+    private let versionsKept: [Int: Int]
+
+    /// Makes a verifier of the log in `directory`. Nothing is read before ``verify(progress:)``.
+    ///
+    /// - Parameters:
+    ///   - directory: the path of the log.
+    ///   - level: how much is looked at.
+    ///   - versionsKept: how many versions of a key a level keeps, where that is not the default of 1 at level 1 and 2 above. The
+    ///     log does not state it, and which damaged frames cost a checkpoint depends on it.
+    public init(directory: String, level: VerificationLevel = .full, versionsKept: [Int: Int] = [:]) {
+        self.init(
+            directory: FilePath(directory), level: level, fileSystem: POSIXFileSystem.shared, versionsKept: versionsKept
+        )
+    }
+
+    package init(
+        directory: FilePath, level: VerificationLevel, fileSystem: any FileSystem, threadCount: Int? = nil,
+        versionsKept: [Int: Int] = [:]
+    ) {
+        self.versionsKept = versionsKept
+        self.directory = directory
+        self.level = level
+        self.fileSystem = fileSystem
+        self.threadCount = threadCount ?? NamedThread.coreCount
+    }
+
+    /// Checks the log, on threads of its own; nothing on disk is changed. A writer may be at work meanwhile.
+    ///
+    /// - Returns: what was found; what cannot be read is a finding too. Never throws for what a file holds.
+    /// - Complexity: O(n) in the bytes of the log, or in its files for ``VerificationLevel/quick``; at ``VerificationLevel/deep``
+    ///   the index of all keys is in memory.
+    public func verify(progress: @escaping Progress = { _, _ in }) async -> VerificationReport {
+        await withCheckedContinuation { continuation in
+            _ = NamedThread(name: "ckpt-verify") { continuation.resume(returning: run(progress)) }
+        }
+    }
+
+    /// Checks the log as ``verify(progress:)`` does, for code that is not asynchronous.
+    @available(*, noasync, message: "Use the asynchronous form.")
+    public func verifyBlocking(progress: @escaping Progress = { _, _ in }) -> VerificationReport { run(progress) }
+
+    package func run(_ progress: @escaping Progress = { _, _ in }) -> VerificationReport {
+        var report = VerificationReport(level: level, directory: directory.string)
+        for attempt in 1...Self.attempts {
+            report = VerificationReport(level: level, directory: directory.string)
+            var generations: [UInt64] = []
+            do {
+                let pass = VerificationPass(
+                    directory: directory, level: level, fileSystem: fileSystem, threadCount: threadCount,
+                    versionsKept: versionsKept)
+                generations = try pass.run(&report, progress)
+            } catch let error as CheckpointLogError {
+                report.findings.append(Self.finding(error))
+            } catch {
+                report.findings.append(Self.finding(CheckpointLogError(error)))
+            }
+            // Under a writer a seal or a compaction may have gone between the manifest and the files it names.
+            let isMoving = report.isWritten && (generations.isEmpty || generations.first != generations.last)
+            guard isMoving, report.exitCode > 0, attempt < Self.attempts else { break }
+        }
+        report.findings.sort { ($0.file, $0.offset ?? -1) < ($1.file, $1.offset ?? -1) }
+        return report
+    }
+
+    static func finding(_ error: CheckpointLogError) -> VerificationFinding {
+        let severity: VerificationFinding.Severity =
+            switch error.code {
+            case .unsupportedFormat: .unsupported
+            case .damaged: .damage
+            default: .unreadable
+            }
+        let file = error.location.map { FilePath($0.path).lastComponent?.string ?? "" } ?? ""
+        var text = error.message
+        if let cause = error.cause { text += " (\(cause))" }
+        return VerificationFinding(severity, file, offset: error.location?.offset, text)
+    }
+}
+
+extension CheckpointLogError {
+    /// Any error under the name of a code.
+    fileprivate init(_ error: any Error) {
+        if let error = error as? FileSystemError {
+            self.init(error)
+        } else {
+            self.init(code: .ioFailure, message: "The check failed.", cause: error)
+        }
+    }
+}

@@ -1,0 +1,90 @@
+internal import CBOR
+import SystemPackage
+
+/// Checks the file of one large value against the reference that commits it.
+struct ValueSegmentCheck {
+    let identity: LogIdentity
+    let reference: ValueReference
+    let record: CheckOutcome.Record
+    let isRaw: Bool
+    let level: VerificationLevel
+
+    func run() throws -> CheckOutcome {
+        var outcome = CheckOutcome()
+        let name = SegmentName(reference.segment, .value)
+        let file: any OpenFile
+        do throws(FileSystemError) {
+            file = try identity.fileSystem.openFile(identity.path(name), .read)
+        } catch  where error.code == .noSuchFileOrDirectory {
+            outcome.add(VerificationFinding(.damage, name.fileName, "the file of a large value is missing"), record)
+            return outcome
+        } catch {
+            throw CheckpointLogError(error)
+        }
+        defer { file.close() }
+        let byteCount = try file.byteCount()
+        guard byteCount == reference.fileByteCount else {
+            outcome.add(
+                VerificationFinding(
+                    .damage, name.fileName, "the file's length", expected: "\(reference.fileByteCount)",
+                    actual: "\(byteCount)"), record)
+            return outcome
+        }
+        let bytes = try file.bytes(0..<SegmentHeader.byteCount) ?? []
+        let header = try SegmentHeader(bytes, of: identity.identifier, path: file.path.string)
+        if header?.segment != reference.segment || header?.role != .value {
+            var finding = VerificationFinding(.damage, name.fileName, offset: 0, "the segment's header is damaged")
+            finding.isHarmless = true
+            outcome.add(finding)
+        }
+        guard level > .quick else { return outcome }
+        let footer: SegmentFooter
+        do {
+            footer = try ValueSegment.footer(of: reference, file: file)
+        } catch let error as CheckpointLogError {
+            outcome.add(
+                VerificationFinding(.damage, name.fileName, offset: error.location?.offset, "the footer is damaged"),
+                record)
+            return outcome
+        }
+        try checkChunks(file, footer, name.fileName, &outcome)
+        if level == .deep, outcome.items.isEmpty, !isRaw {
+            let content = try ValueSegment.read(reference, identity: identity)
+            do throws(CBORError) {
+                try CBORValidation.check(content)
+            } catch {
+                outcome.add(VerificationFinding(.damage, name.fileName, "the content is no CBOR: \(error)"), record)
+            }
+        }
+        return outcome
+    }
+
+    private func checkChunks(
+        _ file: any OpenFile, _ footer: SegmentFooter, _ name: String, _ outcome: inout CheckOutcome
+    ) throws {
+        var index = 0
+        var found = outcome
+        let span = FrameSpan(file: file, seed: identity.seed(of: reference.segment))
+        found.byteCount += try span.walk(from: SegmentHeader.byteCount, to: footer.frameEnd) { offset, step in
+            defer { index += 1 }
+            guard footer.entries.indices.contains(index) else { return nil }
+            let entry = footer.entries[index]
+            switch step {
+            case .frame(let header, let bytes):
+                found.frameCount += 1
+                if header.crc != entry.headerCRC || header.kind != .chunk
+                    || header.sequenceNumber != reference.chunkNumber
+                {
+                    found.add(VerificationFinding(.damage, name, offset: offset, "a chunk of another value"), record)
+                } else if level == .deep, let fault = unsafe SegmentCheck.contentFault(header, bytes) {
+                    found.add(VerificationFinding(.damage, name, offset: offset, fault), record)
+                }
+            case .empty: found.add(VerificationFinding(.damage, name, offset: offset, "the chunk is missing"), record)
+            case .fault(let fault):
+                found.add(VerificationFinding(.damage, name, offset: offset, fault.rawValue), record)
+            }
+            return entry.offset + entry.byteCount
+        }
+        outcome = found
+    }
+}
