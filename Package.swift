@@ -68,7 +68,7 @@ let package = Package(
             dependencies: ["CheckpointLog", .product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .testTarget(
-            name: "CBORTests", dependencies: ["CBOR"], resources: [.copy("Vectors")], swiftSettings: swiftSettings),
+            name: "CBORTests", dependencies: ["CBOR"], resources: [.copy("Vectors"), .copy("Peer")], swiftSettings: swiftSettings),
         .testTarget(
             name: "CheckpointLogTests",
             dependencies: [

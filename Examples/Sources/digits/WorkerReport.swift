@@ -1,0 +1,48 @@
+import SystemPackage
+
+/// What a worker tells whoever started it, one line each, over its standard output.
+enum WorkerReport: Equatable {
+    /// The log is open and the training resumed after this many steps; with it what an earlier kill had left unfinished.
+    case resumed(step: Int, leftovers: [String])
+    /// This step begins.
+    case began(step: Int)
+    /// The checkpoint of this step has returned.
+    case acknowledged(step: Int)
+    /// The log went on to another segment.
+    case rolled
+    /// A compaction runs at this moment.
+    case compacting
+    /// The training is done and the log closed.
+    case finished(RunFigures)
+
+    /// Reads a line; nil for one that is not of this kind.
+    init?(line: Substring) {
+        let words = line.split(separator: " ")
+        let numbers = words.dropFirst().map { Int($0) ?? 0 }
+        switch (words.first, numbers.count) {
+        case ("resumed", 1...): self = .resumed(step: numbers[0], leftovers: words.dropFirst(2).map(String.init))
+        case ("began", 1): self = .began(step: numbers[0])
+        case ("acknowledged", 1): self = .acknowledged(step: numbers[0])
+        case ("rolled", 0): self = .rolled
+        case ("compacting", 0): self = .compacting
+        case ("finished", RunFigures.fieldCount): self = .finished(RunFigures(fields: numbers))
+        default: return nil
+        }
+    }
+
+    var line: String {
+        switch self {
+        case .resumed(let step, let leftovers): (["resumed", "\(step)"] + leftovers).joined(separator: " ")
+        case .began(let step): "began \(step)"
+        case .acknowledged(let step): "acknowledged \(step)"
+        case .rolled: "rolled"
+        case .compacting: "compacting"
+        case .finished(let figures): (["finished"] + figures.fields.map(String.init)).joined(separator: " ")
+        }
+    }
+
+    /// Writes the line in one piece: it is told wholly or not at all, whenever the process ends.
+    func send() throws {
+        try FileDescriptor.standardOutput.writeAll((line + "\n").utf8)
+    }
+}
