@@ -92,7 +92,10 @@ private struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     }
 
     private func matches(_ key: CBORHead, _ name: String) -> Bool {
-        guard key.major == .text, let content = try? state.reader.content(of: key) else { return false }
+        guard key.major == .text else { return false }
+        // A key in chunks is put together: foreign encoders may write one.
+        guard !key.isIndefinite else { return (try? state.reader.text(key))?.utf8.elementsEqual(name.utf8) ?? false }
+        guard let content = try? state.reader.content(of: key) else { return false }
         let bytes = unsafe UnsafeRawBufferPointer(rebasing: state.reader.bytes[content])
         guard bytes.count == name.utf8.count else { return false }
         let fast = unsafe name.utf8.withContiguousStorageIfAvailable { unsafe bytes.elementsEqual($0) }

@@ -101,18 +101,23 @@ extension DecodingState {
                     debugDescription:
                         "Expected \([Number].self), found a typed array of \(form.element)\(form.width * 8)."))
         }
-        let content: Range<Int>
-        if let range = try reading(path, { () throws(CBORError) in try reader.content(of: head) }) {
-            content = range
-        } else {
-            throw mismatch([Number].self, head, path: path)
+        guard let content = try reading(path, { () throws(CBORError) in try reader.content(of: head) }) else {
+            // Foreign bytes may come in chunks, which are put together first.
+            let bytes = try reading(path) { () throws(CBORError) in try reader.stringBytes(head) }
+            return unsafe try bytes.withUnsafeBytes { unsafe try numbers(type, $0, form, path: path) }
         }
-        guard content.count % width == 0 else {
+        return unsafe try numbers(type, UnsafeRawBufferPointer(rebasing: reader.bytes[content]), form, path: path)
+    }
+
+    private func numbers<Number: BitwiseCopyable>(
+        _ type: Number.Type, _ source: UnsafeRawBufferPointer, _ form: TypedArrayTag, path: CodingPath?
+    ) throws -> [Number] {
+        let width = MemoryLayout<Number>.size
+        guard source.count % width == 0 else {
             throw DecodingError.dataCorrupted(
                 .init(codingPath: CodingPath.keys(path), debugDescription: "A typed array ends inside an element."))
         }
-        let source = unsafe UnsafeRawBufferPointer(rebasing: reader.bytes[content])
-        return unsafe [Number](unsafeUninitializedCapacity: content.count / width) { buffer, count in
+        return unsafe [Number](unsafeUninitializedCapacity: source.count / width) { buffer, count in
             let target = UnsafeMutableRawBufferPointer(buffer)
             unsafe target.copyMemory(from: source)
             #if _endian(little)
@@ -125,7 +130,7 @@ extension DecodingState {
                     unsafe target[start..<start + width].reverse()
                 }
             }
-            count = content.count / width
+            count = source.count / width
         }
     }
 

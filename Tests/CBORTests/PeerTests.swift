@@ -17,7 +17,9 @@ import Testing
     struct PeerFailure: Error { var text: String }
 
     static var script: String {
-        get throws { try #require(Bundle.module.url(forResource: "peer", withExtension: "py", subdirectory: "Peer")).path }
+        get throws {
+            try #require(Bundle.module.url(forResource: "peer", withExtension: "py", subdirectory: "Peer")).path
+        }
     }
 
     static func run(_ arguments: [String], input: String) throws -> [String] {
