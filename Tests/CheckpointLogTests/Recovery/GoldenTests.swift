@@ -1,0 +1,122 @@
+import CheckpointLog
+import FoundationEssentials
+import SystemPackage
+import TestSupport
+import Testing
+
+/// R14: logs of every version of the format, kept as they were written, open and give what they were made of.
+///
+/// The directories are never made anew: a log that an older version wrote is what this proves. A new version of the format gets a
+/// directory of its own, from this suite with `CHECKPOINT_LOG_MAKE_GOLDEN` set to its name.
+@Suite struct GoldenTests {
+    /// A version of a key as the directory must give it.
+    struct Expected: Codable, Equatable {
+        var level: Int
+        var key: String
+        var number: UInt64
+        var crc: UInt32
+        var byteCount: Int
+    }
+
+    static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Golden")
+
+    static let names = ["v1-closed", "v1-killed"]
+
+    static func configuration() -> Configuration {
+        var configuration = Configuration()
+        configuration.segmentByteLimit = 64 << 10
+        configuration.largeValueByteCount = 4 << 10
+        configuration.compactsAutomatically = false
+        configuration.usesMapping = false
+        configuration.levels[2] = LevelPolicy(durability: .written, retention: .newest(2), compression: .zlib)
+        configuration.levels[3] = LevelPolicy(durability: .synced, retention: .newest(3), compression: .none)
+        configuration.snapshotByteCount = 0
+        return configuration
+    }
+
+    /// Every version of every key, and the members of the group.
+    static func content(_ log: CheckpointLog) async throws -> [Expected] {
+        var found: [Expected] = []
+        for newest in try await log.checkpoints() {
+            for version in try await log.history(for: newest.key, level: newest.level) {
+                let bytes = try #require(
+                    try await log.restoreBytes(
+                        for: version.key, level: version.level, version: .sequence(version.sequenceNumber)))
+                found.append(
+                    Expected(
+                        level: version.level, key: version.key.name, number: version.sequenceNumber.rawValue,
+                        crc: Checksum.of(bytes), byteCount: bytes.count))
+            }
+        }
+        let group = try #require(try await log.restoreGroup("golden", level: 2))
+        for key in group.keys {
+            let value = try #require(try await group.restore([Double].self, for: key))
+            found.append(
+                Expected(
+                    level: -2, key: key.name, number: group.sequenceNumber.rawValue, crc: 0, byteCount: value.count))
+        }
+        return found
+    }
+
+    @Test(arguments: names) func aLogOfThatVersionGivesWhatItWasMadeOf(name: String) async throws {
+        let source = Self.folder.appending(path: name)
+        let expected = try JSONDecoder().decode(
+            [Expected].self, from: Data(contentsOf: Self.folder.appending(path: "\(name).json")))
+        #expect(expected.count > 20)
+        let directory = try TemporaryDirectory()
+        let path = directory.path.appending("log").string
+        try FileManager.default.copyItem(atPath: source.path, toPath: path)
+        let report = await LogVerifier(directory: path, level: .deep).verify()
+        #expect(report.exitCode == 0, "\(report.findings)")
+        let reader = try await CheckpointLog.openForReading(at: path, configuration: Self.configuration())
+        #expect(try await Self.content(reader) == expected)
+        try await reader.close()
+        for _ in 0..<2 {
+            let log = try await CheckpointLog.open(at: path, configuration: Self.configuration())
+            #expect(try await Self.content(log) == expected)
+            try await log.compact()
+            #expect(try await Self.content(log) == expected)
+            try await log.close()
+        }
+    }
+
+    static let wanted = ProcessInfo.processInfo.environment["CHECKPOINT_LOG_MAKE_GOLDEN"]
+
+    @Test(.enabled(if: wanted != nil)) func makeTheDirectoriesOfANewVersion() async throws {
+        for (name, isKilled) in [("\(Self.wanted ?? "")-closed", false), ("\(Self.wanted ?? "")-killed", true)] {
+            let path = Self.folder.appending(path: name).path
+            try #require(!FileManager.default.fileExists(atPath: path), "golden directories are never made anew")
+            for opening in 0..<2 {
+                let log = try await CheckpointLog.open(at: path, configuration: Self.configuration())
+                for number in 0..<30 {
+                    let state = (0..<20 + number).map { Double($0 * (opening + 1)) / 3 }
+                    try await log.checkpoint(state, for: "state \(number % 7)")
+                    try await log.checkpoint(state, "text \(number)", number, for: "several \(number % 3)", level: 2)
+                    try await log.checkpoint([state[1]: "é\(number)"], for: "map", level: 3)
+                }
+                try await log.checkpoint([Float](repeating: 1.5, count: 3_000), for: "large")
+                try await log.checkpoint(bytes: Array("raw bytes".utf8), for: "raw")
+                try await log.commit("golden", level: 2) { group in
+                    try group.put([1.0, 2.0], for: "left")
+                    try group.put([Double](repeating: 0.1, count: 900), for: "right")
+                }
+                try await log.checkpoint([9.0], for: "left", level: 2)
+                try await log.checkpoint(1, for: "removed")
+                try await log.removeCheckpoint(for: "removed")
+                if opening == 0 { try await log.compact() }
+                if opening == 0 || !isKilled {
+                    try await log.close()
+                } else {
+                    try await log.save()
+                    log.engine.abandon()
+                }
+            }
+            let reader = try await CheckpointLog.openForReading(at: path, configuration: Self.configuration())
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            try encoder.encode(try await Self.content(reader)).write(to: Self.folder.appending(path: "\(name).json"))
+            try await reader.close()
+        }
+    }
+}
