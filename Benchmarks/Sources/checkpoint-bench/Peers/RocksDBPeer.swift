@@ -1,0 +1,67 @@
+import CRocksDB
+import Foundation
+
+/// RocksDB with LZ4, a write buffer of 64 MiB, a block cache of 256 MiB, a Bloom filter, logs used again, and both cores.
+final class RocksDBPeer: Peer, @unchecked Sendable {
+    private let database: OpaquePointer
+    private let writing: OpaquePointer
+    private let reading: OpaquePointer
+
+    init(_ directory: String, _ promise: Promise) throws {
+        let options = rocksdb_options_create()
+        rocksdb_options_set_create_if_missing(options, 1)
+        rocksdb_options_increase_parallelism(options, 2)
+        rocksdb_options_optimize_level_style_compaction(options, 256 << 20)
+        rocksdb_options_set_write_buffer_size(options, 64 << 20)
+        rocksdb_options_set_compression(options, Int32(rocksdb_lz4_compression))
+        rocksdb_options_set_recycle_log_file_num(options, 4)
+        let table = rocksdb_block_based_options_create()
+        rocksdb_block_based_options_set_block_cache(table, rocksdb_cache_create_lru(256 << 20))
+        rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom(10))
+        rocksdb_options_set_block_based_table_factory(options, table)
+        var message: UnsafeMutablePointer<CChar>?
+        let opened = rocksdb_open(options, directory, &message)
+        try Self.check(message)
+        guard let opened, let writing = rocksdb_writeoptions_create(), let reading = rocksdb_readoptions_create() else {
+            throw PeerFailure("RocksDB did not open.")
+        }
+        rocksdb_writeoptions_set_sync(writing, promise == .synced ? 1 : 0)
+        database = opened
+        self.writing = writing
+        self.reading = reading
+    }
+
+    func put(_ key: [UInt8], _ value: [UInt8]) throws {
+        var message: UnsafeMutablePointer<CChar>?
+        key.withUnsafeBytes { key in
+            value.withUnsafeBytes { value in
+                rocksdb_put(
+                    database, writing, key.assumingMemoryBound(to: CChar.self).baseAddress, key.count,
+                    value.assumingMemoryBound(to: CChar.self).baseAddress, value.count, &message)
+            }
+        }
+        try Self.check(message)
+    }
+
+    func get(_ key: [UInt8], into buffer: inout [UInt8]) throws -> Int {
+        var message: UnsafeMutablePointer<CChar>?
+        let found = key.withUnsafeBytes { key in
+            rocksdb_get_pinned(database, reading, key.assumingMemoryBound(to: CChar.self).baseAddress, key.count, &message)
+        }
+        try Self.check(message)
+        guard let found else { throw PeerFailure("RocksDB has no such key.") }
+        defer { rocksdb_pinnableslice_destroy(found) }
+        var count = 0
+        guard let bytes = rocksdb_pinnableslice_value(found, &count) else { throw PeerFailure("RocksDB gave no value.") }
+        buffer.withUnsafeMutableBytes { $0.baseAddress?.copyMemory(from: bytes, byteCount: count) }
+        return count
+    }
+
+    func close() { rocksdb_close(database) }
+
+    private static func check(_ message: UnsafeMutablePointer<CChar>?) throws {
+        guard let message else { return }
+        defer { rocksdb_free(message) }
+        throw PeerFailure("RocksDB: " + String(cString: message))
+    }
+}
