@@ -99,35 +99,73 @@ final class DecodingState {
     }
 
     func decode<Value: Decodable>(_ type: Value.Type, at offset: Int, path: CodingPath?) throws -> Value {
+        if let value = try direct(type, at: offset, path: path) { return value }
+        return try Value(from: ItemDecoder(state: self, offset: offset, path: path))
+    }
+
+    /// Decodes a value inside of a container; its path is made only where something needs it.
+    @inline(__always)
+    func decode<Value: Decodable>(
+        _ type: Value.Type, at offset: Int, inner path: () -> CodingPath
+    ) throws -> Value {
+        do {
+            if let value = try direct(type, at: offset, path: nil) { return value }
+        } catch {
+            // Once more, for an error that says where.
+            return try decode(type, at: offset, path: path())
+        }
+        return try Value(from: ItemDecoder(state: self, offset: offset, path: path()))
+    }
+
+    /// Decodes types that have a form of their own in CBOR; nil for every other type.
+    private func direct<Value: Decodable>(_ type: Value.Type, at offset: Int, path: CodingPath?) throws -> Value? {
         if let value = try scalar(type, at: offset, path: path) { return value }
         if let value = try numbers(type, at: offset, path: path) { return value }
-        if let value = try foundation(type, at: offset, path: path) { return value }
-        return try Value(from: ItemDecoder(state: self, offset: offset, path: path))
+        return try foundation(type, at: offset, path: path)
+    }
+
+    /// A value as what it is: a cast of an array would look at its elements.
+    ///
+    /// - Precondition: the two types are the same.
+    @inline(__always)
+    private func same<Value, Same>(_ value: Same, _ type: Value.Type) -> Value {
+        unsafe withUnsafePointer(to: value) {
+            unsafe UnsafeRawPointer($0).assumingMemoryBound(to: Value.self).pointee
+        }
     }
 
     @inline(__always)
     private func scalar<Value>(_ type: Value.Type, at offset: Int, path: CodingPath?) throws -> Value? {
-        if type == Int.self { return try integer(Int.self, at: offset, path: path) as? Value }
-        if type == Double.self { return try double(at: offset, path: path) as? Value }
-        if type == String.self { return try string(at: offset, path: path) as? Value }
-        if type == Float.self { return try float(at: offset, path: path) as? Value }
-        if type == Bool.self { return try bool(at: offset, path: path) as? Value }
+        if type == Int.self { return same(try integer(Int.self, at: offset, path: path), type) }
+        if type == Double.self { return same(try double(at: offset, path: path), type) }
+        if type == String.self { return same(try string(at: offset, path: path), type) }
+        if type == Float.self { return same(try float(at: offset, path: path), type) }
+        if type == Bool.self { return same(try bool(at: offset, path: path), type) }
         return nil
     }
 
     private func numbers<Value>(_ type: Value.Type, at offset: Int, path: CodingPath?) throws -> Value? {
-        if type == [Double].self { return try array(Double.self, .float, at: offset, path: path) as? Value }
-        if type == [Float].self { return try array(Float.self, .float, at: offset, path: path) as? Value }
-        if type == [Int].self { return try array(Int.self, .signed, at: offset, path: path) as? Value }
-        if type == [UInt8].self { return try byteArray(at: offset, path: path) as? Value }
-        if type == [Int32].self { return try array(Int32.self, .signed, at: offset, path: path) as? Value }
-        if type == [Int64].self { return try array(Int64.self, .signed, at: offset, path: path) as? Value }
-        if type == [UInt32].self { return try array(UInt32.self, .unsigned, at: offset, path: path) as? Value }
-        if type == [UInt64].self { return try array(UInt64.self, .unsigned, at: offset, path: path) as? Value }
-        if type == [UInt].self { return try array(UInt.self, .unsigned, at: offset, path: path) as? Value }
-        if type == [Int16].self { return try array(Int16.self, .signed, at: offset, path: path) as? Value }
-        if type == [UInt16].self { return try array(UInt16.self, .unsigned, at: offset, path: path) as? Value }
-        if type == [Int8].self { return try array(Int8.self, .signed, at: offset, path: path) as? Value }
+        if type == [Double].self { return same(try array(Double.self, .float, at: offset, path: path), type) }
+        if type == [Float].self { return same(try array(Float.self, .float, at: offset, path: path), type) }
+        if type == [Int].self { return same(try array(Int.self, .signed, at: offset, path: path), type) }
+        if type == [UInt8].self { return same(try byteArray(at: offset, path: path), type) }
+        if type == [Int32].self { return same(try array(Int32.self, .signed, at: offset, path: path), type) }
+        if type == [Int64].self { return same(try array(Int64.self, .signed, at: offset, path: path), type) }
+        if type == [UInt32].self { return same(try array(UInt32.self, .unsigned, at: offset, path: path), type) }
+        if type == [UInt64].self { return same(try array(UInt64.self, .unsigned, at: offset, path: path), type) }
+        if type == [UInt].self { return same(try array(UInt.self, .unsigned, at: offset, path: path), type) }
+        if type == [Int16].self { return same(try array(Int16.self, .signed, at: offset, path: path), type) }
+        if type == [UInt16].self { return same(try array(UInt16.self, .unsigned, at: offset, path: path), type) }
+        if type == [String].self {
+            let head = try item(at: offset, path: path)
+            guard head.major == .array else { throw mismatch([String].self, head, path: path) }
+            var texts: [String] = []
+            texts.reserveCapacity(head.isIndefinite ? 0 : min(Int(clamping: head.argument), 4_096))
+            var container = UnkeyedReader(state: self, head: head, path: path)
+            while !container.isAtEnd { texts.append(try container.decode(String.self)) }
+            return same(texts, type)
+        }
+        if type == [Int8].self { return same(try array(Int8.self, .signed, at: offset, path: path), type) }
         return nil
     }
 

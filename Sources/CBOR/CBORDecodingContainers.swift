@@ -97,8 +97,11 @@ private struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         guard !key.isIndefinite else { return (try? state.reader.text(key))?.utf8.elementsEqual(name.utf8) ?? false }
         guard let content = try? state.reader.content(of: key) else { return false }
         let bytes = unsafe UnsafeRawBufferPointer(rebasing: state.reader.bytes[content])
-        guard bytes.count == name.utf8.count else { return false }
-        let fast = unsafe name.utf8.withContiguousStorageIfAvailable { unsafe bytes.elementsEqual($0) }
+        let fast = unsafe name.utf8.withContiguousStorageIfAvailable { text -> Bool in
+            guard text.count == bytes.count else { return false }
+            for index in 0..<text.count where unsafe text[index] != bytes[index] { return false }
+            return true
+        }
         return unsafe fast ?? bytes.elementsEqual(name.utf8)
     }
 
@@ -143,6 +146,7 @@ private struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     private func inner(_ key: some CodingKey) -> CodingPath { CodingPath(key, in: path) }
 
     /// Scalars pay for a path only when they fail.
+    @inline(__always)
     private func scalar<Value>(_ key: Key, _ body: (Int, CodingPath?) throws -> Value) throws -> Value {
         let offset = try value(key)
         do {
@@ -170,12 +174,13 @@ private struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     func decode(_ type: UInt32.Type, forKey key: Key) throws -> UInt32 { try integer(type, key) }
     func decode(_ type: UInt64.Type, forKey key: Key) throws -> UInt64 { try integer(type, key) }
 
+    @inline(__always)
     private func integer<Integer: FixedWidthInteger>(_ type: Integer.Type, _ key: Key) throws -> Integer {
         try scalar(key) { offset, path in try state.integer(type, at: offset, path: path) }
     }
 
     func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
-        try state.decode(type, at: value(key), path: inner(key))
+        try state.decode(type, at: value(key), inner: { inner(key) })
     }
 
     func nestedContainer<NestedKey: CodingKey>(
@@ -242,8 +247,8 @@ struct UnkeyedReader: UnkeyedDecodingContainer {
     }
 
     mutating func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
-        let (inner, state) = (inner, state)
-        return try take { try state.decode(type, at: $0, path: inner) }
+        let (index, path, state) = (currentIndex, path, state)
+        return try take { try state.decode(type, at: $0, inner: { CodingPath(IndexKey(index), in: path) }) }
     }
 
     mutating func nestedContainer<NestedKey: CodingKey>(

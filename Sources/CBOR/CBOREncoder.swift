@@ -36,44 +36,31 @@ public struct CBOREncoder: Sendable {
 
     /// Encodes `value` at the end of `output`, whose capacity is used; on an error `output` is as it was.
     ///
+    /// A ``CBOREncodingBuffer`` that is used again saves the copy, and the allocations.
+    ///
     /// - Throws: as ``encode(_:)``.
     public func encode<Value: Encodable>(_ value: Value, appendingTo output: inout [UInt8]) throws {
-        let start = output.count
-        let state = EncodingState(bytes: output, start: start, limit: byteLimit, userInfo: userInfo)
-        // The state holds the only reference while it writes, or every append would copy.
-        output = []
-        defer { output = state.takeBytes() }
-        do {
-            try state.encode(value)
-            try state.checkLimit()
-        } catch {
-            state.bytes.removeLast(max(0, state.bytes.count - start))
-            throw error
-        }
+        let buffer = CBOREncodingBuffer(self)
+        try buffer.encode(value)
+        unsafe output.append(contentsOf: buffer.bytes)
     }
 }
 
 /// One encoding under way: the buffer, and the containers on it.
 final class EncodingState {
-    var bytes: [UInt8]
-    let start: Int
+    let bytes = ByteBuffer()
+    /// The containers of the values being encoded, in the order in which they were opened. Open ones enclose one another.
+    let nodes = NodeStack()
     let limit: Int
     let userInfo: [CodingUserInfoKey: any Sendable]
-    /// The containers of the values being encoded, in the order in which they were opened. Open ones enclose one another.
-    var nodes: [EncodingNode] = []
+    /// Where the value that is being encoded begins.
+    var start = 0
     /// The innermost open container, or -1.
     var top = -1
 
-    init(bytes: [UInt8], start: Int, limit: Int, userInfo: [CodingUserInfoKey: any Sendable]) {
-        self.bytes = bytes
-        self.start = start
+    init(limit: Int, userInfo: [CodingUserInfoKey: any Sendable]) {
         self.limit = limit
         self.userInfo = userInfo
-    }
-
-    func takeBytes() -> [UInt8] {
-        defer { bytes = [] }
-        return bytes
     }
 
     func checkLimit() throws {
@@ -97,49 +84,71 @@ final class EncodingState {
     }
 
     /// Encodes the types that have a form of their own; false for all others.
+    /// Encodes types that have a form of their own in CBOR, or are written in one piece.
+    ///
+    /// Types are compared and then read as what they are: a cast of an array would look at its elements.
     @inline(__always)
     private func encodeDirectly<Value: Encodable>(_ value: Value) throws -> Bool {
         let type = Value.self
-        if type == Int.self || type == Double.self || type == String.self || type == Bool.self || type == Float.self {
-            switch value {
-            case let value as Int: append(value)
-            case let value as Double: append(value)
-            case let value as String: append(value)
-            case let value as Bool: append(value)
-            case let value as Float: append(value)
-            default: return false
-            }
-            return true
+        if type == String.self {
+            append(Self.read(value, as: String.self))
+        } else if type == Double.self {
+            append(Self.read(value, as: Double.self))
+        } else if type == Int.self {
+            append(Self.read(value, as: Int.self))
+        } else if type == Bool.self {
+            append(Self.read(value, as: Bool.self))
+        } else if type == Float.self {
+            append(Self.read(value, as: Float.self))
+        } else {
+            return encodeArray(value) || encodeFoundation(value)
         }
-        return encodeArray(value) || encodeFoundation(value)
+        return true
+    }
+
+    /// - Precondition: the two types are the same.
+    @inline(__always)
+    private static func read<Value, Same>(_ value: Value, as type: Same.Type) -> Same {
+        unsafe withUnsafePointer(to: value) {
+            unsafe UnsafeRawPointer($0).assumingMemoryBound(to: Same.self).pointee
+        }
+    }
+
+    @inline(__always)
+    private func append<Value, Number: BitwiseCopyable>(_ value: Value, as type: [Number].Type, tag: UInt64) {
+        append(numbers: Self.read(value, as: type), tag: tag)
     }
 
     private func encodeArray<Value: Encodable>(_ value: Value) -> Bool {
         let type = Value.self
-        if type == [Double].self, let value = value as? [Double] {
-            append(numbers: value, tag: 86)
-        } else if type == [Float].self, let value = value as? [Float] {
-            append(numbers: value, tag: 85)
-        } else if type == [Int].self, let value = value as? [Int] {
-            append(numbers: value, tag: 79)
-        } else if type == [UInt8].self, let value = value as? [UInt8] {
-            append(byteString: value)
-        } else if type == [Int32].self, let value = value as? [Int32] {
-            append(numbers: value, tag: 78)
-        } else if type == [Int64].self, let value = value as? [Int64] {
-            append(numbers: value, tag: 79)
-        } else if type == [UInt32].self, let value = value as? [UInt32] {
-            append(numbers: value, tag: 70)
-        } else if type == [UInt64].self, let value = value as? [UInt64] {
-            append(numbers: value, tag: 71)
-        } else if type == [UInt].self, let value = value as? [UInt] {
-            append(numbers: value, tag: 71)
-        } else if type == [Int16].self, let value = value as? [Int16] {
-            append(numbers: value, tag: 77)
-        } else if type == [UInt16].self, let value = value as? [UInt16] {
-            append(numbers: value, tag: 69)
-        } else if type == [Int8].self, let value = value as? [Int8] {
-            append(numbers: value, tag: 72)
+        if type == [Double].self {
+            append(value, as: [Double].self, tag: 86)
+        } else if type == [Float].self {
+            append(value, as: [Float].self, tag: 85)
+        } else if type == [Int].self {
+            append(value, as: [Int].self, tag: 79)
+        } else if type == [UInt8].self {
+            append(byteString: Self.read(value, as: [UInt8].self))
+        } else if type == [Int32].self {
+            append(value, as: [Int32].self, tag: 78)
+        } else if type == [Int64].self {
+            append(value, as: [Int64].self, tag: 79)
+        } else if type == [UInt32].self {
+            append(value, as: [UInt32].self, tag: 70)
+        } else if type == [UInt64].self {
+            append(value, as: [UInt64].self, tag: 71)
+        } else if type == [UInt].self {
+            append(value, as: [UInt].self, tag: 71)
+        } else if type == [Int16].self {
+            append(value, as: [Int16].self, tag: 77)
+        } else if type == [UInt16].self {
+            append(value, as: [UInt16].self, tag: 69)
+        } else if type == [Int8].self {
+            append(value, as: [Int8].self, tag: 72)
+        } else if type == [String].self {
+            let texts = Self.read(value, as: [String].self)
+            bytes.appendHead(.array, UInt64(texts.count))
+            for text in texts { append(text) }
         } else {
             return false
         }
@@ -150,7 +159,7 @@ final class EncodingState {
         let type = Value.self
         if type == Data.self, let value = value as? Data {
             bytes.appendHead(.bytes, UInt64(value.count))
-            bytes.append(contentsOf: value)
+            unsafe value.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
         } else if type == Date.self, let value = value as? Date {
             let seconds = value.timeIntervalSince1970
             if Date(timeIntervalSince1970: seconds).timeIntervalSinceReferenceDate.bitPattern

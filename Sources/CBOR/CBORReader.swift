@@ -5,9 +5,19 @@
 
     init(_ bytes: UnsafeRawBufferPointer) { unsafe self.bytes = bytes }
 
+    @inline(__always)
     func head(at offset: Int) throws(CBORError) -> CBORHead {
         guard offset >= 0, unsafe offset < bytes.count else { throw CBORError(.truncated, at: offset) }
         let initial = unsafe bytes[offset]
+        let additional = initial & 0x1F
+        // Every value of three bits is a kind of head.
+        if additional < 24, let major = CBORHead.Major(rawValue: initial >> 5) {
+            return CBORHead(major: major, argument: UInt64(additional), additional: additional, end: offset + 1)
+        }
+        return try longHead(at: offset, initial)
+    }
+
+    private func longHead(at offset: Int, _ initial: UInt8) throws(CBORError) -> CBORHead {
         guard let major = CBORHead.Major(rawValue: initial >> 5) else { throw CBORError(.reservedHead, at: offset) }
         let additional = initial & 0x1F
         if additional < 24 {
@@ -41,6 +51,17 @@
     ///
     /// - Complexity: O(n) in the item's heads; strings are stepped over. Without recursion: hostile input nests deep.
     func skip(from offset: Int) throws(CBORError) -> Int {
+        // What holds nothing else is by far the most of what is stepped over.
+        let first = try head(at: offset)
+        switch first.major {
+        case .unsigned, .negative: return first.end
+        case .simple where !first.isBreak: return first.end
+        case .bytes, .text: return try endOfString(first)
+        default: return try skipNested(from: offset)
+        }
+    }
+
+    private func skipNested(from offset: Int) throws(CBORError) -> Int {
         // A count of items still due at each open level; -1 stands for an indefinite length.
         var due: [Int] = []
         var offset = offset
@@ -120,6 +141,8 @@
     func text(_ head: CBORHead) throws(CBORError) -> String {
         if let content = try content(of: head) {
             let raw = unsafe UnsafeRawBufferPointer(rebasing: bytes[content])
+            // Most text is ASCII, which needs no more of a check than this.
+            if unsafe Self.isASCII(raw) { return unsafe String(decoding: raw, as: UTF8.self) }
             if let text = unsafe String(validating: raw, as: UTF8.self) { return text }
             throw CBORError(.invalidUTF8, at: head.end)
         }
@@ -129,7 +152,22 @@
         return text
     }
 
+    @inline(__always)
+    private static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var (index, bits) = (0, UInt64(0))
+        while index + 8 <= bytes.count {
+            bits |= unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            index += 8
+        }
+        while index < bytes.count {
+            bits |= UInt64(unsafe bytes[index])
+            index += 1
+        }
+        return bits & 0x8080_8080_8080_8080 == 0
+    }
+
     /// Steps over tags: the head behind them, where it stands, and the last tag.
+    @inline(__always)
     func untagged(at offset: Int) throws(CBORError) -> (head: CBORHead, offset: Int, tag: UInt64?) {
         var offset = offset
         var tag: UInt64?

@@ -3,10 +3,12 @@ extension DecodingState {
         try reading(path) { () throws(CBORError) in try reader.untagged(at: offset).head.isNull }
     }
 
+    @inline(__always)
     func item(at offset: Int, path: CodingPath?) throws -> CBORHead {
         try reading(path) { () throws(CBORError) in try reader.untagged(at: offset).head }
     }
 
+    @inline(__always)
     func integer<Integer: FixedWidthInteger>(_ type: Integer.Type, at offset: Int, path: CodingPath?) throws -> Integer
     {
         let head = try item(at: offset, path: path)

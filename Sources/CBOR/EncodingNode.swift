@@ -82,7 +82,7 @@ extension EncodingState {
         try write()
         close(downTo: known)
         top = enclosing
-        let item = Array(bytes[start...])
+        let item = bytes.copy(from: start)
         bytes.removeLast(item.count)
         guard nodes[node].form != .replaced else {
             for index in known..<nodes.count { nodes[index].form = .replaced }
@@ -122,7 +122,7 @@ extension EncodingState {
             let enclosing = top
             try write()
             top = enclosing
-            let item = Array(bytes[start...])
+            let item = bytes.copy(from: start)
             bytes.removeLast(item.count)
             insert(Array(item.dropFirst()), at: nodes[node].end, into: node, newNodes: nodes.count)
             bytes[nodes[node].head] = item[0]

@@ -26,23 +26,10 @@ extension CheckpointLog {
             return try remember(repeat each values, for: key, content)
         }
         let start = costs.start(level)
-        var flags: FrameHeader.Flags = []
-        var large: [UInt8] = []
-        let stored = try engine.withEncodeBuffer { buffer -> CheckpointReceipt? in
-            try Self.encode(repeat each values, for: key, into: &buffer, &flags)
-            if waits(buffer, content) {
-                swap(&buffer, &large)
-                return nil
-            }
-            return try store(buffer, content.adding(flags), key: key)
-        }
-        let receipt: CheckpointReceipt
-        if let stored {
-            receipt = stored
-            try await receipt.waitForPromise(of: content.level)
-        } else {
-            receipt = try await accept(large, content.adding(flags), key: key)
-        }
+        let buffer = engine.takeEncodeBuffer()
+        defer { engine.giveBack(buffer) }
+        let flags = try Self.encode(repeat each values, for: key, into: buffer)
+        let receipt = try await accept(buffer, content.adding(flags), key: key)
         costs.end(start, level)
         return receipt
     }
@@ -62,11 +49,10 @@ extension CheckpointLog {
         if keepsInMemory(content), !node.passesUp(level) {
             return try remember(repeat each values, for: key, content)
         }
-        var flags: FrameHeader.Flags = []
-        return try engine.withEncodeBuffer { buffer in
-            try Self.encode(repeat each values, for: key, into: &buffer, &flags)
-            return try store(buffer, content.adding(flags), key: key)
-        }
+        let buffer = engine.takeEncodeBuffer()
+        defer { engine.giveBack(buffer) }
+        let flags = try Self.encode(repeat each values, for: key, into: buffer)
+        return unsafe try store(buffer.bytes, content.adding(flags), key: key)
     }
 
     /// Takes a checkpoint of bytes as they are, without CBOR; ``restoreBytes(for:level:version:origin:)`` gives them back.
@@ -76,7 +62,15 @@ extension CheckpointLog {
     public nonisolated func checkpoint(
         bytes: [UInt8], for key: CheckpointKey, level: Int = 1
     ) async throws -> CheckpointReceipt {
-        try await accept(bytes, engine.content(level).adding(.raw), key: key)
+        let content = try engine.content(level).adding(.raw)
+        let receipt =
+            waits(bytes.count, content)
+            ? try await engine.blocking.run {
+                unsafe try bytes.withUnsafeBytes { unsafe try self.store($0, content, key: key) }
+            }
+            : unsafe try bytes.withUnsafeBytes { unsafe try store($0, content, key: key) }
+        try await receipt.waitForPromise(of: content.level)
+        return receipt
     }
 
     /// Forgets every version of `key`, at `level` or, without one, at every level that has it.
@@ -139,9 +133,10 @@ extension CheckpointLog {
         var flags: FrameHeader.Flags = []
         var snapshot = MemoryRecord.Content.values(kept)
         if holdsClass {
-            var bytes: [UInt8] = []
-            try Self.encode(repeat each values, for: key, into: &bytes, &flags)
-            snapshot = .encoded(bytes)
+            let buffer = engine.takeEncodeBuffer()
+            defer { engine.giveBack(buffer) }
+            flags = try Self.encode(repeat each values, for: key, into: buffer)
+            snapshot = .encoded(unsafe Array(buffer.bytes))
         } else if kept.count != 1 {
             flags.insert(.severalValues)
         }
@@ -162,17 +157,17 @@ extension CheckpointLog {
     ///
     /// - Throws: what this actor throws; `.unavailable` when one above it fails, after the record stands here.
     nonisolated func store(
-        _ bytes: [UInt8], _ content: LogEngine.Content, key: CheckpointKey
+        _ bytes: UnsafeRawBufferPointer, _ content: LogEngine.Content, key: CheckpointKey
     ) throws -> CheckpointReceipt {
         var receipt =
-            keepsInMemory(content)
-            ? try keep(.encoded(bytes), content, key: key)
+            unsafe keepsInMemory(content)
+            ? try keep(.encoded(Array(bytes)), content, key: key)
             : CheckpointReceipt(try engine.append(bytes, content, key: key), engine)
         guard let parent = node.parent(passing: Int(content.level.rawValue)) else { return receipt }
         do {
             var above = try parent.engine.content(Int(content.level.rawValue)).adding(content.flags)
             above.origin = content.origin.under(node.name)
-            receipt.above = [try parent.store(bytes, above, key: key)]
+            receipt.above = unsafe [try parent.store(bytes, above, key: key)]
         } catch {
             throw CheckpointLogError.unavailable(parent.node.name, cause: error)
         }
@@ -181,36 +176,32 @@ extension CheckpointLog {
 
     /// Stores bytes as ``store(_:_:key:)`` does, off the task's thread where that waits for a disk, and waits for the promise.
     private nonisolated func accept(
-        _ bytes: [UInt8], _ content: LogEngine.Content, key: CheckpointKey
+        _ buffer: CBOREncodingBuffer, _ content: LogEngine.Content, key: CheckpointKey
     ) async throws -> CheckpointReceipt {
         let receipt =
-            waits(bytes, content)
-            ? try await engine.blocking.run { try self.store(bytes, content, key: key) }
-            : try store(bytes, content, key: key)
+            waits(buffer.count, content)
+            ? try await engine.blocking.run { unsafe try self.store(buffer.bytes, content, key: key) }
+            : unsafe try store(buffer.bytes, content, key: key)
         try await receipt.waitForPromise(of: content.level)
         return receipt
     }
 
     /// Whether storing these bytes waits for a disk.
-    private nonisolated func waits(_ bytes: [UInt8], _ content: LogEngine.Content) -> Bool {
-        bytes.count > engine.configuration.largeValueLimit && !keepsInMemory(content)
+    private nonisolated func waits(_ byteCount: Int, _ content: LogEngine.Content) -> Bool {
+        byteCount > engine.configuration.largeValueLimit && !keepsInMemory(content)
     }
 
     static func encode<each Value: Codable & Sendable>(
-        _ values: repeat each Value, for key: CheckpointKey, into buffer: inout [UInt8],
-        _ flags: inout FrameHeader.Flags
-    ) throws {
+        _ values: repeat each Value, for key: CheckpointKey, into buffer: CBOREncodingBuffer
+    ) throws -> FrameHeader.Flags {
         var count = 0
         for _ in repeat (each Value).self { count += 1 }
-        let encoder = CBOREncoder()
-        if count != 1 {
-            CBOREncoder.appendArrayHead(count: count, to: &buffer)
-            flags.insert(.severalValues)
-        }
+        if count != 1 { buffer.appendArrayHead(count: count) }
         do {
-            for value in repeat each values { try encoder.encode(value, appendingTo: &buffer) }
+            for value in repeat each values { try buffer.encode(value) }
         } catch {
             throw CheckpointLogError.encodingFailed(key: key, cause: error)
         }
+        return count == 1 ? [] : .severalValues
     }
 }

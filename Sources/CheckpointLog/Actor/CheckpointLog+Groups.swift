@@ -1,3 +1,4 @@
+import CBOR
 import SystemPackage
 
 /// What a named group is put together of, inside ``CheckpointLog/commit(_:level:_:)``.
@@ -21,10 +22,9 @@ public struct CheckpointGroupBuilder {
         _ values: repeat each Value, for key: CheckpointKey
     ) throws {
         guard keys.insert(key).inserted else { throw CheckpointLogError.duplicateKeyInGroup(key) }
-        var bytes: [UInt8] = []
-        var flags: FrameHeader.Flags = []
-        try CheckpointLog.encode(repeat each values, for: key, into: &bytes, &flags)
-        members.append((key, bytes, flags))
+        let buffer = CBOREncodingBuffer()
+        let flags = try CheckpointLog.encode(repeat each values, for: key, into: buffer)
+        unsafe members.append((key, Array(buffer.bytes), flags))
     }
 }
 

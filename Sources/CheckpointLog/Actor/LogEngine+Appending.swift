@@ -28,37 +28,29 @@ extension LogEngine {
         return Content(level: level, policy: configuration.policy(for: level.rawValue), flags: [])
     }
 
-    /// Calls `body` with an empty buffer whose memory was used before, and takes it back.
-    package func withEncodeBuffer<Result>(_ body: (inout [UInt8]) throws -> Result) rethrows -> Result {
-        var buffer = encodeBuffers.withLock { $0.popLast() } ?? []
-        defer {
-            if buffer.capacity <= 4 << 20 {
-                buffer.removeAll(keepingCapacity: true)
-                encodeBuffers.withLock { if $0.count < 8 { $0.append(buffer) } }
-            }
-        }
-        return try body(&buffer)
-    }
-
     /// Appends one value and enters it into the index. Blocks for a large value, whose file is synced first.
     package func append(_ bytes: [UInt8], _ content: Content, key: CheckpointKey) throws -> Appended {
+        unsafe try bytes.withUnsafeBytes { unsafe try append($0, content, key: key) }
+    }
+
+    package func append(
+        _ bytes: UnsafeRawBufferPointer, _ content: Content, key: CheckpointKey
+    ) throws -> Appended {
         let writer = try requireWriter()
         guard bytes.count <= configuration.valueByteLimit else {
             throw CheckpointLogError.valueTooLarge(
                 byteCount: bytes.count, limit: configuration.valueByteLimit, setting: "valueByteLimit")
         }
         return unsafe try key.withValidatedBytes { key in
-            unsafe try bytes.withUnsafeBytes { bytes in
-                unsafe try content.origin.bytes.withUnsafeBytes { origin in
-                    if bytes.count > configuration.largeValueLimit {
-                        return unsafe try appendLarge(bytes, content, key: key, origin: origin, writer)
-                    }
-                    return unsafe try withPayload(bytes, content) { header, payload in
-                        let draft = unsafe FrameDraft(header: header, key: key, origin: origin, payload: payload)
-                        let appended = try writer.appender.append(draft)
-                        enter(appended, draft)
-                        return appended
-                    }
+            unsafe try content.origin.bytes.withUnsafeBytes { origin in
+                if bytes.count > configuration.largeValueLimit {
+                    return unsafe try appendLarge(bytes, content, key: key, origin: origin, writer)
+                }
+                return unsafe try withPayload(bytes, content) { header, payload in
+                    let draft = unsafe FrameDraft(header: header, key: key, origin: origin, payload: payload)
+                    let appended = try writer.appender.append(draft)
+                    enter(appended, draft)
+                    return appended
                 }
             }
         }

@@ -1,3 +1,4 @@
+package import CBOR
 import Logging
 import Synchronization
 import SystemPackage
@@ -25,7 +26,7 @@ package final class LogEngine: Sendable {
     /// Large batches between their first number and their last index entry.
     package let batchesUnderWay = Lock(0)
     package let blocking = BlockingThreads()
-    package let encodeBuffers = Lock<[[UInt8]]>([])
+    private let encodeBuffers = Lock<[CBOREncodingBuffer]>([])
     private let isClosed = Atomic(false)
 
     /// The parts that only a writer has.
@@ -67,6 +68,21 @@ package final class LogEngine: Sendable {
         }
         return writer
     }
+
+    /// A buffer to encode into, whose memory was used before.
+    package func takeEncodeBuffer() -> CBOREncodingBuffer {
+        encodeBuffers.withLock { $0.popLast() } ?? CBOREncodingBuffer()
+    }
+
+    /// Takes a buffer back, unless its memory is too much to keep.
+    package func giveBack(_ buffer: CBOREncodingBuffer) {
+        guard buffer.capacity <= Self.keptEncodeByteCount else { return }
+        buffer.removeAll()
+        encodeBuffers.withLock { if $0.count < Self.keptEncodeBuffers { $0.append(buffer) } }
+    }
+
+    private static let keptEncodeBuffers = 8
+    private static let keptEncodeByteCount = 128 << 20
 
     /// Brings a log that was opened for reading up to what its writer has written. Nothing for any other.
     ///

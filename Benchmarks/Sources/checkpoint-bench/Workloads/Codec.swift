@@ -36,15 +36,17 @@ struct Codec: Workload {
             let values = doubles(count: count, isNoisy: false, seed: 1).map { $0 + 0.1 }
             let cbor = (try CBOREncoder().encode(sample), try CBOREncoder().encode(values))
             let json = (try JSONEncoder().encode(sample), try JSONEncoder().encode(values))
+            let buffer = CBOREncodingBuffer()
+            try buffer.encode(values)
             return Session {
-                var buffer: [UInt8] = []
+                buffer.removeAll()
                 switch shape {
                 case .encodeStruct:
                     let time = try await seconds {
                         for _ in 0..<repeats {
                             if isJSON { _ = try JSONEncoder().encode(sample) } else {
-                                buffer.removeAll(keepingCapacity: true)
-                                try CBOREncoder().encode(sample, appendingTo: &buffer)
+                                buffer.removeAll()
+                                try buffer.encode(sample)
                             }
                         }
                     }
@@ -57,11 +59,8 @@ struct Codec: Workload {
                     }
                     return time / Double(repeats) * 1e9
                 case .encodeDoubles:
-                    buffer.reserveCapacity(cbor.1.count)
-                    for index in 0..<cbor.1.count { buffer.append(UInt8(truncatingIfNeeded: index)) }
-                    buffer.removeAll(keepingCapacity: true)
                     let time = try await seconds {
-                        if isJSON { _ = try JSONEncoder().encode(values) } else { try CBOREncoder().encode(values, appendingTo: &buffer) }
+                        if isJSON { _ = try JSONEncoder().encode(values) } else { try buffer.encode(values) }
                     }
                     return time / Double(count) * 1e9
                 case .decodeDoubles:

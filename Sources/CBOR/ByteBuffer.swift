@@ -1,0 +1,126 @@
+/// Bytes that grow at their end, in memory that is kept when they are removed.
+///
+/// A class whose fields are plain numbers and a pointer: unlike an array in a class it costs no check of exclusive access and
+/// no question whether its storage is shared, at each of the many small appends of an encoding.
+@safe final class ByteBuffer {
+    private var base: UnsafeMutableRawPointer
+    private(set) var count = 0
+    private(set) var capacity: Int
+
+    init(capacity: Int = 512) {
+        unsafe base = .allocate(byteCount: capacity, alignment: 16)
+        self.capacity = capacity
+    }
+
+    deinit { unsafe base.deallocate() }
+
+    /// Valid until the next change.
+    var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: base, count: count) }
+
+    func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        unsafe try body(bytes)
+    }
+
+    subscript(index: Int) -> UInt8 {
+        get {
+            precondition(index >= 0 && index < count, "An index outside of the bytes.")
+            return unsafe base.load(fromByteOffset: index, as: UInt8.self)
+        }
+        set {
+            precondition(index >= 0 && index < count, "An index outside of the bytes.")
+            unsafe base.storeBytes(of: newValue, toByteOffset: index, as: UInt8.self)
+        }
+    }
+
+    /// Makes room for `more` bytes and gives the place behind the last.
+    @inline(__always)
+    func reserve(_ more: Int) -> UnsafeMutableRawPointer {
+        if count + more > capacity { grow(count + more) }
+        return unsafe base + count
+    }
+
+    @inline(__always)
+    func advance(_ more: Int) { count += more }
+
+    private func grow(_ wanted: Int) {
+        let newCapacity = max(wanted, capacity * 2)
+        let new = UnsafeMutableRawPointer.allocate(byteCount: newCapacity, alignment: 16)
+        unsafe new.copyMemory(from: base, byteCount: count)
+        unsafe base.deallocate()
+        unsafe base = new
+        capacity = newCapacity
+    }
+
+    @inline(__always)
+    func append(_ byte: UInt8) {
+        unsafe reserve(1).storeBytes(of: byte, as: UInt8.self)
+        count += 1
+    }
+
+    @inline(__always)
+    func append(contentsOf source: UnsafeRawBufferPointer) {
+        guard let start = source.baseAddress else { return }
+        unsafe reserve(source.count).copyMemory(from: start, byteCount: source.count)
+        count += source.count
+    }
+
+    func append(contentsOf source: [UInt8]) { unsafe source.withUnsafeBytes { unsafe append(contentsOf: $0) } }
+
+    func removeLast(_ removed: Int = 1) {
+        precondition(removed >= 0 && removed <= count, "More bytes removed than there are.")
+        count -= removed
+    }
+
+    func removeAll() { count = 0 }
+
+    func copy(from start: Int) -> [UInt8] { unsafe Array(UnsafeRawBufferPointer(rebasing: bytes[start...])) }
+
+    func insert(contentsOf source: [UInt8], at place: Int) {
+        precondition(place >= 0 && place <= count, "A place outside of the bytes.")
+        _ = unsafe reserve(source.count)
+        unsafe (base + place + source.count).copyMemory(from: base + place, byteCount: count - place)
+        unsafe source.withUnsafeBytes { source in
+            guard let start = source.baseAddress else { return }
+            unsafe (base + place).copyMemory(from: start, byteCount: source.count)
+        }
+        count += source.count
+    }
+
+    func removeSubrange(_ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "A range outside of the bytes.")
+        unsafe (base + range.lowerBound).copyMemory(from: base + range.upperBound, byteCount: count - range.upperBound)
+        count -= range.count
+    }
+
+    @inline(__always)
+    func appendHead(_ major: CBORHead.Major, _ argument: UInt64) {
+        let type = major.rawValue << 5
+        if argument < 24 {
+            append(type | UInt8(truncatingIfNeeded: argument))
+        } else {
+            appendLongHead(type, argument)
+        }
+    }
+
+    private func appendLongHead(_ type: UInt8, _ argument: UInt64) {
+        if argument <= 0xFF {
+            append(type | 24)
+            append(UInt8(argument))
+        } else if argument <= 0xFFFF {
+            append(type | 25)
+            appendBigEndian(UInt16(argument))
+        } else if argument <= 0xFFFF_FFFF {
+            append(type | 26)
+            appendBigEndian(UInt32(argument))
+        } else {
+            append(type | 27)
+            appendBigEndian(argument)
+        }
+    }
+
+    @inline(__always)
+    func appendBigEndian<Integer: FixedWidthInteger & BitwiseCopyable>(_ integer: Integer) {
+        unsafe reserve(MemoryLayout<Integer>.size).storeBytes(of: integer.bigEndian, as: Integer.self)
+        count += MemoryLayout<Integer>.size
+    }
+}

@@ -1,0 +1,65 @@
+/// Bytes that values are encoded into one after another, in memory that is used again.
+///
+/// ```swift
+/// let buffer = CBOREncodingBuffer()
+/// for state in states {
+///     buffer.removeAll()
+///     try buffer.encode(state)
+///     unsafe socket.send(buffer.bytes)
+/// }
+/// ```
+///
+/// `@unchecked Sendable`: it is handed on from one thread to the next, and used by one at a time.
+public final class CBOREncodingBuffer: @unchecked Sendable {
+    private var state: EncodingState
+    private let encoder: CBOREncoder
+
+    /// Makes an empty buffer with the limits of `encoder`.
+    public init(_ encoder: CBOREncoder = CBOREncoder()) {
+        self.encoder = encoder
+        state = EncodingState(limit: encoder.byteLimit, userInfo: encoder.userInfo)
+    }
+
+    /// What was encoded so far; valid until the next change of the buffer.
+    public var bytes: UnsafeRawBufferPointer { unsafe state.bytes.bytes }
+
+    /// How many bytes there are.
+    public var count: Int { state.bytes.count }
+
+    /// How many bytes the buffer's memory holds.
+    public var capacity: Int { state.bytes.capacity }
+
+    /// Encodes `value` behind what is there; on an error the buffer is as it was.
+    ///
+    /// - Throws: as ``CBOREncoder/encode(_:)``.
+    /// - Complexity: O(n) in the bytes; one allocation for each keyed container.
+    public func encode<Value: Encodable>(_ value: Value) throws {
+        let start = state.bytes.count
+        state.start = start
+        defer {
+            // A value that kept its encoder must not write into what comes after it.
+            if !isKnownUniquelyReferenced(&state) { replaceState() }
+        }
+        do {
+            try state.encode(value)
+            try state.checkLimit()
+        } catch {
+            state.bytes.removeLast(max(0, state.bytes.count - start))
+            state.nodes.removeLast(state.nodes.count)
+            state.top = -1
+            throw error
+        }
+    }
+
+    /// Begins an array whose `count` elements are encoded next.
+    public func appendArrayHead(count: Int) { state.bytes.appendHead(.array, UInt64(clamping: max(0, count))) }
+
+    /// Removes the bytes and keeps their memory.
+    public func removeAll() { state.bytes.removeAll() }
+
+    private func replaceState() {
+        let new = EncodingState(limit: encoder.byteLimit, userInfo: encoder.userInfo)
+        unsafe new.bytes.append(contentsOf: state.bytes.bytes)
+        state = new
+    }
+}
