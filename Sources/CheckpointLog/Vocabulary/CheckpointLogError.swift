@@ -27,7 +27,7 @@ public struct CheckpointLogError: Error, Sendable {
         private enum Value: String, Sendable {
             case invalidKey, invalidLevel, invalidConfiguration, valueTooLarge, encodingFailed, decodingFailed
             case locked, closed, damaged, unsupportedFormat, unsupported, ioFailure, diskFull, writerFailed
-            case readOnly, notALog, unavailable, duplicateKeyInGroup
+            case readOnly, notALog, unavailable, duplicateKeyInGroup, deadlineExceeded
         }
 
         private let value: Value
@@ -70,6 +70,8 @@ public struct CheckpointLogError: Error, Sendable {
         public static var unavailable: Code { Code(.unavailable) }
         /// A key given twice to one group.
         public static var duplicateKeyInGroup: Code { Code(.duplicateKeyInGroup) }
+        /// Work that its deadline overtook; it goes on in the background.
+        public static var deadlineExceeded: Code { Code(.deadlineExceeded) }
 
         /// The name of the code.
         public var description: String { value.rawValue }
