@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+import CompilerPluginSupport
 import PackageDescription
 
 /// Every Swift target is compiled the same way: Swift 6 mode, every unsafe construct marked, and the upcoming
@@ -24,12 +25,23 @@ let package = Package(
         .library(name: "CBOR", targets: ["CBOR"]),
         .executable(name: "checkpoint-log", targets: ["checkpoint-log"]),
         .executable(name: "log-verify", targets: ["log-verify"]),
+        .library(name: "CheckpointKeys", targets: ["CheckpointKeys"]),
+        .library(name: "CheckpointLogLifecycle", targets: ["CheckpointLogLifecycle"]),
+    ],
+    // None is on by default: who uses the core alone resolves, builds and links nothing of what they bring in.
+    traits: [
+        .trait(name: "KeyMacro", description: "The macro #checkpointKey of CheckpointKeys; brings in swift-syntax."),
+        .trait(
+            name: "Lifecycle",
+            description: "The service of CheckpointLogLifecycle; brings in swift-service-lifecycle."),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.7.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/swiftlang/swift-syntax", "602.0.0"..<"604.0.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.0"),
     ],
     targets: [
         .systemLibrary(
@@ -63,6 +75,31 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swiftSettings),
+        .macro(
+            name: "CheckpointKeyMacros",
+            dependencies: [
+                .product(name: "SwiftSyntax", package: "swift-syntax", condition: .when(traits: ["KeyMacro"])),
+                .product(name: "SwiftDiagnostics", package: "swift-syntax", condition: .when(traits: ["KeyMacro"])),
+                .product(name: "SwiftSyntaxBuilder", package: "swift-syntax", condition: .when(traits: ["KeyMacro"])),
+                .product(name: "SwiftSyntaxMacros", package: "swift-syntax", condition: .when(traits: ["KeyMacro"])),
+                .product(name: "SwiftCompilerPlugin", package: "swift-syntax", condition: .when(traits: ["KeyMacro"])),
+            ],
+            swiftSettings: swiftSettings),
+        .target(
+            name: "CheckpointKeys",
+            dependencies: [
+                "CheckpointLog", .target(name: "CheckpointKeyMacros", condition: .when(traits: ["KeyMacro"])),
+            ],
+            swiftSettings: swiftSettings),
+        .target(
+            name: "CheckpointLogLifecycle",
+            dependencies: [
+                "CheckpointLog", .product(name: "Logging", package: "swift-log"),
+                .product(
+                    name: "ServiceLifecycle", package: "swift-service-lifecycle",
+                    condition: .when(traits: ["Lifecycle"])),
+            ],
+            swiftSettings: swiftSettings),
         .target(
             name: "TestSupport",
             dependencies: ["CheckpointLog", .product(name: "SystemPackage", package: "swift-system")],
@@ -82,6 +119,35 @@ let package = Package(
             dependencies: [
                 "checkpoint-log", "CheckpointLog", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CheckpointKeyMacrosTests",
+            dependencies: [
+                .target(name: "CheckpointKeyMacros", condition: .when(traits: ["KeyMacro"])),
+                .product(name: "SwiftSyntax", package: "swift-syntax", condition: .when(traits: ["KeyMacro"])),
+                .product(
+                    name: "SwiftSyntaxMacroExpansion", package: "swift-syntax", condition: .when(traits: ["KeyMacro"])),
+                .product(
+                    name: "SwiftSyntaxMacrosGenericTestSupport", package: "swift-syntax",
+                    condition: .when(traits: ["KeyMacro"])),
+            ],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CheckpointKeysTests", dependencies: ["CheckpointKeys", "CheckpointLog", "TestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CheckpointLogLifecycleTests",
+            dependencies: [
+                "CheckpointLogLifecycle", "CheckpointLog", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(
+                    name: "ServiceLifecycle", package: "swift-service-lifecycle",
+                    condition: .when(traits: ["Lifecycle"])),
+                .product(
+                    name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle",
+                    condition: .when(traits: ["Lifecycle"])),
             ],
             swiftSettings: swiftSettings),
     ]

@@ -102,4 +102,10 @@ extension CheckpointLogError {
         CheckpointLogError(
             code: .duplicateKeyInGroup, message: "Key \"\(key)\" was put into the group twice; put it in once.")
     }
+
+    package static func deadlineExceeded(_ deadline: Duration, of work: String) -> CheckpointLogError {
+        CheckpointLogError(
+            code: .deadlineExceeded,
+            message: "\(deadline) were not enough for \(work); allow more, or look for what holds up the disk.")
+    }
 }

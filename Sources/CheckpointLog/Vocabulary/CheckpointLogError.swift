@@ -27,7 +27,7 @@ public struct CheckpointLogError: Error, Sendable {
         private enum Value: String, Sendable {
             case invalidKey, invalidLevel, invalidConfiguration, valueTooLarge, encodingFailed, decodingFailed
             case locked, closed, damaged, unsupportedFormat, unsupported, ioFailure, diskFull, writerFailed
-            case readOnly, notALog, unavailable, duplicateKeyInGroup, memoryFull, invalidTree
+            case readOnly, notALog, unavailable, duplicateKeyInGroup, memoryFull, invalidTree, deadlineExceeded
         }
 
         private let value: Value
@@ -70,6 +70,8 @@ public struct CheckpointLogError: Error, Sendable {
         public static var unavailable: Code { Code(.unavailable) }
         /// A key given twice to one group.
         public static var duplicateKeyInGroup: Code { Code(.duplicateKeyInGroup) }
+        /// Work that its deadline overtook; it goes on in the background.
+        public static var deadlineExceeded: Code { Code(.deadlineExceeded) }
 
         /// A memory level that holds as much as the configuration allows, in a log that cannot write it out.
         public static var memoryFull: Code { Code(.memoryFull) }
