@@ -8,8 +8,8 @@ internal import Foundation
 ///
 /// Arrays of numbers become RFC 8746 typed arrays and `[UInt8]` and `Data` byte strings, each copied in one piece. A date
 /// becomes epoch time (tag 1) where that gives the same date back, else seconds since 2001 as `Date` itself encodes; a
-/// `UUID` tag 37, a `URL` tag 32; a `Decimal` what its own `encode` makes. Keys are text; of a key encoded twice the last
-/// value stands.
+/// `UUID` tag 37, a `URL` tag 32, a `Decimal` a decimal fraction (tag 4), an integer over 64 bits a bignum (tags 2 and 3).
+/// Keys are text; of a key encoded twice the last value stands.
 ///
 /// ```swift
 /// var buffer: [UInt8] = []
@@ -155,6 +155,19 @@ final class EncodingState {
         return true
     }
 
+    /// A decimal fraction (RFC 8949, section 3.4.4): exponent and mantissa; what is not a number is the float of that name.
+    private func append(_ value: Decimal) {
+        guard !value.isNaN, let magnitude = UInt128("\(value.significand.magnitude)") else {
+            append(Double.nan)
+            return
+        }
+        bytes.appendHead(.tag, 4)
+        bytes.appendHead(.array, 2)
+        append(value.exponent)
+        let isNegative = value.sign == .minus && magnitude > 0
+        append(magnitude: isNegative ? magnitude - 1 : magnitude, isNegative: isNegative)
+    }
+
     private func encodeFoundation<Value: Encodable>(_ value: Value) -> Bool {
         let type = Value.self
         if type == Data.self, let value = value as? Data {
@@ -177,6 +190,8 @@ final class EncodingState {
         } else if type == URL.self, let value = value as? URL {
             bytes.appendHead(.tag, 32)
             append(value.absoluteString)
+        } else if type == Decimal.self, let value = value as? Decimal {
+            append(value)
         } else {
             return false
         }

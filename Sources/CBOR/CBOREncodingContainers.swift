@@ -58,6 +58,12 @@ private struct KeyedWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
     func encode(_ value: UInt16, forKey key: Key) throws { try state.addEntry(to: node, key) { state.append(value) } }
     func encode(_ value: UInt32, forKey key: Key) throws { try state.addEntry(to: node, key) { state.append(value) } }
     func encode(_ value: UInt64, forKey key: Key) throws { try state.addEntry(to: node, key) { state.append(value) } }
+    func encode(_ value: Int128, forKey key: Key) throws {
+        try state.addEntry(to: node, key) { state.append(wide: value) }
+    }
+    func encode(_ value: UInt128, forKey key: Key) throws {
+        try state.addEntry(to: node, key) { state.append(magnitude: value, isNegative: false) }
+    }
 
     func encode<Value: Encodable>(_ value: Value, forKey key: Key) throws {
         try state.addEntry(to: node, key) { try state.encode(value, parent: node, key: key) }
@@ -102,6 +108,10 @@ private struct UnkeyedWriter: UnkeyedEncodingContainer {
     func encode(_ value: Double) throws { try state.addItem(to: node) { state.append(value) } }
     func encode(_ value: Float) throws { try state.addItem(to: node) { state.append(value) } }
     func encode(_ value: Int) throws { try state.addItem(to: node) { state.append(value) } }
+    func encode(_ value: Int128) throws { try state.addItem(to: node) { state.append(wide: value) } }
+    func encode(_ value: UInt128) throws {
+        try state.addItem(to: node) { state.append(magnitude: value, isNegative: false) }
+    }
 
     func encode<Value: Encodable>(_ value: Value) throws {
         try state.addItem(to: node) { try state.encode(value, parent: node, key: IndexKey(count)) }
@@ -146,6 +156,10 @@ private struct SingleValueWriter: SingleValueEncodingContainer {
     func encode(_ value: UInt16) throws { try state.fillSlot(node) { state.append(value) } }
     func encode(_ value: UInt32) throws { try state.fillSlot(node) { state.append(value) } }
     func encode(_ value: UInt64) throws { try state.fillSlot(node) { state.append(value) } }
+    func encode(_ value: Int128) throws { try state.fillSlot(node) { state.append(wide: value) } }
+    func encode(_ value: UInt128) throws {
+        try state.fillSlot(node) { state.append(magnitude: value, isNegative: false) }
+    }
 
     func encode<Value: Encodable>(_ value: Value) throws {
         try state.fillSlot(node) {
