@@ -1,9 +1,3 @@
-#if canImport(FoundationEssentials)
-internal import FoundationEssentials
-#else
-internal import Foundation
-#endif
-
 /// Encodes `Codable` values as CBOR (RFC 8949): preferred serialization, definite lengths.
 ///
 /// Arrays of numbers become RFC 8746 typed arrays and `[UInt8]` and `Data` byte strings, each copied in one piece. A date
@@ -69,7 +63,8 @@ final class EncodingState {
 
     /// Encodes `value` at the buffer's end, as the value of `key` in container `parent`.
     func encode<Value: Encodable>(_ value: Value, parent: Int = -1, key: (any CodingKey)? = nil) throws {
-        if try encodeDirectly(value) { return }
+        let form = DirectForm(of: Value.self)
+        guard form == .none else { return append(value, form) }
         try checkLimit()
         let enclosing = top
         let node = openSlot(parent: parent, key: key)
@@ -81,120 +76,5 @@ final class EncodingState {
         close(downTo: node)
         nodes.removeLast(nodes.count - node)
         top = enclosing
-    }
-
-    /// Encodes the types that have a form of their own; false for all others.
-    /// Encodes types that have a form of their own in CBOR, or are written in one piece.
-    ///
-    /// Types are compared and then read as what they are: a cast of an array would look at its elements.
-    @inline(__always)
-    private func encodeDirectly<Value: Encodable>(_ value: Value) throws -> Bool {
-        let type = Value.self
-        if type == String.self {
-            append(Self.read(value, as: String.self))
-        } else if type == Double.self {
-            append(Self.read(value, as: Double.self))
-        } else if type == Int.self {
-            append(Self.read(value, as: Int.self))
-        } else if type == Bool.self {
-            append(Self.read(value, as: Bool.self))
-        } else if type == Float.self {
-            append(Self.read(value, as: Float.self))
-        } else {
-            return encodeArray(value) || encodeFoundation(value)
-        }
-        return true
-    }
-
-    /// - Precondition: the two types are the same.
-    @inline(__always)
-    private static func read<Value, Same>(_ value: Value, as type: Same.Type) -> Same {
-        unsafe withUnsafePointer(to: value) {
-            unsafe UnsafeRawPointer($0).assumingMemoryBound(to: Same.self).pointee
-        }
-    }
-
-    @inline(__always)
-    private func append<Value, Number: BitwiseCopyable>(_ value: Value, as type: [Number].Type, tag: UInt64) {
-        append(numbers: Self.read(value, as: type), tag: tag)
-    }
-
-    private func encodeArray<Value: Encodable>(_ value: Value) -> Bool {
-        let type = Value.self
-        if type == [Double].self {
-            append(value, as: [Double].self, tag: 86)
-        } else if type == [Float].self {
-            append(value, as: [Float].self, tag: 85)
-        } else if type == [Int].self {
-            append(value, as: [Int].self, tag: 79)
-        } else if type == [UInt8].self {
-            append(byteString: Self.read(value, as: [UInt8].self))
-        } else if type == [Int32].self {
-            append(value, as: [Int32].self, tag: 78)
-        } else if type == [Int64].self {
-            append(value, as: [Int64].self, tag: 79)
-        } else if type == [UInt32].self {
-            append(value, as: [UInt32].self, tag: 70)
-        } else if type == [UInt64].self {
-            append(value, as: [UInt64].self, tag: 71)
-        } else if type == [UInt].self {
-            append(value, as: [UInt].self, tag: 71)
-        } else if type == [Int16].self {
-            append(value, as: [Int16].self, tag: 77)
-        } else if type == [UInt16].self {
-            append(value, as: [UInt16].self, tag: 69)
-        } else if type == [Int8].self {
-            append(value, as: [Int8].self, tag: 72)
-        } else if type == [String].self {
-            let texts = Self.read(value, as: [String].self)
-            bytes.appendHead(.array, UInt64(texts.count))
-            for text in texts { append(text) }
-        } else {
-            return false
-        }
-        return true
-    }
-
-    /// A decimal fraction (RFC 8949, section 3.4.4): exponent and mantissa; what is not a number is the float of that name.
-    private func append(_ value: Decimal) {
-        guard !value.isNaN, let magnitude = UInt128("\(value.significand.magnitude)") else {
-            append(Double.nan)
-            return
-        }
-        bytes.appendHead(.tag, 4)
-        bytes.appendHead(.array, 2)
-        append(value.exponent)
-        let isNegative = value.sign == .minus && magnitude > 0
-        append(magnitude: isNegative ? magnitude - 1 : magnitude, isNegative: isNegative)
-    }
-
-    private func encodeFoundation<Value: Encodable>(_ value: Value) -> Bool {
-        let type = Value.self
-        if type == Data.self, let value = value as? Data {
-            bytes.appendHead(.bytes, UInt64(value.count))
-            unsafe value.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
-        } else if type == Date.self, let value = value as? Date {
-            let seconds = value.timeIntervalSince1970
-            if Date(timeIntervalSince1970: seconds).timeIntervalSinceReferenceDate.bitPattern
-                == value.timeIntervalSinceReferenceDate.bitPattern
-            {
-                bytes.appendHead(.tag, 1)
-                append(seconds)
-            } else {
-                append(value.timeIntervalSinceReferenceDate)
-            }
-        } else if type == UUID.self, let value = value as? UUID {
-            bytes.appendHead(.tag, 37)
-            bytes.appendHead(.bytes, 16)
-            unsafe withUnsafeBytes(of: value.uuid) { unsafe bytes.append(contentsOf: $0) }
-        } else if type == URL.self, let value = value as? URL {
-            bytes.appendHead(.tag, 32)
-            append(value.absoluteString)
-        } else if type == Decimal.self, let value = value as? Decimal {
-            append(value)
-        } else {
-            return false
-        }
-        return true
     }
 }

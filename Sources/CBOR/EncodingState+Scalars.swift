@@ -61,10 +61,14 @@ extension EncodingState {
     @inline(__always)
     func append(_ value: String) {
         var value = value
-        value.withUTF8 { text in
-            bytes.appendHead(.text, UInt64(text.count))
-            unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(text))
-        }
+        value.withUTF8 { unsafe append($0) }
+    }
+
+    /// - Precondition: `text` is UTF-8.
+    @inline(__always)
+    func append(_ text: UnsafeBufferPointer<UInt8>) {
+        bytes.appendHead(.text, UInt64(text.count))
+        unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(text))
     }
 
     func append(byteString value: [UInt8]) {
