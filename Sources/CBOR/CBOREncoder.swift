@@ -64,7 +64,11 @@ final class EncodingState {
     /// Encodes `value` at the buffer's end, as the value of `key` in container `parent`.
     func encode<Value: Encodable>(_ value: Value, parent: Int = -1, key: (any CodingKey)? = nil) throws {
         let form = DirectForm(of: Value.self)
-        guard form == .none else { return append(value, form) }
+        if form == .none { try encodeNested(value, parent: parent, key: key) } else { append(value, form) }
+    }
+
+    /// Encodes a value without a direct form, as ``encode(_:parent:key:)`` does.
+    func encodeNested<Value: Encodable>(_ value: Value, parent: Int, key: (any CodingKey)?) throws {
         try checkLimit()
         let enclosing = top
         let node = openSlot(parent: parent, key: key)

@@ -26,6 +26,24 @@ struct EncodingNode {
     var keyCount = 0
     /// The keys themselves, once they are more than the hashes have room for.
     var keys: Set<String>?
+
+    /// Keeps the hash of a key; false where it was there already, or there is no room for it.
+    @inline(__always)
+    mutating func note(_ hash: UInt32) -> Bool {
+        let count = keyCount
+        guard count < SIMD16<UInt32>.scalarCount else { return false }
+        // Lane by lane through memory: the operators on vectors are calls here.
+        let isNew = unsafe withUnsafeMutableBytes(of: &keyHashes) { hashes in
+            for index in 0..<count
+            where unsafe hashes.load(fromByteOffset: index * 4, as: UInt32.self) == hash {
+                return false
+            }
+            unsafe hashes.storeBytes(of: hash, toByteOffset: count * 4, as: UInt32.self)
+            return true
+        }
+        if isNew { keyCount = count + 1 }
+        return isNew
+    }
 }
 
 extension EncodingState {

@@ -2,32 +2,44 @@ extension EncodingState {
     /// Adds an entry to map `node`; the entry of a key that is there already goes.
     @inline(__always)
     func addEntry<Key: CodingKey>(to node: Int, _ key: Key, _ write: () throws -> Void) throws {
-        var name = key.stringValue
-        if top == node {
-            let start = bytes.count
-            let isNew = name.withUTF8 { text in
-                guard unsafe noteKey(Self.hash(of: text), of: node) else { return false }
-                unsafe append(text)
-                return true
-            }
-            if isNew {
-                do {
-                    try write()
-                } catch {
-                    forget(from: start, in: node)
-                    throw error
-                }
-                nodes[node].count += 1
-                return
-            }
+        guard top == node else { return try addEntrySlowly(to: node, key.stringValue, write) }
+        let start = bytes.count
+        guard beginEntry(of: node, key) else { return try addEntrySlowly(to: node, key.stringValue, write) }
+        do {
+            try write()
+        } catch {
+            forget(from: start, in: node)
+            throw error
         }
-        try addEntrySlowly(to: node, name, write)
+        nodes[node].count += 1
+    }
+
+    /// Adds an entry whose value cannot fail.
+    @inline(__always)
+    func addScalar<Key: CodingKey>(to node: Int, _ key: Key, _ write: () -> Void) throws {
+        guard top == node, beginEntry(of: node, key) else {
+            return try addEntrySlowly(to: node, key.stringValue, write)
+        }
+        write()
+        nodes[node].count += 1
+    }
+
+    /// Appends the key of an entry of `node`, the innermost container; false where it may be there already.
+    @inline(never)
+    private func beginEntry<Key: CodingKey>(of node: Int, _ key: Key) -> Bool {
+        var name = key.stringValue
+        return name.withUTF8 { text in
+            guard unsafe nodes[node].note(Self.hash(of: text)) else { return false }
+            unsafe append(text)
+            return true
+        }
     }
 
     private func addEntrySlowly(to node: Int, _ name: String, _ write: () throws -> Void) throws {
         var name = name
         if nodes[node].keyCount < SIMD16<UInt32>.scalarCount {
-            if !name.withUTF8({ unsafe noteKey(Self.hash(of: $0), of: node) }) { removeEntry(of: node, name) }
+            let hash = name.withUTF8 { unsafe Self.hash(of: $0) }
+            if !nodes[node].note(hash) { removeEntry(of: node, name) }
         } else {
             if nodes[node].keys == nil { nodes[node].keys = Set(keys(of: node)) }
             if nodes[node].keys?.insert(name).inserted == false { removeEntry(of: node, name) }
@@ -38,43 +50,29 @@ extension EncodingState {
         }
     }
 
-    /// Keeps the hash of a key; false where it was there already, or there is no room for it.
-    @inline(__always)
-    private func noteKey(_ hash: UInt32, of node: Int) -> Bool {
-        let count = nodes[node].keyCount
-        guard count < SIMD16<UInt32>.scalarCount else { return false }
-        // Lane by lane through memory: the operators on vectors are calls here.
-        return unsafe withUnsafeMutableBytes(of: &nodes[node].keyHashes) { hashes in
-            for index in 0..<count
-            where unsafe hashes.load(fromByteOffset: index * 4, as: UInt32.self) == hash {
-                return false
-            }
-            unsafe hashes.storeBytes(of: hash, toByteOffset: count * 4, as: UInt32.self)
-            nodes[node].keyCount = count + 1
-            return true
-        }
-    }
-
     /// A hash of a few multiplications over whole words. Two keys of one hash only cost a look at the keys.
     @inline(__always)
     private static func hash(of text: UnsafeBufferPointer<UInt8>) -> UInt32 {
         let bytes = UnsafeRawBufferPointer(text)
-        let factor: UInt64 = 0x9E37_79B9_7F4A_7C15
-        var hash = UInt64(bytes.count) &* factor
-        var index = 0
-        while index + 8 <= bytes.count {
-            let word = unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            hash = (hash ^ word) &* factor
-            hash ^= hash >> 32
-            index += 8
+        let (count, factor) = (bytes.count, 0x9E37_79B9_7F4A_7C15 as UInt64)
+        var hash = UInt64(truncatingIfNeeded: count)
+        if count >= 8 {
+            var index = 0
+            while index + 8 < count {
+                let word = unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                hash = (hash ^ word) &* factor
+                hash ^= hash >> 32
+                index += 8
+            }
+            hash ^= unsafe bytes.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)
+        } else if count >= 4 {
+            let first = unsafe bytes.loadUnaligned(fromByteOffset: 0, as: UInt32.self)
+            let last = unsafe bytes.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self)
+            hash ^= UInt64(first) << 32 | UInt64(last)
+        } else {
+            for index in 0..<count { hash = unsafe hash << 8 | UInt64(bytes[index]) }
         }
-        var rest: UInt64 = 0
-        while index < bytes.count {
-            rest = rest << 8 | UInt64(unsafe bytes[index])
-            index += 1
-        }
-        hash = (hash ^ rest) &* factor
-        return UInt32(truncatingIfNeeded: hash >> 32)
+        return UInt32(truncatingIfNeeded: (hash &* factor) >> 32)
     }
 
     private func keys(of node: Int) -> [String] {

@@ -67,8 +67,7 @@ extension EncodingState {
     /// - Precondition: `text` is UTF-8.
     @inline(__always)
     func append(_ text: UnsafeBufferPointer<UInt8>) {
-        bytes.appendHead(.text, UInt64(text.count))
-        unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(text))
+        unsafe bytes.append(text: text)
     }
 
     func append(byteString value: [UInt8]) {
