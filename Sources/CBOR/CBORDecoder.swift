@@ -1,9 +1,10 @@
 /// Decodes `Codable` values from CBOR (RFC 8949) of any source.
 ///
 /// Every length is checked against the bytes there are before anything is allocated. Keys are looked for where the type's
-/// own encoding puts them first, so decoding needs no dictionary. Indefinite lengths, every width of number, and arrays of
-/// numbers in either form (plain, or typed arrays of RFC 8746) are accepted; tags a type does not know are stepped over.
-/// Of a key that foreign bytes hold twice, either value may be found.
+/// own encoding puts them first, so decoding needs no dictionary. Indefinite lengths, every width of number, arrays of numbers
+/// in either form (plain, or typed arrays of RFC 8746, also of other elements that fit), keys that are numbers, bignums,
+/// decimal fractions, and dates as text or as numbers are accepted; tags a type does not know are stepped over, but those
+/// that refer to another item (25 and 29) are refused. Of a key that foreign bytes hold twice, either value may be found.
 ///
 /// ```swift
 /// let state = try CBORDecoder().decode(State.self, from: bytes)
@@ -84,10 +85,23 @@ final class CodingPath {
 final class DecodingState {
     private(set) var reader: CBORReader
     let userInfo: [CodingUserInfoKey: any Sendable]
+    /// Where the array read last ends, for those who would step over it again; -1 where that is not known.
+    var arrayEnd = -1
+
+    /// What the reader reads, where it is not the caller's.
+    private let owned: ByteBuffer?
 
     init(reader: CBORReader, userInfo: [CodingUserInfoKey: any Sendable]) {
         self.reader = reader
         self.userInfo = userInfo
+        owned = nil
+    }
+
+    init(bytes: ByteBuffer, depthLimit: Int, userInfo: [CodingUserInfoKey: any Sendable]) {
+        reader = unsafe CBORReader(bytes.bytes)
+        reader.depthLimit = depthLimit
+        self.userInfo = userInfo
+        owned = bytes
     }
 
     /// The bytes are gone: a decoder that was kept beyond its time finds none.

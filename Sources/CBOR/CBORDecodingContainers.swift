@@ -15,9 +15,7 @@ struct ItemDecoder: Decoder {
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
-        let head = try state.item(at: offset, path: path)
-        guard head.major == .array else { throw state.mismatch([Any].self, head, path: path) }
-        return UnkeyedReader(state: state, head: head, path: path)
+        try state.elements(of: [Any].self, at: offset, path: path)
     }
 
     func singleValueContainer() -> any SingleValueDecodingContainer { self }
@@ -262,7 +260,12 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     }
 
     func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
-        try state.decode(type, at: value(key), path: inner(key))
+        let offset = try value(key)
+        map.state.arrayEnd = -1
+        let value = try state.decode(type, at: offset, path: inner(key))
+        // Of any other value it may be the end of an array inside.
+        if DirectForm(of: type).isArray { map.foundEnd = state.arrayEnd }
+        return value
     }
 
     func nestedContainer<NestedKey: CodingKey>(

@@ -85,6 +85,11 @@
     private func skip(from offset: Int, _ open: inout OpenItems) throws(CBORError) -> Int {
         var offset = offset
         repeat {
+            if let end = endOfPlainItem(at: offset) {
+                offset = end
+                open.closeItem()
+                continue
+            }
             let head = try head(at: offset)
             offset = head.end
             switch head.major {
@@ -116,6 +121,22 @@
             }
         } while open.depth > 0
         return offset
+    }
+
+    /// Where a number or a short string ends that one look at its first byte tells the length of; nil for every other item.
+    @inline(__always)
+    private func endOfPlainItem(at offset: Int) -> Int? {
+        guard unsafe offset < bytes.count else { return nil }
+        let initial = unsafe bytes[offset]
+        let length: Int
+        switch initial {
+        case 0x00...0x17, 0x20...0x37, 0xF4...0xF6: length = 1
+        case 0x40...0x57, 0x60...0x77: length = 1 + Int(initial & 0x1F)
+        case 0x18, 0x38: length = 2
+        case 0xFB, 0x1B, 0x3B: length = 9
+        default: return nil
+        }
+        return unsafe length <= bytes.count - offset ? offset + length : nil
     }
 
     /// How many items stand inside; for an indefinite length what ``OpenItems`` calls it.

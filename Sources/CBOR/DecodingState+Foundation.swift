@@ -7,8 +7,8 @@ internal import Foundation
 extension DecodingState {
     /// A byte string, or an array of small numbers.
     func data(at offset: Int, path: CodingPath?) throws -> Data {
-        let head = try item(at: offset, path: path)
-        if head.major == .bytes,
+        let (head, _, tag) = try reading(path) { () throws(CBORError) in try reader.untagged(at: offset) }
+        if head.major == .bytes, tag.flatMap(TypedArrayTag.init)?.isBytes != false,
             let content = try reading(path, { () throws(CBORError) in try reader.content(of: head) })
         {
             return unsafe Data(UnsafeRawBufferPointer(rebasing: reader.bytes[content]))

@@ -92,9 +92,10 @@ extension DecodingState {
     }
 
     func byteArray(at offset: Int, path: CodingPath?) throws -> [UInt8] {
-        let head = try item(at: offset, path: path)
-        if head.major == .array { return try elements(UInt8.self, head, path: path) }
-        guard head.major == .bytes else { throw mismatch([UInt8].self, head, path: path) }
+        let (head, _, tag) = try reading(path) { () throws(CBORError) in try reader.untagged(at: offset) }
+        guard head.major == .bytes, tag.flatMap(TypedArrayTag.init)?.isBytes != false else {
+            return try array(of: UInt8.self, elementwiseAt: offset, path: path)
+        }
         return try reading(path) { () throws(CBORError) in try reader.stringBytes(head) }
     }
 
@@ -105,7 +106,7 @@ extension DecodingState {
     ) throws -> [Number] {
         let width = MemoryLayout<Number>.size
         guard let (content, isNative) = try typedArray(of: element, width, [Number].self, at: offset, path: path) else {
-            return try elements(type, item(at: offset, path: path), path: path)
+            return try array(of: type, elementwiseAt: offset, path: path)
         }
         return unsafe [Number](unsafeUninitializedCapacity: content.count / width) { buffer, count in
             let target = UnsafeMutableRawBufferPointer(buffer)
@@ -119,7 +120,8 @@ extension DecodingState {
         }
     }
 
-    /// The bytes of a typed array, whole elements, and whether they are in this machine's order; nil for a plain array.
+    /// The bytes of a typed array, whole elements, and whether they are in this machine's order; nil for an array of any
+    /// other kind.
     private func typedArray(
         of element: TypedArrayTag.Element, _ width: Int, _ type: Any.Type, at offset: Int, path: CodingPath?
     ) throws -> (content: StringContent, isNative: Bool)? {
@@ -128,16 +130,12 @@ extension DecodingState {
         guard head.major == .bytes, let tag, let form = TypedArrayTag(tag) else {
             throw mismatch(type, head, path: path)
         }
-        guard form.element == element, form.width == width else {
-            throw DecodingError.typeMismatch(
-                type,
-                .init(
-                    codingPath: CodingPath.keys(path),
-                    debugDescription: "Expected \(type), found a typed array of \(form.element)\(form.width * 8)."))
-        }
+        guard form.element == element, form.width == width else { return nil }
         let content = try reading(path) { () throws(CBORError) -> StringContent in
             // Foreign bytes may come in chunks, which are put together first.
-            if let range = try reader.content(of: head) { .range(range) } else { .joined(try reader.stringBytes(head)) }
+            guard let range = try reader.content(of: head) else { return .joined(try reader.stringBytes(head)) }
+            arrayEnd = range.upperBound
+            return .range(range)
         }
         guard content.count % width == 0 else {
             throw DecodingError.dataCorrupted(
@@ -183,18 +181,11 @@ extension DecodingState {
             while texts.count < head.argument, let text = reader.plainText(at: offset, end: &offset) {
                 texts.append(text)
             }
-            if texts.count == head.argument { return texts }
+            if texts.count == head.argument {
+                arrayEnd = offset
+                return texts
+            }
         }
-        return try elements(String.self, head, path: path)
-    }
-
-    private func elements<Number: Decodable>(
-        _ type: Number.Type, _ head: CBORHead, path: CodingPath?
-    ) throws -> [Number] {
-        var container = UnkeyedReader(state: self, head: head, path: path)
-        var result: [Number] = []
-        result.reserveCapacity(min(container.count ?? 0, 4_096))
-        while !container.isAtEnd { result.append(try container.decode(Number.self)) }
-        return result
+        return try array(of: String.self, elementwiseAt: offset, path: path)
     }
 }

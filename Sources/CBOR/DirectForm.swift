@@ -11,6 +11,14 @@ enum DirectForm {
     case doubles, floats, ints, bytes, int32s, int64s, uint32s, uint64s, uints, int16s, uint16s, int8s, strings
     case data, date, uuid, url, decimal
 
+    /// Whether the form is that of an array of numbers or texts.
+    var isArray: Bool {
+        switch self {
+        case .none, .int, .double, .string, .float, .bool, .data, .date, .uuid, .url, .decimal: false
+        default: true
+        }
+    }
+
     /// The form of `type`, by comparing types. Most types that have none are told by their size.
     init<Value>(of type: Value.Type) {
         switch MemoryLayout<Value>.size {

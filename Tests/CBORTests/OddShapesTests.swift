@@ -123,6 +123,54 @@ import Testing
         #expect(try CBOREncoder().encode(value).first == 0xC4)
     }
 
+    /// The arrays inside of a value are not taken for its end.
+    @Test func whatFollowsAValueWithArraysIsFound() throws {
+        struct Sides: Codable, Equatable { var left = [1.5]; var right = ["r"] }
+        struct Sample: Codable, Equatable {
+            var sides = Sides()
+            var table = ["k": [1, 2]]
+            var list = [[UInt8(7)], []]
+            var texts = ["a", "b"]
+            var numbers: [Int16] = [1]
+            var last = 3
+        }
+        try roundTrip(Sample())
+        // The form that `Decimal` itself encodes, with an array as its last value.
+        struct Priced: Codable, Equatable { var price: Decimal; var name: String }
+        struct Old: Encodable {
+            struct Parts: Encodable {
+                var exponent = -1, length = 1, isNegative = false, isCompact = true,
+                    mantissa = [15] + Array(repeating: 0, count: 7)
+            }
+            var price = Parts()
+            var name = "n"
+        }
+        let bytes = try CBOREncoder().encode(Old())
+        #expect(try CBORDecoder().decode(Priced.self, from: bytes) == Priced(price: 1.5, name: "n"))
+    }
+
+    /// Numbers that were written in one piece are read by who asks for them otherwise, as from JSON.
+    @Test func typedArraysAreReadElementByElement() throws {
+        let (encoder, decoder) = (CBOREncoder(), CBORDecoder())
+        #expect(try decoder.decode(Set<Int>.self, from: encoder.encode([3, -1, 1 << 40])) == [3, -1, 1 << 40])
+        #expect(try decoder.decode([Int].self, from: encoder.encode([-3, 7] as [Int16])) == [-3, 7])
+        #expect(try decoder.decode([UInt8].self, from: encoder.encode([255, 0] as [UInt32])) == [255, 0])
+        #expect(try decoder.decode(Data.self, from: encoder.encode([255, 0] as [UInt32])) == Data([255, 0]))
+        #expect(
+            try decoder.decode([Double].self, from: encoder.encode([0.5, .infinity] as [Float])) == [0.5, .infinity])
+        #expect(try decoder.decode([Double].self, from: encoder.encode([1, -2] as [Int])) == [1, -2])
+        #expect(try decoder.decode(ContiguousArray<Double>.self, from: encoder.encode([0.1, -0.0])) == [0.1, 0])
+        #expect(try decoder.decode([Int?].self, from: encoder.encode([1, 2])) == [1, 2])
+        // Halves, big-endian: 1 and -2.
+        #expect(try decoder.decode([Float].self, from: [0xD8, 0x50, 0x44, 0x3C, 0, 0xC0, 0]) == [1, -2])
+        #expect(throws: DecodingError.self) {
+            try decoder.decode([UInt8].self, from: encoder.encode([256, 0] as [UInt32]))
+        }
+        #expect(throws: DecodingError.self) { try decoder.decode([Int].self, from: encoder.encode([0.5])) }
+        #expect(throws: DecodingError.self) { try decoder.decode([Double].self, from: [0xD8, 0x52, 0x41, 0]) }
+        #expect(throws: DecodingError.self) { try decoder.decode([Float].self, from: [0xD8, 0x52, 0x41, 0]) }
+    }
+
     @Test func decimalsAreReadFromEveryNumber() throws {
         #expect(try CBORDecoder().decode(Decimal.self, from: CBOREncoder().encode(Decimal.nan)).isNaN)
         #expect(try CBORDecoder().decode(Decimal.self, from: CBOREncoder().encode(-7)) == -7)
