@@ -18,7 +18,9 @@ public enum CBORDiagnostic {
     ///
     /// Bytes that are not CBOR end the text with what is wrong and where. Never fails, whatever the bytes are.
     ///
-    /// - Parameter characterLimit: the text ends with an ellipsis where it would grow longer. Default: 64 Ki.
+    /// - Parameters:
+    ///   - bytes: any bytes.
+    ///   - characterLimit: the text ends with an ellipsis where it would grow longer, in bytes of UTF-8. Default: 64 Ki.
     /// - Complexity: O(n) in the bytes, without recursion.
     public static func text(of bytes: [UInt8], characterLimit: Int = 65_536) -> String {
         unsafe bytes.withUnsafeBytes { unsafe text(of: $0, characterLimit: characterLimit) }
