@@ -33,6 +33,21 @@ public struct CBORDecoder: Sendable {
 
     /// Decodes as ``decode(_:from:)-(_,[UInt8])`` does, without a copy of the bytes.
     public func decode<Value: Decodable>(_ type: Value.Type, from bytes: UnsafeRawBufferPointer) throws -> Value {
+        try unsafe state(over: bytes).decode(type, at: 0, path: nil)
+    }
+
+    /// Calls `body` with a decoder over `bytes`, which must be exactly one item: for a value that decodes itself by a rule of
+    /// its own, such as yesterday's form of today's type.
+    ///
+    /// - Throws: as ``decode(_:from:)-(_,[UInt8])``, and what `body` throws.
+    public func decode<Value>(
+        from bytes: UnsafeRawBufferPointer, by body: (any Decoder) throws -> Value
+    ) throws -> Value {
+        try body(ItemDecoder(state: unsafe state(over: bytes), offset: 0, path: nil))
+    }
+
+    /// A decoding of bytes that are known to be one well-formed item.
+    private func state(over bytes: UnsafeRawBufferPointer) throws -> DecodingState {
         var reader = unsafe CBORReader(bytes)
         reader.depthLimit = depthLimit
         let state = DecodingState(reader: reader, userInfo: userInfo)
@@ -42,7 +57,7 @@ public struct CBORDecoder: Sendable {
         } catch {
             throw state.corrupted(error, path: nil)
         }
-        return try state.decode(type, at: 0, path: nil)
+        return state
     }
 }
 

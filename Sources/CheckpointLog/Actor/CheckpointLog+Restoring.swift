@@ -45,8 +45,8 @@ extension CheckpointLog {
         }
     }
 
-    /// Gives back one value as ``restore(_:for:level:version:origin:fallback:)`` does, for code that is not asynchronous; blocks
-    /// while it reads.
+    /// Gives back one value as ``restore(_:for:level:version:origin:fallback:)->Value?`` does, for code that is not
+    /// asynchronous; blocks while it reads.
     @available(*, noasync, message: "Use the asynchronous restore.")
     public nonisolated func restoreBlocking<Value: Codable & Sendable>(
         _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
@@ -63,7 +63,7 @@ extension CheckpointLog {
 
     /// Gives back the newest checkpoint of `key` as its stored bytes: the CBOR of its values, or the bytes it was taken of.
     ///
-    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)``, without `.decodingFailed`.
+    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)->Value?``, without `.decodingFailed`.
     public nonisolated func restoreBytes(
         for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil
     ) async throws -> [UInt8]? {
@@ -71,6 +71,61 @@ extension CheckpointLog {
             nil
         } decode: { _, content in
             unsafe Array(content)
+        }
+    }
+
+    /// Gives back a checkpoint of one value by a rule of the caller's own: yesterday's struct as today's.
+    ///
+    /// ```swift
+    /// let state = try await log.restore(for: "state") { decoder in
+    ///     do { return try State(from: decoder) } catch { return State(upgrading: try OldState(from: decoder)) }
+    /// }
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - key: 1 to 1,024 bytes of UTF-8.
+    ///   - level: 1…255, or nil.
+    ///   - version: which version; the newest by default.
+    ///   - origin: the way by which the checkpoint came up the tree, or nil.
+    ///   - decode: is given a decoder over the stored CBOR; called once, or again after a compaction moved the record.
+    /// - Returns: what `decode` made, or nil when there is no such checkpoint.
+    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)->Value?``; what `decode` throws is the cause of `.decodingFailed`.
+    public nonisolated func restore<Value: Sendable>(
+        for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil,
+        decoding decode: @escaping @Sendable (any Decoder) throws -> Value
+    ) async throws -> Value? {
+        unsafe try await answer(key, level, version, origin, .none) { _ in
+            nil
+        } decode: { facts, content in
+            do {
+                guard !facts.flags.contains(.raw) else {
+                    throw DecodingError.dataCorrupted(
+                        .init(codingPath: [], debugDescription: "The bytes are not CBOR."))
+                }
+                return try unsafe CBORDecoder().decode(from: content, by: decode)
+            } catch {
+                throw CheckpointLogError.decodingFailed(
+                    key: key, level: Int(facts.level), stored: Self.storedForm(facts.flags), wanted: "\(Value.self)",
+                    cause: error)
+            }
+        }
+    }
+
+    /// The newest checkpoint of `key` as people read it, in the diagnostic notation of CBOR: also of a type that is no more.
+    ///
+    /// - Returns: at most 64 Ki characters; bytes that were taken as they are come as one byte string. Nil when there is no such
+    ///   checkpoint.
+    /// - Throws: as ``restoreBytes(for:level:version:origin:)``.
+    public nonisolated func diagnosticText(
+        for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil
+    ) async throws -> String? {
+        unsafe try await answer(key, level, version, origin, .none) { _ in
+            nil
+        } decode: { facts, content in
+            guard facts.flags.contains(.raw) else { return unsafe CBORDiagnostic.text(of: content) }
+            let buffer = CBOREncodingBuffer()
+            try buffer.encode(unsafe Array(content.prefix(32_768)))
+            return unsafe CBORDiagnostic.text(of: buffer.bytes)
         }
     }
 

@@ -6,11 +6,16 @@ package final class SyncQueue: Sendable {
     package typealias Completion = @Sendable (Result<Void, CheckpointLogError>) -> Void
 
     private static let quietNanoseconds = 50_000_000
+    /// How long a sync waits for those whom the last one served: they come back at about the same time, and one that began with
+    /// the first of them would leave the others to the next.
+    private static let gatherNanoseconds = 60_000
 
     private struct State {
         var waiters: [(position: LogPosition, completion: Completion)] = []
         var isStopping = false
         var isPromiseDue = false
+        /// How many the last sync served.
+        var lastServed = 0
     }
 
     private let appender: LogAppender
@@ -93,8 +98,17 @@ package final class SyncQueue: Sendable {
                 // A failure poisons the appender, and whoever writes or waits next is told.
                 if (try? appender.appendPromise()) != nil { try? syncNow() }
             case .sync:
+                gather()
                 serve()
             }
+        }
+    }
+
+    private func gather() {
+        let expected = state.withLock { $0.isStopping ? 0 : $0.lastServed }
+        guard expected > 1 else { return }
+        _ = state.wait(atMost: Self.gatherNanoseconds) { state -> Bool? in
+            state.waiters.count >= expected || state.isStopping ? true : nil
         }
     }
 
@@ -111,6 +125,7 @@ package final class SyncQueue: Sendable {
             let served = state.waiters.filter { failure != nil || $0.position <= synced }
             state.waiters.removeAll { failure != nil || $0.position <= synced }
             state.isPromiseDue = failure == nil
+            state.lastServed = served.count
             return served
         }
         for waiter in served { waiter.completion(failure.map { .failure($0) } ?? .success(())) }
