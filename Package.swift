@@ -113,7 +113,7 @@ let package = Package(
                 "CheckpointLog", "CBOR", "CChecksum", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            exclude: ["Golden"], swiftSettings: swiftSettings),
+            exclude: ["Golden", "Peer/reader.py"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CheckpointLogToolTests",
             dependencies: [
