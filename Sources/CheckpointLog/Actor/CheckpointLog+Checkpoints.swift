@@ -25,12 +25,12 @@ extension CheckpointLog {
         if keepsInMemory(content), !node.passesUp(level) {
             return try remember(repeat each values, for: key, content)
         }
-        let start = costs.start(level)
+        let start = costs.start(content.level.rawValue)
         let buffer = engine.takeEncodeBuffer()
         defer { engine.giveBack(buffer) }
         let flags = try Self.encode(repeat each values, for: key, into: buffer)
         let receipt = try await accept(buffer, content.adding(flags), key: key)
-        costs.end(start, level)
+        costs.end(start, content.level.rawValue)
         return receipt
     }
 
@@ -97,7 +97,7 @@ extension CheckpointLog {
                 _ = try engine.appendRemoval(of: key, level)
             }
         }
-        let durability = levels.map { engine.configuration.policy(for: $0.rawValue).durability }.max()
+        let durability = levels.map { engine.policy(for: $0.rawValue).durability }.max()
         if durability == .synced { try await sync() }
     }
 
@@ -108,7 +108,7 @@ extension CheckpointLog {
         let level = try level.map { try Level(validating: $0) }
         if engine.isInMemory { return try engine.removeFromMemory(nil, level) }
         _ = try engine.appendRemovalOfAll(level)
-        let durability = level.map { engine.configuration.policy(for: $0.rawValue).durability } ?? .synced
+        let durability = level.map { engine.policy(for: $0.rawValue).durability } ?? .synced
         if durability == .synced { try await sync() }
     }
 
@@ -198,7 +198,8 @@ extension CheckpointLog {
         for _ in repeat (each Value).self { count += 1 }
         if count != 1 { buffer.appendArrayHead(count: count) }
         do {
-            for value in repeat each values { try buffer.encode(value) }
+            // Not a loop: that would copy each value first.
+            _ = (repeat try buffer.encode(each values))
         } catch {
             throw CheckpointLogError.encodingFailed(key: key, cause: error)
         }

@@ -52,7 +52,8 @@ extension CheckpointLog {
         _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
         origin: String? = nil
     ) throws -> Value? {
-        for (log, query) in try queries(key, level, version, origin) {
+        let query = try RecordQuery(key, level, version, origin)
+        for (log, query) in queries(query, level) ?? [(self, query)] {
             let found = unsafe try log.engine.withContent(query) { facts, content in
                 unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
             }
@@ -129,47 +130,27 @@ extension CheckpointLog {
         }
     }
 
-    /// The actors to ask, in order, and what to ask each.
-    private nonisolated func queries(
-        _ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?
-    ) throws -> [(CheckpointLog, RecordQuery)] {
-        let checked = try level.map { try Level(validating: $0).rawValue }
-        let query = RecordQuery(key: key, level: checked, version: version, origin: origin.map { Origin($0) })
-        guard let level, let above = node.actor(answering: level) else { return [(self, query)] }
+    /// The actors to ask and what to ask each, in order, when one above answers for the level; nil when this one answers alone.
+    private nonisolated func queries(_ query: RecordQuery, _ level: Int?) -> [(CheckpointLog, RecordQuery)]? {
+        guard let level, let above = node.actor(answering: level) else { return nil }
         var theirs = query
         theirs.origin = query.origin ?? above.origin
-        return origin == nil
+        return query.origin == nil
             ? [(above.log, theirs), (self, query), (above.log, query)] : [(above.log, theirs), (self, query)]
     }
 
-    /// Asks each actor in turn: its memory, then the page cache, then the disk.
+    /// Asks each actor that may know in turn.
     private nonisolated func answer<Result: Sendable>(
         _ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?, _ fallback: RestoreFallback,
         remembered: (MemoryRecord) -> Result?,
         decode: @escaping @Sendable (ContentFacts, UnsafeRawBufferPointer) throws -> Result
     ) async throws -> Result? {
-        for (log, query) in try queries(key, level, version, origin) {
-            let engine = log.engine
-            do {
-                if engine.hasMemoryLevel, case .memory(let record)? = try engine.newest(query, .cachedOnly),
-                    let value = remembered(record)
-                {
-                    return value
-                }
-                if fallback.report == nil {
-                    if let value = unsafe try engine.withContent(query, .cachedOnly, decode) { return value }
-                    continue
-                }
-            } catch is LogEngine.WouldWait {
-                // The thread below waits in its place.
-            }
-            let value = try await engine.blocking.run {
-                guard let report = fallback.report else {
-                    return unsafe try engine.withContent(query, .waiting, decode)
-                }
-                return unsafe try engine.withIntactContent(query, report: report, decode)
-            }
-            if let value { return value }
+        let query = try RecordQuery(key, level, version, origin)
+        guard let queries = queries(query, level) else {
+            return unsafe try await engine.answer(query, fallback, remembered, decode)
+        }
+        for (log, query) in queries {
+            if let value = unsafe try await log.engine.answer(query, fallback, remembered, decode) { return value }
         }
         return nil
     }
@@ -232,6 +213,38 @@ extension CheckpointLog {
     private static func storedForm(_ flags: FrameHeader.Flags) -> String {
         if flags.contains(.raw) { return "bytes that are not CBOR" }
         return flags.contains(.severalValues) ? "several values" : "one value"
+    }
+}
+
+extension LogEngine {
+    /// Asks the memory, then the page cache, then the disk.
+    fileprivate func answer<Result: Sendable>(
+        _ query: RecordQuery, _ fallback: RestoreFallback, _ remembered: (MemoryRecord) -> Result?,
+        _ decode: @escaping @Sendable (ContentFacts, UnsafeRawBufferPointer) throws -> Result
+    ) async throws -> Result? {
+        do {
+            if hasMemoryLevel, case .memory(let record)? = try newest(query, .cachedOnly),
+                let value = remembered(record)
+            {
+                return value
+            }
+            if fallback.report == nil { return unsafe try withContent(query, .cachedOnly, decode) }
+        } catch is WouldWait {
+            // The thread below waits in its place.
+        }
+        return try await blocking.run {
+            guard let report = fallback.report else { return unsafe try self.withContent(query, .waiting, decode) }
+            return unsafe try self.withIntactContent(query, report: report, decode)
+        }
+    }
+}
+
+extension RecordQuery {
+    /// - Throws: `.invalidLevel`. The key is checked where it is hashed.
+    fileprivate init(_ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?) throws {
+        self.init(
+            key: key, level: try level.map { try Level(validating: $0).rawValue }, version: version,
+            origin: origin.map { Origin($0) })
     }
 }
 

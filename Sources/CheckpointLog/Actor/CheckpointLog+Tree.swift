@@ -134,7 +134,7 @@ extension CheckpointLog {
             return
         }
         let batch = try await engine.blocking.run { try engine.commit(takeover, of: name, level: level) }
-        if let batch, engine.configuration.policy(for: level.rawValue).durability == .synced {
+        if let batch, engine.policy(for: level.rawValue).durability == .synced {
             try await engine.synced(batch.end)
         }
     }

@@ -25,7 +25,7 @@ extension LogEngine {
         let record = MemoryRecord(
             key: key, level: level, origin: origin, number: taken.sequenceNumber, timestamp: taken.timestamp,
             content: content, flags: flags)
-        memory.put(record, hash, keep: isInMemory ? configuration.policy(for: level.rawValue).retention.count : 1)
+        memory.put(record, hash, keep: isInMemory ? policy(for: level.rawValue).retention.count : 1)
         let overflow = memory.overflow(
             countLimit: configuration.memoryCountLimit, byteLimit: configuration.memoryByteLimit)
         if !overflow.isEmpty {
@@ -85,7 +85,7 @@ extension LogEngine {
                 }
                 if byteCount + bytes.count > configuration.valueByteLimit { try flush() }
                 var content = Content(
-                    level: record.level, policy: configuration.policy(for: record.level.rawValue), flags: record.flags)
+                    level: record.level, policy: policy(for: record.level.rawValue), flags: record.flags)
                 content.origin = record.origin
                 content.taken = TakenNumber(sequenceNumber: record.number, timestamp: record.timestamp)
                 byteCount += bytes.count

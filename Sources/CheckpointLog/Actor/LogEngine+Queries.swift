@@ -57,7 +57,7 @@ extension LogEngine {
             let records = memory.versions(hash)
             found += records.map { .memory($0) }
             let numbers = Set(records.map(\.number))
-            let age = configuration.policy(for: level).retention.age
+            let age = policy(for: level).retention.age
             for (index, entry) in catalog.index.versions(hash).enumerated()
             where !numbers.contains(entry.sequenceNumber) {
                 if index > 0, let age, try isOlder(entry, than: age, mode) { continue }

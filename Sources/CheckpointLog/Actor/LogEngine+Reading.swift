@@ -97,11 +97,11 @@ extension LogEngine {
             do {
                 let header = unsafe try FrameDecoder.header(
                     in: bytes, at: location.offset, seed: identity.seed(of: location.segment))
-                let keyEnd = FrameHeader.byteCount + key.count
                 guard header.sequenceNumber == number, header.level == level, header.keyByteCount == key.count,
-                    header.originByteCount == origin.bytes.count,
-                    unsafe bytes[FrameHeader.byteCount..<keyEnd].elementsEqual(key),
-                    unsafe bytes[keyEnd..<keyEnd + origin.bytes.count].elementsEqual(origin.bytes)
+                    header.originByteCount == origin.bytes.count, bytes.holds(key, at: FrameHeader.byteCount),
+                    unsafe origin.bytes.withUnsafeBytes({
+                        bytes.holds($0, at: FrameHeader.byteCount + key.count)
+                    })
                 else { throw FrameFault.badField }
                 if header.kind == .reference, mode == .cachedOnly { throw WouldWait() }
                 unsafe try FrameDecoder.checkPayload(of: header, in: bytes)

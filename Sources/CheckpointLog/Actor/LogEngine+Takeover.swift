@@ -151,7 +151,7 @@ extension LogEngine {
     /// Appends what was taken over from a child, under this log's own numbers, and with the last batch the mark: each batch all or
     /// nothing, one of them up to the value limit.
     package func commit(_ takeover: Takeover, of child: String, level: Level) throws -> AppendedBatch? {
-        let policy = configuration.policy(for: level.rawValue)
+        let policy = policy(for: level.rawValue)
         var members: [BatchMember] = []
         var byteCount = 0
         var last: AppendedBatch?

@@ -59,9 +59,7 @@ package final class CheckpointIndex: Sendable {
     package func insert(_ hash: KeyHash, _ entry: IndexEntry, keep: Int) -> InsertOutcome {
         levels.insert(hash.level)
         if entry.sequenceNumber <= floor(of: hash.level) {
-            var outcome = InsertOutcome()
-            outcome.dead = [entry.location]
-            return outcome
+            return InsertOutcome(dead: [entry.location])
         }
         return shards[hash.shard].withLock { $0.insert(hash, entry, keep: keep) }
     }

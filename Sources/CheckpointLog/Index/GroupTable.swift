@@ -1,3 +1,5 @@
+import Synchronization
+
 /// The newest complete group of each name: members that a later checkpoint of their key has superseded live on here.
 package final class GroupTable: Sendable {
     package struct Member: Sendable, Equatable {
@@ -34,6 +36,8 @@ package final class GroupTable: Sendable {
     }
 
     private let state = Lock(State())
+    /// Whether there ever was a group: most logs have none, and their appends need not take the lock.
+    private let isUsed = Atomic(false)
 
     package init() {}
 
@@ -41,11 +45,15 @@ package final class GroupTable: Sendable {
 
     package var isEmpty: Bool { state.withLock { $0.groups.isEmpty } }
 
-    package func holds(_ location: FrameLocation) -> Bool { state.withLock { $0.held[location] != nil } }
+    package func holds(_ location: FrameLocation) -> Bool {
+        guard isUsed.load(ordering: .acquiring) else { return false }
+        return state.withLock { $0.held[location] != nil }
+    }
 
     /// Puts a group in the place of an older one of its name, and gives the frames that no group holds any more.
     package func insert(_ name: KeyHash, _ group: Group) -> [Member] {
-        state.withLock { state in
+        isUsed.store(true, ordering: .releasing)
+        return state.withLock { state in
             if let known = state.groups[name], known.sequenceNumber >= group.sequenceNumber { return [] }
             for member in group.members { state.held[member.location, default: 0] += 1 }
             let old = state.groups.updateValue(group, forKey: name)?.members ?? []

@@ -50,33 +50,30 @@ package final class RecordCatalog: Sendable {
 
     /// Takes in a record whose frame is in place.
     package func insert(_ record: CatalogRecord) {
-        switch record.kind {
-        case .roll, .promise, .chunk: return
-        case .removalOfAll, .removal, .value, .reference, .group, .mark: usage.add(record.location)
-        }
+        guard record.kind.isRecord else { return }
         if unsafe record.origin.count > 0 { unsafe noteOrigin(Origin(record.origin)) }
         if record.valueSegment != 0 { references.withLock { $0[record.location] = record.valueSegment } }
-        var dead: [FrameLocation] = []
+        let outcome: InsertOutcome
         switch record.kind {
         case .roll, .promise, .chunk:
             return
         case .removalOfAll:
             // The frame itself stays live: its floor must outlast every older record.
-            dead = index.raiseFloor(of: record.level, to: record.sequenceNumber)
+            outcome = InsertOutcome(dead: index.raiseFloor(of: record.level, to: record.sequenceNumber))
             groups.forget(level: record.level, below: record.sequenceNumber)
         case .removal:
             let hash = record.hash(hashKey)
             let entry = IndexEntry(
                 sequenceNumber: record.sequenceNumber, location: record.location, isRemoval: true)
-            dead = index.insert(hash, entry, keep: keep(record.level)).dead
+            outcome = index.insert(hash, entry, keep: keep(record.level))
             groups.forget(holding: hash, below: record.sequenceNumber)
         case .value, .reference, .group, .mark:
             let entry = IndexEntry(sequenceNumber: record.sequenceNumber, location: record.location)
             if record.kind == .group { sawGroup.withLock { $0 = true } }
             let count = record.kind == .group || record.kind == .mark ? 1 : keep(record.level)
-            dead = index.insert(record.hash(hashKey), entry, keep: count).dead
+            outcome = index.insert(record.hash(hashKey), entry, keep: count)
         }
-        for location in dead where !groups.holds(location) { usage.remove(location) }
+        usage.apply(record.location, outcome) { groups.holds($0) }
     }
 
     /// Takes in a record that may be known already, and may have another place now: what a reader of a log that is being
