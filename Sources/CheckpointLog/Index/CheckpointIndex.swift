@@ -111,12 +111,7 @@ package final class CheckpointIndex: Sendable {
 
     /// Forgets a removal whose marker is dropped: no older record of its key exists anywhere.
     package func forgetRemoval(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) {
-        shards[hash.shard].withLock { shard in
-            guard let entry = shard.newest(hash), entry.isRemoval, entry.sequenceNumber == sequenceNumber else {
-                return
-            }
-            _ = shard.remove(hash, below: SequenceNumber(rawValue: sequenceNumber.rawValue + 1))
-        }
+        shards[hash.shard].withLock { $0.forgetRemoval(hash, sequenceNumber) }
     }
 
     /// The shards, one after another, each as it stands at its moment.

@@ -9,6 +9,18 @@ package struct IndexEntry: Hashable, Sendable {
         self.location = location
         self.isRemoval = isRemoval
     }
+
+    /// The top bit of ``word`` marks a removal: epochs stay below 2³¹.
+    static let removalBit: UInt64 = 1 << 63
+
+    /// The number and what it is of, as both stand in a slot and in a snapshot.
+    var word: UInt64 { sequenceNumber.rawValue | (isRemoval ? Self.removalBit : 0) }
+
+    init(word: UInt64, location: FrameLocation) {
+        self.init(
+            sequenceNumber: SequenceNumber(rawValue: word & ~Self.removalBit), location: location,
+            isRemoval: word & Self.removalBit != 0)
+    }
 }
 
 /// What an insert into the index did.

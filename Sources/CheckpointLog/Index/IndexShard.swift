@@ -6,15 +6,14 @@ struct IndexShard {
     private struct Slot {
         var hash = KeyHash(high: 0, low: 0)
         var location: UInt64 = 0
-        /// The top bit marks a removal: epochs stay below 2³¹.
+        /// The entry's ``IndexEntry/word``.
         var sequence: UInt64 = 0
     }
 
-    private static let removalBit: UInt64 = 1 << 63
-
     private var slots: [Slot] = []
     private(set) var count = 0
-    /// Versions older than the slot's, newest first, of keys whose level keeps more than one.
+    /// What is older than the slot's, newest first: versions, of keys whose level keeps more than one, and at the end the
+    /// removal that came before them, if there was one.
     private var older: [KeyHash: [IndexEntry]] = [:]
 
     var memoryByteCount: Int {
@@ -26,7 +25,7 @@ struct IndexShard {
 
     var slotCount: Int { slots.count }
 
-    /// Versions that are not the newest of their key.
+    /// Records that are not the newest of their key.
     var olderVersions: [(hash: KeyHash, entries: [IndexEntry])] { older.map { ($0.key, $0.value) } }
 
     /// The table as it stands, for a snapshot.
@@ -62,7 +61,8 @@ struct IndexShard {
         for slot in lost {
             let next = older[slot.hash]?.first
             _ = remove(
-                slot.hash, below: SequenceNumber(rawValue: (slot.sequence & ~Self.removalBit) + 1), keepsOlder: true)
+                slot.hash, below: SequenceNumber(rawValue: (slot.sequence & ~IndexEntry.removalBit) + 1),
+                keepsOlder: true)
             if let next {
                 older[slot.hash] = older[slot.hash].map { Array($0.dropFirst()) }.flatMap { $0.isEmpty ? nil : $0 }
                 if let place = index(of: slot.hash) {
@@ -74,9 +74,7 @@ struct IndexShard {
     }
 
     private static func entry(_ slot: Slot) -> IndexEntry {
-        IndexEntry(
-            sequenceNumber: SequenceNumber(rawValue: slot.sequence & ~removalBit),
-            location: FrameLocation(bits: slot.location), isRemoval: slot.sequence & removalBit != 0)
+        IndexEntry(word: slot.sequence, location: FrameLocation(bits: slot.location))
     }
 
     /// The slot of `hash`, or the empty one where it belongs; nil for a table without slots.
@@ -97,7 +95,7 @@ struct IndexShard {
         return Self.entry(slots[index])
     }
 
-    /// All versions kept, newest first; a removal is the newest or not there.
+    /// All records kept, newest first; a removal is the last, for it ends everything before it.
     func versions(_ hash: KeyHash) -> [IndexEntry] {
         guard let newest = newest(hash) else { return [] }
         return [newest] + (older[hash] ?? [])
@@ -113,33 +111,71 @@ struct IndexShard {
             return outcome
         }
         let newest = Self.entry(slots[index])
-        if entry.sequenceNumber > newest.sequenceNumber {
-            set(index, hash, entry)
-            if entry.isRemoval || newest.isRemoval || keep <= 1 {
-                outcome.dead.append(newest.location)
-                if entry.isRemoval || keep <= 1, let old = older.removeValue(forKey: hash) {
-                    outcome.dead += old.map(\.location)
-                }
-            } else {
-                older[hash, default: []].insert(newest, at: 0)
-            }
-        } else if entry.sequenceNumber == newest.sequenceNumber {
+        if entry.sequenceNumber == newest.sequenceNumber {
             if entry.location != newest.location { outcome.dead.append(entry.location) }
             return outcome
-        } else if newest.isRemoval || entry.isRemoval || keep <= 1 {
-            outcome.dead.append(entry.location)
-        } else {
-            var list = older[hash] ?? []
-            if list.contains(where: { $0.sequenceNumber == entry.sequenceNumber }) { return outcome }
-            let place = list.firstIndex { $0.sequenceNumber < entry.sequenceNumber } ?? list.count
-            list.insert(entry, at: place)
-            older[hash] = list
         }
-        if var list = older[hash], list.count > keep - 1 {
-            while list.count > keep - 1 { outcome.dead.append(list.removeLast().location) }
+        if entry.sequenceNumber > newest.sequenceNumber {
+            set(index, hash, entry)
+            if entry.isRemoval {
+                outcome.dead.append(newest.location)
+                if let old = older.removeValue(forKey: hash) { outcome.dead += old.map(\.location) }
+                return outcome
+            }
+            if keep > 1 || newest.isRemoval {
+                older[hash, default: []].insert(newest, at: 0)
+            } else {
+                outcome.dead.append(newest.location)
+            }
+        } else if newest.isRemoval {
+            outcome.dead.append(entry.location)
+            return outcome
+        } else {
+            insertOlder(hash, entry, &outcome)
+        }
+        trim(hash, keep: keep, &outcome)
+        return outcome
+    }
+
+    /// Puts a record among those older than the newest of its key, which is no removal.
+    private mutating func insertOlder(_ hash: KeyHash, _ entry: IndexEntry, _ outcome: inout InsertOutcome) {
+        var list = older[hash] ?? []
+        if list.contains(where: { $0.sequenceNumber == entry.sequenceNumber }) { return }
+        if let last = list.last, last.isRemoval, entry.sequenceNumber < last.sequenceNumber {
+            outcome.dead.append(entry.location)
+            return
+        }
+        let place = list.firstIndex { $0.sequenceNumber < entry.sequenceNumber } ?? list.count
+        if entry.isRemoval {
+            outcome.dead += list[place...].map(\.location)
+            list.removeSubrange(place...)
+        }
+        list.insert(entry, at: place)
+        older[hash] = list
+    }
+
+    /// Gives up the values that are more than wanted. A removal stays behind them: older frames of the key may be anywhere,
+    /// and come to light in any order.
+    private mutating func trim(_ hash: KeyHash, keep: Int, _ outcome: inout InsertOutcome) {
+        guard !older.isEmpty, var list = older[hash] else { return }
+        let removal = list.last.flatMap { $0.isRemoval ? $0 : nil }
+        if removal != nil { list.removeLast() }
+        guard list.count > keep - 1 else { return }
+        while list.count > keep - 1 { outcome.dead.append(list.removeLast().location) }
+        if let removal { list.append(removal) }
+        older[hash] = list.isEmpty ? nil : list
+    }
+
+    /// Forgets a removal, be it the newest record of its key or behind newer ones.
+    mutating func forgetRemoval(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) {
+        guard let newest = newest(hash) else { return }
+        if newest.isRemoval {
+            guard newest.sequenceNumber == sequenceNumber else { return }
+            _ = remove(hash, below: SequenceNumber(rawValue: sequenceNumber.rawValue + 1))
+        } else if var list = older[hash], let last = list.last, last.isRemoval, last.sequenceNumber == sequenceNumber {
+            list.removeLast()
             older[hash] = list.isEmpty ? nil : list
         }
-        return outcome
     }
 
     /// Swaps the place of a version that compaction copied; false when it is not wanted there any more.
@@ -147,7 +183,7 @@ struct IndexShard {
         _ hash: KeyHash, _ sequenceNumber: SequenceNumber, from old: FrameLocation, to new: FrameLocation
     ) -> Bool {
         guard let index = index(of: hash), slots[index].sequence != 0 else { return false }
-        if slots[index].sequence & ~Self.removalBit == sequenceNumber.rawValue {
+        if slots[index].sequence & ~IndexEntry.removalBit == sequenceNumber.rawValue {
             guard slots[index].location == old.bits else { return false }
             slots[index].location = new.bits
             return true
@@ -171,7 +207,7 @@ struct IndexShard {
             older[hash] = list.isEmpty ? nil : list
         }
         guard let found = index(of: hash), slots[found].sequence != 0,
-            slots[found].sequence & ~Self.removalBit < floor.rawValue
+            slots[found].sequence & ~IndexEntry.removalBit < floor.rawValue
         else { return dead }
         dead.append(FrameLocation(bits: slots[found].location))
         // Closes the gap, so that no probe ends too early.
@@ -201,9 +237,7 @@ struct IndexShard {
     }
 
     private mutating func set(_ index: Int, _ hash: KeyHash, _ entry: IndexEntry) {
-        slots[index] = Slot(
-            hash: hash, location: entry.location.bits,
-            sequence: entry.sequenceNumber.rawValue | (entry.isRemoval ? Self.removalBit : 0))
+        slots[index] = Slot(hash: hash, location: entry.location.bits, sequence: entry.word)
     }
 
     private mutating func grow() {

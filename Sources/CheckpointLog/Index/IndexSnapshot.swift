@@ -121,7 +121,7 @@ package struct IndexSnapshot {
             bytes.append(littleEndian: hash.low)
             bytes.append(littleEndian: UInt32(entries.count))
             for entry in entries {
-                bytes.append(littleEndian: entry.sequenceNumber.rawValue)
+                bytes.append(littleEndian: entry.word)
                 bytes.append(littleEndian: entry.location.bits)
             }
         }
@@ -317,12 +317,10 @@ package struct IndexSnapshot {
                 else { return false }
                 var entries: [IndexEntry] = []
                 for _ in 0..<count {
-                    guard let number = cursor.integer(UInt64.self), let bits = cursor.integer(UInt64.self) else {
+                    guard let word = cursor.integer(UInt64.self), let bits = cursor.integer(UInt64.self) else {
                         return false
                     }
-                    entries.append(
-                        IndexEntry(
-                            sequenceNumber: SequenceNumber(rawValue: number), location: FrameLocation(bits: bits)))
+                    entries.append(IndexEntry(word: word, location: FrameLocation(bits: bits)))
                 }
                 older.append((KeyHash(high: high, low: low), entries))
             }
