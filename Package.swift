@@ -113,11 +113,11 @@ let package = Package(
                 "CheckpointLog", "CBOR", "CChecksum", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            exclude: ["Golden"], swiftSettings: swiftSettings),
+            exclude: ["Golden", "Peer/reader.py"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CheckpointLogToolTests",
             dependencies: [
-                "checkpoint-log", "CheckpointLog", "TestSupport",
+                "checkpoint-log", "log-verify", "CheckpointLog", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swiftSettings),

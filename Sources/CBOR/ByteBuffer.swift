@@ -35,7 +35,7 @@
     /// Makes room for `more` bytes and gives the place behind the last.
     @inline(__always)
     func reserve(_ more: Int) -> UnsafeMutableRawPointer {
-        if count + more > capacity { grow(count + more) }
+        if more > capacity - count { grow(count + more) }
         return unsafe base + count
     }
 
@@ -62,6 +62,44 @@
         guard let start = source.baseAddress else { return }
         unsafe reserve(source.count).copyMemory(from: start, byteCount: source.count)
         count += source.count
+    }
+
+    /// Appends a text string: its head and its bytes.
+    @inline(__always)
+    func append(text: UnsafeBufferPointer<UInt8>) {
+        guard text.count < 24, let start = text.baseAddress else {
+            appendHead(.text, UInt64(text.count))
+            unsafe append(contentsOf: UnsafeRawBufferPointer(text))
+            return
+        }
+        let place = unsafe reserve(1 + text.count)
+        unsafe place.storeBytes(of: 0x60 | UInt8(truncatingIfNeeded: text.count), as: UInt8.self)
+        unsafe Self.copy(UnsafeRawPointer(start), to: place + 1, byteCount: text.count)
+        count += 1 + text.count
+    }
+
+    /// Copies few bytes with words that overlap, which is done before `memcpy` would have begun.
+    @inline(__always)
+    private static func copy(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, byteCount: Int) {
+        switch byteCount {
+        case 8...16:
+            let first = unsafe source.loadUnaligned(as: UInt64.self)
+            let last = unsafe source.loadUnaligned(fromByteOffset: byteCount - 8, as: UInt64.self)
+            unsafe target.storeBytes(of: first, as: UInt64.self)
+            unsafe target.storeBytes(of: last, toByteOffset: byteCount - 8, as: UInt64.self)
+        case 4...7:
+            let first = unsafe source.loadUnaligned(as: UInt32.self)
+            let last = unsafe source.loadUnaligned(fromByteOffset: byteCount - 4, as: UInt32.self)
+            unsafe target.storeBytes(of: first, as: UInt32.self)
+            unsafe target.storeBytes(of: last, toByteOffset: byteCount - 4, as: UInt32.self)
+        case 0...3:
+            for index in 0..<byteCount {
+                unsafe target.storeBytes(
+                    of: source.load(fromByteOffset: index, as: UInt8.self), toByteOffset: index, as: UInt8.self)
+            }
+        default:
+            unsafe target.copyMemory(from: source, byteCount: byteCount)
+        }
     }
 
     func append(contentsOf source: [UInt8]) { unsafe source.withUnsafeBytes { unsafe append(contentsOf: $0) } }

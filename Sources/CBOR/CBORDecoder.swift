@@ -1,15 +1,10 @@
-#if canImport(FoundationEssentials)
-internal import FoundationEssentials
-#else
-internal import Foundation
-#endif
-
 /// Decodes `Codable` values from CBOR (RFC 8949) of any source.
 ///
 /// Every length is checked against the bytes there are before anything is allocated. Keys are looked for where the type's
-/// own encoding puts them first, so decoding needs no dictionary. Indefinite lengths, every width of number, and arrays of
-/// numbers in either form (plain, or typed arrays of RFC 8746) are accepted; tags a type does not know are stepped over.
-/// Of a key that foreign bytes hold twice, either value may be found.
+/// own encoding puts them first, so decoding needs no dictionary. Indefinite lengths, every width of number, arrays of numbers
+/// in either form (plain, or typed arrays of RFC 8746, also of other elements that fit), keys that are numbers, bignums,
+/// decimal fractions, and dates as text or as numbers are accepted; tags a type does not know are stepped over, but those
+/// that refer to another item (25 and 29) are refused. Of a key that foreign bytes hold twice, either value may be found.
 ///
 /// ```swift
 /// let state = try CBORDecoder().decode(State.self, from: bytes)
@@ -33,7 +28,9 @@ public struct CBORDecoder: Sendable {
 
     /// Decodes as ``decode(_:from:)-(_,[UInt8])`` does, without a copy of the bytes.
     public func decode<Value: Decodable>(_ type: Value.Type, from bytes: UnsafeRawBufferPointer) throws -> Value {
-        try unsafe state(over: bytes).decode(type, at: 0, path: nil)
+        let state = unsafe try state(over: bytes)
+        defer { state.finish() }
+        return try state.decode(type, at: 0, path: nil)
     }
 
     /// Calls `body` with a decoder over `bytes`, which must be exactly one item: for a value that decodes itself by a rule of
@@ -43,7 +40,9 @@ public struct CBORDecoder: Sendable {
     public func decode<Value>(
         from bytes: UnsafeRawBufferPointer, by body: (any Decoder) throws -> Value
     ) throws -> Value {
-        try body(ItemDecoder(state: unsafe state(over: bytes), offset: 0, path: nil))
+        let state = unsafe try state(over: bytes)
+        defer { state.finish() }
+        return try body(ItemDecoder(state: state, offset: 0, path: nil))
     }
 
     /// A decoding of bytes that are known to be one well-formed item.
@@ -84,13 +83,29 @@ final class CodingPath {
 
 /// One decoding under way.
 final class DecodingState {
-    let reader: CBORReader
+    private(set) var reader: CBORReader
     let userInfo: [CodingUserInfoKey: any Sendable]
+    /// Where the array read last ends, for those who would step over it again; -1 where that is not known.
+    var arrayEnd = -1
+
+    /// What the reader reads, where it is not the caller's.
+    private let owned: ByteBuffer?
 
     init(reader: CBORReader, userInfo: [CodingUserInfoKey: any Sendable]) {
         self.reader = reader
         self.userInfo = userInfo
+        owned = nil
     }
+
+    init(bytes: ByteBuffer, depthLimit: Int, userInfo: [CodingUserInfoKey: any Sendable]) {
+        reader = unsafe CBORReader(bytes.bytes)
+        reader.depthLimit = depthLimit
+        self.userInfo = userInfo
+        owned = bytes
+    }
+
+    /// The bytes are gone: a decoder that was kept beyond its time finds none.
+    func finish() { reader = unsafe CBORReader(UnsafeRawBufferPointer(start: nil, count: 0)) }
 
     func corrupted(_ error: any Error, path: CodingPath?) -> DecodingError {
         .dataCorrupted(
@@ -113,105 +128,50 @@ final class DecodingState {
         }
     }
 
-    func decode<Value: Decodable>(_ type: Value.Type, at offset: Int, path: CodingPath?) throws -> Value {
-        if let value = try direct(type, at: offset, path: path) { return value }
-        return try Value(from: ItemDecoder(state: self, offset: offset, path: path))
-    }
-
-    /// Decodes a value inside of a container; its path is made only where something needs it.
+    /// Decodes the item at `offset`. The place of a direct form is asked for only when it fails.
     @inline(__always)
     func decode<Value: Decodable>(
-        _ type: Value.Type, at offset: Int, inner path: () -> CodingPath
+        _ type: Value.Type, at offset: Int, path: @autoclosure () -> CodingPath?
     ) throws -> Value {
+        let form = DirectForm(of: type)
+        guard form != .none else { return try Value(from: ItemDecoder(state: self, offset: offset, path: path())) }
         do {
-            if let value = try direct(type, at: offset, path: nil) { return value }
+            return try decode(type, form, at: offset, path: nil)
         } catch {
-            // Once more, for an error that says where.
-            return try decode(type, at: offset, path: path())
-        }
-        return try Value(from: ItemDecoder(state: self, offset: offset, path: path()))
-    }
-
-    /// Decodes types that have a form of their own in CBOR; nil for every other type.
-    private func direct<Value: Decodable>(_ type: Value.Type, at offset: Int, path: CodingPath?) throws -> Value? {
-        if let value = try scalar(type, at: offset, path: path) { return value }
-        if let value = try numbers(type, at: offset, path: path) { return value }
-        return try foundation(type, at: offset, path: path)
-    }
-
-    /// A value as what it is: a cast of an array would look at its elements.
-    ///
-    /// - Precondition: the two types are the same.
-    @inline(__always)
-    private func same<Value, Same>(_ value: Same, _ type: Value.Type) -> Value {
-        unsafe withUnsafePointer(to: value) {
-            unsafe UnsafeRawPointer($0).assumingMemoryBound(to: Value.self).pointee
+            return try decode(type, form, at: offset, path: path())
         }
     }
 
-    @inline(__always)
-    private func scalar<Value>(_ type: Value.Type, at offset: Int, path: CodingPath?) throws -> Value? {
-        if type == Int.self { return same(try integer(Int.self, at: offset, path: path), type) }
-        if type == Double.self { return same(try double(at: offset, path: path), type) }
-        if type == String.self { return same(try string(at: offset, path: path), type) }
-        if type == Float.self { return same(try float(at: offset, path: path), type) }
-        if type == Bool.self { return same(try bool(at: offset, path: path), type) }
-        return nil
-    }
-
-    private func numbers<Value>(_ type: Value.Type, at offset: Int, path: CodingPath?) throws -> Value? {
-        if type == [Double].self { return same(try array(Double.self, .float, at: offset, path: path), type) }
-        if type == [Float].self { return same(try array(Float.self, .float, at: offset, path: path), type) }
-        if type == [Int].self { return same(try array(Int.self, .signed, at: offset, path: path), type) }
-        if type == [UInt8].self { return same(try byteArray(at: offset, path: path), type) }
-        if type == [Int32].self { return same(try array(Int32.self, .signed, at: offset, path: path), type) }
-        if type == [Int64].self { return same(try array(Int64.self, .signed, at: offset, path: path), type) }
-        if type == [UInt32].self { return same(try array(UInt32.self, .unsigned, at: offset, path: path), type) }
-        if type == [UInt64].self { return same(try array(UInt64.self, .unsigned, at: offset, path: path), type) }
-        if type == [UInt].self { return same(try array(UInt.self, .unsigned, at: offset, path: path), type) }
-        if type == [Int16].self { return same(try array(Int16.self, .signed, at: offset, path: path), type) }
-        if type == [UInt16].self { return same(try array(UInt16.self, .unsigned, at: offset, path: path), type) }
-        if type == [String].self {
-            let head = try item(at: offset, path: path)
-            guard head.major == .array else { throw mismatch([String].self, head, path: path) }
-            var texts: [String] = []
-            texts.reserveCapacity(head.isIndefinite ? 0 : min(Int(clamping: head.argument), 4_096))
-            var container = UnkeyedReader(state: self, head: head, path: path)
-            while !container.isAtEnd { texts.append(try container.decode(String.self)) }
-            return same(texts, type)
+    /// - Precondition: `form` is that of `type`.
+    private func decode<Value>(_ type: Value.Type, _ form: DirectForm, at offset: Int, path: CodingPath?) throws
+        -> Value
+    {
+        // Each value is of the type that its form was told by, so it is only renamed.
+        switch form {
+        case .int: unsafe unsafeBitCast(try integer(Int.self, at: offset, path: path), to: type)
+        case .double: unsafe unsafeBitCast(try double(at: offset, path: path), to: type)
+        case .string: unsafe unsafeBitCast(try string(at: offset, path: path), to: type)
+        case .float: unsafe unsafeBitCast(try float(at: offset, path: path), to: type)
+        case .bool: unsafe unsafeBitCast(try bool(at: offset, path: path), to: type)
+        case .doubles: unsafe unsafeBitCast(try array(Double.self, .float, at: offset, path: path), to: type)
+        case .floats: unsafe unsafeBitCast(try array(Float.self, .float, at: offset, path: path), to: type)
+        case .ints: unsafe unsafeBitCast(try array(Int.self, .signed, at: offset, path: path), to: type)
+        case .bytes: unsafe unsafeBitCast(try byteArray(at: offset, path: path), to: type)
+        case .int32s: unsafe unsafeBitCast(try array(Int32.self, .signed, at: offset, path: path), to: type)
+        case .int64s: unsafe unsafeBitCast(try array(Int64.self, .signed, at: offset, path: path), to: type)
+        case .uint32s: unsafe unsafeBitCast(try array(UInt32.self, .unsigned, at: offset, path: path), to: type)
+        case .uint64s: unsafe unsafeBitCast(try array(UInt64.self, .unsigned, at: offset, path: path), to: type)
+        case .uints: unsafe unsafeBitCast(try array(UInt.self, .unsigned, at: offset, path: path), to: type)
+        case .int16s: unsafe unsafeBitCast(try array(Int16.self, .signed, at: offset, path: path), to: type)
+        case .uint16s: unsafe unsafeBitCast(try array(UInt16.self, .unsigned, at: offset, path: path), to: type)
+        case .int8s: unsafe unsafeBitCast(try array(Int8.self, .signed, at: offset, path: path), to: type)
+        case .strings: unsafe unsafeBitCast(try strings(at: offset, path: path), to: type)
+        case .data: unsafe unsafeBitCast(try data(at: offset, path: path), to: type)
+        case .date: unsafe unsafeBitCast(try date(at: offset, path: path), to: type)
+        case .uuid: unsafe unsafeBitCast(try identifier(at: offset, path: path), to: type)
+        case .url: unsafe unsafeBitCast(try link(at: offset, path: path), to: type)
+        case .decimal: unsafe unsafeBitCast(try decimal(at: offset, path: path), to: type)
+        case .none: preconditionFailure("A type without a direct form is decoded by itself.")
         }
-        if type == [Int8].self { return same(try array(Int8.self, .signed, at: offset, path: path), type) }
-        return nil
-    }
-
-    private func foundation<Value>(_ type: Value.Type, at offset: Int, path: CodingPath?) throws -> Value? {
-        if type == Data.self { return try Data(byteArray(at: offset, path: path)) as? Value }
-        if type == Date.self {
-            let item = try reading(path) { () throws(CBORError) in try reader.untagged(at: offset) }
-            let seconds = try double(at: item.offset, path: path)
-            let date =
-                item.tag == 1
-                ? Date(timeIntervalSince1970: seconds) : Date(timeIntervalSinceReferenceDate: seconds)
-            return date as? Value
-        }
-        if type == UUID.self {
-            let bytes = try byteArray(at: offset, path: path)
-            guard bytes.count == 16 else {
-                throw DecodingError.dataCorrupted(
-                    .init(codingPath: CodingPath.keys(path), debugDescription: "A UUID has 16 bytes."))
-            }
-            var uuid = UUID().uuid
-            unsafe withUnsafeMutableBytes(of: &uuid) { unsafe $0.copyBytes(from: bytes) }
-            return UUID(uuid: uuid) as? Value
-        }
-        if type == URL.self {
-            let text = try string(at: offset, path: path)
-            guard let url = URL(string: text) else {
-                throw DecodingError.dataCorrupted(
-                    .init(codingPath: CodingPath.keys(path), debugDescription: "The text is no URL."))
-            }
-            return url as? Value
-        }
-        return nil
     }
 }

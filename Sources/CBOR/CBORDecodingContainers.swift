@@ -11,13 +11,11 @@ struct ItemDecoder: Decoder {
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
         let head = try state.item(at: offset, path: path)
         guard head.major == .map else { throw state.mismatch([String: Any].self, head, path: path) }
-        return KeyedDecodingContainer(KeyedReader(state: state, map: MapCursor(head), path: path))
+        return KeyedDecodingContainer(KeyedReader(map: MapCursor(head, state: state, path: path)))
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
-        let head = try state.item(at: offset, path: path)
-        guard head.major == .array else { throw state.mismatch([Any].self, head, path: path) }
-        return UnkeyedReader(state: state, head: head, path: path)
+        try state.elements(of: [Any].self, at: offset, path: path)
     }
 
     func singleValueContainer() -> any SingleValueDecodingContainer { self }
@@ -39,34 +37,46 @@ extension ItemDecoder: SingleValueDecodingContainer {
     func decode(_ type: UInt16.Type) throws -> UInt16 { try state.integer(type, at: offset, path: path) }
     func decode(_ type: UInt32.Type) throws -> UInt32 { try state.integer(type, at: offset, path: path) }
     func decode(_ type: UInt64.Type) throws -> UInt64 { try state.integer(type, at: offset, path: path) }
+    func decode(_ type: Int128.Type) throws -> Int128 { try state.integer(type, at: offset, path: path) }
+    func decode(_ type: UInt128.Type) throws -> UInt128 { try state.integer(type, at: offset, path: path) }
 
     func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
         try state.decode(type, at: offset, path: path)
     }
 }
 
-/// Where in a map the next key is expected.
+/// A map being decoded, and where in it the next key is expected. It is all that a ``KeyedReader`` refers to: the standard
+/// library copies that for each key.
 final class MapCursor {
+    let state: DecodingState
+    let path: CodingPath?
     let start: Int
-    /// Entries; nil for an indefinite length.
-    let count: Int?
-    /// The entry to look at first: the one after the last found.
+    /// Entries; the greatest number for an indefinite length.
+    let count: Int
+    /// The entry to look at first: the one after the last found, or that one while its value's end is not known.
     var next: Int
     var index = 0
-    var foundKey: Range<Int>?
-    var foundValue = 0
+    /// The value of the entry at `next`, once it was found; else -1.
+    var foundValue = -1
+    /// Where that value ends, once it was decoded; else -1.
+    var foundEnd = -1
 
-    init(_ head: CBORHead) {
+    init(_ head: CBORHead, state: DecodingState, path: CodingPath?) {
+        self.state = state
+        self.path = path
         start = head.end
         next = head.end
-        count = head.isIndefinite ? nil : Int(clamping: head.argument)
+        count = head.isIndefinite ? .max : Int(clamping: head.argument)
     }
+
+    var isIndefinite: Bool { count == .max }
 }
 
-private struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
-    let state: DecodingState
+struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     let map: MapCursor
-    let path: CodingPath?
+
+    private var state: DecodingState { map.state }
+    private var path: CodingPath? { map.path }
 
     var codingPath: [any CodingKey] { CodingPath.keys(path) }
 
@@ -75,7 +85,7 @@ private struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         var offset = map.start
         var index = 0
         while let entry = try? entry(at: offset, index: index) {
-            if let name = try? state.reader.text(entry.key), let key = Key(stringValue: name) { keys.append(key) }
+            if let key = key(of: entry.key) { keys.append(key) }
             guard let end = try? state.reader.skip(from: entry.value) else { break }
             offset = end
             index += 1
@@ -85,36 +95,64 @@ private struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
     /// The entry at `offset`; nil at the map's end.
     private func entry(at offset: Int, index: Int) throws(CBORError) -> (key: CBORHead, value: Int)? {
-        if let count = map.count, index >= count { return nil }
+        if index >= map.count { return nil }
         let key = try state.reader.head(at: offset)
-        if map.count == nil, key.isBreak { return nil }
+        if map.isIndefinite, key.isBreak { return nil }
         return (key, try state.reader.skip(from: offset))
     }
 
-    private func matches(_ key: CBORHead, _ name: String) -> Bool {
-        guard key.major == .text else { return false }
-        // A key in chunks is put together: foreign encoders may write one.
-        guard !key.isIndefinite else { return (try? state.reader.text(key))?.utf8.elementsEqual(name.utf8) ?? false }
-        guard let content = try? state.reader.content(of: key) else { return false }
-        let bytes = unsafe UnsafeRawBufferPointer(rebasing: state.reader.bytes[content])
-        let fast = unsafe name.utf8.withContiguousStorageIfAvailable { text -> Bool in
-            guard text.count == bytes.count else { return false }
-            for index in 0..<text.count where unsafe text[index] != bytes[index] { return false }
-            return true
+    private func key(of head: CBORHead) -> Key? {
+        switch head.major {
+        case .text: (try? state.reader.text(head)).flatMap(Key.init(stringValue:))
+        case .unsigned: Int(exactly: head.argument).flatMap(Key.init(intValue:))
+        case .negative: Int(exactly: -1 - Int128(head.argument)).flatMap(Key.init(intValue:))
+        default: nil
         }
-        return unsafe fast ?? bytes.elementsEqual(name.utf8)
     }
 
-    /// The offset of the value of `name`: found at once when keys come in the order in which they are asked for.
-    private func find(_ name: String) throws -> Int? {
-        try state.reading(path) { () throws(CBORError) in
-            if let found = map.foundKey, matches(try state.reader.head(at: found.lowerBound), name) {
+    /// The offset of the value of `key`: found at once when keys come in the order in which they are asked for.
+    @inline(__always)
+    private func find(_ key: some CodingKey) throws -> Int? {
+        var name = key.stringValue
+        let found = name.withUTF8 { unsafe findNext($0) }
+        return found >= 0 ? found : try search(key)
+    }
+
+    /// The value of the entry at the cursor, or of the one behind it, where its key is `name`; else -1.
+    @inline(__always)
+    private func findNext(_ name: UnsafeBufferPointer<UInt8>) -> Int {
+        guard name.count < 24, let text = name.baseAddress else { return -1 }
+        let (reader, map) = (state.reader, map)
+        if map.foundValue >= 0 {
+            if unsafe map.foundValue == map.next + 1 + name.count
+                && reader.areEqual(at: map.next + 1, text, count: name.count)
+            {
                 return map.foundValue
             }
-            if map.foundKey != nil {
-                map.next = try state.reader.skip(from: map.foundValue)
+            guard let end = map.foundEnd >= 0 ? map.foundEnd : try? reader.skip(from: map.foundValue) else { return -1 }
+            map.next = end
+            map.index += 1
+            map.foundValue = -1
+        }
+        // A short key has one byte of head.
+        guard map.index < map.count, unsafe map.next < reader.bytes.count,
+            unsafe reader.bytes[map.next] == 0x60 | UInt8(truncatingIfNeeded: name.count),
+            unsafe reader.areEqual(at: map.next + 1, text, count: name.count)
+        else { return -1 }
+        map.foundValue = map.next + 1 + name.count
+        map.foundEnd = -1
+        return map.foundValue
+    }
+
+    /// Looks at every entry, from the cursor on.
+    private func search(_ codingKey: some CodingKey) throws -> Int? {
+        let (name, number) = (codingKey.stringValue, codingKey.intValue)
+        return try state.reading(path) { () throws(CBORError) in
+            if map.foundValue >= 0 {
+                if matches(try state.reader.head(at: map.next), name, number) { return map.foundValue }
+                map.next = map.foundEnd >= 0 ? map.foundEnd : try state.reader.skip(from: map.foundValue)
                 map.index += 1
-                map.foundKey = nil
+                map.foundValue = -1
             }
             var (offset, index, wrapped) = (map.next, map.index, false)
             while true {
@@ -124,11 +162,11 @@ private struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
                     continue
                 }
                 if wrapped, index >= map.index { return nil }
-                if matches(entry.key, name) {
+                if matches(entry.key, name, number) {
                     map.next = offset
                     map.index = index
-                    map.foundKey = offset..<entry.value
                     map.foundValue = entry.value
+                    map.foundEnd = -1
                     return entry.value
                 }
                 offset = try state.reader.skip(from: entry.value)
@@ -137,8 +175,25 @@ private struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         }
     }
 
+    /// Whether a key of the map is `name`, or the number that `name` stands for: foreign maps may have numbers for keys.
+    private func matches(_ key: CBORHead, _ name: String, _ number: Int?) -> Bool {
+        guard key.major == .text else {
+            guard let number, key.major == .unsigned || key.major == .negative else { return false }
+            let argument = Int128(key.argument)
+            return Int128(number) == (key.major == .unsigned ? argument : -1 - argument)
+        }
+        // A key in chunks is put together: foreign encoders may write one.
+        guard !key.isIndefinite else { return (try? state.reader.text(key))?.utf8.elementsEqual(name.utf8) ?? false }
+        guard let content = try? state.reader.content(of: key), content.count == name.utf8.count else { return false }
+        var name = name
+        return name.withUTF8 { text in
+            guard let start = text.baseAddress else { return true }
+            return unsafe state.reader.areEqual(at: content.lowerBound, start, count: text.count)
+        }
+    }
+
     private func value(_ key: some CodingKey) throws -> Int {
-        if let offset = try find(key.stringValue) { return offset }
+        if let offset = try find(key) { return offset }
         throw DecodingError.keyNotFound(
             key, .init(codingPath: codingPath, debugDescription: "No value for key \"\(key.stringValue)\"."))
     }
@@ -147,8 +202,9 @@ private struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
     /// Scalars pay for a path only when they fail.
     @inline(__always)
-    private func scalar<Value>(_ key: Key, _ body: (Int, CodingPath?) throws -> Value) throws -> Value {
-        let offset = try value(key)
+    private func scalar<Value>(
+        _ key: Key, _ offset: Int, _ body: (Int, CodingPath?) throws -> Value
+    ) throws -> Value {
         do {
             return try body(offset, nil)
         } catch {
@@ -156,13 +212,29 @@ private struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         }
     }
 
-    func contains(_ key: Key) -> Bool { (try? find(key.stringValue)) != nil }
+    func contains(_ key: Key) -> Bool { (try? find(key)) != nil }
 
     func decodeNil(forKey key: Key) throws -> Bool { try state.isNull(at: value(key), path: path) }
-    func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool { try scalar(key, state.bool) }
-    func decode(_ type: String.Type, forKey key: Key) throws -> String { try scalar(key, state.string) }
-    func decode(_ type: Double.Type, forKey key: Key) throws -> Double { try scalar(key, state.double) }
-    func decode(_ type: Float.Type, forKey key: Key) throws -> Float { try scalar(key, state.float) }
+    func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool { try scalar(key, value(key), state.bool) }
+    func decode(_ type: String.Type, forKey key: Key) throws -> String {
+        let offset = try value(key)
+        var end = -1
+        if let text = state.reader.plainText(at: offset, end: &end) {
+            map.foundEnd = end
+            return text
+        }
+        return try scalar(key, offset, state.string)
+    }
+    func decode(_ type: Double.Type, forKey key: Key) throws -> Double {
+        let offset = try value(key)
+        var end = -1
+        if let number = state.reader.plainDouble(at: offset, end: &end) {
+            map.foundEnd = end
+            return number
+        }
+        return try scalar(key, offset, state.double)
+    }
+    func decode(_ type: Float.Type, forKey key: Key) throws -> Float { try scalar(key, value(key), state.float) }
     func decode(_ type: Int.Type, forKey key: Key) throws -> Int { try integer(type, key) }
     func decode(_ type: Int8.Type, forKey key: Key) throws -> Int8 { try integer(type, key) }
     func decode(_ type: Int16.Type, forKey key: Key) throws -> Int16 { try integer(type, key) }
@@ -173,14 +245,27 @@ private struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     func decode(_ type: UInt16.Type, forKey key: Key) throws -> UInt16 { try integer(type, key) }
     func decode(_ type: UInt32.Type, forKey key: Key) throws -> UInt32 { try integer(type, key) }
     func decode(_ type: UInt64.Type, forKey key: Key) throws -> UInt64 { try integer(type, key) }
+    func decode(_ type: Int128.Type, forKey key: Key) throws -> Int128 { try integer(type, key) }
+    func decode(_ type: UInt128.Type, forKey key: Key) throws -> UInt128 { try integer(type, key) }
 
     @inline(__always)
     private func integer<Integer: FixedWidthInteger>(_ type: Integer.Type, _ key: Key) throws -> Integer {
-        try scalar(key) { offset, path in try state.integer(type, at: offset, path: path) }
+        let offset = try value(key)
+        var end = -1
+        if let number = state.reader.plainInteger(type, at: offset, end: &end) {
+            map.foundEnd = end
+            return number
+        }
+        return try scalar(key, offset) { try state.integer(type, at: $0, path: $1) }
     }
 
     func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
-        try state.decode(type, at: value(key), inner: { inner(key) })
+        let offset = try value(key)
+        map.state.arrayEnd = -1
+        let value = try state.decode(type, at: offset, path: inner(key))
+        // Of any other value it may be the end of an array inside.
+        if DirectForm(of: type).isArray { map.foundEnd = state.arrayEnd }
+        return value
     }
 
     func nestedContainer<NestedKey: CodingKey>(
@@ -247,8 +332,8 @@ struct UnkeyedReader: UnkeyedDecodingContainer {
     }
 
     mutating func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
-        let (index, path, state) = (currentIndex, path, state)
-        return try take { try state.decode(type, at: $0, inner: { CodingPath(IndexKey(index), in: path) }) }
+        let (state, path, index) = (state, path, currentIndex)
+        return try take { try state.decode(type, at: $0, path: CodingPath(IndexKey(index), in: path)) }
     }
 
     mutating func nestedContainer<NestedKey: CodingKey>(
@@ -262,6 +347,9 @@ struct UnkeyedReader: UnkeyedDecodingContainer {
     }
 
     mutating func superDecoder() throws -> any Decoder { try takeDecoder() }
+
+    /// Steps over the element here, and says where it stands.
+    mutating func takeOffset() throws -> Int { try take { $0 } }
 
     private mutating func takeDecoder() throws -> ItemDecoder {
         let (inner, state) = (inner, state)

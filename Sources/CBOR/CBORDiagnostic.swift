@@ -18,7 +18,9 @@ public enum CBORDiagnostic {
     ///
     /// Bytes that are not CBOR end the text with what is wrong and where. Never fails, whatever the bytes are.
     ///
-    /// - Parameter characterLimit: the text ends with an ellipsis where it would grow longer. Default: 64 Ki.
+    /// - Parameters:
+    ///   - bytes: any bytes.
+    ///   - characterLimit: the text ends with an ellipsis where it would grow longer, in bytes of UTF-8. Default: 64 Ki.
     /// - Complexity: O(n) in the bytes, without recursion.
     public static func text(of bytes: [UInt8], characterLimit: Int = 65_536) -> String {
         unsafe bytes.withUnsafeBytes { unsafe text(of: $0, characterLimit: characterLimit) }
@@ -43,7 +45,7 @@ public enum CBORDiagnostic {
                     continue
                 }
                 separate(&levels, &text)
-                offset = try append(head, reader, &levels, &text)
+                offset = try append(head, reader, characterLimit, &levels, &text)
             } catch {
                 return text + " …(\(error))"
             }
@@ -71,7 +73,7 @@ public enum CBORDiagnostic {
     }
 
     private static func append(
-        _ head: CBORHead, _ reader: CBORReader, _ levels: inout [Level], _ text: inout String
+        _ head: CBORHead, _ reader: CBORReader, _ characterLimit: Int, _ levels: inout [Level], _ text: inout String
     ) throws(CBORError) -> Int {
         switch head.major {
         case .unsigned: text += "\(head.argument)"
@@ -84,14 +86,7 @@ public enum CBORDiagnostic {
                 return head.end
             }
             guard let content = try reader.content(of: head) else { throw CBORError(.truncated, at: head.end) }
-            if head.major == .text {
-                append(quoted: try reader.text(head), to: &text)
-            } else {
-                text += "h'"
-                let run = unsafe Array(UnsafeRawBufferPointer(rebasing: reader.bytes[content]))
-                for byte in run { text += String(byte >> 4, radix: 16) + String(byte & 15, radix: 16) }
-                text += "'"
-            }
+            try append(content, head, reader, characterLimit - text.utf8.count, to: &text)
             return content.upperBound
         case .array, .map:
             let isMap = head.major == .map
@@ -108,6 +103,30 @@ public enum CBORDiagnostic {
         case .simple: text += simple(head)
         }
         return head.end
+    }
+
+    /// Writes a string, or as much of it as there is room for.
+    private static func append(
+        _ content: Range<Int>, _ head: CBORHead, _ reader: CBORReader, _ room: Int, to text: inout String
+    ) throws(CBORError) {
+        if head.major == .text {
+            guard content.count <= max(0, room) else {
+                // Cut anywhere, also inside of a character, which is then mended.
+                let part = unsafe UnsafeRawBufferPointer(
+                    rebasing: reader.bytes[content.lowerBound..<content.lowerBound + max(0, room)])
+                append(quoted: unsafe String(decoding: part, as: UTF8.self), to: &text)
+                text += "…"
+                return
+            }
+            append(quoted: try reader.text(head), to: &text)
+            return
+        }
+        text += "h'"
+        for offset in content.prefix(max(0, room / 2)) {
+            let byte = unsafe reader.bytes[offset]
+            text += String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
+        }
+        text += content.count > room / 2 ? "…'" : "'"
     }
 
     private static func open(_ level: Level, _ levels: inout [Level], _ head: CBORHead) throws(CBORError) {
@@ -134,7 +153,10 @@ public enum CBORDiagnostic {
     private static func number(_ value: Double) -> String {
         if value.isNaN { return "NaN" }
         if value.isInfinite { return value < 0 ? "-Infinity" : "Infinity" }
-        return "\(value)"
+        let digits = "\(value)"
+        // The notation has a point in every float: 1.0e+300, not 1e+300.
+        guard let exponent = digits.firstIndex(of: "e"), !digits.contains(".") else { return digits }
+        return digits[..<exponent] + ".0" + digits[exponent...]
     }
 
     private static func append(quoted value: String, to text: inout String) {

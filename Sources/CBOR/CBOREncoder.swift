@@ -1,15 +1,9 @@
-#if canImport(FoundationEssentials)
-internal import FoundationEssentials
-#else
-internal import Foundation
-#endif
-
 /// Encodes `Codable` values as CBOR (RFC 8949): preferred serialization, definite lengths.
 ///
 /// Arrays of numbers become RFC 8746 typed arrays and `[UInt8]` and `Data` byte strings, each copied in one piece. A date
 /// becomes epoch time (tag 1) where that gives the same date back, else seconds since 2001 as `Date` itself encodes; a
-/// `UUID` tag 37, a `URL` tag 32; a `Decimal` what its own `encode` makes. Keys are text; of a key encoded twice the last
-/// value stands.
+/// `UUID` tag 37, a `URL` tag 32, a `Decimal` a decimal fraction (tag 4), an integer over 64 bits a bignum (tags 2 and 3).
+/// Keys are text; of a key encoded twice the last value stands.
 ///
 /// ```swift
 /// var buffer: [UInt8] = []
@@ -69,7 +63,12 @@ final class EncodingState {
 
     /// Encodes `value` at the buffer's end, as the value of `key` in container `parent`.
     func encode<Value: Encodable>(_ value: Value, parent: Int = -1, key: (any CodingKey)? = nil) throws {
-        if try encodeDirectly(value) { return }
+        let form = DirectForm(of: Value.self)
+        if form == .none { try encodeNested(value, parent: parent, key: key) } else { append(value, form) }
+    }
+
+    /// Encodes a value without a direct form, as ``encode(_:parent:key:)`` does.
+    func encodeNested<Value: Encodable>(_ value: Value, parent: Int, key: (any CodingKey)?) throws {
         try checkLimit()
         let enclosing = top
         let node = openSlot(parent: parent, key: key)
@@ -81,105 +80,5 @@ final class EncodingState {
         close(downTo: node)
         nodes.removeLast(nodes.count - node)
         top = enclosing
-    }
-
-    /// Encodes the types that have a form of their own; false for all others.
-    /// Encodes types that have a form of their own in CBOR, or are written in one piece.
-    ///
-    /// Types are compared and then read as what they are: a cast of an array would look at its elements.
-    @inline(__always)
-    private func encodeDirectly<Value: Encodable>(_ value: Value) throws -> Bool {
-        let type = Value.self
-        if type == String.self {
-            append(Self.read(value, as: String.self))
-        } else if type == Double.self {
-            append(Self.read(value, as: Double.self))
-        } else if type == Int.self {
-            append(Self.read(value, as: Int.self))
-        } else if type == Bool.self {
-            append(Self.read(value, as: Bool.self))
-        } else if type == Float.self {
-            append(Self.read(value, as: Float.self))
-        } else {
-            return encodeArray(value) || encodeFoundation(value)
-        }
-        return true
-    }
-
-    /// - Precondition: the two types are the same.
-    @inline(__always)
-    private static func read<Value, Same>(_ value: Value, as type: Same.Type) -> Same {
-        unsafe withUnsafePointer(to: value) {
-            unsafe UnsafeRawPointer($0).assumingMemoryBound(to: Same.self).pointee
-        }
-    }
-
-    @inline(__always)
-    private func append<Value, Number: BitwiseCopyable>(_ value: Value, as type: [Number].Type, tag: UInt64) {
-        append(numbers: Self.read(value, as: type), tag: tag)
-    }
-
-    private func encodeArray<Value: Encodable>(_ value: Value) -> Bool {
-        let type = Value.self
-        if type == [Double].self {
-            append(value, as: [Double].self, tag: 86)
-        } else if type == [Float].self {
-            append(value, as: [Float].self, tag: 85)
-        } else if type == [Int].self {
-            append(value, as: [Int].self, tag: 79)
-        } else if type == [UInt8].self {
-            append(byteString: Self.read(value, as: [UInt8].self))
-        } else if type == [Int32].self {
-            append(value, as: [Int32].self, tag: 78)
-        } else if type == [Int64].self {
-            append(value, as: [Int64].self, tag: 79)
-        } else if type == [UInt32].self {
-            append(value, as: [UInt32].self, tag: 70)
-        } else if type == [UInt64].self {
-            append(value, as: [UInt64].self, tag: 71)
-        } else if type == [UInt].self {
-            append(value, as: [UInt].self, tag: 71)
-        } else if type == [Int16].self {
-            append(value, as: [Int16].self, tag: 77)
-        } else if type == [UInt16].self {
-            append(value, as: [UInt16].self, tag: 69)
-        } else if type == [Int8].self {
-            append(value, as: [Int8].self, tag: 72)
-        } else if type == [String].self {
-            let texts = Self.read(value, as: [String].self)
-            bytes.appendHead(.array, UInt64(texts.count))
-            for text in texts { append(text) }
-        } else {
-            return false
-        }
-        return true
-    }
-
-    private func encodeFoundation<Value: Encodable>(_ value: Value) -> Bool {
-        let type = Value.self
-        if type == Data.self, let value = value as? Data {
-            bytes.appendHead(.bytes, UInt64(value.count))
-            unsafe value.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
-        } else if type == Date.self, let value = value as? Date {
-            let seconds = value.timeIntervalSince1970
-            if Date(timeIntervalSince1970: seconds).timeIntervalSinceReferenceDate.bitPattern
-                == value.timeIntervalSinceReferenceDate.bitPattern
-            {
-                bytes.appendHead(.tag, 1)
-                append(seconds)
-            } else {
-                append(value.timeIntervalSinceReferenceDate)
-            }
-        } else if type == UUID.self, let value = value as? UUID {
-            bytes.appendHead(.tag, 37)
-            bytes.appendHead(.bytes, 16)
-            unsafe withUnsafeBytes(of: value.uuid) { unsafe bytes.append(contentsOf: $0) }
-        } else if type == URL.self, let value = value as? URL {
-            bytes.appendHead(.tag, 32)
-            append(value.absoluteString)
-        } else {
-            return false
-        }
-        return true
     }
 }

@@ -43,24 +43,35 @@ private struct KeyedWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
 
     var codingPath: [any CodingKey] { state.codingPath(of: node) }
 
-    func encodeNil(forKey key: Key) throws { try state.addEntry(to: node, key) { state.appendNull() } }
-    func encode(_ value: Bool, forKey key: Key) throws { try state.addEntry(to: node, key) { state.append(value) } }
-    func encode(_ value: String, forKey key: Key) throws { try state.addEntry(to: node, key) { state.append(value) } }
-    func encode(_ value: Double, forKey key: Key) throws { try state.addEntry(to: node, key) { state.append(value) } }
-    func encode(_ value: Float, forKey key: Key) throws { try state.addEntry(to: node, key) { state.append(value) } }
-    func encode(_ value: Int, forKey key: Key) throws { try state.addEntry(to: node, key) { state.append(value) } }
-    func encode(_ value: Int8, forKey key: Key) throws { try state.addEntry(to: node, key) { state.append(value) } }
-    func encode(_ value: Int16, forKey key: Key) throws { try state.addEntry(to: node, key) { state.append(value) } }
-    func encode(_ value: Int32, forKey key: Key) throws { try state.addEntry(to: node, key) { state.append(value) } }
-    func encode(_ value: Int64, forKey key: Key) throws { try state.addEntry(to: node, key) { state.append(value) } }
-    func encode(_ value: UInt, forKey key: Key) throws { try state.addEntry(to: node, key) { state.append(value) } }
-    func encode(_ value: UInt8, forKey key: Key) throws { try state.addEntry(to: node, key) { state.append(value) } }
-    func encode(_ value: UInt16, forKey key: Key) throws { try state.addEntry(to: node, key) { state.append(value) } }
-    func encode(_ value: UInt32, forKey key: Key) throws { try state.addEntry(to: node, key) { state.append(value) } }
-    func encode(_ value: UInt64, forKey key: Key) throws { try state.addEntry(to: node, key) { state.append(value) } }
+    func encodeNil(forKey key: Key) throws { try state.addScalar(to: node, key) { state.appendNull() } }
+    func encode(_ value: Bool, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
+    func encode(_ value: String, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
+    func encode(_ value: Double, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
+    func encode(_ value: Float, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
+    func encode(_ value: Int, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
+    func encode(_ value: Int8, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
+    func encode(_ value: Int16, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
+    func encode(_ value: Int32, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
+    func encode(_ value: Int64, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
+    func encode(_ value: UInt, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
+    func encode(_ value: UInt8, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
+    func encode(_ value: UInt16, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
+    func encode(_ value: UInt32, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
+    func encode(_ value: UInt64, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
+    func encode(_ value: Int128, forKey key: Key) throws {
+        try state.addScalar(to: node, key) { state.append(wide: value) }
+    }
+    func encode(_ value: UInt128, forKey key: Key) throws {
+        try state.addScalar(to: node, key) { state.append(magnitude: value, isNegative: false) }
+    }
 
     func encode<Value: Encodable>(_ value: Value, forKey key: Key) throws {
-        try state.addEntry(to: node, key) { try state.encode(value, parent: node, key: key) }
+        let form = DirectForm(of: Value.self)
+        if form == .none {
+            try state.addEntry(to: node, key) { try state.encodeNested(value, parent: node, key: key) }
+        } else {
+            try state.addScalar(to: node, key) { state.append(value, form) }
+        }
     }
 
     func nestedContainer<NestedKey: CodingKey>(
@@ -102,9 +113,18 @@ private struct UnkeyedWriter: UnkeyedEncodingContainer {
     func encode(_ value: Double) throws { try state.addItem(to: node) { state.append(value) } }
     func encode(_ value: Float) throws { try state.addItem(to: node) { state.append(value) } }
     func encode(_ value: Int) throws { try state.addItem(to: node) { state.append(value) } }
+    func encode(_ value: Int128) throws { try state.addItem(to: node) { state.append(wide: value) } }
+    func encode(_ value: UInt128) throws {
+        try state.addItem(to: node) { state.append(magnitude: value, isNegative: false) }
+    }
 
     func encode<Value: Encodable>(_ value: Value) throws {
-        try state.addItem(to: node) { try state.encode(value, parent: node, key: IndexKey(count)) }
+        let form = DirectForm(of: Value.self)
+        if form == .none {
+            try state.addItem(to: node) { try state.encodeNested(value, parent: node, key: IndexKey(count)) }
+        } else {
+            try state.addItem(to: node) { state.append(value, form) }
+        }
     }
 
     func nestedContainer<NestedKey: CodingKey>(keyedBy type: NestedKey.Type) -> KeyedEncodingContainer<NestedKey> {
@@ -146,6 +166,10 @@ private struct SingleValueWriter: SingleValueEncodingContainer {
     func encode(_ value: UInt16) throws { try state.fillSlot(node) { state.append(value) } }
     func encode(_ value: UInt32) throws { try state.fillSlot(node) { state.append(value) } }
     func encode(_ value: UInt64) throws { try state.fillSlot(node) { state.append(value) } }
+    func encode(_ value: Int128) throws { try state.fillSlot(node) { state.append(wide: value) } }
+    func encode(_ value: UInt128) throws {
+        try state.fillSlot(node) { state.append(magnitude: value, isNegative: false) }
+    }
 
     func encode<Value: Encodable>(_ value: Value) throws {
         try state.fillSlot(node) {

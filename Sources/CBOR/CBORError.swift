@@ -18,6 +18,8 @@ public struct CBORError: Error, Sendable, Equatable, CustomStringConvertible {
         case invalidUTF8 = "text that is not UTF-8"
         /// Items nested deeper than the limit.
         case tooDeep = "items nested over the depth limit"
+        /// A tag whose item is not the value but the number of one that stands elsewhere (25 or 29).
+        case sharedReference = "a reference to another item (tag 25 or 29), which is not supported"
         /// Bytes after the one item.
         case trailingBytes = "bytes after the item"
         /// An encoding longer than `CBOREncoder.byteLimit`.

@@ -26,6 +26,8 @@ struct TypedArrayTag {
     var width: Int
     var isLittleEndian: Bool
 
+    var isBytes: Bool { element == .unsigned && width == 1 }
+
     init?(_ tag: UInt64) {
         guard (64...87).contains(tag), tag != 76 else { return nil }
         let isFloat = tag & 0b10000 != 0

@@ -10,19 +10,16 @@
         guard offset >= 0, unsafe offset < bytes.count else { throw CBORError(.truncated, at: offset) }
         let initial = unsafe bytes[offset]
         let additional = initial & 0x1F
-        // Every value of three bits is a kind of head.
-        if additional < 24, let major = CBORHead.Major(rawValue: initial >> 5) {
-            return CBORHead(major: major, argument: UInt64(additional), additional: additional, end: offset + 1)
+        guard additional < 24, let major = CBORHead.Major(rawValue: initial >> 5) else {
+            return try longHead(initial, at: offset)
         }
-        return try longHead(at: offset, initial)
+        return CBORHead(major: major, argument: UInt64(additional), additional: additional, end: offset + 1)
     }
 
-    private func longHead(at offset: Int, _ initial: UInt8) throws(CBORError) -> CBORHead {
+    /// A head of more than its initial byte, which stands within the bytes.
+    private func longHead(_ initial: UInt8, at offset: Int) throws(CBORError) -> CBORHead {
         guard let major = CBORHead.Major(rawValue: initial >> 5) else { throw CBORError(.reservedHead, at: offset) }
         let additional = initial & 0x1F
-        if additional < 24 {
-            return CBORHead(major: major, argument: UInt64(additional), additional: additional, end: offset + 1)
-        }
         if additional == 31 {
             switch major {
             case .unsigned, .negative, .tag: throw CBORError(.reservedHead, at: offset)
@@ -32,79 +29,127 @@
         guard additional < 28 else { throw CBORError(.reservedHead, at: offset) }
         let width = 1 << Int(additional - 24)
         guard unsafe bytes.count - offset - 1 >= width else { throw CBORError(.truncated, at: offset) }
-        var argument: UInt64 = 0
-        for index in 0..<width { argument = unsafe argument << 8 | UInt64(bytes[offset + 1 + index]) }
+        let argument: UInt64 =
+            switch width {
+            case 1: unsafe UInt64(bytes[offset + 1])
+            case 2: UInt64(bigEndian(UInt16.self, at: offset + 1))
+            case 4: UInt64(bigEndian(UInt32.self, at: offset + 1))
+            default: bigEndian(UInt64.self, at: offset + 1)
+            }
         if major == .simple, additional == 24, argument < 32 { throw CBORError(.reservedHead, at: offset) }
         return CBORHead(major: major, argument: argument, additional: additional, end: offset + 1 + width)
     }
 
+    /// - Precondition: the bytes reach as far.
+    @inline(__always)
+    func bigEndian<Integer: FixedWidthInteger & BitwiseCopyable>(_ type: Integer.Type, at offset: Int) -> Integer {
+        Integer(bigEndian: unsafe bytes.loadUnaligned(fromByteOffset: offset, as: type))
+    }
+
     /// The range of a string's content behind its head; nil for an indefinite length.
+    @inline(__always)
     func content(of head: CBORHead) throws(CBORError) -> Range<Int>? {
         if head.isIndefinite { return nil }
-        guard let count = Int(exactly: head.argument), unsafe count <= bytes.count - head.end else {
-            throw CBORError(.truncated, at: head.end)
-        }
-        return head.end..<head.end + count
+        guard unsafe head.argument <= UInt64(bytes.count - head.end) else { throw CBORError(.truncated, at: head.end) }
+        return head.end..<head.end + Int(head.argument)
     }
 
     /// The offset behind the whole item at `offset`, which is checked to be well-formed.
     ///
     /// - Complexity: O(n) in the item's heads; strings are stepped over. Without recursion: hostile input nests deep.
+    @inline(__always)
     func skip(from offset: Int) throws(CBORError) -> Int {
-        // What holds nothing else is by far the most of what is stepped over.
-        let first = try head(at: offset)
-        switch first.major {
-        case .unsigned, .negative: return first.end
-        case .simple where !first.isBreak: return first.end
-        case .bytes, .text: return try endOfString(first)
+        let head = try head(at: offset)
+        switch head.major {
+        case .unsigned, .negative: return head.end
+        case .bytes, .text: return try endOfString(head)
+        case .simple where !head.isBreak: return head.end
         default: return try skipNested(from: offset)
         }
     }
 
     private func skipNested(from offset: Int) throws(CBORError) -> Int {
-        // A count of items still due at each open level; -1 stands for an indefinite length.
-        var due: [Int] = []
-        var offset = offset
-        while true {
-            let head = try head(at: offset)
-            offset = head.end
-            var opened: Int?
-            switch head.major {
-            case .unsigned, .negative:
-                break
-            case .simple:
-                if head.isBreak {
-                    guard due.last == -1 else { throw CBORError(.reservedHead, at: head.end - 1) }
-                    due.removeLast()
-                }
-            case .bytes, .text:
-                offset = try endOfString(head)
-            case .tag:
-                opened = 1
-            case .array, .map:
-                if head.isIndefinite {
-                    opened = -1
-                } else {
-                    let perItem: UInt64 = head.major == .map ? 2 : 1
-                    // Each item has a byte at the least: a greater count cannot be true.
-                    guard unsafe head.argument <= UInt64(bytes.count - offset) / perItem else {
-                        throw CBORError(.truncated, at: offset)
-                    }
-                    opened = Int(head.argument * perItem)
-                }
+        let result = unsafe withUnsafeTemporaryAllocation(of: Int.self, capacity: OpenItems.inPlaceCount) {
+            place -> Result<Int, CBORError> in
+            do throws(CBORError) {
+                var open = unsafe OpenItems(place)
+                return .success(try skip(from: offset, &open))
+            } catch {
+                return .failure(error)
             }
-            if let opened, opened != 0 {
-                guard due.count < depthLimit else { throw CBORError(.tooDeep, at: offset) }
-                due.append(opened)
+        }
+        return try result.get()
+    }
+
+    @inline(__always)
+    private func skip(from offset: Int, _ open: inout OpenItems) throws(CBORError) -> Int {
+        var offset = offset
+        repeat {
+            if let end = endOfPlainItem(at: offset) {
+                offset = end
+                open.closeItem()
                 continue
             }
-            while let last = due.last, last > 0 {
-                due[due.count - 1] = last - 1
-                if last > 1 { break }
-                due.removeLast()
+            let head = try head(at: offset)
+            offset = head.end
+            switch head.major {
+            case .unsigned, .negative:
+                open.closeItem()
+            case .bytes, .text:
+                if head.isIndefinite {
+                    offset = try endOfString(head)
+                } else {
+                    guard unsafe head.argument <= UInt64(bytes.count - offset) else {
+                        throw CBORError(.truncated, at: offset)
+                    }
+                    offset += Int(head.argument)
+                }
+                open.closeItem()
+            case .simple:
+                if head.isBreak {
+                    guard open.closeIndefinite() else { throw CBORError(.reservedHead, at: head.end - 1) }
+                }
+                open.closeItem()
+            case .tag, .array, .map:
+                let count = try itemCount(of: head)
+                if count == 0 {
+                    open.closeItem()
+                } else {
+                    guard open.depth < depthLimit else { throw CBORError(.tooDeep, at: offset) }
+                    open.open(count)
+                }
             }
-            if due.isEmpty { return offset }
+        } while open.depth > 0
+        return offset
+    }
+
+    /// Where a number or a short string ends that one look at its first byte tells the length of; nil for every other item.
+    @inline(__always)
+    private func endOfPlainItem(at offset: Int) -> Int? {
+        guard unsafe offset < bytes.count else { return nil }
+        let initial = unsafe bytes[offset]
+        let length: Int
+        switch initial {
+        case 0x00...0x17, 0x20...0x37, 0xF4...0xF6: length = 1
+        case 0x40...0x57, 0x60...0x77: length = 1 + Int(initial & 0x1F)
+        case 0x18, 0x38: length = 2
+        case 0xFB, 0x1B, 0x3B: length = 9
+        default: return nil
         }
+        return unsafe length <= bytes.count - offset ? offset + length : nil
+    }
+
+    /// How many items stand inside; for an indefinite length what ``OpenItems`` calls it.
+    @inline(__always)
+    private func itemCount(of head: CBORHead) throws(CBORError) -> Int {
+        if head.major == .tag { return 1 }
+        if head.isIndefinite { return head.major == .map ? OpenItems.mapAtKey : OpenItems.array }
+        let perItem: UInt64 = head.major == .map ? 2 : 1
+        // Each item has a byte at the least: a greater count cannot be true.
+        guard unsafe head.argument <= UInt64(bytes.count - head.end) / perItem else {
+            throw CBORError(.truncated, at: head.end)
+        }
+        return Int(head.argument * perItem)
     }
 
     private func endOfString(_ head: CBORHead) throws(CBORError) -> Int {
@@ -138,42 +183,73 @@
         }
     }
 
+    @inline(__always)
     func text(_ head: CBORHead) throws(CBORError) -> String {
-        if let content = try content(of: head) {
-            let raw = unsafe UnsafeRawBufferPointer(rebasing: bytes[content])
-            // Most text is ASCII, which needs no more of a check than this.
-            if unsafe Self.isASCII(raw) { return unsafe String(decoding: raw, as: UTF8.self) }
-            if let text = unsafe String(validating: raw, as: UTF8.self) { return text }
-            throw CBORError(.invalidUTF8, at: head.end)
+        guard let content = try content(of: head) else { return try textInChunks(head) }
+        guard let text = text(in: content) else { throw CBORError(.invalidUTF8, at: head.end) }
+        return text
+    }
+
+    /// The text of bytes that are there; nil where they are not UTF-8.
+    func text(in content: Range<Int>) -> String? {
+        var text = unsafe String(decoding: UnsafeRawBufferPointer(rebasing: bytes[content]), as: UTF8.self)
+        // What is not UTF-8 was mended, so it is no longer the same.
+        let isSame = text.withUTF8 { text in
+            guard let start = text.baseAddress else { return content.isEmpty }
+            return unsafe text.count == content.count && areEqual(at: content.lowerBound, start, count: text.count)
         }
+        return isSame ? text : nil
+    }
+
+    private func textInChunks(_ head: CBORHead) throws(CBORError) -> String {
         guard let text = String(validating: try stringBytes(head), as: UTF8.self) else {
             throw CBORError(.invalidUTF8, at: head.end)
         }
         return text
     }
 
+    /// Whether `count` bytes from `offset` on are those at `other`.
     @inline(__always)
-    private static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        var (index, bits) = (0, UInt64(0))
-        while index + 8 <= bytes.count {
-            bits |= unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+    func areEqual(at offset: Int, _ other: UnsafePointer<UInt8>, count: Int) -> Bool {
+        guard offset >= 0, unsafe count <= bytes.count - offset, let base = unsafe bytes.baseAddress else {
+            return false
+        }
+        let (left, right) = unsafe (base + offset, UnsafeRawPointer(other))
+        var index = 0
+        while index + 8 <= count {
+            if unsafe left.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                != right.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            {
+                return false
+            }
             index += 8
         }
-        while index < bytes.count {
-            bits |= UInt64(unsafe bytes[index])
+        while index < count {
+            if unsafe left.load(fromByteOffset: index, as: UInt8.self)
+                != right.load(fromByteOffset: index, as: UInt8.self)
+            {
+                return false
+            }
             index += 1
         }
-        return bits & 0x8080_8080_8080_8080 == 0
+        return true
     }
 
-    /// Steps over tags: the head behind them, where it stands, and the last tag.
+    /// Steps over tags: the head behind them, where it stands, and the last tag. What stands under a tag of references is not
+    /// the value, so those are refused.
     @inline(__always)
     func untagged(at offset: Int) throws(CBORError) -> (head: CBORHead, offset: Int, tag: UInt64?) {
+        let head = try head(at: offset)
+        return head.major == .tag ? try untaggedSlowly(at: offset) : (head, offset, nil)
+    }
+
+    private func untaggedSlowly(at offset: Int) throws(CBORError) -> (head: CBORHead, offset: Int, tag: UInt64?) {
         var offset = offset
         var tag: UInt64?
         for _ in 0..<depthLimit {
             let head = try head(at: offset)
             guard head.major == .tag else { return (head, offset, tag) }
+            guard head.argument != 25, head.argument != 29 else { throw CBORError(.sharedReference, at: offset) }
             tag = head.argument
             offset = head.end
         }
@@ -181,26 +257,45 @@
     }
 }
 
-/// Checks that bytes are CBOR without decoding them.
-///
-/// ```swift
-/// try CBORValidation.check(bytes)  // Throws a CBORError that names the offset.
-/// ```
-public enum CBORValidation {
-    /// Checks that `bytes` are exactly one well-formed item (RFC 8949, section 5.3.1) nested at most 512 deep.
-    ///
-    /// - Complexity: O(n), without recursion.
-    public static func check(_ bytes: [UInt8]) throws(CBORError) {
-        var failure: CBORError?
-        unsafe bytes.withUnsafeBytes { buffer in
-            do throws(CBORError) { unsafe try check(buffer) } catch { failure = error }
+/// What encoders write nearly always, and where it ends; nil for every other form, which the slower way reads or refuses.
+extension CBORReader {
+    @inline(__always)
+    func plainInteger<Integer: FixedWidthInteger>(_ type: Integer.Type, at offset: Int, end: inout Int) -> Integer? {
+        guard let head = try? head(at: offset) else { return nil }
+        end = head.end
+        switch head.major {
+        case .unsigned: return Integer(exactly: head.argument)
+        case .negative where head.argument <= UInt64(Int64.max):
+            return Integer(exactly: ~Int64(truncatingIfNeeded: head.argument))
+        default:
+            end = -1
+            return nil
         }
-        if let failure { throw failure }
     }
 
-    /// Checks as ``check(_:)-([UInt8])`` does, without a copy.
-    public static func check(_ bytes: UnsafeRawBufferPointer) throws(CBORError) {
-        let end = unsafe try CBORReader(bytes).skip(from: 0)
-        guard end == bytes.count else { throw CBORError(.trailingBytes, at: end) }
+    @inline(__always)
+    func plainDouble(at offset: Int, end: inout Int) -> Double? {
+        guard offset >= 0, unsafe offset < bytes.count else { return nil }
+        switch unsafe bytes[offset] {
+        case 0xFB where unsafe bytes.count - offset >= 9:
+            end = offset + 9
+            return Double(bitPattern: bigEndian(UInt64.self, at: offset + 1))
+        case 0xFA where unsafe bytes.count - offset >= 5:
+            let value = Float(bitPattern: bigEndian(UInt32.self, at: offset + 1))
+            guard !value.isNaN else { return nil }
+            end = offset + 5
+            return Double(value)
+        default:
+            return nil
+        }
+    }
+
+    @inline(__always)
+    func plainText(at offset: Int, end: inout Int) -> String? {
+        guard let head = try? head(at: offset), head.major == .text, let content = try? content(of: head) else {
+            return nil
+        }
+        end = content.upperBound
+        return text(in: content)
     }
 }

@@ -11,14 +11,19 @@ extension DecodingState {
     @inline(__always)
     func integer<Integer: FixedWidthInteger>(_ type: Integer.Type, at offset: Int, path: CodingPath?) throws -> Integer
     {
-        let head = try item(at: offset, path: path)
+        let (head, _, tag) = try reading(path) { () throws(CBORError) in try reader.untagged(at: offset) }
         switch head.major {
         case .unsigned:
             if let value = Integer(exactly: head.argument) { return value }
         case .negative:
             // −1 − argument, which is below Int64 for the upper half of arguments.
-            if head.argument <= UInt64(Int64.max), let value = Integer(exactly: -1 - Int64(head.argument)) {
-                return value
+            if let value = Integer(exactly: -1 - Int128(head.argument)) { return value }
+        case .bytes where tag == 2 || tag == 3:
+            if let magnitude = try bignum(head, path: path) {
+                if tag == 2, let value = Integer(exactly: magnitude) { return value }
+                if tag == 3, let ones = Int128(exactly: magnitude), let value = Integer(exactly: -1 - ones) {
+                    return value
+                }
             }
         case .simple where head.additional >= 25 && head.additional <= 27:
             if let value = Integer(exactly: number(of: head)) { return value }
@@ -27,6 +32,14 @@ extension DecodingState {
         }
         throw DecodingError.dataCorrupted(
             .init(codingPath: CodingPath.keys(path), debugDescription: "The number does not fit \(type)."))
+    }
+
+    /// The bytes of a bignum as a number; nil over 128 bits.
+    func bignum(_ head: CBORHead, path: CodingPath?) throws -> UInt128? {
+        let bytes = try reading(path) { () throws(CBORError) in try reader.stringBytes(head) }
+        let digits = bytes.drop { $0 == 0 }
+        guard digits.count <= 16 else { return nil }
+        return digits.reduce(0) { $0 << 8 | UInt128($1) }
     }
 
     func double(at offset: Int, path: CodingPath?) throws -> Double {
@@ -60,7 +73,7 @@ extension DecodingState {
         return try reading(path) { () throws(CBORError) in try reader.text(head) }
     }
 
-    private func number(of head: CBORHead) -> Double {
+    func number(of head: CBORHead) -> Double {
         switch head.additional {
         case 25:
             return Self.widened(HalfFloat.value(of: UInt16(truncatingIfNeeded: head.argument)))
@@ -79,70 +92,100 @@ extension DecodingState {
     }
 
     func byteArray(at offset: Int, path: CodingPath?) throws -> [UInt8] {
-        let head = try item(at: offset, path: path)
-        if head.major == .array { return try elements(UInt8.self, head, path: path) }
-        guard head.major == .bytes else { throw mismatch([UInt8].self, head, path: path) }
+        let (head, _, tag) = try reading(path) { () throws(CBORError) in try reader.untagged(at: offset) }
+        guard head.major == .bytes, tag.flatMap(TypedArrayTag.init)?.isBytes != false else {
+            return try array(of: UInt8.self, elementwiseAt: offset, path: path)
+        }
         return try reading(path) { () throws(CBORError) in try reader.stringBytes(head) }
     }
 
     /// An array of numbers: a typed array of exactly this element in one copy, or a plain array element by element.
+    @inline(__always)
     func array<Number: Decodable & BitwiseCopyable>(
         _ type: Number.Type, _ element: TypedArrayTag.Element, at offset: Int, path: CodingPath?
     ) throws -> [Number] {
-        let (head, _, tag) = try reading(path) { () throws(CBORError) in try reader.untagged(at: offset) }
-        if head.major == .array { return try elements(type, head, path: path) }
-        guard head.major == .bytes, let tag, let form = TypedArrayTag(tag) else {
-            throw mismatch([Number].self, head, path: path)
-        }
         let width = MemoryLayout<Number>.size
-        guard form.element == element, form.width == width else {
-            throw DecodingError.typeMismatch(
-                [Number].self,
-                .init(
-                    codingPath: CodingPath.keys(path),
-                    debugDescription:
-                        "Expected \([Number].self), found a typed array of \(form.element)\(form.width * 8)."))
+        guard let (content, isNative) = try typedArray(of: element, width, [Number].self, at: offset, path: path) else {
+            return try array(of: type, elementwiseAt: offset, path: path)
         }
-        guard let content = try reading(path, { () throws(CBORError) in try reader.content(of: head) }) else {
-            // Foreign bytes may come in chunks, which are put together first.
-            let bytes = try reading(path) { () throws(CBORError) in try reader.stringBytes(head) }
-            return unsafe try bytes.withUnsafeBytes { unsafe try numbers(type, $0, form, path: path) }
-        }
-        return unsafe try numbers(type, UnsafeRawBufferPointer(rebasing: reader.bytes[content]), form, path: path)
-    }
-
-    private func numbers<Number: BitwiseCopyable>(
-        _ type: Number.Type, _ source: UnsafeRawBufferPointer, _ form: TypedArrayTag, path: CodingPath?
-    ) throws -> [Number] {
-        let width = MemoryLayout<Number>.size
-        guard source.count % width == 0 else {
-            throw DecodingError.dataCorrupted(
-                .init(codingPath: CodingPath.keys(path), debugDescription: "A typed array ends inside an element."))
-        }
-        return unsafe [Number](unsafeUninitializedCapacity: source.count / width) { buffer, count in
+        return unsafe [Number](unsafeUninitializedCapacity: content.count / width) { buffer, count in
             let target = UnsafeMutableRawBufferPointer(buffer)
-            unsafe target.copyMemory(from: source)
-            #if _endian(little)
-            let isNative = form.isLittleEndian
-            #else
-            let isNative = !form.isLittleEndian
-            #endif
+            unsafe content.copy(to: target, from: reader)
             if !isNative {
                 for start in stride(from: 0, to: target.count, by: width) {
                     unsafe target[start..<start + width].reverse()
                 }
             }
-            count = source.count / width
+            count = content.count / width
         }
     }
 
-    private func elements<Number: Decodable>(
-        _ type: Number.Type, _ head: CBORHead, path: CodingPath?
-    ) throws -> [Number] {
-        var container = UnkeyedReader(state: self, head: head, path: path)
-        var result: [Number] = []
-        result.reserveCapacity(min(container.count ?? 0, 4_096))
-        while !container.isAtEnd { result.append(try container.decode(Number.self)) }
-        return result
+    /// The bytes of a typed array, whole elements, and whether they are in this machine's order; nil for an array of any
+    /// other kind.
+    private func typedArray(
+        of element: TypedArrayTag.Element, _ width: Int, _ type: Any.Type, at offset: Int, path: CodingPath?
+    ) throws -> (content: StringContent, isNative: Bool)? {
+        let (head, _, tag) = try reading(path) { () throws(CBORError) in try reader.untagged(at: offset) }
+        if head.major == .array { return nil }
+        guard head.major == .bytes, let tag, let form = TypedArrayTag(tag) else {
+            throw mismatch(type, head, path: path)
+        }
+        guard form.element == element, form.width == width else { return nil }
+        let content = try reading(path) { () throws(CBORError) -> StringContent in
+            // Foreign bytes may come in chunks, which are put together first.
+            guard let range = try reader.content(of: head) else { return .joined(try reader.stringBytes(head)) }
+            arrayEnd = range.upperBound
+            return .range(range)
+        }
+        guard content.count % width == 0 else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: CodingPath.keys(path), debugDescription: "A typed array ends inside an element."))
+        }
+        #if _endian(little)
+        return (content, form.isLittleEndian)
+        #else
+        return (content, !form.isLittleEndian)
+        #endif
+    }
+
+    /// What a string holds: a range of the bytes being decoded, or chunks that were joined.
+    private enum StringContent {
+        case range(Range<Int>)
+        case joined([UInt8])
+
+        var count: Int {
+            switch self {
+            case .range(let range): range.count
+            case .joined(let bytes): bytes.count
+            }
+        }
+
+        func copy(to target: UnsafeMutableRawBufferPointer, from reader: CBORReader) {
+            switch self {
+            case .range(let range):
+                unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: reader.bytes[range]))
+            case .joined(let bytes):
+                unsafe bytes.withUnsafeBytes { unsafe target.copyMemory(from: $0) }
+            }
+        }
+    }
+
+    func strings(at offset: Int, path: CodingPath?) throws -> [String] {
+        let head = try item(at: offset, path: path)
+        guard head.major == .array else { throw mismatch([String].self, head, path: path) }
+        var texts: [String] = []
+        if !head.isIndefinite {
+            // An array of texts in the plainest form; what else there is, the container reads or refuses.
+            texts.reserveCapacity(min(Int(clamping: head.argument), 4_096))
+            var offset = head.end
+            while texts.count < head.argument, let text = reader.plainText(at: offset, end: &offset) {
+                texts.append(text)
+            }
+            if texts.count == head.argument {
+                arrayEnd = offset
+                return texts
+            }
+        }
+        return try array(of: String.self, elementwiseAt: offset, path: path)
     }
 }

@@ -21,10 +21,29 @@ struct EncodingNode {
     var end = 0
     var parent: Int
     var key: (any CodingKey)?
-    /// One bit for each key so far, by its length and ends: a bit not set yet proves a key new.
-    var keyFilter: UInt64 = 0
-    /// The keys themselves, once there are so many that the filter says nothing.
+    /// The hashes of the first keys: a hash not among them proves a key new.
+    var keyHashes = SIMD16<UInt32>()
+    var keyCount = 0
+    /// The keys themselves, once they are more than the hashes have room for.
     var keys: Set<String>?
+
+    /// Keeps the hash of a key; false where it was there already, or there is no room for it.
+    @inline(__always)
+    mutating func note(_ hash: UInt32) -> Bool {
+        let count = keyCount
+        guard count < SIMD16<UInt32>.scalarCount else { return false }
+        // Lane by lane through memory: the operators on vectors are calls here.
+        let isNew = unsafe withUnsafeMutableBytes(of: &keyHashes) { hashes in
+            for index in 0..<count
+            where unsafe hashes.load(fromByteOffset: index * 4, as: UInt32.self) == hash {
+                return false
+            }
+            unsafe hashes.storeBytes(of: hash, toByteOffset: count * 4, as: UInt32.self)
+            return true
+        }
+        if isNew { keyCount = count + 1 }
+        return isNew
+    }
 }
 
 extension EncodingState {
@@ -59,18 +78,39 @@ extension EncodingState {
     @inline(__always)
     func addItem(to node: Int, _ write: () throws -> Void) throws {
         if top == node {
-            try write()
+            let start = bytes.count
+            do {
+                try write()
+            } catch {
+                forget(from: start, in: node)
+                throw error
+            }
             nodes[node].count += 1
         } else {
             try addItemSlowly(to: node, write)
         }
     }
 
+    /// Takes back what an item wrote before it failed: its container may go on without it.
+    func forget(from start: Int, in node: Int) {
+        bytes.removeLast(max(0, bytes.count - start))
+        nodes.removeLast(max(0, nodes.count - 1 - node))
+        top = node
+    }
+
     private func addItemSlowly(to node: Int, _ write: () throws -> Void) throws {
         if nodes[node].isOpen {
             closeInner(of: node)
             top = node
-            try write()
+            let (start, known) = (bytes.count, nodes.count)
+            do {
+                try write()
+            } catch {
+                bytes.removeLast(max(0, bytes.count - start))
+                nodes.removeLast(max(0, nodes.count - known))
+                top = node
+                throw error
+            }
             nodes[node].count += 1
             return
         }
@@ -79,7 +119,14 @@ extension EncodingState {
         let known = nodes.count
         // Nothing above may be taken for the place of this item.
         top = -1
-        try write()
+        do {
+            try write()
+        } catch {
+            bytes.removeLast(max(0, bytes.count - start))
+            nodes.removeLast(max(0, nodes.count - known))
+            top = enclosing
+            throw error
+        }
         close(downTo: known)
         top = enclosing
         let item = bytes.copy(from: start)

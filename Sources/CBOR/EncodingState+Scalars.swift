@@ -8,6 +8,26 @@ extension EncodingState {
         }
     }
 
+    /// An integer over 64 bits becomes a bignum (RFC 8949, section 3.4.3), any other one a plain integer.
+    func append(wide value: Int128) {
+        // −1 − value, which no negative number overflows.
+        append(magnitude: UInt128(truncatingIfNeeded: value < 0 ? ~value : value), isNegative: value < 0)
+    }
+
+    /// The number `magnitude`, or −1 − `magnitude`.
+    func append(magnitude: UInt128, isNegative: Bool) {
+        if let argument = UInt64(exactly: magnitude) {
+            bytes.appendHead(isNegative ? .negative : .unsigned, argument)
+            return
+        }
+        let count = 16 - magnitude.leadingZeroBitCount / 8
+        bytes.appendHead(.tag, isNegative ? 3 : 2)
+        bytes.appendHead(.bytes, UInt64(count))
+        unsafe withUnsafeBytes(of: magnitude.bigEndian) {
+            unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: $0.suffix(count)))
+        }
+    }
+
     func append(_ value: Bool) { bytes.append(value ? 0xF5 : 0xF4) }
 
     func appendNull() { bytes.append(0xF6) }
@@ -41,10 +61,13 @@ extension EncodingState {
     @inline(__always)
     func append(_ value: String) {
         var value = value
-        value.withUTF8 { text in
-            bytes.appendHead(.text, UInt64(text.count))
-            unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(text))
-        }
+        value.withUTF8 { unsafe append($0) }
+    }
+
+    /// - Precondition: `text` is UTF-8.
+    @inline(__always)
+    func append(_ text: UnsafeBufferPointer<UInt8>) {
+        unsafe bytes.append(text: text)
     }
 
     func append(byteString value: [UInt8]) {

@@ -18,6 +18,27 @@ import Testing
         #expect(CBORDiagnostic.text(of: PeerTests.bytes(hex[...])) == text)
     }
 
+    @Test func theVectorsThatJSONCannotStateReadAsTheRFCWritesThem() {
+        var compared = 0
+        for vector in VectorTests.vectors {
+            guard let diagnostic = vector.diagnostic else { continue }
+            // RFC 8949, section 3.3, forbids this one.
+            if vector.hex == "f818" { continue }
+            #expect(CBORDiagnostic.text(of: vector.bytes) == diagnostic, "\(vector.hex)")
+            compared += 1
+        }
+        #expect(compared > 10)
+    }
+
+    @Test(arguments: ["5a00100000", "7a00100000", "9a00100000"]) func theTextIsNotMuchLongerThanItsLimit(head: String) {
+        let bytes = PeerTests.bytes(head) + [UInt8](repeating: 0x41, count: 1 << 20)
+        let text = CBORDiagnostic.text(of: bytes, characterLimit: 100)
+        #expect(text.count < 200)
+        #expect(text.contains("…"))
+        #expect(!CBORDiagnostic.text(of: bytes, characterLimit: 0).isEmpty)
+        #expect(!CBORDiagnostic.text(of: bytes, characterLimit: -1).isEmpty)
+    }
+
     @Test func whatIsNoCBOREndsWithWhatIsWrong() {
         #expect(CBORDiagnostic.text(of: PeerTests.bytes("8201")).hasPrefix("[1"))
         #expect(CBORDiagnostic.text(of: PeerTests.bytes("8201")).contains("…("))

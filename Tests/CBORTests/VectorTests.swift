@@ -9,6 +9,7 @@ import Testing
         var bytes: [UInt8]
         var roundtrip: Bool
         var decoded: JSONValue?
+        var diagnostic: String?
     }
 
     static let vectors: [Vector] = {
@@ -23,7 +24,7 @@ import Testing
             else { return nil }
             return Vector(
                 hex: hex, bytes: Array(data), roundtrip: row["roundtrip"] as? Bool ?? false,
-                decoded: row["decoded"].map(JSONValue.init))
+                decoded: row["decoded"].map(JSONValue.init), diagnostic: row["diagnostic"] as? String)
         }
     }()
 

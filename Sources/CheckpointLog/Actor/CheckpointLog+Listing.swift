@@ -34,7 +34,10 @@ public struct CheckpointVersion: Sendable, Hashable, Identifiable {
 extension CheckpointLog {
     /// The stored versions of `key`, newest first; without a level those of every level.
     ///
-    /// - Parameter origin: as `C4/C1`; nil for this actor's own versions and, where it has none, those of every origin.
+    /// - Parameters:
+    ///   - key: 1 to 1,024 bytes of UTF-8.
+    ///   - level: 1…255, or nil.
+    ///   - origin: as `C4/C1`; nil for this actor's own versions and, where it has none, those of every origin.
     /// - Throws: ``CheckpointLogError``: `.damaged`, `.closed`, `.invalidKey`, `.invalidLevel`, `.ioFailure`.
     public nonisolated func history(
         for key: CheckpointKey, level: Int? = nil, origin: String? = nil
@@ -65,9 +68,11 @@ extension CheckpointLog {
 
     /// Every newest checkpoint at `level`, or of each key at whichever level is newest, as values of one type.
     ///
-    /// - Parameter type: what each checkpoint was taken of. A checkpoint of another type fails the call.
+    /// - Parameters:
+    ///   - type: what each checkpoint was taken of. A checkpoint of another type fails the call.
+    ///   - level: 1…255, or nil.
     /// - Returns: the values by key. Of a key with several origins the actor's own counts, else the newest.
-    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)``.
+    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)->Value?``.
     public nonisolated func restoreAll<Value: Codable & Sendable>(
         as type: Value.Type, level: Int? = nil
     ) async throws -> [CheckpointKey: Value] {

@@ -45,8 +45,8 @@ extension CheckpointLog {
         }
     }
 
-    /// Gives back one value as ``restore(_:for:level:version:origin:fallback:)`` does, for code that is not asynchronous; blocks
-    /// while it reads.
+    /// Gives back one value as ``restore(_:for:level:version:origin:fallback:)->Value?`` does, for code that is not
+    /// asynchronous; blocks while it reads.
     @available(*, noasync, message: "Use the asynchronous restore.")
     public nonisolated func restoreBlocking<Value: Codable & Sendable>(
         _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
@@ -63,7 +63,7 @@ extension CheckpointLog {
 
     /// Gives back the newest checkpoint of `key` as its stored bytes: the CBOR of its values, or the bytes it was taken of.
     ///
-    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)``, without `.decodingFailed`.
+    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)->Value?``, without `.decodingFailed`.
     public nonisolated func restoreBytes(
         for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil
     ) async throws -> [UInt8]? {
@@ -82,9 +82,14 @@ extension CheckpointLog {
     /// }
     /// ```
     ///
-    /// - Parameter decode: is given a decoder over the stored CBOR; called once, or again after a compaction moved the record.
+    /// - Parameters:
+    ///   - key: 1 to 1,024 bytes of UTF-8.
+    ///   - level: 1…255, or nil.
+    ///   - version: which version; the newest by default.
+    ///   - origin: the way by which the checkpoint came up the tree, or nil.
+    ///   - decode: is given a decoder over the stored CBOR; called once, or again after a compaction moved the record.
     /// - Returns: what `decode` made, or nil when there is no such checkpoint.
-    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)``; what `decode` throws is the cause of `.decodingFailed`.
+    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)->Value?``; what `decode` throws is the cause of `.decodingFailed`.
     public nonisolated func restore<Value: Sendable>(
         for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil,
         decoding decode: @escaping @Sendable (any Decoder) throws -> Value

@@ -64,7 +64,10 @@ public actor CheckpointLog {
     ///
     /// Each restore and listing first takes in what was written since. Nothing on disk is changed.
     ///
-    /// - Parameter salvage: whether damage is gone around, and listed in ``recoveryReport``, rather than thrown.
+    /// - Parameters:
+    ///   - directory: the path of the log's directory.
+    ///   - configuration: how the log is read; what concerns writing does not matter.
+    ///   - salvage: whether damage is gone around, and listed in ``recoveryReport``, rather than thrown.
     /// - Throws: ``CheckpointLogError``: `.notALog`, `.damaged`, `.unsupportedFormat`, `.ioFailure`.
     public static func openForReading(
         at directory: String, configuration: Configuration = Configuration(), salvage: Bool = false

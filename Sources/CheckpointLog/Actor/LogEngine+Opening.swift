@@ -58,31 +58,49 @@ extension LogEngine {
             writer: writer)
     }
 
+    /// A log that is being written changes under an opening for reading, which then begins again: this often.
+    private static let readingAttempts = 5
+
     /// Opens the log at `directory` for reading, as it stands now.
     package static func openForReading(
         at directory: FilePath, _ configuration: Configuration, isSalvage: Bool
     ) throws -> LogEngine {
         try configuration.validate()
-        let fileSystem = configuration.fileSystem
-        let listing: LogDirectory
-        do throws(FileSystemError) {
-            listing = try LogDirectory(directory, in: fileSystem)
-        } catch  where error.code == .noSuchFileOrDirectory || error.code == .notDirectory {
-            throw CheckpointLogError.notALog(path: directory.string, "the directory does not exist.")
-        } catch {
-            throw CheckpointLogError(error)
+        func generation() -> UInt64? {
+            (try? LogLoader.manifest(in: directory, configuration.fileSystem))?.generation
         }
-        guard let manifest = try knownManifest(directory, listing, in: fileSystem) else {
+        for _ in 1..<readingAttempts {
+            let before = generation()
+            do {
+                let engine = try openAsItStands(directory, configuration, isSalvage: isSalvage)
+                if engine.report.damage.isEmpty || generation() == before { return engine }
+            } catch {
+                // A seal or a compaction that went between the manifest and the files it names has replaced the manifest.
+                if generation() == before { throw error }
+            }
+        }
+        return try openAsItStands(directory, configuration, isSalvage: isSalvage)
+    }
+
+    private static func openAsItStands(
+        _ directory: FilePath, _ configuration: Configuration, isSalvage: Bool
+    ) throws -> LogEngine {
+        let fileSystem = configuration.fileSystem
+        let listed = try listingForReading(directory, in: fileSystem)
+        guard let known = try knownManifest(directory, listed, in: fileSystem) else {
             throw CheckpointLogError.notALog(path: directory.string, "it has no \(FileName.manifest).")
         }
         let identity = LogIdentity(
-            fileSystem: fileSystem, directory: directory, identifier: manifest.identifier, hashKey: manifest.hashKey)
+            fileSystem: fileSystem, directory: directory, identifier: known.identifier, hashKey: known.hashKey)
         let catalog = makeCatalog(identity, configuration)
         var report = RecoveryReport()
         let isWritten = try wrapping { () throws(FileSystemError) in
             try fileSystem.isLocked(identity.path(FileName.lock))
         }
+        // In this order: what is written by now is in the chain, or in what the manifest lists, and the chain's files are there.
         let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
+        let manifest = try LogLoader.manifest(in: directory, fileSystem) ?? known
+        let listing = try listingForReading(directory, in: fileSystem)
         let loader = LogLoader(
             identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: isSalvage)
         let outcome = try loader.load(position: position, stop: isWritten ? position?.written : nil, into: &report)
@@ -94,6 +112,18 @@ extension LogEngine {
         return LogEngine(
             identity: identity, configuration: configuration, catalog: catalog, files: files, report: report,
             writer: nil, follower: follower)
+    }
+
+    private static func listingForReading(
+        _ directory: FilePath, in fileSystem: any FileSystem
+    ) throws -> LogDirectory {
+        do throws(FileSystemError) {
+            return try LogDirectory(directory, in: fileSystem)
+        } catch  where error.code == .noSuchFileOrDirectory || error.code == .notDirectory {
+            throw CheckpointLogError.notALog(path: directory.string, "the directory does not exist.")
+        } catch {
+            throw CheckpointLogError(error)
+        }
     }
 
     /// A log without a directory: every level is of the memory.

@@ -11,6 +11,10 @@ package struct IndexSnapshot {
     /// Bytes of everything but the tables.
     private static let headLimit = 256 << 20
     private static let slotLimit = 1 << 32
+    /// Slots for each record that the manifest counts, and for the chain, whose records it does not: a file that claims more is
+    /// not read, however its checksums are.
+    private static let slotsPerRecord = 4
+    private static let chainSlots = 8 << 20
     /// Tables of this many bytes in all are read by two threads.
     private static let parallelByteCount = 8 << 20
 
@@ -177,7 +181,8 @@ package struct IndexSnapshot {
         let headEnd = byteCount - prefixByteCount
         guard let head = try file.bytes(headEnd - headByteCount..<headEnd),
             var parsed = Parsed(head, tableEnd: headEnd - headByteCount, identity: identity),
-            parsed.generation <= manifest.generation
+            parsed.generation <= manifest.generation,
+            parsed.slotCount <= manifest.segments.reduce(chainSlots, { $0 + $1.entryCount * slotsPerRecord })
         else { return nil }
         guard let shards = try tables(&parsed, file) else { return nil }
         catalog.index.replace(shards: shards, floors: parsed.floors, levels: parsed.levels)
@@ -209,7 +214,7 @@ package struct IndexSnapshot {
                 return shards
             }
         }
-        let total = parsedTables.reduce(0) { $0 + $1.slotCount } * IndexShard.slotByteCount
+        let total = parsed.slotCount * IndexShard.slotByteCount
         let outcome: Result<[IndexShard], SnapshotFault>
         if total < parallelByteCount {
             outcome = read(0..<parsedTables.count)
@@ -260,6 +265,7 @@ package struct IndexSnapshot {
     private struct Parsed {
         var generation: UInt64 = 0
         var tables: [Table] = []
+        var slotCount: Int { tables.reduce(0) { $0 + $1.slotCount } }
         var floors: [SequenceNumber] = []
         var levels: [UInt8] = []
         var covered: Set<Covered> = []

@@ -96,6 +96,7 @@ extension CheckOutcome {
     /// How much was found before a batch began.
     struct Mark {
         fileprivate var itemCount = 0
+        fileprivate var omitted: (count: Int, numbers: ClosedRange<SequenceNumber>?) = (0, nil)
         fileprivate var recordCount = 0
         fileprivate var referenceCount = 0
         fileprivate var frameCount = 0
@@ -104,13 +105,14 @@ extension CheckOutcome {
 
     var mark: Mark {
         Mark(
-            itemCount: items.count, recordCount: records.count, referenceCount: references.count,
+            itemCount: items.count, omitted: omitted, recordCount: records.count, referenceCount: references.count,
             frameCount: frameCount, appendNumbers: appendNumbers)
     }
 
     /// Forgets what a batch held that turned out to have no end.
     mutating func rollBack(to mark: Mark) {
         items.removeLast(items.count - mark.itemCount)
+        omitted = mark.omitted
         records.removeLast(records.count - mark.recordCount)
         references.removeLast(references.count - mark.referenceCount)
         frameCount = mark.frameCount

@@ -21,8 +21,13 @@ package struct FrameLocation: Hashable, Sendable, CustomStringConvertible {
 
     package var position: LogPosition { LogPosition(segment: segment, offset: offset) }
 
+    /// More than any frame has: what a location out of a snapshot can make a reader allocate at most.
+    private static let byteCountLimit = 4 << 20
+
     /// The least number of bytes that is sure to hold the frame.
-    package var byteCountBound: Int { Self.byteCountBound(ofSizeClass: UInt8(truncatingIfNeeded: bits)) }
+    package var byteCountBound: Int {
+        min(Self.byteCountBound(ofSizeClass: UInt8(truncatingIfNeeded: bits)), Self.byteCountLimit)
+    }
 
     package var description: String { "\(segment):\(offset)" }
 

@@ -5,6 +5,7 @@ peer.py encode SEED COUNT  COUNT lines "MODE HEX DESCRIPTION" of records with th
 """
 
 import datetime
+import decimal
 import random
 import struct
 import sys
@@ -12,6 +13,7 @@ import uuid
 
 import cbor2
 
+decimal.getcontext().prec = 200
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 # RFC 8746: the struct format of each typed array that Swift has a type for.
@@ -40,6 +42,11 @@ def describe(value):
         return f"d{(value - EPOCH) // datetime.timedelta(milliseconds=1)}"
     if isinstance(value, uuid.UUID):
         return "u" + value.hex
+    if isinstance(value, decimal.Decimal):
+        if value.is_nan():
+            return "Dnan"
+        sign, digits, exponent = value.normalize().as_tuple() if value else (0, (0,), 0)
+        return f"D{'-' if sign else ''}{''.join(map(str, digits))}e{exponent}"
     if isinstance(value, cbor2.CBORTag):
         if value.tag in TYPED:
             form = TYPED[value.tag]
@@ -62,7 +69,7 @@ def indefinite(value):
         return b"\x5f" + b"".join(cbor2.dumps(value[i:i + 5]) for i in range(0, len(value), 5)) + b"\xff"
     if isinstance(value, cbor2.CBORTag):
         return b"\xd8" + bytes([value.tag]) + indefinite(value.value)
-    return cbor2.dumps(value, datetime_as_timestamp=True)
+    return cbor2.dumps(value)
 
 
 class Generator:
@@ -123,6 +130,8 @@ class Generator:
         put("small", self.integer(-128, 127))
         put("short", self.integer(0, 65535))
         put("wide", self.integer(-2**31, 2**31 - 1))
+        put("huge", self.integer(-2**127, 2**127 - 1))
+        put("vast", self.integer(0, 2**128 - 1))
         put("double", self.double())
         put("float", self.single())
         put("flag", bool(self.random.randrange(2)))
@@ -141,10 +150,11 @@ class Generator:
         put("table", {key: self.double() for key in self.random.sample(self.KEYS, self.random.randrange(5))})
         numbered = {self.integer(-2**63, 2**63 - 1): self.text() for _ in range(self.random.randrange(4))}
         texts = {str(key): value for key, value in numbered.items()}
-        put("numbered", texts)
+        put("numbered", self.random.choice([numbered, texts]), texts)
         put("date", EPOCH + datetime.timedelta(milliseconds=self.random.randrange(-10**12, 4 * 10**12)))
         put("identifier", uuid.UUID(int=self.random.getrandbits(128), version=4))
         put("link", cbor2.CBORTag(32, "https://example.org/?q=" + str(self.random.randrange(1000))))
+        put("amount", decimal.Decimal(self.random.randrange(-10**30, 10**30)).scaleb(self.random.randrange(-30, 20)))
         put("choices", self.several(self.choice))
         children = [self.record(depth + 1) for _ in range(self.random.randrange(3) if depth < 2 else 0)]
         put("children", [child[0] for child in children], [child[1] for child in children])
@@ -156,13 +166,13 @@ class Generator:
 def encode(seed, count):
     for index in range(count):
         wire, meaning = Generator(random.Random(seed * 1_000_003 + index)).record()
-        mode = ["plain", "canonical", "indefinite"][index % 3]
+        mode = ["plain", "canonical", "timestamps", "indefinite"][index % 4]
         if mode == "indefinite":
             encoded = indefinite(wire)
-            if describe(cbor2.loads(encoded)) != describe(cbor2.loads(cbor2.dumps(wire, datetime_as_timestamp=True))):
+            if describe(cbor2.loads(encoded)) != describe(cbor2.loads(cbor2.dumps(wire))):
                 raise AssertionError("the indefinite form means something else")
         else:
-            encoded = cbor2.dumps(wire, canonical=mode == "canonical", datetime_as_timestamp=True)
+            encoded = cbor2.dumps(wire, canonical=mode == "canonical", datetime_as_timestamp=mode == "timestamps")
         print(mode, encoded.hex(), describe(meaning))
 
 

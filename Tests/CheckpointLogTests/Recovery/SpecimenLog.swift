@@ -19,7 +19,7 @@ struct SpecimenLog: Sendable {
     }
 
     enum File: String, CaseIterable, Sendable {
-        case active, sealed, output, value, manifest, position
+        case active, sealed, output, value, manifest, position, snapshot
     }
 
     static let path: FilePath = "/log"
@@ -54,6 +54,7 @@ struct SpecimenLog: Sendable {
         configuration.compactsAutomatically = false
         configuration.segmentByteLimit = 64 << 10
         configuration.largeValueByteCount = 4 << 10
+        configuration.snapshotByteCount = 0
         configuration.randomSeed = 7
         configuration.now = { 1_700_000_000_000_000 }
         return configuration
@@ -112,7 +113,10 @@ struct SpecimenLog: Sendable {
     }
 
     private mutating func nameFiles(active: UInt32) throws {
-        names = [.manifest: "MANIFEST", .position: "POSITION", .active: SegmentName(active, .log).fileName]
+        names = [
+            .manifest: "MANIFEST", .position: "POSITION", .snapshot: "SNAPSHOT",
+            .active: SegmentName(active, .log).fileName,
+        ]
         for name in disk.fileNames(in: Self.path).compactMap(SegmentName.init(fileName:)) {
             switch name.role {
             case .log: if name.identifier != active { names[.sealed] = name.fileName }

@@ -1,0 +1,158 @@
+import CheckpointLog
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A reader written from FORMAT.md alone, in another language, finds in a log what the engine finds.
+@Suite struct IndependentReaderTests {
+    static let python = "/usr/bin/python3"
+    static let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "reader.py").path
+
+    /// Where tests must not be skipped, the absence of the interpreter is a failure.
+    static let isAvailable =
+        ProcessInfo.processInfo.environment["CHECKPOINT_LOG_CI"] == "1"
+        || FileManager.default.isExecutableFile(atPath: python)
+
+    /// The reader's lines, sorted; what it complains of, where it does.
+    static func read(_ path: String) throws -> (lines: [String], complaint: String) {
+        let process = Process()
+        process.executableURL = URL(filePath: python)
+        process.arguments = [script, path]
+        let (output, errors) = (Pipe(), Pipe())
+        process.standardOutput = output
+        process.standardError = errors
+        try process.run()
+        let found = try output.fileHandleForReading.readToEnd() ?? Data()
+        let complaint = try errors.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        return (
+            String(decoding: found, as: UTF8.self).split(separator: "\n").map(String.init).sorted(),
+            String(decoding: complaint, as: UTF8.self)
+        )
+    }
+
+    static func hex(_ bytes: some Sequence<UInt8>) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    /// The same lines from the engine.
+    static func lines(_ log: CheckpointLog, groups: [(CheckpointKey, Int)]) async throws -> [String] {
+        var lines: [String] = []
+        for entry in try await log.checkpoints() {
+            let bytes = try #require(try await log.restoreBytes(for: entry.key, level: entry.level))
+            lines.append(
+                "value \(entry.level) - \(hex(entry.key.name.utf8)) \(entry.sequenceNumber.rawValue) "
+                    + "\(Checksum.of(bytes)) \(bytes.count)")
+        }
+        for (name, level) in groups {
+            guard let group = try await log.restoreGroup(name, level: level) else { continue }
+            for (index, key) in group.keys.enumerated() {
+                let number = group.sequenceNumber.rawValue - UInt64(group.keys.count - index)
+                let bytes = try #require(
+                    try await log.restoreBytes(
+                        for: key, level: level, version: .sequence(SequenceNumber(rawValue: number))))
+                lines.append(
+                    "member \(level) \(hex(name.name.utf8)) \(hex(key.name.utf8)) \(number) \(Checksum.of(bytes)) "
+                        + "\(bytes.count)")
+            }
+        }
+        return lines.sorted()
+    }
+
+    static let groups: [(CheckpointKey, Int)] = [("pair", 2), ("ended", 2), ("wide", 3)]
+
+    static func configuration() -> Configuration {
+        var configuration = Configuration()
+        configuration.segmentByteLimit = 64 << 10
+        configuration.largeValueByteCount = 8 << 10
+        configuration.compactsAutomatically = false
+        configuration.levels[2] = LevelPolicy(durability: .written, retention: .newest(40), compression: .lz4)
+        configuration.levels[3] = LevelPolicy(durability: .written, retention: .newest(40), compression: .zlib)
+        return configuration
+    }
+
+    static func live(_ log: CheckpointLog, _ opening: Int) async throws {
+        for step in 0..<60 {
+            let text = String(repeating: "step \(step) of \(opening); ", count: 1 + step * 3)
+            try await log.checkpoint(text, for: "text \(step % 7)")
+            try await log.checkpoint(step, [Double](repeating: 0.5, count: step), for: "two \(step % 5)", level: 2)
+            try await log.checkpoint((0..<200).map { Double($0 * step) / 7 }, for: "numbers \(step % 4)", level: 3)
+            if step % 20 == 9 {
+                try await log.checkpoint((0..<4_000).map { Double($0 + step) }, for: "large \(opening)")
+                try await log.commit("pair", level: 2) { group in
+                    try group.put(step, for: "left")
+                    try group.put(text, for: "two 1")
+                }
+            }
+            if step == 30 {
+                try await log.commit("ended", level: 2) { try $0.put("x", for: "ended \(opening)") }
+                try await log.removeCheckpoint(for: "ended \(opening)", level: 2)
+                try await log.removeCheckpoint(for: "text 3")
+                try await log.checkpoint(1, for: "short-lived", level: 4)
+                try await log.removeAllCheckpoints(level: 4)
+                // More than a frame takes, so that it stands beside the chain.
+                try await log.commit("wide", level: 3) { group in
+                    for part in 0..<9 { try group.put((0..<900).map { Double($0 * part) }, for: "part \(part)") }
+                }
+            }
+            if step == 40 { try await log.compact() }
+        }
+    }
+
+    enum End: CaseIterable { case closed, left, torn }
+
+    @Test(.enabled(if: isAvailable), arguments: End.allCases)
+    func theReaderFindsWhatTheEngineFinds(end: End) async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path.appending("log").string
+        for opening in 0..<3 {
+            let log = try await CheckpointLog.open(at: path, configuration: Self.configuration())
+            try await Self.live(log, opening)
+            if opening < 2 || end == .closed {
+                try await log.close()
+            } else {
+                try await log.save()
+                log.engine.abandon()
+            }
+        }
+        if end == .torn {
+            // Half a frame behind the end, as a power cut leaves it.
+            let name = try #require(
+                try FileManager.default.contentsOfDirectory(atPath: path).filter { $0.hasSuffix(".log") }.max())
+            let file = try FileHandle(forUpdating: URL(filePath: path).appending(path: name))
+            try file.seek(toOffset: 60_000)
+            try file.write(contentsOf: Data(repeating: 0xA5, count: 40))
+            try file.close()
+        }
+        let (found, complaint) = try Self.read(path)
+        #expect(complaint.isEmpty, "\(complaint)")
+        let reader = try await CheckpointLog.openForReading(at: path, configuration: Self.configuration())
+        let expected = try await Self.lines(reader, groups: Self.groups)
+        #expect(expected.count > 20 && expected.contains { $0.hasPrefix("member 3") })
+        #expect(found == expected)
+        try await reader.close()
+    }
+
+    @Test(.enabled(if: isAvailable)) func theReaderRefusesADamagedLog() async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path.appending("log").string
+        let log = try await CheckpointLog.open(at: path, configuration: Self.configuration())
+        try await Self.live(log, 0)
+        try await log.close()
+        let url = URL(filePath: path)
+        var refusals = 0
+        for name in try FileManager.default.contentsOfDirectory(atPath: path) {
+            guard ["log", "out"].contains(String(name.suffix(3))) || name == "MANIFEST" else { continue }
+            let sound = try Data(contentsOf: url.appending(path: name))
+            var damaged = sound
+            damaged[sound.count / 3] ^= 0x10
+            try damaged.write(to: url.appending(path: name))
+            #expect(try Self.read(path).complaint.hasPrefix("damage: "), "\(name)")
+            refusals += 1
+            try sound.write(to: url.appending(path: name))
+        }
+        #expect(refusals > 2)
+        #expect(try Self.read(path).complaint.isEmpty)
+    }
+}

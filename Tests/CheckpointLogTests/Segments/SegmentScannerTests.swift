@@ -1,0 +1,162 @@
+import CheckpointLog
+import SystemPackage
+import TestSupport
+import Testing
+
+/// The scanner over segments put together frame by frame: what it visits, where it stops, and why.
+@Suite struct SegmentScannerTests {
+    static let seed = FrameSeed(log: LogIdentifier(high: 1, low: 2), segment: 3)
+
+    /// A segment's bytes in the making; the header is left out, for the scanner does not read it.
+    struct Builder {
+        var bytes = [UInt8](repeating: 0xEE, count: SegmentHeader.byteCount)
+        var count: UInt32 = 0
+        /// Where each frame begins.
+        var offsets: [Int] = []
+
+        mutating func add(
+            _ kind: RecordKind = .value, continues: Bool = false, promise: LogPosition? = nil, byteCount: Int = 20
+        ) {
+            count += 1
+            var header = FrameHeader(kind: kind)
+            let key = kind.hasKey ? Array("k\(count)".utf8) : []
+            let payload = kind.hasKey ? [UInt8](repeating: UInt8(truncatingIfNeeded: count), count: byteCount) : []
+            header.level = kind.hasKey ? 1 : 0
+            if continues { header.flags.insert(.batchContinues) }
+            header.storedByteCount = payload.count
+            header.contentByteCount = payload.count
+            header.payloadCRC = Checksum.mask(Checksum.of(payload))
+            header.contentCRC = header.payloadCRC
+            header.sequenceNumber = SequenceNumber(epoch: 1, count: count)
+            header.appendNumber = header.sequenceNumber
+            header.promise = promise
+            header.keyByteCount = key.count
+            var frame = [UInt8](repeating: 0, count: FrameHeader.byteCount) + key
+            unsafe frame.withUnsafeMutableBytes { buffer in
+                unsafe header.write(to: buffer)
+                let crc = unsafe SegmentScannerTests.seed.checksum(of: UnsafeRawBufferPointer(buffer), at: bytes.count)
+                buffer.set(crc, at: 0)
+            }
+            offsets.append(bytes.count)
+            bytes += frame + payload
+            bytes.pad(toMultipleOf: 8)
+        }
+    }
+
+    static func scan(_ bytes: [UInt8], end: Int? = nil) throws -> (visited: [Int], end: SegmentScanner.End) {
+        let disk = SimulatedFileSystem()
+        disk.setContents(bytes, of: "/segment")
+        let file = try disk.openFile("/segment", .read)
+        var visited: [Int] = []
+        let scanner = SegmentScanner(file, seed: seed, end: end ?? bytes.count)
+        let scanEnd = try scanner.scan { visited.append($0.offset) }
+        return (visited, scanEnd)
+    }
+
+    @Test(arguments: [0, 8, 64, 4_096]) func zerosAreTheEnd(zeros: Int) throws {
+        var log = Builder()
+        log.add()
+        log.add(.promise)
+        log.add()
+        let (visited, end) = try Self.scan(log.bytes + [UInt8](repeating: 0, count: zeros))
+        #expect(visited == log.offsets)
+        #expect(end.offset == log.bytes.count && end.cause == .empty)
+    }
+
+    @Test func anythingButZerosIsAFault() throws {
+        var log = Builder()
+        log.add()
+        for place in [0, 7, 64, 500] {
+            var tail = [UInt8](repeating: 0, count: 512)
+            tail[place] = 1
+            let (visited, end) = try Self.scan(log.bytes + tail)
+            #expect(visited == log.offsets)
+            #expect(end.offset == log.bytes.count && end.cause == .fault(.headerChecksum, at: log.bytes.count))
+        }
+    }
+
+    @Test func aRollFrameEndsTheScan() throws {
+        var log = Builder()
+        log.add()
+        log.add(.roll)
+        let end = log.bytes.count
+        log.add()
+        let (visited, found) = try Self.scan(log.bytes)
+        #expect(visited == Array(log.offsets.prefix(2)))
+        #expect(found.offset == end && found.cause == .rolled)
+    }
+
+    @Test func aBatchWithoutItsEndIsNotVisited() throws {
+        var log = Builder()
+        log.add()
+        let start = log.bytes.count
+        log.add(continues: true)
+        log.add(continues: true)
+        let end = try Self.scan(log.bytes).end
+        #expect(end.offset == start && end.cause == .openBatch)
+        #expect(try Self.scan(log.bytes).visited == [log.offsets[0]])
+        log.add()
+        #expect(try Self.scan(log.bytes).visited == log.offsets)
+    }
+
+    /// The whole batch goes with its last frame.
+    @Test func aBatchCutAnywhereIsNotVisited() throws {
+        var log = Builder()
+        log.add()
+        let start = log.bytes.count
+        log.add(continues: true)
+        log.add(continues: true)
+        log.add()
+        for count in start..<log.bytes.count {
+            let (visited, end) = try Self.scan(Array(log.bytes.prefix(count)))
+            #expect(visited == [log.offsets[0]] && end.offset == start, "\(count)")
+        }
+    }
+
+    @Test func nothingBehindTheStopIsRead() throws {
+        var log = Builder()
+        log.add()
+        log.add()
+        log.add()
+        let (visited, end) = try Self.scan(log.bytes, end: log.offsets[2])
+        #expect(visited == Array(log.offsets.prefix(2)))
+        #expect(end.offset == log.offsets[2] && end.cause == .empty)
+        // In the middle of a frame: that one is not there yet.
+        #expect(try Self.scan(log.bytes, end: log.offsets[2] + 70).visited == Array(log.offsets.prefix(2)))
+    }
+
+    @Test func aFrameOfAnotherSegmentIsAFault() throws {
+        var log = Builder()
+        log.add()
+        log.add()
+        let frame = Array(log.bytes[log.offsets[0]..<log.offsets[1]])
+        let (visited, end) = try Self.scan(log.bytes + frame)
+        #expect(visited == log.offsets)
+        #expect(end.cause == .fault(.headerChecksum, at: log.bytes.count))
+    }
+
+    @Test func promisesAreFoundBehindDamage() throws {
+        var log = Builder()
+        log.add(promise: LogPosition(segment: 3, offset: 128))
+        log.add(promise: LogPosition(segment: 3, offset: 512))
+        log.add(promise: LogPosition(segment: 3, offset: 256))
+        log.bytes[log.offsets[1] - 30] ^= 1
+        let disk = SimulatedFileSystem()
+        disk.setContents(log.bytes + [UInt8](repeating: 0, count: 800), of: "/segment")
+        let scanner = SegmentScanner(
+            try disk.openFile("/segment", .read), seed: Self.seed, end: log.bytes.count + 800)
+        #expect(try scanner.scan { _ in }.offset == SegmentHeader.byteCount)
+        #expect(try scanner.greatestPromise(from: SegmentHeader.byteCount) == LogPosition(segment: 3, offset: 512))
+        #expect(try scanner.greatestPromise(from: log.offsets[2]) == LogPosition(segment: 3, offset: 256))
+        #expect(try scanner.greatestPromise(from: log.bytes.count) == nil)
+    }
+
+    /// More than the scanner holds in memory at once, so that frames lie across its window.
+    @Test func longSegmentsAreReadInPieces() throws {
+        var log = Builder()
+        for index in 0..<12 { log.add(continues: index % 5 == 3, byteCount: 900_000 + index) }
+        let (visited, end) = try Self.scan(log.bytes)
+        #expect(visited == log.offsets)
+        #expect(end.offset == log.bytes.count && end.cause == .empty)
+    }
+}

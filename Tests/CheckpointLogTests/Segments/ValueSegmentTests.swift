@@ -1,0 +1,92 @@
+import CheckpointLog
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Large values in files of their own: whole, or an error that names file and offset.
+@Suite struct ValueSegmentTests {
+    let disk = SimulatedFileSystem()
+    let identity: LogIdentity
+
+    init() throws {
+        try disk.createDirectory("/log")
+        identity = LogIdentity(
+            fileSystem: disk, directory: "/log", identifier: LogIdentifier(high: 1, low: 2),
+            hashKey: HashKey(first: 3, second: 4))
+    }
+
+    static func value(_ byteCount: Int) -> [UInt8] {
+        var generator = SeededGenerator(seed: UInt64(byteCount))
+        // Half of each chunk compresses.
+        return (0..<byteCount).map { $0 % 512 < 256 ? 7 : UInt8(truncatingIfNeeded: generator.next()) }
+    }
+
+    func write(_ content: [UInt8], _ method: CompressionMethod, segment: UInt32 = 9) throws -> ValueReference {
+        unsafe try content.withUnsafeBytes { content in
+            unsafe try Array("key".utf8).withUnsafeBytes { key in
+                unsafe try ValueSegment.write(
+                    content, identity: identity, segment: segment, epoch: 1, level: 1, key: key,
+                    number: SequenceNumber(epoch: 1, count: 5), timestamp: 77, compression: method)
+            }
+        }
+    }
+
+    func code(_ reference: ValueReference) -> CheckpointLogError.Code? {
+        do {
+            _ = try ValueSegment.read(reference, identity: identity)
+            return nil
+        } catch {
+            return (error as? CheckpointLogError)?.code
+        }
+    }
+
+    static let lengths = [1, 4_096, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20, (3 << 20) + 5]
+
+    @Test(arguments: CompressionMethod.allCases) func everyLengthComesBack(method: CompressionMethod) throws {
+        for (index, length) in Self.lengths.enumerated() {
+            let value = Self.value(length)
+            let reference = try write(value, method, segment: UInt32(index + 1))
+            #expect(reference.chunkCount == (length + (1 << 20) - 1) >> 20)
+            #expect(reference.contentByteCount == length)
+            #expect(try ValueSegment.read(reference, identity: identity) == value)
+            #expect(ValueReference(reference.bytes) == reference)
+        }
+    }
+
+    /// All of it is durable on return, its name as well.
+    @Test func aWrittenValueSurvivesPowerLoss() throws {
+        let value = Self.value(1_500_000)
+        try disk.syncDirectory("/")
+        let reference = try write(value, .lz4)
+        let image = disk.crashImage(.syncedOnly, boot: .another)
+        var identity = identity
+        identity.fileSystem = image
+        #expect(try ValueSegment.read(reference, identity: identity) == value)
+    }
+
+    @Test func aReferenceToAnotherValueIsDamage() throws {
+        let reference = try write(Self.value(2_500_000), .lz4)
+        var wrong = [ValueReference](repeating: reference, count: 6)
+        wrong[0].chunkCount = 2
+        wrong[1].contentByteCount += 1
+        wrong[2].contentByteCount -= 1
+        wrong[3].fileByteCount += 8
+        wrong[4].footerCRC ^= 1
+        wrong[5].chunkNumber = SequenceNumber(epoch: 1, count: 6)
+        for reference in wrong { #expect(code(reference) == .damaged, "\(reference)") }
+        #expect(code(reference) == nil)
+    }
+
+    @Test func swappedChunksAreDamage() throws {
+        let reference = try write([UInt8](repeating: 1, count: 3 << 20), .none)
+        var bytes = try #require(disk.contents(of: "/log/00000009.val"))
+        let chunk = FrameHeader.byteCount + 3 + (1 << 20) + 5
+        let (first, second) = (SegmentHeader.byteCount, SegmentHeader.byteCount + chunk)
+        #expect(bytes[first + 64..<first + 67].elementsEqual(bytes[second + 64..<second + 67]))
+        let moved = Array(bytes[first..<first + chunk])
+        bytes.replaceSubrange(first..<first + chunk, with: bytes[second..<second + chunk])
+        bytes.replaceSubrange(second..<second + chunk, with: moved)
+        disk.setContents(bytes, of: "/log/00000009.val")
+        #expect(code(reference) == .damaged)
+    }
+}
