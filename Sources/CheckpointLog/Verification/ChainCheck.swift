@@ -27,7 +27,8 @@ struct ChainCheck {
             if let stop, name.identifier > stop.segment { break }
             let file = try identity.fileSystem.openFile(identity.path(name), .read)
             defer { file.close() }
-            var byteCount = try file.byteCount()
+            // What no position can state is no frame, however long the file.
+            var byteCount = min(try file.byteCount(), LogPosition.offsetLimit - 8)
             if let stop, stop.segment == name.identifier { byteCount = min(byteCount, Int(stop.offset)) }
             if end != nil {
                 known = max(known, try greatestPromise(file, name, from: 0, to: byteCount))

@@ -88,7 +88,7 @@ struct VerificationPass {
             throw CheckpointLogError(error)
         }
         for entry in entries {
-            if !entry.isRegularFile, entry.name != FileName.quarantine {
+            if !entry.isRegularFile, entry.name != FileName.quarantine || !entry.isDirectory {
                 files.foreign.append(entry.name)
             } else if let segment = SegmentName(fileName: entry.name) {
                 files.segments.append(segment)

@@ -156,15 +156,15 @@ public struct VerificationFinding: Sendable, Hashable, Codable, CustomStringConv
 
     /// One line: severity, place, what is wrong, and what it costs.
     public var description: String {
-        var text = "\(severity.rawValue): \(file.isEmpty ? "the directory" : file)"
+        var text = "\(severity.rawValue): \(file.isEmpty ? "the directory" : file.onOneLine)"
         if let offset { text += ":\(offset)" }
         text += ": \(kind)"
         if let expected { text += ", expected \(expected)" }
         if let actual { text += ", found \(actual)" }
         for lost in lost.prefix(8) {
             text += "; lost: "
-            text += lost.key.isEmpty ? "records" : "level \(lost.level), key \"\(lost.key)\""
-            if !lost.origin.isEmpty { text += ", origin \(lost.origin)" }
+            text += lost.key.isEmpty ? "records" : "level \(lost.level), key \"\(lost.key.onOneLine)\""
+            if !lost.origin.isEmpty { text += ", origin \(lost.origin.onOneLine)" }
             text += ", number \(lost.sequenceNumber)"
         }
         if lost.count > 8 { text += "; and \(lost.count - 8) more" }
