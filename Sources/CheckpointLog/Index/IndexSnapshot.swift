@@ -15,6 +15,8 @@ package struct IndexSnapshot {
     /// not read, however its checksums are.
     private static let slotsPerRecord = 4
     private static let chainSlots = 8 << 20
+    /// More live bytes than any segment has by the size classes of its frames.
+    private static let usageLimit = 2 * LogPosition.offsetLimit
     /// Tables of this many bytes in all are read by two threads.
     private static let parallelByteCount = 8 << 20
 
@@ -344,7 +346,8 @@ package struct IndexSnapshot {
             }
             for _ in 0..<segments {
                 guard let segment = cursor.integer(UInt32.self),
-                    let byteCount = cursor.integer(UInt64.self).flatMap(Int.init(exactly:))
+                    let byteCount = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)),
+                    byteCount <= usageLimit
                 else { return false }
                 usage[segment] = byteCount
             }

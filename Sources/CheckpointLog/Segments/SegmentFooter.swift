@@ -81,7 +81,7 @@ package struct SegmentFooter: Sendable, Equatable {
         var timestamp: Int64 = 0
         entries.reserveCapacity(count)
         for _ in 0..<count {
-            guard let units = cursor.variableLength(), units >= 8, units < UInt64(LogPosition.offsetLimit / 8),
+            guard let units = cursor.variableLength(), units >= 8, units <= UInt64(FrameDecoder.frameByteLimit / 8),
                 let kind = cursor.integer(UInt8.self).flatMap(RecordKind.init(rawValue:)),
                 let flags = cursor.integer(UInt8.self).map(FrameHeader.Flags.init(rawValue:)),
                 let level = cursor.integer(UInt8.self), let step = cursor.variableLength()
@@ -98,6 +98,9 @@ package struct SegmentFooter: Sendable, Equatable {
                 let key = cursor.slice(byteCount: keyByteCount),
                 let originByteCount = cursor.variableLength(), originByteCount <= UInt64(FrameDecoder.originByteLimit),
                 let origin = cursor.slice(byteCount: originByteCount), kind.hasKey != key.isEmpty
+            else { return nil }
+            guard sequence > 0, append >= sequence, append <= SequenceNumber.greatest.rawValue,
+                kind.hasKey ? level > 0 : origin.isEmpty
             else { return nil }
             timestamp = timestamp &+ Self.unzigzag(time)
             var valueSegment: UInt32 = 0

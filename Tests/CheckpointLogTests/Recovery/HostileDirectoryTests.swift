@@ -28,7 +28,7 @@ import Darwin
 
     /// What a log's directory is worth when a file is not what it should be: nothing leaves it, and every way ends.
     private func check(_ name: String, _ harm: (HostileLog) throws -> Void) throws {
-        for way in HostileLog.Way.allCases {
+        for way in LogSurvey.Way.allCases {
             let log = try HostileLog()
             try harm(log)
             let outcome = log.look(way)
@@ -42,11 +42,11 @@ import Darwin
 
     @Test func theSoundLogIsSound() throws {
         #expect(HostileLog.files.count >= 9 && !Self.names.contains(""))
-        let expected: [HostileLog.Way: HostileLog.Outcome] = [
+        let expected: [LogSurvey.Way: LogSurvey.Outcome] = [
             .writing: .opened(restored: 10), .reading: .opened(restored: 10), .salvage: .opened(restored: 10),
             .verification: .verified(0),
         ]
-        for way in HostileLog.Way.allCases {
+        for way in LogSurvey.Way.allCases {
             let log = try HostileLog()
             #expect(log.look(way) == expected[way])
             #expect(log.look(.verification) == .verified(0))
@@ -140,11 +140,11 @@ import Darwin
     ])
     func aForeignNameIsLeftAloneAndReportedOnOneLine(name: String) throws {
         guard !name.hasSuffix("/") else { return }
-        for way in HostileLog.Way.allCases {
+        for way in LogSurvey.Way.allCases {
             let log = try HostileLog()
             try log.put([1, 2, 3], name)
             let outcome = log.look(way)
-            let sound: HostileLog.Outcome = way == .verification ? .verified(0) : .opened(restored: 10)
+            let sound: LogSurvey.Outcome = way == .verification ? .verified(0) : .opened(restored: 10)
             #expect(outcome == sound, "\(way)")
             #expect(try log.bytes(name) == [1, 2, 3])
         }

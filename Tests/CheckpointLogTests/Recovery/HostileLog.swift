@@ -8,23 +8,6 @@ import TestSupport
 /// The log has a file of every kind: sealed segments, an output, value segments, a snapshot, and a chain that a killed process
 /// left behind.
 final class HostileLog {
-    /// How a log is looked at; each must end in a value or an error.
-    enum Way: String, CaseIterable, Sendable {
-        case writing, reading, salvage, verification
-    }
-
-    enum Outcome: Equatable, Sendable {
-        /// Opened, everything in it asked for, and closed; so many checkpoints were given.
-        case opened(restored: Int)
-        case refused(CheckpointLogError.Code)
-        /// The exit code of the verification.
-        case verified(Int)
-        /// An error of another kind: what must never be.
-        case wrong(String)
-
-        var isWrong: Bool { if case .wrong = self { true } else { false } }
-    }
-
     /// Nil for a log on the simulated disk, which holds neither links nor holes and is much faster.
     private let home: TemporaryDirectory?
     private let disk: SimulatedFileSystem?
@@ -53,19 +36,6 @@ final class HostileLog {
         for (name, bytes) in Self.files { try put(bytes, name) }
     }
 
-    static func configuration(_ fileSystem: any FileSystem) -> Configuration {
-        var configuration = Configuration()
-        configuration.fileSystem = fileSystem
-        configuration.runsInline = true
-        configuration.compactsAutomatically = false
-        configuration.segmentByteLimit = 64 << 10
-        configuration.largeValueByteCount = 4 << 10
-        configuration.snapshotByteCount = 0
-        configuration.randomSeed = 9
-        configuration.now = { 1_700_000_000_000_000 }
-        return configuration
-    }
-
     private static func life() throws -> [String: [UInt8]] {
         let disk = SimulatedFileSystem(seed: 1)
         func put(_ engine: LogEngine, _ key: CheckpointKey, _ round: Int, count: Int = 300) throws {
@@ -73,7 +43,7 @@ final class HostileLog {
             _ = try engine.append(bytes, try engine.content(1).adding(.raw), key: key)
         }
         for opening in 0..<3 {
-            let engine = try LogEngine.open(at: "/log", configuration(disk))
+            let engine = try LogEngine.open(at: "/log", LogSurvey.configuration(disk))
             for number in 0..<12 { try put(engine, "key \(number % 6)", opening * 12 + number) }
             try put(engine, "large", opening, count: 9_000)
             _ = try engine.appendGroup(
@@ -155,60 +125,7 @@ final class HostileLog {
     }
 
     /// - Parameter other: what to look through in the place of the disk that the log is on.
-    func look(_ way: Way, through other: (any FileSystem)? = nil) -> Outcome {
-        let fileSystem: any FileSystem = other ?? disk ?? POSIXFileSystem.shared
-        do {
-            let configuration = Self.configuration(fileSystem)
-            switch way {
-            case .writing: return .opened(restored: try write(configuration))
-            case .reading: return .opened(restored: try read(configuration, isSalvage: false))
-            case .salvage: return .opened(restored: try read(configuration, isSalvage: true))
-            case .verification:
-                let verifier = LogVerifier(directory: log, level: .deep, fileSystem: fileSystem, threadCount: 2)
-                let report = verifier.run()
-                for finding in report.findings where "\(finding)".contains("\n") {
-                    return .wrong("a finding of more than one line: \(finding)")
-                }
-                return .verified(report.exitCode)
-            }
-        } catch let error as CheckpointLogError {
-            return "\(error)".contains("\n") ? .wrong("an error of more than one line: \(error)") : .refused(error.code)
-        } catch {
-            return .wrong("\(way): \(error)")
-        }
-    }
-
-    private func write(_ configuration: Configuration) throws -> Int {
-        let engine = try LogEngine.open(at: log, configuration)
-        defer { engine.abandon() }
-        let count = restoreAll(engine)
-        _ = try engine.append([1, 2, 3], try engine.content(1).adding(.raw), key: "new")
-        // Damage that an opening does not read is met by compaction, which then leaves the segment alone.
-        do { try engine.requireWriter().maintenance.compact(fully: true) } catch let error as CheckpointLogError {
-            guard error.code == .damaged else { throw error }
-        }
-        try engine.close()
-        return count
-    }
-
-    private func read(_ configuration: Configuration, isSalvage: Bool) throws -> Int {
-        let engine = try LogEngine.openForReading(at: log, configuration, isSalvage: isSalvage)
-        defer { engine.abandon() }
-        let count = restoreAll(engine)
-        try engine.refresh(isForced: true)
-        return count
-    }
-
-    /// Asks for everything that the index holds; what is damaged may say so.
-    private func restoreAll(_ engine: LogEngine) -> Int {
-        var count = 0
-        engine.catalog.index.forEach { _, entry, _ in
-            guard let found = try? engine.header(at: entry.location), found.header.kind.hasKey else { return }
-            let key = CheckpointKey(String(decoding: found.key, as: UTF8.self))
-            let query = RecordQuery(key: key, level: found.header.level, version: .sequence(entry.sequenceNumber))
-            if (try? unsafe engine.withContent(query) { $1.count }) != nil { count += 1 }
-        }
-        _ = try? engine.checkpoints(level: nil)
-        return count
+    func look(_ way: LogSurvey.Way, through other: (any FileSystem)? = nil) -> LogSurvey.Outcome {
+        LogSurvey(log: log, fileSystem: other ?? disk ?? POSIXFileSystem.shared).look(way)
     }
 }
