@@ -2,6 +2,8 @@
 package struct SegmentFooter: Sendable, Equatable {
     package static let trailerByteCount = 64
     package static let magic: [UInt8] = Array("CKPTEND\n".utf8)
+    /// More bytes than any entry has.
+    package static let entryByteLimit = 64 + FrameDecoder.keyByteLimit + FrameDecoder.originByteLimit
 
     /// One frame as the footer states it: all that the index needs, without a read of the frame.
     package struct Entry: Sendable, Equatable {

@@ -110,7 +110,7 @@ struct ChainCheck {
         var found = outcome
         var good = known
         let span = FrameSpan(file: file, seed: identity.seed(of: name.identifier))
-        found.byteCount += try span.walk(from: SegmentHeader.byteCount, to: byteCount) { offset, step in
+        found.byteCount += try span.walk(from: SegmentHeader.byteCount, to: byteCount, findsEnd: true) { offset, step in
             switch step {
             case .empty:
                 if order.endsInBatch { kind = "a batch without its last frame" }

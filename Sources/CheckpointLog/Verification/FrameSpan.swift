@@ -15,9 +15,11 @@
 
     /// Visits frames from `start` to `end`; `visit` gives the offset to go on at, nil to stop.
     ///
+    /// - Parameter findsEnd: whether a range may end in zeros that nothing was written to. To tell, all of them are read, so a
+    ///   visit that goes on behind such a fault must not ask for it.
     /// - Returns: bytes read.
     func walk(
-        from start: Int, to end: Int, _ visit: (_ offset: Int, _ step: Step) throws -> Int?
+        from start: Int, to end: Int, findsEnd: Bool = false, _ visit: (_ offset: Int, _ step: Step) throws -> Int?
     ) throws -> Int {
         let capacity = min(Self.blockByteCount, max(end - start, 1))
         return unsafe try BufferPool.shared.withBuffer(byteCount: capacity) { block in
@@ -40,7 +42,7 @@
                     unsafe rest = unsafe Self.rest(block, blockStart, blockCount, offset)
                     step = unsafe Self.step(rest, offset, seed)
                 }
-                if case .fault = step, rest.isZero(in: 0..<min(rest.count, FrameHeader.byteCount)),
+                if findsEnd, case .fault = step, rest.isZero(in: 0..<min(rest.count, FrameHeader.byteCount)),
                     try isZero(from: offset, to: end)
                 {
                     step = .empty

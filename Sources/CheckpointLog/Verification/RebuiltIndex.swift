@@ -109,7 +109,9 @@ struct RebuiltIndex {
         if [record.level, 0].contains(where: { numbers.floors[$0].map { $0 > number } ?? false }) { return false }
         if numbers.removed[name].map({ $0 > number }) ?? false { return false }
         if numbers.held.contains(where: { $0.contains(number) }) { return true }
-        let newer = numbers.newest[name]?.filter { $0 > number }.count ?? 0
+        // Newest first, so the first that is not newer tells how many are.
+        let newest = numbers.newest[name] ?? []
+        let newer = newest.firstIndex { $0 <= number } ?? newest.count
         let kept = record.kind == .value || record.kind == .reference ? versionsKept[Int(record.level)] : 1
         return newer < kept ?? (record.level == 1 ? 1 : 2)
     }

@@ -26,8 +26,35 @@ struct CheckOutcome: Sendable {
     /// Records of the frames that hold, where they were asked for.
     var records: [Record] = []
 
+    /// Findings about one file at the most: what is damaged all over need not be listed frame by frame.
+    static let itemLimit = 1_000
+
+    var isFull: Bool { items.count > Self.itemLimit }
+
+    /// Takes a finding in; the last one that there is room for says that there are more.
     mutating func add(_ finding: VerificationFinding, _ record: Record? = nil) {
-        items.append(Item(finding: finding, record: record))
+        guard !isFull else { return }
+        if items.count == Self.itemLimit {
+            var rest = VerificationFinding(
+                finding.severity, finding.file, offset: finding.offset,
+                "more findings from here on, which are not listed")
+            rest.lost = [VerificationFinding.Lost(level: 0, key: "", origin: "", sequenceNumber: "not determined")]
+            items.append(Item(finding: rest, record: nil))
+        } else {
+            items.append(Item(finding: finding, record: record))
+        }
+    }
+}
+
+extension [SegmentFooter.Entry] {
+    /// Where the entries behind `offset` begin. They ascend, so half of them are left out at each step.
+    fileprivate func firstIndex(after offset: Int) -> Int {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle].offset <= offset { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 }
 
@@ -126,13 +153,14 @@ struct SegmentCheck {
                 } else if collectsRecords, header.kind.isRecord {
                     found.records.append(record)
                 }
-                return offset + header.frameByteCount
+                return found.isFull ? nil : offset + header.frameByteCount
             case .empty, .fault:
                 faults += 1
-                let entry = entries.first { $0.offset == offset } ?? entries.last { $0.offset < offset }
+                let behind = entries.firstIndex(after: offset)
+                let entry = behind > 0 ? entries[behind - 1] : nil
                 var what = FrameFault.headerChecksum.rawValue
                 if case .fault(let fault) = step { what = fault.rawValue }
-                let next = entries.first { $0.offset > offset }?.offset
+                let next = behind < entries.count && !found.isFull ? entries[behind].offset : nil
                 found.add(
                     entry == nil && footer == nil
                         ? lostWhole(what, offset: offset) : VerificationFinding(.damage, name, offset: offset, what),

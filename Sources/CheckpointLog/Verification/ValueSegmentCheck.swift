@@ -79,11 +79,12 @@ struct ValueSegmentCheck {
                 } else if level == .deep, let fault = unsafe SegmentCheck.contentFault(header, bytes) {
                     found.add(VerificationFinding(.damage, name, offset: offset, fault), record)
                 }
-            case .empty: found.add(VerificationFinding(.damage, name, offset: offset, "the chunk is missing"), record)
-            case .fault(let fault):
-                found.add(VerificationFinding(.damage, name, offset: offset, fault.rawValue), record)
+            case .empty, .fault:
+                var what = "the chunk is missing"
+                if case .fault(let fault) = step { what = fault.rawValue }
+                found.add(VerificationFinding(.damage, name, offset: offset, what), record)
             }
-            return entry.offset + entry.byteCount
+            return found.isFull ? nil : entry.offset + entry.byteCount
         }
         outcome = found
     }

@@ -10,7 +10,7 @@ import TestSupport
 final class HostileLog {
     /// Nil for a log on the simulated disk, which holds neither links nor holes and is much faster.
     private let home: TemporaryDirectory?
-    private let disk: SimulatedFileSystem?
+    let disk: SimulatedFileSystem?
     let log: FilePath
     /// Holds one file, `precious`.
     let outside: FilePath
