@@ -1,0 +1,12 @@
+/// In the order in which they are run.
+let allWorkloads: [any Workload] =
+    [
+        SmallWritten(taskCount: 1), SmallWritten(taskCount: 2), SmallWritten(taskCount: 8), Durable(taskCount: 1),
+        Durable(taskCount: 16), LargeDurable(isNoisy: true), LargeDurable(isNoisy: false),
+        MemoryLevel(changesAnElement: false), MemoryLevel(changesAnElement: true),
+        RestoreSmall(keyCount: 10_000, isDecoded: false), RestoreSmall(keyCount: 10_000, isDecoded: true),
+        RestoreSmall(keyCount: 1_000_000, isDecoded: false), RestoreSmall(keyCount: 1_000_000, isDecoded: true),
+        RestoreLarge(), Reopen(wasKilled: false, isDistinct: false), Reopen(wasKilled: true, isDistinct: false),
+        Reopen(wasKilled: false, isDistinct: true), Reopen(wasKilled: true, isDistinct: true), IndexMemory(),
+        OverwriteSoak(choice: .uniform), OverwriteSoak(choice: .zipf), Verify(isQuarter: false), Verify(isQuarter: true),
+    ] + Codec.Shape.allCases.map { Codec(shape: $0) } + [Growth(isWriting: true), Growth(isWriting: false)]
