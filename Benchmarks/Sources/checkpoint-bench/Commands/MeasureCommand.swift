@@ -39,7 +39,8 @@ struct MeasureCommand: AsyncParsableCommand {
 
     func validate() throws {
         for peer in peers where PeerKind(rawValue: peer) == nil {
-            throw ValidationError("There is no peer \(peer); there are \(PeerKind.allCases.map(\.rawValue).joined(separator: ", ")).")
+            throw ValidationError(
+                "There is no peer \(peer); there are \(PeerKind.allCases.map(\.rawValue).joined(separator: ", ")).")
         }
         guard rounds > 0 else { throw ValidationError("Give one round or more.") }
         guard !chosen.isEmpty else { throw ValidationError("No workload is named so; see --list.") }
@@ -48,7 +49,8 @@ struct MeasureCommand: AsyncParsableCommand {
     func run() async throws {
         if list {
             for workload in chosen {
-                print("\(workload.name): \(workload.summary(isQuick: false)) [quick: \(workload.summary(isQuick: true))]")
+                print(
+                    "\(workload.name): \(workload.summary(isQuick: false)) [quick: \(workload.summary(isQuick: true))]")
             }
             return
         }

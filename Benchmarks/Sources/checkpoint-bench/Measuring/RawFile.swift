@@ -35,7 +35,9 @@ final class RawFile: @unchecked Sendable {
     }
 
     func read(_ count: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
-        guard pread(file, buffer.baseAddress, count, off_t(offset)) == count else { throw PeerFailure("raw file: \(errno)") }
+        guard pread(file, buffer.baseAddress, count, off_t(offset)) == count else {
+            throw PeerFailure("raw file: \(errno)")
+        }
     }
 
     func sync() throws { guard fdatasync(file) == 0 else { throw PeerFailure("raw file: \(errno)") } }

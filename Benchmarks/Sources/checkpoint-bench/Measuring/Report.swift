@@ -46,17 +46,28 @@ func median(_ values: [Double]) -> Double {
 func machine(storesIn directory: String) -> String {
     let cpu = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
     let model = cpu.split(separator: "\n").first { $0.hasPrefix("model name") }?.split(separator: ":").last
-    let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
-    let path = URL(filePath: directory).standardizedFileURL.path()
-    let mount = mounts.split(separator: "\n").map { $0.split(separator: " ") }
-        .filter { $0.count > 2 && ($0[1] == "/" || path == $0[1] || path.hasPrefix($0[1] + "/")) }
-        .max { $0[1].count <= $1[1].count }
+    let memory = (ProcessInfo.processInfo.physicalMemory + (1 << 29)) >> 30
     let parts = [
         model.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown processor",
         "\(ProcessInfo.processInfo.activeProcessorCount) cores",
-        "\((ProcessInfo.processInfo.physicalMemory + 1 << 29) >> 30) GiB",
-        mount.map { String($0[2]) } ?? "unknown file system",
+        "\(memory) GiB",
+        fileSystem(of: directory) ?? "unknown file system",
         ProcessInfo.processInfo.operatingSystemVersionString,
     ]
     return parts.joined(separator: ", ")
+}
+
+/// The type of the file system of `directory`.
+private func fileSystem(of directory: String) -> String? {
+    let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
+    let path = URL(filePath: directory).standardizedFileURL.path()
+    var best: (place: String, type: String)?
+    for line in mounts.split(separator: "\n") {
+        let fields = line.split(separator: " ").map(String.init)
+        guard fields.count > 2 else { continue }
+        let place = fields[1]
+        let holds = place == "/" || path == place || path.hasPrefix(place + "/")
+        if holds, place.count >= best?.place.count ?? 0 { best = (place, fields[2]) }
+    }
+    return best?.type
 }

@@ -59,7 +59,8 @@ struct Runner {
         }
         func medians(_ role: Contender.Role) -> [String: Double] {
             let chosen = entries.filter { $0.contender.role == role }
-            return Dictionary(uniqueKeysWithValues: chosen.map { ($0.contender.name, median($0.measured.map(\.value))) })
+            return Dictionary(
+                uniqueKeysWithValues: chosen.map { ($0.contender.name, median($0.measured.map(\.value))) })
         }
         let limit = entries.first { $0.contender.role == .limit }
         let details = entries.map { ($0.contender.name, Self.details($0.measured)) }.filter { !$0.1.isEmpty }

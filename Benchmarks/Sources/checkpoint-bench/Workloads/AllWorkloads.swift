@@ -8,5 +8,6 @@ let allWorkloads: [any Workload] =
         RestoreSmall(keyCount: 1_000_000, isDecoded: false), RestoreSmall(keyCount: 1_000_000, isDecoded: true),
         RestoreLarge(), Reopen(wasKilled: false, isDistinct: false), Reopen(wasKilled: true, isDistinct: false),
         Reopen(wasKilled: false, isDistinct: true), Reopen(wasKilled: true, isDistinct: true), IndexMemory(),
-        OverwriteSoak(choice: .uniform), OverwriteSoak(choice: .zipf), Verify(isQuarter: false), Verify(isQuarter: true),
+        OverwriteSoak(choice: .uniform), OverwriteSoak(choice: .zipf), Verify(isQuarter: false),
+        Verify(isQuarter: true),
     ] + Codec.Shape.allCases.map { Codec(shape: $0) } + [Growth(isWriting: true), Growth(isWriting: false)]
