@@ -21,6 +21,12 @@ struct MeasureCommand: AsyncParsableCommand {
     @Option(name: .customLong("json"), help: "Writes the rows to this file.")
     var jsonFile: String?
 
+    @Option(help: "Draws plots into this directory, with gnuplot.")
+    var plots: String?
+
+    @Option(name: .customLong("from"), help: "Measures nothing: prints and plots what --json wrote.")
+    var earlierFile: String?
+
     @Option(help: "The directory for the stores; on the disk that is to be measured.")
     var directory = ".build-bench-stores"
 
@@ -54,6 +60,13 @@ struct MeasureCommand: AsyncParsableCommand {
             }
             return
         }
+        if let earlierFile {
+            let report = try JSONDecoder().decode(Report.self, from: Data(contentsOf: URL(filePath: earlierFile)))
+            print(Table.head)
+            for row in report.rows { print(Table.lines(of: row).joined(separator: "\n")) }
+            if let plots { try Plots(report: report, directory: plots).draw() }
+            return
+        }
         let runner = Runner(
             rounds: rounds, isQuick: quick, peers: Set(peers.isEmpty ? PeerKind.allCases.map(\.rawValue) : peers),
             directory: directory)
@@ -68,5 +81,6 @@ struct MeasureCommand: AsyncParsableCommand {
             // After each row: a long run that is broken off has not been for nothing.
             if let jsonFile { try report.write(to: jsonFile) }
         }
+        if let plots { try Plots(report: report, directory: plots).draw() }
     }
 }

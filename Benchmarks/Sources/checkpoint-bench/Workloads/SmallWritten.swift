@@ -28,7 +28,7 @@ struct SmallWritten: Workload {
         }
         return [ours(total)]
             + [PeerKind.lmdb, .rocksdb, .leveldb, .sqlite].map { peer($0, .peer, total) }
-            + [peer(.lmdbWriteMap, .shown, total), peer(.json, .peer, total / 20), limit(total)]
+            + [peer(.lmdbWriteMap, .shown, total), peer(.json, .peer, total / 100), limit(total)]
     }
 
     private func ours(_ total: Int) -> Contender {
