@@ -17,8 +17,12 @@ final class CheckpointCosts: Sendable {
         return number % Self.sampling == 0 || !measured.contains(level) ? .now : nil
     }
 
+    @inline(__always)
     func end(_ start: ContinuousClock.Instant?, _ level: UInt8) {
-        guard let start else { return }
+        if let start { note(start, level) }
+    }
+
+    private func note(_ start: ContinuousClock.Instant, _ level: UInt8) {
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         means.withLock { means in
             means[Int(level)] = means[Int(level)].map { $0 + (seconds - $0) * Self.weight } ?? seconds

@@ -89,11 +89,7 @@ extension CheckpointLog {
     ) async throws -> Value? {
         let query = RecordQuery(key: key, level: level.flatMap { UInt8(exactly: $0) })
         let engine = engine
-        return try await engine.blocking.run {
-            unsafe try engine.withContent(query) { facts, content in
-                unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
-            }
-        }
+        return try await engine.blocking.run { try Self.restoreHere(type, query, engine) }
     }
 }
 

@@ -54,12 +54,23 @@ extension CheckpointLog {
     ) throws -> Value? {
         let query = try RecordQuery(key, level, version, origin)
         for (log, query) in queries(query, level) ?? [(self, query)] {
-            let found = unsafe try log.engine.withContent(query) { facts, content in
-                unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
-            }
-            if let found { return found }
+            if let found = try Self.restoreHere(type, query, log.engine) { return found }
         }
         return nil
+    }
+
+    /// Asks one log's memory, and then its disk.
+    static func restoreHere<Value: Codable & Sendable>(
+        _ type: Value.Type, _ query: RecordQuery, _ engine: LogEngine
+    ) throws -> Value? {
+        if engine.hasMemoryLevel, case .memory(let record)? = try engine.newest(query),
+            case .values(let values) = record.content, values.count == 1, let value = cast(values[0], type)
+        {
+            return value
+        }
+        return unsafe try engine.withContent(query) { facts, content in
+            unsafe try decode(type, content: content, flags: facts.flags, key: query.key, level: Int(facts.level))
+        }
     }
 
     /// Gives back the newest checkpoint of `key` as its stored bytes: the CBOR of its values, or the bytes it was taken of.
@@ -106,7 +117,8 @@ extension CheckpointLog {
                 return try unsafe CBORDecoder().decode(from: content, by: decode)
             } catch {
                 throw CheckpointLogError.decodingFailed(
-                    key: key, level: Int(facts.level), stored: Self.storedForm(facts.flags), wanted: "\(Value.self)",
+                    key: key, level: Int(facts.level), stored: unsafe Self.storedForm(facts.flags, content),
+                    wanted: "\(Value.self)",
                     cause: error)
             }
         }
@@ -132,6 +144,8 @@ extension CheckpointLog {
 
     /// The actors to ask and what to ask each, in order, when one above answers for the level; nil when this one answers alone.
     private nonisolated func queries(_ query: RecordQuery, _ level: Int?) -> [(CheckpointLog, RecordQuery)]? {
+        // A number is of the log that gave it: those above number their copies themselves.
+        if case .sequence = query.version.choice { return nil }
         guard let level, let above = node.actor(answering: level) else { return nil }
         var theirs = query
         theirs.origin = query.origin ?? above.origin
@@ -184,7 +198,7 @@ extension CheckpointLog {
             return unsafe try CBORDecoder().decode(type, from: content)
         } catch {
             throw CheckpointLogError.decodingFailed(
-                key: key, level: level, stored: storedForm(flags), wanted: "\(type)", cause: error)
+                key: key, level: level, stored: unsafe storedForm(flags, content), wanted: "\(type)", cause: error)
         }
     }
 
@@ -205,14 +219,19 @@ extension CheckpointLog {
             }
             return values
         } catch {
+            var wanted: [String] = []
+            for type in repeat each types { wanted.append("\(type)") }
             throw CheckpointLogError.decodingFailed(
-                key: key, level: level, stored: storedForm(flags), wanted: "several values", cause: error)
+                key: key, level: level, stored: unsafe storedForm(flags, content),
+                wanted: "(\(wanted.joined(separator: ", ")))", cause: error)
         }
     }
 
-    private static func storedForm(_ flags: FrameHeader.Flags) -> String {
-        if flags.contains(.raw) { return "bytes that are not CBOR" }
-        return flags.contains(.severalValues) ? "several values" : "one value"
+    /// What is stored, as far as its bytes tell: the log keeps no names of types.
+    private static func storedForm(_ flags: FrameHeader.Flags, _ content: UnsafeRawBufferPointer) -> String {
+        if flags.contains(.raw) { return "\(content.count) bytes that are not CBOR" }
+        let form = unsafe CBORDiagnostic.outline(of: content)
+        return flags.contains(.severalValues) ? "several values (\(form))" : form
     }
 }
 

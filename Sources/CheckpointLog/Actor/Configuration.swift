@@ -1,3 +1,4 @@
+package import CBOR
 public import Logging
 #if canImport(FoundationEssentials)
 internal import FoundationEssentials
@@ -73,9 +74,16 @@ public struct Configuration: Sendable {
     public init() {}
 
     /// The bytes over which a value is large in this log: a frame must fit into a segment several times.
+    /// Refuses what is over the value limit while it is encoded.
+    package var encoder: CBOREncoder {
+        var encoder = CBOREncoder()
+        encoder.byteLimit = valueByteLimit
+        return encoder
+    }
+
     package var largeValueLimit: Int { min(largeValueByteCount, segmentByteLimit / 4) }
 
-    package func policy(for level: UInt8) -> LevelPolicy { levels[Int(level)] ?? .standard(for: level) }
+    package func policy(for level: UInt8) -> LevelPolicy { levels[Int(level)] ?? .standard(for: Int(level)) }
 
     package func validate() throws {
         for (level, policy) in levels {

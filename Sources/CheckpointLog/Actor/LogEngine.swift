@@ -77,7 +77,8 @@ package final class LogEngine: Sendable {
 
     /// A buffer to encode into, whose memory was used before.
     package func takeEncodeBuffer() -> CBOREncodingBuffer {
-        encodeBuffers.withLock { $0.popLast() } ?? CBOREncodingBuffer()
+        if let known = encodeBuffers.withLock({ $0.popLast() }) { return known }
+        return CBOREncodingBuffer(configuration.encoder)
     }
 
     /// Takes a buffer back, unless its memory is too much to keep.
