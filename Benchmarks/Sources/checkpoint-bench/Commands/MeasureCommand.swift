@@ -55,8 +55,9 @@ struct MeasureCommand: AsyncParsableCommand {
     func run() async throws {
         if list {
             for workload in chosen {
-                print(
-                    "\(workload.name): \(workload.summary(isQuick: false)) [quick: \(workload.summary(isQuick: true))]")
+                print(workload.name)
+                print("    full:  \(workload.summary(isQuick: false))")
+                print("    quick: \(workload.summary(isQuick: true))")
             }
             return
         }
@@ -78,6 +79,7 @@ struct MeasureCommand: AsyncParsableCommand {
             let row = try runner.run(workload)
             report.rows.append(row)
             print(Table.lines(of: row).joined(separator: "\n"))
+            fflush(nil)
             // After each row: a long run that is broken off has not been for nothing.
             if let jsonFile { try report.write(to: jsonFile) }
         }

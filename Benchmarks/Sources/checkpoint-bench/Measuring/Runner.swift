@@ -24,12 +24,13 @@ struct Runner {
         try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: place) }
         var entries: [Entry] = []
+        var progress = Progress()
         defer {
             for entry in entries { entry.process.kill() }
-            Progress.clear()
+            progress.clear()
         }
         for contender in contenders {
-            Progress.show("\(workload.name): preparing \(contender.name)")
+            progress.show("\(workload.name): preparing", contender.name)
             let process = try ContenderProcess(
                 contender.name, of: workload.name, isQuick: isQuick, directory: "\(place)/\(contender.name)")
             entries.append(Entry(contender: contender, process: process))
@@ -39,7 +40,7 @@ struct Runner {
         for round in 0..<rounds + warmUps {
             for index in entries.indices.shuffled(using: &generator) {
                 let what = round < warmUps ? "warming up" : "round \(round - warmUps + 1) of \(rounds)"
-                Progress.show("\(workload.name): \(what), \(entries[index].contender.name)")
+                progress.show("\(workload.name): \(what)", entries[index].contender.name)
                 // What the one before left in the page cache must not reach the disk in this one's time.
                 _ = measure_sync_file_system(place)
                 let measurement = try entries[index].process.measure()
@@ -86,15 +87,21 @@ struct Runner {
     }
 }
 
-/// One line on standard error that is written over; a line for each where that is no terminal.
-enum Progress {
-    private static let isTerminal = isatty(STDERR_FILENO) == 1
+/// One line on standard error that is written over; where that is no terminal, a line for each stage.
+struct Progress {
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private var stage = ""
 
-    static func show(_ text: String) {
-        FileHandle.standardError.write(Data((isTerminal ? "\r\u{1B}[K\(text)" : "\(text)\n").utf8))
+    mutating func show(_ stage: String, _ detail: String) {
+        if isTerminal {
+            FileHandle.standardError.write(Data("\r\u{1B}[K\(stage), \(detail)".utf8))
+        } else if stage != self.stage {
+            FileHandle.standardError.write(Data("\(stage)\n".utf8))
+        }
+        self.stage = stage
     }
 
-    static func clear() {
+    func clear() {
         if isTerminal { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
     }
 }
