@@ -5,6 +5,8 @@ extension LogEngine {
     /// Opens the log at `directory` for writing, and makes it when there is none.
     package static func open(at directory: FilePath, _ configuration: Configuration) throws -> LogEngine {
         try configuration.validate()
+        var configuration = configuration
+        configuration.fileSystem = configuration.fileSystem.counting()
         let fileSystem = configuration.fileSystem
         try makeDirectory(directory, in: fileSystem)
         let lock = try takeLock(directory.appending(FileName.lock), in: fileSystem)

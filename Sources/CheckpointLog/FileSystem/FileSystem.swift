@@ -31,6 +31,12 @@ package protocol FileSystem: AnyObject, Sendable {
 
     /// A number that is the same until the machine starts anew, and never zero.
     var bootIdentifier: UInt64 { get }
+
+    /// Counts of what was asked of the disk through this value; nil where nothing is counted.
+    var counters: DiskCounters? { get }
+
+    /// The same disk with counters of its own.
+    func counting() -> any FileSystem
 }
 
 package enum OpenMode: Sendable {
