@@ -103,6 +103,10 @@ package protocol OpenFile: AnyObject, Sendable {
     /// Ends the mapping; what was stored stays.
     func unmap()
 
+    /// Lets writes pass the page cache by, or not. While they do, memory, offset and length are multiples of 4,096. False where
+    /// the file system cannot, or need not be asked.
+    func setDirect(_ isDirect: Bool) -> Bool
+
     func truncate(toByteCount byteCount: Int) throws(FileSystemError)
 
     /// Makes the bytes and the length survive power loss.
@@ -115,6 +119,9 @@ package protocol OpenFile: AnyObject, Sendable {
 }
 
 extension OpenFile {
+    /// A file that is in memory anyway.
+    package func setDirect(_ isDirect: Bool) -> Bool { false }
+
     /// Reads until `buffer` is full or the file ends, and gives the number of bytes read.
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
         var done = 0

@@ -297,6 +297,8 @@ private final class POSIXLock: FileLock {
         unsafe mapping = nil
     }
 
+    func setDirect(_ isDirect: Bool) -> Bool { checkpoint_set_direct(file, isDirect ? 1 : 0) == 1 }
+
     func truncate(toByteCount byteCount: Int) throws(FileSystemError) {
         guard ftruncate(file, off_t(byteCount)) == 0 else { throw FileSystemError(.truncate, path, .current) }
     }
