@@ -117,7 +117,7 @@ let package = Package(
         .testTarget(
             name: "CheckpointLogToolTests",
             dependencies: [
-                "checkpoint-log", "CheckpointLog", "TestSupport",
+                "checkpoint-log", "log-verify", "CheckpointLog", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swiftSettings),

@@ -105,7 +105,7 @@ extension LogEngine {
         return try versions(query).compactMap { try version($0) }
     }
 
-    func checkpoints(level: UInt8?) throws -> [CheckpointVersion] {
+    package func checkpoints(level: UInt8?) throws -> [CheckpointVersion] {
         try checkOpen()
         try refresh()
         var newest: [KeyHash: CheckpointVersion] = [:]

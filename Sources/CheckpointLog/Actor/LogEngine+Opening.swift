@@ -38,13 +38,18 @@ extension LogEngine {
         let loader = LogLoader(
             identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: false)
         let outcome = try loader.load(position: position, into: &report)
-        guard outcome.newestEpoch < manifest.nextEpoch else {
+        guard max(outcome.newestEpoch, outcome.highestNumber.epoch) < manifest.nextEpoch else {
             throw CheckpointLogError.damaged(
                 "The manifest is older than the log's last segment; put the right one back.",
                 path: identity.path(FileName.manifest).string)
         }
+        let highest = max(listing.highestSegment, manifest.lastSealed)
+        guard max(highest, manifest.nextSegment) < SegmentName.numberLimit else {
+            throw CheckpointLogError.unsupported(
+                "The segment numbers of this log are used up; open it for reading, and load it into a new one.")
+        }
         let manifestFile = ManifestFile(
-            manifest, fileSystem: fileSystem, directory: directory, firstSegment: listing.highestSegment + 1)
+            manifest, fileSystem: fileSystem, directory: directory, firstSegment: highest + 1)
         let repair = LogRepair(identity: identity, manifest: manifestFile)
         let synced = position.flatMap { outcome.damage == nil ? $0.synced : nil }
         try repair.sealChain(outcome, synced: synced, report: &report)

@@ -147,7 +147,8 @@ extension LogEngine {
         guard let reference = unsafe ValueReference(Array(payload)) else { throw FrameFault.badField }
         let content: [UInt8]
         do {
-            content = try ValueSegment.read(reference, identity: identity)
+            content = try ValueSegment.read(
+                reference, identity: identity, byteLimit: configuration.valueByteLimit)
         } catch let error as FileSystemError where error.code == .noSuchFileOrDirectory {
             // The cause lets a caller look the record up again, should a compaction have taken the file away.
             var missing = CheckpointLogError.damaged(

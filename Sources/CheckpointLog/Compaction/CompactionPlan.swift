@@ -52,7 +52,7 @@ package struct CompactionPlan: Sendable, Equatable {
 
     private static func score(_ segment: Manifest.Segment, _ live: Int, _ now: Int64) -> Double {
         let share = min(1, Double(live) / Double(max(segment.byteCount, 1)))
-        let age = Double(max(1, now - segment.newestTimestamp))
+        let age = max(1, Double(now) - Double(segment.newestTimestamp))
         return (1 - share) * age / (1 + share)
     }
 }

@@ -52,10 +52,13 @@ package struct DirectoryEntry: Hashable, Sendable {
     package var name: String
     /// False for directories, links, pipes and sockets.
     package var isRegularFile: Bool
+    /// False for a link to one.
+    package var isDirectory: Bool
 
-    package init(name: String, isRegularFile: Bool) {
+    package init(name: String, isRegularFile: Bool, isDirectory: Bool = false) {
         self.name = name
         self.isRegularFile = isRegularFile
+        self.isDirectory = isDirectory
     }
 }
 

@@ -81,9 +81,15 @@ package final class POSIXFileSystem: FileSystem {
             if type == Int32(DT_UNKNOWN) {
                 var status = stat()
                 let found = unsafe directory.appending(name).withPlatformString { unsafe lstat($0, &status) } == 0
-                type = Int32(found && status.st_mode & S_IFMT == S_IFREG ? DT_REG : DT_UNKNOWN)
+                switch found ? status.st_mode & S_IFMT : 0 {
+                case S_IFREG: type = Int32(DT_REG)
+                case S_IFDIR: type = Int32(DT_DIR)
+                default: break
+                }
             }
-            entries.append(DirectoryEntry(name: name, isRegularFile: type == Int32(DT_REG)))
+            entries.append(
+                DirectoryEntry(
+                    name: name, isRegularFile: type == Int32(DT_REG), isDirectory: type == Int32(DT_DIR)))
         }
     }
 
@@ -137,6 +143,8 @@ package final class POSIXFileSystem: FileSystem {
             }
             return .held(by: lock.holder())
         }
+        // Only a lock's file is written over: the name may be a second one of somebody else's file.
+        guard lock.holdsNumberOrNothing else { throw FileSystemError(.lock, path, .invalidArgument) }
         lock.writeHolder()
         return .acquired(lock)
     }
@@ -183,6 +191,13 @@ private final class POSIXLock: FileLock {
         // The number of a former holder would mislead whoever reads it.
         _ = ftruncate(file, 0)
         _ = checkpoint_unlock(file)
+    }
+
+    var holdsNumberOrNothing: Bool {
+        var bytes = [UInt8](repeating: 0, count: 16)
+        let count = unsafe bytes.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, $0.count, 0) }
+        return count >= 0 && count < bytes.count
+            && bytes.prefix(count).allSatisfy { (0x30...0x39).contains($0) || $0 == 0x0A }
     }
 
     func writeHolder() {

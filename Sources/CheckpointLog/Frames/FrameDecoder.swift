@@ -17,6 +17,8 @@ package enum FrameDecoder {
     package static let originByteLimit = 1_024
     /// The greatest payload of a frame, stored or decompressed, in bytes.
     package static let payloadByteLimit = 2 << 20
+    /// The longest frame that there can be, in bytes.
+    package static let frameByteLimit = FrameHeader.byteCount + keyByteLimit + originByteLimit + payloadByteLimit
 
     /// Reads a header, and the key and origin behind it, out of `bytes`, which begin at `offset` of the segment.
     ///
@@ -63,7 +65,7 @@ package enum FrameDecoder {
         }
         guard FrameHeader.Flags.known.isSuperset(of: header.flags),
             promise == 0 || header.promise != nil,
-            header.sequenceNumber.rawValue != 0,
+            header.sequenceNumber.rawValue != 0, header.appendNumber <= .greatest,
             header.flags.contains(.late)
                 ? header.appendNumber > header.sequenceNumber : header.appendNumber == header.sequenceNumber,
             compression != .none

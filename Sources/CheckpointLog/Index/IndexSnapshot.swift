@@ -10,13 +10,20 @@ package struct IndexSnapshot {
     private static let prefixByteCount = 24
     /// Bytes of everything but the tables.
     private static let headLimit = 256 << 20
-    private static let slotLimit = 1 << 32
+    /// Slots of one table.
+    private static let slotLimit = 1 << 26
     /// Slots for each record that the manifest counts, and for the chain, whose records it does not: a file that claims more is
     /// not read, however its checksums are.
     private static let slotsPerRecord = 4
     private static let chainSlots = 8 << 20
+    /// More live bytes than any segment has by the size classes of its frames.
+    private static let usageLimit = 2 * LogPosition.offsetLimit
     /// Tables of this many bytes in all are read by two threads.
     private static let parallelByteCount = 8 << 20
+    /// Tables are read in blocks, and no further where so few of their slots are used that a hole in the file must be it: memory
+    /// is then not touched for the rest.
+    private static let blockByteCount = 4 << 20
+    private static let leastUse = 256
 
     /// A segment that the snapshot covers, and the checksum of its footer.
     package struct Covered: Hashable, Sendable {
@@ -248,9 +255,21 @@ package struct IndexSnapshot {
         var failure: FileSystemError?
         let shard = unsafe IndexShard(slotCount: table.slotCount, older: older) { buffer in
             do throws(FileSystemError) {
-                let count = unsafe try file.read(into: buffer, at: table.offset)
-                let bytes = UnsafeRawBufferPointer(buffer)
-                return unsafe count == buffer.count && Checksum.mask(Checksum.extend(0, bytes)) == table.crc
+                var (crc, done, used) = (UInt32(0), 0, 0)
+                while done < buffer.count {
+                    let end = min(done + blockByteCount, buffer.count)
+                    let block = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done..<end])
+                    guard unsafe try file.read(into: block, at: table.offset + done) == block.count else {
+                        return false
+                    }
+                    crc = unsafe Checksum.extend(crc, UnsafeRawBufferPointer(block))
+                    done = end
+                    if buffer.count > blockByteCount {
+                        used += unsafe usedSlots(UnsafeRawBufferPointer(block))
+                        guard used * leastUse >= done / IndexShard.slotByteCount else { return false }
+                    }
+                }
+                return Checksum.mask(crc) == table.crc
             } catch {
                 failure = error
                 return false
@@ -259,6 +278,13 @@ package struct IndexSnapshot {
         if let failure { throw .disk(failure) }
         guard let shard else { throw .content }
         return shard
+    }
+
+    private static func usedSlots(_ bytes: UnsafeRawBufferPointer) -> Int {
+        // The number stands last in a slot; zero is none.
+        stride(from: IndexShard.slotByteCount - 8, to: bytes.count, by: IndexShard.slotByteCount).reduce(0) {
+            $0 + (bytes.integer(UInt64.self, at: $1) == 0 ? 0 : 1)
+        }
     }
 
     /// Everything but the tables, once its checksum holds.
@@ -344,7 +370,8 @@ package struct IndexSnapshot {
             }
             for _ in 0..<segments {
                 guard let segment = cursor.integer(UInt32.self),
-                    let byteCount = cursor.integer(UInt64.self).flatMap(Int.init(exactly:))
+                    let byteCount = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)),
+                    byteCount <= usageLimit
                 else { return false }
                 usage[segment] = byteCount
             }

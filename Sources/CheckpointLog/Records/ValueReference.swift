@@ -1,6 +1,10 @@
 /// The payload of a reference frame: where a large value stands. FORMAT.md, "Value segments".
 package struct ValueReference: Sendable, Equatable {
     package static let byteCount = 40
+    /// The greatest value that there can be, in bytes: the limit of the setting. What a reader allocates follows from it.
+    package static let contentByteLimit = 64 << 30
+    /// The most chunks of a value, of a mebibyte each.
+    private static let chunkCountLimit = 65_536
 
     /// The value segment.
     package var segment: UInt32
@@ -42,7 +46,8 @@ package struct ValueReference: Sendable, Equatable {
         guard bytes.count == Self.byteCount else { return nil }
         var cursor = ByteCursor(bytes)
         guard let segment = cursor.integer(UInt32.self), segment > 0, let chunkCount = cursor.integer(UInt32.self),
-            let content = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), content < 1 << 40,
+            chunkCount <= Self.chunkCountLimit,
+            let content = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), content <= Self.contentByteLimit,
             let file = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), file < 1 << 40,
             let footerCRC = cursor.integer(UInt32.self), cursor.integer(UInt32.self) == 0,
             let number = cursor.integer(UInt64.self)

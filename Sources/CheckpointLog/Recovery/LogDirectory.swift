@@ -9,7 +9,7 @@ package struct LogDirectory: Sendable {
 
     package init(_ directory: FilePath, in fileSystem: any FileSystem) throws(FileSystemError) {
         for entry in try fileSystem.entries(of: directory) {
-            if !entry.isRegularFile, entry.name != FileName.quarantine {
+            if !entry.isRegularFile, entry.name != FileName.quarantine || !entry.isDirectory {
                 foreign.append(entry.name)
             } else if let segment = SegmentName(fileName: entry.name) {
                 segments.append(segment)

@@ -53,8 +53,22 @@ package struct LogLoader {
             try IndexSnapshot.read(into: catalog, manifest: manifest, identity: identity)
         }
         report.usedSnapshot = covered != nil
+        // Removals of all go through the whole index each: the newest first, the others have nothing left to do.
+        var removals: [CatalogRecord] = []
         // Beside a snapshot a record may be known already, and may have moved since.
-        let insert: (CatalogRecord) -> Void = covered == nil ? { catalog.insert($0) } : { _ = catalog.update($0) }
+        func insert(_ record: CatalogRecord) {
+            if record.kind == .removalOfAll {
+                // Its key and origin are empty; the bytes they point into are gone by then.
+                unsafe removals.append(
+                    CatalogRecord(
+                        kind: record.kind, level: record.level, sequenceNumber: record.sequenceNumber,
+                        location: record.location, key: .empty, origin: .empty))
+            } else if covered == nil {
+                catalog.insert(record)
+            } else {
+                _ = catalog.update(record)
+            }
+        }
         let footers = LogFooters(identity: identity)
         for segment in manifest.segments {
             do {
@@ -88,6 +102,9 @@ package struct LogLoader {
                         segment: name.identifier, offset: frame.offset, byteCount: frame.header.frameByteCount),
                     key: frame.key, origin: frame.origin, valueSegment: valueSegment))
             report.recordCount += 1
+        }
+        for record in removals.sorted(by: { $0.sequenceNumber > $1.sequenceNumber }) {
+            if covered == nil { catalog.insert(record) } else { _ = catalog.update(record) }
         }
         for segment in manifest.segments {
             outcome.lastTimestamp = max(outcome.lastTimestamp, segment.newestTimestamp)

@@ -72,7 +72,9 @@ package struct LogRepair {
             do throws(FileSystemError) {
                 try fileSystem.createDirectory(folder)
             } catch  where error.code == .fileExists {
-                // An earlier cut made it.
+                // An earlier cut made it; but a link of that name would lead out of the log.
+                let entries = try fileSystem.entries(of: identity.directory)
+                guard entries.contains(where: { $0.name == FileName.quarantine && $0.isDirectory }) else { return }
             }
             let copy = try fileSystem.openFile(folder.appending("\(part.name.fileName)-\(part.end)"), .create)
             defer { copy.close() }

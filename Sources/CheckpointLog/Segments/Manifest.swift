@@ -37,11 +37,13 @@ package struct Manifest: Sendable, Equatable {
             guard let identifier = cursor.integer(UInt32.self), identifier > 0,
                 let role = cursor.integer(UInt32.self).flatMap({ UInt8(exactly: $0) }).flatMap(
                     SegmentRole.init(rawValue:)),
-                let byteCount = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), byteCount < 1 << 40,
-                let footerOffset = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), footerOffset < byteCount,
+                let byteCount = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)),
+                let footerOffset = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)),
                 let entryCount = cursor.integer(UInt32.self), let footerCRC = cursor.integer(UInt32.self),
                 let lowest = cursor.integer(UInt64.self), let highest = cursor.integer(UInt64.self),
-                let newest = cursor.integer(Int64.self), cursor.integer(UInt64.self) == 0
+                let newest = cursor.integer(Int64.self), cursor.integer(UInt64.self) == 0,
+                Self.isPossible(role, byteCount: byteCount, footerOffset: footerOffset, entryCount: Int(entryCount)),
+                highest <= SequenceNumber.greatest.rawValue
             else { return nil }
             name = SegmentName(identifier, role)
             self.byteCount = byteCount
@@ -51,6 +53,18 @@ package struct Manifest: Sendable, Equatable {
             lowestSequenceNumber = SequenceNumber(rawValue: lowest)
             highestSequenceNumber = SequenceNumber(rawValue: highest)
             newestTimestamp = newest
+        }
+
+        /// Whether a segment of these lengths can be: every offset is one that a position states, no frame is shorter than its
+        /// header, and no entry of the footer longer than its frame. What a reader allocates follows from it.
+        private static func isPossible(
+            _ role: SegmentRole, byteCount: Int, footerOffset: Int, entryCount: Int
+        ) -> Bool {
+            let room = footerOffset - SegmentHeader.byteCount
+            return role != .value && room >= 0 && footerOffset < LogPosition.offsetLimit && footerOffset % 8 == 0
+                && entryCount <= room / FrameHeader.byteCount
+                && (SegmentFooter.trailerByteCount...room + SegmentFooter.trailerByteCount + 8).contains(
+                    byteCount - footerOffset)
         }
 
         fileprivate func append(to bytes: inout [UInt8]) {
@@ -135,6 +149,9 @@ package struct Manifest: Sendable, Equatable {
             guard let segment = Segment(&cursor) else { return nil }
             segments.append(segment)
         }
-        guard Set(segments.map(\.name.identifier)).count == segments.count else { return nil }
+        guard Set(segments.map(\.name.identifier)).count == segments.count,
+            // The next replacement counts on.
+            generation < .max, (1...SequenceNumber.epochLimit).contains(nextEpoch)
+        else { return nil }
     }
 }

@@ -34,6 +34,7 @@ package final class ManifestFile: Sendable {
     package func takeSegmentNumber() throws(FileSystemError) -> UInt32 {
         try state.withLock { state throws(FileSystemError) in
             if state.nextSegment >= state.manifest.nextSegment { try edit(&state) { _ in } }
+            guard state.nextSegment < .max else { throw usedUp }
             defer { state.nextSegment += 1 }
             return state.nextSegment
         }
@@ -43,16 +44,23 @@ package final class ManifestFile: Sendable {
     package func takeEpoch() throws(FileSystemError) -> UInt32 {
         try state.withLock { state throws(FileSystemError) in
             let epoch = state.manifest.nextEpoch
+            guard epoch < SequenceNumber.epochLimit else { throw usedUp }
             try edit(&state) { $0.nextEpoch = epoch + 1 }
             return epoch
         }
+    }
+
+    /// The numbers of a log's segments or openings are used up.
+    private var usedUp: FileSystemError {
+        FileSystemError(.open, directory.appending(FileName.manifest), .overflow)
     }
 
     private func edit(_ state: inout State, _ change: (inout Manifest) -> Void) throws(FileSystemError) {
         var manifest = state.manifest
         change(&manifest)
         manifest.generation += 1
-        manifest.nextSegment = max(manifest.nextSegment, state.nextSegment + Self.reservedSegments)
+        let (reserved, isOver) = state.nextSegment.addingReportingOverflow(Self.reservedSegments)
+        manifest.nextSegment = max(manifest.nextSegment, isOver ? .max : reserved)
         try Self.replace(directory.appending(FileName.manifest), with: manifest.bytes, in: fileSystem)
         state.manifest = manifest
     }

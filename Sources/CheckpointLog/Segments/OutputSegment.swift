@@ -59,6 +59,12 @@ package final class OutputSegment {
                             sequenceNumbers: entry.sequenceNumber...entry.sequenceNumber)
                     ])
             }
+            // What the index says to be live may be less than what is.
+            guard offset + entry.byteCount < LogPosition.offsetLimit else {
+                throw CheckpointLogError.damaged(
+                    "More is live than the log accounts for, so its segments are not compacted; open it without its SNAPSHOT.",
+                    path: source.path.string)
+            }
             header.flags.remove(.batchContinues)
             header.promise = nil
             let place = offset

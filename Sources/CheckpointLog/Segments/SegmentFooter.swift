@@ -2,6 +2,8 @@
 package struct SegmentFooter: Sendable, Equatable {
     package static let trailerByteCount = 64
     package static let magic: [UInt8] = Array("CKPTEND\n".utf8)
+    /// More bytes than any entry has.
+    package static let entryByteLimit = 64 + FrameDecoder.keyByteLimit + FrameDecoder.originByteLimit
 
     /// One frame as the footer states it: all that the index needs, without a read of the frame.
     package struct Entry: Sendable, Equatable {
@@ -81,7 +83,7 @@ package struct SegmentFooter: Sendable, Equatable {
         var timestamp: Int64 = 0
         entries.reserveCapacity(count)
         for _ in 0..<count {
-            guard let units = cursor.variableLength(), units >= 8, units < UInt64(LogPosition.offsetLimit / 8),
+            guard let units = cursor.variableLength(), units >= 8, units <= UInt64(FrameDecoder.frameByteLimit / 8),
                 let kind = cursor.integer(UInt8.self).flatMap(RecordKind.init(rawValue:)),
                 let flags = cursor.integer(UInt8.self).map(FrameHeader.Flags.init(rawValue:)),
                 let level = cursor.integer(UInt8.self), let step = cursor.variableLength()
@@ -98,6 +100,9 @@ package struct SegmentFooter: Sendable, Equatable {
                 let key = cursor.slice(byteCount: keyByteCount),
                 let originByteCount = cursor.variableLength(), originByteCount <= UInt64(FrameDecoder.originByteLimit),
                 let origin = cursor.slice(byteCount: originByteCount), kind.hasKey != key.isEmpty
+            else { return nil }
+            guard sequence > 0, append >= sequence, append <= SequenceNumber.greatest.rawValue,
+                kind.hasKey ? level > 0 : origin.isEmpty
             else { return nil }
             timestamp = timestamp &+ Self.unzigzag(time)
             var valueSegment: UInt32 = 0

@@ -18,6 +18,9 @@ package enum SegmentRole: UInt8, Sendable, CaseIterable {
 
 /// The name of a segment's file: its number in eight hexadecimal digits, a dot, and the extension of its role.
 package struct SegmentName: Hashable, Sendable, CustomStringConvertible {
+    /// An opening for writing wants its first number below, so that those it takes never run over.
+    package static let numberLimit: UInt32 = .max - (1 << 24)
+
     package var identifier: UInt32
     package var role: SegmentRole
 

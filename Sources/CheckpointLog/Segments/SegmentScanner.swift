@@ -66,11 +66,11 @@ package final class SegmentScanner {
     private var window: [UInt8] = []
     private var windowStart = 0
 
-    /// - Parameter end: where to stop, in bytes; nothing at or after it is read.
+    /// - Parameter end: where to stop, in bytes; nothing at or after it is read, nor what no position can state.
     package init(_ file: any OpenFile, seed: FrameSeed, end: Int, checksPayload: Bool = true) {
         self.file = file
         self.seed = seed
-        self.end = end
+        self.end = min(end, LogPosition.offsetLimit - 8)
         self.checksPayload = checksPayload
     }
 

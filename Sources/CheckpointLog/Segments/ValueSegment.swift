@@ -95,29 +95,34 @@ package enum ValueSegment {
         return try outcome.get()
     }
 
-    /// Reads the whole value that `reference` names.
+    /// Reads the whole value that `reference` names. Memory is touched only for chunks that hold, whatever the reference and
+    /// the footer claim.
     ///
-    /// - Throws: `FileSystemError`, or `.damaged` naming file and offset.
-    package static func read(_ reference: ValueReference, identity: LogIdentity) throws -> [UInt8] {
+    /// - Parameter byteLimit: the greatest value that is wanted.
+    /// - Throws: `FileSystemError`; `.damaged` naming file and offset; `.valueTooLarge`.
+    package static func read(
+        _ reference: ValueReference, identity: LogIdentity, byteLimit: Int = ValueReference.contentByteLimit
+    ) throws -> [UInt8] {
         let file = try identity.fileSystem.openFile(identity.path(SegmentName(reference.segment, .value)), .read)
         defer { file.close() }
         let footer = try footer(of: reference, file: file)
         let seed = identity.seed(of: reference.segment)
-        var content = [UInt8](repeating: 0, count: reference.contentByteCount)
-        var start = 0
-        for entry in footer.entries {
-            guard entry.contentByteCount <= content.count - start else {
-                throw damaged(file, entry.offset, "holds more than its reference states")
-            }
-            unsafe try content.withUnsafeMutableBytes { buffer in
-                let target = unsafe UnsafeMutableRawBufferPointer(
-                    rebasing: buffer[start..<start + entry.contentByteCount])
-                unsafe try readChunk(entry, of: reference, from: file, seed: seed, into: target)
-            }
-            start += entry.contentByteCount
+        let byteCount = reference.contentByteCount
+        guard footer.entries.reduce(0, { $0 + $1.contentByteCount }) == byteCount else {
+            throw damaged(file, 0, "does not hold what its reference states")
         }
-        guard start == content.count else { throw damaged(file, 0, "holds less than its reference states") }
-        return content
+        guard byteCount <= byteLimit else {
+            throw CheckpointLogError.valueTooLarge(
+                byteCount: byteCount, limit: byteLimit, setting: "valueByteLimit")
+        }
+        return unsafe try [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
+            for entry in footer.entries {
+                let target = unsafe UnsafeMutableRawBufferPointer(
+                    rebasing: UnsafeMutableRawBufferPointer(buffer)[count..<count + entry.contentByteCount])
+                unsafe try readChunk(entry, of: reference, from: file, seed: seed, into: target)
+                count += entry.contentByteCount
+            }
+        }
     }
 
     /// The footer of the value segment, once it is known to be the one that the reference was made over.
@@ -128,6 +133,7 @@ package enum ValueSegment {
             let trailer = SegmentTrailer(trailerBytes), trailer.segment == reference.segment,
             trailer.footerCRC == reference.footerCRC, trailer.entryCount == reference.chunkCount,
             trailer.footerOffset + trailer.footerByteCount + SegmentFooter.trailerByteCount == byteCount,
+            trailer.footerByteCount <= (reference.chunkCount + 1) * SegmentFooter.entryByteLimit,
             let bytes = try file.bytes(trailer.footerOffset..<trailer.footerOffset + trailer.footerByteCount),
             Checksum.mask(Checksum.of(bytes)) == trailer.footerCRC,
             let footer = SegmentFooter(bytes, count: trailer.entryCount), footer.frameEnd == trailer.footerOffset

@@ -131,7 +131,7 @@ public struct CheckpointLogError: Error, Sendable {
                 ? "\(sequenceNumbers.lowerBound)"
                 : "\(sequenceNumbers.lowerBound)…\(sequenceNumbers.upperBound)"
             guard let key else { return "records numbered \(numbers)" }
-            return "level \(level ?? 0), key \"\(key)\", number \(numbers)"
+            return "level \(level ?? 0), key \"\(key.name.onOneLine)\", number \(numbers)"
         }
     }
 }

@@ -24,6 +24,12 @@ public struct SequenceNumber: RawRepresentable, Hashable, Comparable, Codable, S
     /// The block the number was taken from.
     public var epoch: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) }
 
+    /// One past the greatest epoch: the index keeps the top bit of a number for removals.
+    package static let epochLimit: UInt32 = 1 << 31
+
+    /// The greatest number that a record can have.
+    package static let greatest = SequenceNumber(epoch: epochLimit - 1, count: .max)
+
     /// Orders records by their place in the history.
     public static func < (left: SequenceNumber, right: SequenceNumber) -> Bool { left.rawValue < right.rawValue }
 

@@ -86,7 +86,7 @@ import Testing
         #expect(
             entries == [
                 DirectoryEntry(name: "a", isRegularFile: true), DirectoryEntry(name: "b", isRegularFile: true),
-                DirectoryEntry(name: "d", isRegularFile: false),
+                DirectoryEntry(name: "d", isRegularFile: false, isDirectory: true),
             ])
         #expect(try volume.fileSystem.entries(of: volume("d")).map(\.name) == ["inside"])
     }

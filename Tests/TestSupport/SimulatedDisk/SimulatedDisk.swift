@@ -91,7 +91,7 @@ extension SimulatedDisk {
             if case .file = node {
                 DirectoryEntry(name: name, isRegularFile: true)
             } else {
-                DirectoryEntry(name: name, isRegularFile: false)
+                DirectoryEntry(name: name, isRegularFile: false, isDirectory: true)
             }
         }
     }
