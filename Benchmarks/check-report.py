@@ -16,6 +16,7 @@ TYPES = {
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "null": lambda value: value is None,
     "number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
 }
 
@@ -29,8 +30,10 @@ def problems(value, schema, root, place):
         for name in schema["$ref"].removeprefix("#/").split("/"):
             target = target[name]
         yield from problems(value, target, root, place)
-    if "type" in schema and not TYPES[schema["type"]](value):
-        yield f"{place} is no {schema['type']}"
+    types = schema.get("type", [])
+    types = [types] if isinstance(types, str) else types
+    if types and not any(TYPES[name](value) for name in types):
+        yield f"{place} is no {' or '.join(types)}"
         return
     if "minimum" in schema and value < schema["minimum"]:
         yield f"{place} is less than {schema['minimum']}"

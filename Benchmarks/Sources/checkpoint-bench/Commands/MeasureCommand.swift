@@ -83,6 +83,8 @@ struct MeasureCommand: AsyncParsableCommand {
             // After each row: a long run that is broken off has not been for nothing.
             if let jsonFile { try report.write(to: jsonFile) }
         }
+        // Each workload took its own stores away; what else lies there is not ours to take.
+        rmdir(directory)
         if let plots { try Plots(report: report, directory: plots).draw() }
     }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
-/// A contender in a process of its own: its memory is its own, and what it leaves to do in the background costs nobody else,
-/// for it is stopped whenever another one is measured.
+/// A contender in a process of its own: its memory is its own, it can be killed, and what it leaves to do in the background costs
+/// nobody else, for each answer is followed by a wait until the process is at rest.
 ///
 /// The parent writes one word a line, the process answers with one line of JSON. It ends when its standard input does.
 final class ContenderProcess {
@@ -16,7 +16,7 @@ final class ContenderProcess {
     private let output = Pipe()
     private var unread = Data()
 
-    /// Starts the process and waits until the contender is prepared; stopped then.
+    /// Starts the process and waits until the contender is prepared and at rest.
     init(_ contender: String, of workload: String, isQuick: Bool, directory: String) throws {
         name = "\(workload), \(contender)"
         process.executableURL = Self.executable
@@ -27,17 +27,19 @@ final class ContenderProcess {
         process.standardOutput = output
         try process.run()
         _ = try answer() as Bool
-        stop()
+        waitForRest()
     }
 
     static var executable: URL { URL(filePath: "/proc/self/exe").resolvingSymlinksInPath() }
 
-    func measure() throws -> Measurement { try ask("measure") }
+    func measure() throws -> Measurement {
+        defer { waitForRest() }
+        return try ask("measure")
+    }
 
     /// Ends the contender.
     func finish() throws -> Outcome {
         let outcome: Outcome = try ask("finish")
-        resume()
         process.waitUntilExit()
         return outcome
     }
@@ -49,13 +51,32 @@ final class ContenderProcess {
         process.waitUntilExit()
     }
 
-    private func stop() { _ = Glibc.kill(process.processIdentifier, SIGSTOP) }
+    /// How long a process is without processor time and writes before it counts as at rest, and how long that is waited for.
+    private static let restMicroseconds: UInt32 = 100_000
+    private static let restAttempts = 300
 
-    private func resume() { _ = Glibc.kill(process.processIdentifier, SIGCONT) }
+    private func waitForRest() {
+        var last = activity()
+        for _ in 0..<Self.restAttempts {
+            usleep(Self.restMicroseconds)
+            let now = activity()
+            if now == last { return }
+            last = now
+        }
+    }
+
+    /// Processor time in ticks, and bytes written; always the same where the system does not tell.
+    private func activity() -> [String] {
+        let folder = "/proc/\(process.processIdentifier)/"
+        // After the name, which may hold anything but ends with the last bracket: user and system time are the 12th and 13th.
+        let times = (try? String(contentsOfFile: folder + "stat", encoding: .utf8))?.split(separator: ")").last
+        let fields = times?.split(separator: " ").map(String.init) ?? []
+        let writes = (try? String(contentsOfFile: folder + "io", encoding: .utf8))?.split(separator: "\n")
+            .filter { $0.hasPrefix("wchar") || $0.hasPrefix("write_bytes") }.map(String.init)
+        return fields.dropFirst(11).prefix(2) + (writes ?? [])
+    }
 
     private func ask<Value: Decodable>(_ word: String) throws -> Value {
-        resume()
-        defer { stop() }
         try input.fileHandleForWriting.write(contentsOf: Data((word + "\n").utf8))
         return try answer()
     }

@@ -21,6 +21,25 @@ struct Report: Codable {
         var details: [String: [String: Double]]?
         /// Points of the last round that plots show, by contender and name.
         var series: [String: [String: [[Double]]]]?
+
+        /// What there is no figure for is null rather than left out: whoever reads a row finds every name of the table.
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(workload, forKey: .workload)
+            try container.encode(unit, forKey: .unit)
+            try container.encode(ours, forKey: .ours)
+            try container.encode(peers, forKey: .peers)
+            try container.encode(notCounted, forKey: .notCounted)
+            try container.encode(limit, forKey: .limit)
+            try container.encode(ratioToBestPeer, forKey: .ratioToBestPeer)
+            try container.encode(ratioToLimit, forKey: .ratioToLimit)
+            try container.encode(spread, forKey: .spread)
+            try container.encode(quick, forKey: .quick)
+            try container.encode(bytesWrittenPerByte, forKey: .bytesWrittenPerByte)
+            try container.encode(peakMemoryBytes, forKey: .peakMemoryBytes)
+            try container.encodeIfPresent(details, forKey: .details)
+            try container.encodeIfPresent(series, forKey: .series)
+        }
     }
 
     var machine: String
