@@ -201,26 +201,17 @@ extension LogEngine {
     func content(
         ofMember index: Int, in name: KeyHash, number: SequenceNumber, level: UInt8
     ) throws -> ([UInt8], FrameHeader.Flags) {
-        var lastError: (any Error)?
-        for _ in 0..<3 {
+        try retryingMoved { _ in
             // Asked anew each time: compaction moves members.
             guard let group = catalog.groups.group(name), group.sequenceNumber == number,
                 group.members.indices.contains(index)
-            else { break }
+            else { throw CheckpointLogError.groupReplaced }
             let member = group.members[index]
-            do {
-                return unsafe try member.key.withUnsafeBytes { key in
-                    unsafe try withFrame(
-                        at: member.location, number: member.sequenceNumber, level: level, key: key
-                    ) { unsafe (Array($1), $0.flags) }
-                }
-            } catch let error as CheckpointLogError
-                where Self.isGone(error)
-            {
-                lastError = error
-                try refresh(isForced: true)
+            return unsafe try member.key.withUnsafeBytes { key in
+                unsafe try withFrame(
+                    at: member.location, number: member.sequenceNumber, level: level, key: key
+                ) { unsafe (Array($1), $0.flags) }
             }
         }
-        throw lastError ?? CheckpointLogError.groupReplaced
     }
 }

@@ -127,17 +127,10 @@ extension LogEngine {
 
     /// The header of a record, looked up again when compaction has moved it; nil when a newer one took its place.
     private func movedHeader(_ hash: KeyHash, _ entry: IndexEntry) throws -> FoundHeader? {
-        var location = entry.location
-        for _ in 0..<3 {
-            do {
-                return try header(at: location)
-            } catch let error as CheckpointLogError where Self.isGone(error) {
-                try refresh(isForced: true)
-                guard let moved = catalog.index.location(hash, entry.sequenceNumber) else { return nil }
-                location = moved
-            }
+        try retryingMoved { _ in
+            guard let location = catalog.index.location(hash, entry.sequenceNumber) else { return nil }
+            return try header(at: location)
         }
-        return nil
     }
 
     private func read(_ found: FoundRecord, _ name: Name) throws -> Takeover.Record? {
