@@ -15,7 +15,7 @@ package struct OracleSlot: Hashable, Sendable, Comparable, CustomStringConvertib
         (left.level, left.key, left.origin) < (right.level, right.key, right.origin)
     }
 
-    package var description: String { "\(level)/\(key)\(origin.isEmpty ? "" : " of \(origin)")" }
+    package var description: String { "\(level)/\(key.prefix(12))\(origin.isEmpty ? "" : " of \(origin)")" }
 }
 
 /// The name of a group at its level.
