@@ -130,8 +130,8 @@ package final class CheckpointIndex: Sendable {
     var allFloors: [SequenceNumber] { floors.withLock { $0 } }
 
     /// Drops entries whose segment is not of the log any more: what stood there was dead, or stands elsewhere.
-    func removeEntries(outside segments: Set<UInt32>) {
-        for shard in shards { shard.withLock { $0.removeEntries(outside: segments) } }
+    func removeEntries(where isGone: (_ segment: UInt32) -> Bool) {
+        for shard in shards { shard.withLock { $0.removeEntries(where: isGone) } }
     }
 
     /// Visits all entries, shard by shard; the lock of a shard is held only while it is copied.

@@ -52,12 +52,12 @@ struct IndexShard {
     }
 
     /// Drops the entries whose segment is not of the log any more.
-    mutating func removeEntries(outside segments: Set<UInt32>) {
-        for (hash, entries) in older where entries.contains(where: { !segments.contains($0.location.segment) }) {
-            let kept = entries.filter { segments.contains($0.location.segment) }
+    mutating func removeEntries(where isGone: (_ segment: UInt32) -> Bool) {
+        for (hash, entries) in older where entries.contains(where: { isGone($0.location.segment) }) {
+            let kept = entries.filter { !isGone($0.location.segment) }
             older[hash] = kept.isEmpty ? nil : kept
         }
-        let lost = slots.filter { $0.sequence != 0 && !segments.contains(FrameLocation(bits: $0.location).segment) }
+        let lost = slots.filter { $0.sequence != 0 && isGone(FrameLocation(bits: $0.location).segment) }
         for slot in lost {
             let next = older[slot.hash]?.first
             _ = remove(

@@ -145,10 +145,15 @@ package final class RecordCatalog: Sendable {
     }
 
     /// Drops all that a snapshot says of segments that are not of the log any more.
-    package func removeEntries(outside segments: Set<UInt32>) {
-        index.removeEntries(outside: segments)
-        references.withLock { references in references = references.filter { segments.contains($0.key.segment) } }
-        for segment in usage.all.keys where !segments.contains(segment) { usage.forget(segment) }
+    package func removeEntries(outside segments: Set<UInt32>) { removeEntries { !segments.contains($0) } }
+
+    /// Drops all that is known of segments that left the log.
+    package func removeEntries(in segments: Set<UInt32>) { removeEntries { segments.contains($0) } }
+
+    private func removeEntries(where isGone: (_ segment: UInt32) -> Bool) {
+        index.removeEntries(where: isGone)
+        references.withLock { references in references = references.filter { !isGone($0.key.segment) } }
+        for segment in usage.all.keys where isGone(segment) { usage.forget(segment) }
     }
 
     /// Forgets the reference at `location`, whose frame is gone, and gives the value segment that nothing needs any more.

@@ -116,7 +116,12 @@ package final class LogFollower: Sendable {
             try loader.restoreGroups(whole)
         }
         let current = Set(manifest.segments.map(\.name))
-        for name in known where !current.contains(name) { files.forget(name.identifier) }
+        let gone = Set(known.subtracting(current).map(\.identifier))
+        if !gone.isEmpty {
+            for segment in gone { files.forget(segment) }
+            // What no footer gave another place is nowhere: the writer keeps less, or a removal's marker is gone, too.
+            catalog.removeEntries(in: gone)
+        }
         for name in listing.chain(after: manifest) { files.add(name) }
         state.manifest = manifest
         state.position = position
