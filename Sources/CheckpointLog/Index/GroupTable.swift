@@ -50,6 +50,21 @@ package final class GroupTable: Sendable {
         return state.withLock { $0.held[location] != nil }
     }
 
+    /// Where a group has this very record; nil where none does.
+    ///
+    /// - Complexity: O(n) in the members of all groups.
+    package func location(_ hash: KeyHash, _ number: SequenceNumber) -> FrameLocation? {
+        guard isUsed.load(ordering: .acquiring) else { return nil }
+        return state.withLock { state in
+            for group in state.groups.values {
+                for member in group.members where member.hash == hash && member.sequenceNumber == number {
+                    return member.location
+                }
+            }
+            return nil
+        }
+    }
+
     /// Puts a group in the place of an older one of its name, and gives the frames that no group holds any more.
     package func insert(_ name: KeyHash, _ group: Group) -> [Member] {
         isUsed.store(true, ordering: .releasing)

@@ -85,7 +85,10 @@ package final class RecordCatalog: Sendable {
             return true
         }
         let hash = record.hash(hashKey)
-        guard let known = index.location(hash, record.sequenceNumber) else {
+        // A member that a newer record of its key has superseded is known to its group alone.
+        guard
+            let known = index.location(hash, record.sequenceNumber) ?? groups.location(hash, record.sequenceNumber)
+        else {
             insert(record)
             return true
         }

@@ -73,4 +73,25 @@ import Testing
         }
         try reader.close()
     }
+
+    /// A member that was superseded is held by its group alone, and has a new place after a compaction.
+    @Test func aReaderFindsAGroupsMembersWhereACompactionPutThem() async throws {
+        let disk = SimulatedFileSystem(seed: 5)
+        let log = try await CheckpointLog.open(at: "\(Self.path)", configuration: Self.configuration(disk))
+        try await log.commit("pair") { group in
+            try group.put(1, for: "a")
+            try group.put(2, for: "b")
+        }
+        try await log.checkpoint(3, for: "a")
+        try await log.close()
+        let again = try await CheckpointLog.open(at: "\(Self.path)", configuration: Self.configuration(disk))
+        let reader = try await CheckpointLog.openForReading(at: "\(Self.path)", configuration: Self.configuration(disk))
+        #expect(try await reader.restoreGroup("pair")?.restore(Int.self, for: "a") == 1)
+        try await again.compact()
+        try await again.checkpoint(4, for: "a")
+        #expect(try await reader.restoreGroup("pair")?.restore(Int.self, for: "a") == 1)
+        #expect(try await reader.restoreGroup("pair")?.restore(Int.self, for: "b") == 2)
+        try await reader.close()
+        try await again.close()
+    }
 }
