@@ -81,6 +81,16 @@ package final class GroupTable: Sendable {
         forget { group in group.sequenceNumber < number && group.members.contains { $0.hash == hash } }
     }
 
+    /// Forgets a group whose name has a newer one: it is never restored again, also where the newer one is ended by a removal.
+    package func forget(_ name: KeyHash, below number: SequenceNumber) {
+        guard isUsed.load(ordering: .acquiring) else { return }
+        state.withLock { state in
+            guard let group = state.groups[name], group.sequenceNumber < number else { return }
+            for member in group.members { _ = Self.release(member.location, &state) }
+            state.groups[name] = nil
+        }
+    }
+
     package func forget(level: UInt8, below number: SequenceNumber) {
         state.withLock { state in
             for (name, group) in state.groups

@@ -69,9 +69,13 @@ package final class RecordCatalog: Sendable {
             groups.forget(holding: hash, below: record.sequenceNumber)
         case .value, .reference, .group, .mark:
             let entry = IndexEntry(sequenceNumber: record.sequenceNumber, location: record.location)
-            if record.kind == .group { sawGroup.withLock { $0 = true } }
+            let hash = record.hash(hashKey)
+            if record.kind == .group {
+                sawGroup.withLock { $0 = true }
+                groups.forget(hash, below: record.sequenceNumber)
+            }
             let count = record.kind == .group || record.kind == .mark ? 1 : keep(record.level)
-            outcome = index.insert(record.hash(hashKey), entry, keep: count)
+            outcome = index.insert(hash, entry, keep: count)
         }
         usage.apply(record.location, outcome) { groups.holds($0) }
     }

@@ -94,4 +94,22 @@ import Testing
         try await reader.close()
         try await again.close()
     }
+
+    /// The newer group of the name is ended by the removal, and the older one it replaced does not come back.
+    @Test func aReaderDoesNotGoBackToAGroupThatWasReplaced() async throws {
+        let disk = SimulatedFileSystem(seed: 6)
+        let log = try await CheckpointLog.open(at: "\(Self.path)", configuration: Self.configuration(disk))
+        try await log.commit("pair") { try $0.put(1, for: "a") }
+        let reader = try await CheckpointLog.openForReading(at: "\(Self.path)", configuration: Self.configuration(disk))
+        #expect(try await reader.restoreGroup("pair")?.keys == ["a"])
+        try await log.commit("pair") { group in
+            try group.put(2, for: "a")
+            try group.put(3, for: "b")
+        }
+        try await log.removeCheckpoint(for: "b")
+        #expect(try await log.restoreGroup("pair")?.keys == nil)
+        #expect(try await reader.restoreGroup("pair")?.keys == nil)
+        try await reader.close()
+        try await log.close()
+    }
 }
