@@ -112,4 +112,22 @@ import Testing
         try await reader.close()
         try await log.close()
     }
+
+    /// The reader saw the segment in the chain alone: by its next look the segment was sealed, and compacted away.
+    @Test func aReaderForgetsASegmentThatItNeverSawInTheManifest() async throws {
+        let disk = SimulatedFileSystem(seed: 7)
+        let path = "\(Self.path)"
+        let log = try await CheckpointLog.open(at: path, configuration: Self.configuration(disk))
+        try await log.checkpoint(1, for: "a")
+        let reader = try await CheckpointLog.openForReading(at: path, configuration: Self.configuration(disk))
+        #expect(try await reader.restore(Int.self, for: "a") == 1)
+        try await log.removeCheckpoint(for: "a")
+        try await log.close()
+        let again = try await CheckpointLog.open(at: path, configuration: Self.configuration(disk))
+        try await again.compact()
+        #expect(try await reader.restore(Int.self, for: "a") == nil)
+        #expect(try await reader.keys().isEmpty)
+        try await reader.close()
+        try await again.close()
+    }
 }
