@@ -73,7 +73,6 @@ public struct Configuration: Sendable {
     /// Makes the default configuration.
     public init() {}
 
-    /// The bytes over which a value is large in this log: a frame must fit into a segment several times.
     /// Threads for one large value: as many as there are processors, four at the most. One where calls must come in the same order
     /// in every run.
     package var laneCount: Int {
@@ -87,6 +86,7 @@ public struct Configuration: Sendable {
         return encoder
     }
 
+    /// The bytes over which a value is large in this log: a frame must fit into a segment several times.
     package var largeValueLimit: Int { min(largeValueByteCount, segmentByteLimit / 4) }
 
     package func policy(for level: UInt8) -> LevelPolicy { levels[Int(level)] ?? .standard(for: Int(level)) }
