@@ -3,6 +3,9 @@ import SystemPackage
 
 /// Checks the file of one large value against the reference that commits it.
 struct ValueSegmentCheck {
+    /// Bytes of a value that is put together to be read as CBOR: a few megabytes of file can decompress to a thousand times as much.
+    private static let contentByteLimit = 1 << 30
+
     let identity: LogIdentity
     let reference: ValueReference
     let record: CheckOutcome.Record
@@ -49,6 +52,13 @@ struct ValueSegmentCheck {
         }
         try checkChunks(file, footer, name.fileName, &outcome)
         if level == .deep, outcome.items.isEmpty, !isRaw {
+            guard reference.contentByteCount <= Self.contentByteLimit else {
+                outcome.add(
+                    VerificationFinding(
+                        .note, name.fileName,
+                        "the value is too large to be held in memory: its chunks hold, its CBOR was not read"))
+                return outcome
+            }
             let content = try ValueSegment.read(reference, identity: identity)
             do throws(CBORError) {
                 try CBORValidation.check(content)
