@@ -50,7 +50,7 @@ let package = Package(
             name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .target(name: "CChecksum"),
         .target(name: "CPlatform"),
-        .target(name: "CBOR", swiftSettings: swiftSettings),
+        .target(name: "CBOR", dependencies: ["CPlatform"], swiftSettings: swiftSettings),
         .target(
             name: "CheckpointLog",
             dependencies: [
@@ -120,10 +120,14 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             exclude: ["Golden", "Peer/reader.py"], swiftSettings: swiftSettings),
+        // A process for tests to kill.
+        .executableTarget(
+            name: "KilledWriter", dependencies: ["CheckpointLog"], path: "Tests/KilledWriter",
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "CheckpointLogToolTests",
             dependencies: [
-                "checkpoint-log", "CheckpointLog", "TestSupport",
+                "KilledWriter", "checkpoint-log", "log-verify", "CheckpointLog", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swiftSettings),

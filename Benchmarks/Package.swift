@@ -15,10 +15,11 @@ let package = Package(
         .systemLibrary(name: "CLMDB", providers: [.apt(["liblmdb-dev"]), .brew(["lmdb"])]),
         .systemLibrary(name: "CRocksDB", providers: [.apt(["librocksdb-dev"]), .brew(["rocksdb"])]),
         .systemLibrary(name: "CLevelDB", providers: [.apt(["libleveldb-dev"]), .brew(["leveldb"])]),
+        .target(name: "CMeasure"),
         .executableTarget(
             name: "checkpoint-bench",
             dependencies: [
-                "CLMDB", "CRocksDB", "CLevelDB",
+                "CLMDB", "CRocksDB", "CLevelDB", "CMeasure",
                 .product(name: "CheckpointLog", package: "checkpoint-log"),
                 .product(name: "CBOR", package: "checkpoint-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

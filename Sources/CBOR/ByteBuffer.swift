@@ -1,3 +1,5 @@
+internal import CPlatform
+
 /// Bytes that grow at their end, in memory that is kept when they are removed.
 ///
 /// A class whose fields are plain numbers and a pointer: unlike an array in a class it costs no check of exclusive access and
@@ -45,6 +47,7 @@
     private func grow(_ wanted: Int) {
         let newCapacity = max(wanted, capacity * 2)
         let new = UnsafeMutableRawPointer.allocate(byteCount: newCapacity, alignment: 16)
+        if newCapacity >= 4 << 20 { unsafe checkpoint_want_large_pages(new, newCapacity) }
         unsafe new.copyMemory(from: base, byteCount: count)
         unsafe base.deallocate()
         unsafe base = new

@@ -54,6 +54,29 @@ public enum CBORDiagnostic {
         return text
     }
 
+    /// What the first item of `bytes` is, in a few words without its values: "a map of 9 entries", "a typed array of 512 bytes".
+    public static func outline(of bytes: UnsafeRawBufferPointer) -> String {
+        let reader = unsafe CBORReader(bytes)
+        guard var head = try? reader.head(at: 0) else { return "bytes that are not CBOR" }
+        var tag: UInt64?
+        if head.major == .tag {
+            tag = head.argument
+            guard let inner = try? reader.head(at: head.end) else { return "bytes that are not CBOR" }
+            head = inner
+        }
+        let count = head.isIndefinite ? "any number of" : "\(head.argument)"
+        switch (head.major, tag) {
+        case (.bytes, (64...87)?): return "a typed array of \(count) bytes"
+        case (_, let tag?): return "an item of tag \(tag)"
+        case (.unsigned, _), (.negative, _): return "an integer"
+        case (.bytes, _): return "\(count) bytes"
+        case (.text, _): return "a text of \(count) bytes"
+        case (.array, _): return "an array of \(count) items"
+        case (.map, _): return "a map of \(count) entries"
+        default: return "a simple value or a number with a fraction"
+        }
+    }
+
     private static func closeFinished(_ levels: inout [Level], _ text: inout String) {
         while let level = levels.last, level.due == 0 {
             levels.removeLast()

@@ -51,6 +51,8 @@ final class EncodingState {
     var start = 0
     /// The innermost open container, or -1.
     var top = -1
+    /// Where the last error arose.
+    var failedPath: [any CodingKey] = []
 
     init(limit: Int, userInfo: [CodingUserInfoKey: any Sendable]) {
         self.limit = limit
@@ -67,12 +69,24 @@ final class EncodingState {
         if form == .none { try encodeNested(value, parent: parent, key: key) } else { append(value, form) }
     }
 
+    /// Notes where an error arose; on its way out it passes the containers around, whose paths are beginnings of that.
+    private func noteFailure(at node: Int) {
+        let path = codingPath(of: node)
+        if failedPath.map(\.stringValue).starts(with: path.map(\.stringValue)) { return }
+        failedPath = path
+    }
+
     /// Encodes a value without a direct form, as ``encode(_:parent:key:)`` does.
     func encodeNested<Value: Encodable>(_ value: Value, parent: Int, key: (any CodingKey)?) throws {
         try checkLimit()
         let enclosing = top
         let node = openSlot(parent: parent, key: key)
-        try value.encode(to: ValueEncoder(state: self, node: node))
+        do {
+            try value.encode(to: ValueEncoder(state: self, node: node))
+        } catch {
+            noteFailure(at: node)
+            throw error
+        }
         if parent < 0, nodes[node].form == .slot, nodes[node].isOpen {
             throw EncodingError.invalidValue(
                 value, .init(codingPath: [], debugDescription: "\(Value.self) encoded no value."))

@@ -29,6 +29,9 @@ public final class CBOREncodingBuffer: @unchecked Sendable {
     /// How many bytes the buffer's memory holds.
     public var capacity: Int { state.bytes.capacity }
 
+    /// Where in its value the last error of ``encode(_:)`` arose: the keys from the outside in, empty for the value itself.
+    public private(set) var failedCodingPath: [any CodingKey] = []
+
     /// Encodes `value` behind what is there; on an error the buffer is as it was.
     ///
     /// - Throws: as ``CBOREncoder/encode(_:)``.
@@ -44,6 +47,8 @@ public final class CBOREncodingBuffer: @unchecked Sendable {
             try state.encode(value)
             try state.checkLimit()
         } catch {
+            failedCodingPath = state.failedPath
+            state.failedPath = []
             state.bytes.removeLast(max(0, state.bytes.count - start))
             state.nodes.removeLast(state.nodes.count)
             state.top = -1

@@ -1,3 +1,4 @@
+internal import CPlatform
 extension DecodingState {
     func isNull(at offset: Int, path: CodingPath?) throws -> Bool {
         try reading(path) { () throws(CBORError) in try reader.untagged(at: offset).head.isNull }
@@ -110,6 +111,10 @@ extension DecodingState {
         }
         return unsafe [Number](unsafeUninitializedCapacity: content.count / width) { buffer, count in
             let target = UnsafeMutableRawBufferPointer(buffer)
+            if target.count >= 4 << 20, let start = target.baseAddress {
+                // Fresh pages of the ordinary size cost as much as the copy into them.
+                unsafe checkpoint_want_large_pages(start, target.count)
+            }
             unsafe content.copy(to: target, from: reader)
             if !isNative {
                 for start in stride(from: 0, to: target.count, by: width) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #ifdef __linux__
+#include <sys/mman.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -65,6 +66,27 @@ void checkpoint_start_writeback(int file, int64_t offset, int64_t count) {
     sync_file_range(file, offset, count, SYNC_FILE_RANGE_WRITE);
 #else
     (void)file, (void)offset, (void)count;
+#endif
+}
+
+int checkpoint_set_direct(int file, int is_direct) {
+#ifdef __linux__
+    int flags = fcntl(file, F_GETFL);
+    if (flags < 0) return 0;
+    return fcntl(file, F_SETFL, is_direct ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+#else
+    return fcntl(file, F_NOCACHE, is_direct) == 0;
+#endif
+}
+
+void checkpoint_want_large_pages(void *address, size_t count) {
+#ifdef __linux__
+    // Whole pages inside: the rest belongs to someone else.
+    uintptr_t start = ((uintptr_t)address + 4095) & ~(uintptr_t)4095;
+    uintptr_t end = ((uintptr_t)address + count) & ~(uintptr_t)4095;
+    if (end > start) madvise((void *)start, end - start, MADV_HUGEPAGE);
+#else
+    (void)address, (void)count;
 #endif
 }
 

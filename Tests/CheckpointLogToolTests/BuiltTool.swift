@@ -22,7 +22,7 @@ struct BuiltTool {
     }
 
     /// The folder that holds what was built: the one of the test bundle.
-    private static var builtProducts: URL {
+    static var builtProducts: URL {
         #if os(macOS)
         for bundle in Bundle.allBundles where bundle.bundlePath.hasSuffix(".xctest") {
             return bundle.bundleURL.deletingLastPathComponent()

@@ -21,6 +21,12 @@ int checkpoint_reserve(int file, int64_t count);
 // Lets the device begin with a range of a file. A hint.
 void checkpoint_start_writeback(int file, int64_t offset, int64_t count);
 
+// Lets writes and reads of an open file pass the page cache by, or not: 1 when that is so now, 0 where it cannot be.
+int checkpoint_set_direct(int file, int is_direct);
+
+// Asks for large pages for memory that is about to be filled. A hint.
+void checkpoint_want_large_pages(void *address, size_t count);
+
 // Makes data and length survive power loss: 0 or -1 with errno.
 int checkpoint_sync(int file);
 

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// What checkpoints cost by level, as moving means: what `suggestedInterval` goes by.
 final class CheckpointCosts: Sendable {
     /// Checkpoints of a level that is not synced are so cheap that the clock would show: one in this many is measured.
@@ -5,28 +7,28 @@ final class CheckpointCosts: Sendable {
     /// How much of the mean a new measurement makes up.
     private static let weight = 0.125
 
-    private struct State {
-        var means: [Int: Double] = [:]
-        var count: UInt32 = 0
+    private let means = Lock<[Int: Double]>([:])
+    private let measured = LevelSet()
+    private let count = Atomic<UInt32>(0)
+
+    /// The time now, when this checkpoint is one to measure: the first of its level, and then one in many.
+    func start(_ level: UInt8) -> ContinuousClock.Instant? {
+        let number = count.wrappingAdd(1, ordering: .relaxed).newValue
+        return number % Self.sampling == 0 || !measured.contains(level) ? .now : nil
     }
 
-    private let state = Lock(State())
-
-    func start(_ level: Int) -> ContinuousClock.Instant? {
-        let isMeasured = state.withLock { state in
-            state.count &+= 1
-            return state.count % Self.sampling == 0 || state.means[level] == nil
-        }
-        return isMeasured ? .now : nil
+    @inline(__always)
+    func end(_ start: ContinuousClock.Instant?, _ level: UInt8) {
+        if let start { note(start, level) }
     }
 
-    func end(_ start: ContinuousClock.Instant?, _ level: Int) {
-        guard let start else { return }
+    private func note(_ start: ContinuousClock.Instant, _ level: UInt8) {
         let seconds = (ContinuousClock.now - start) / .seconds(1)
-        state.withLock { state in
-            state.means[level] = state.means[level].map { $0 + (seconds - $0) * Self.weight } ?? seconds
+        means.withLock { means in
+            means[Int(level)] = means[Int(level)].map { $0 + (seconds - $0) * Self.weight } ?? seconds
         }
+        measured.insert(level)
     }
 
-    func mean(_ level: Int) -> Duration? { state.withLock { $0.means[level] }.map { .seconds($0) } }
+    func mean(_ level: Int) -> Duration? { means.withLock { $0[level] }.map { .seconds($0) } }
 }

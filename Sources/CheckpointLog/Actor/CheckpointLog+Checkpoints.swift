@@ -9,7 +9,8 @@ extension CheckpointLog {
     /// up to the first actor of that rank.
     ///
     /// - Parameters:
-    ///   - values: any number of values of any types. What a struct holds by reference is not copied by the memory level.
+    ///   - values: any number of values of any types. What a struct or enumeration holds by reference is not copied by the memory
+    ///     level: a later change of that object reaches the checkpoint. Take such values at another level.
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255; its ``LevelPolicy`` says what is promised.
     /// - Returns: a receipt, on which more can be waited for.
@@ -22,16 +23,15 @@ extension CheckpointLog {
         _ values: repeat each Value, for key: CheckpointKey, level: Int = 1
     ) async throws -> CheckpointReceipt {
         let content = try engine.content(level)
+        let start = costs.start(content.level.rawValue)
+        defer { costs.end(start, content.level.rawValue) }
         if keepsInMemory(content), !node.passesUp(level) {
             return try remember(repeat each values, for: key, content)
         }
-        let start = costs.start(level)
         let buffer = engine.takeEncodeBuffer()
         defer { engine.giveBack(buffer) }
         let flags = try Self.encode(repeat each values, for: key, into: buffer)
-        let receipt = try await accept(buffer, content.adding(flags), key: key)
-        costs.end(start, level)
-        return receipt
+        return try await accept(buffer, content.adding(flags), key: key)
     }
 
     /// Takes a checkpoint of `values` under `key` and returns when it is written, whatever the level's policy.
@@ -46,6 +46,8 @@ extension CheckpointLog {
         _ values: repeat each Value, for key: CheckpointKey, level: Int = 1
     ) throws -> CheckpointReceipt {
         let content = try engine.content(level)
+        let start = costs.start(content.level.rawValue)
+        defer { costs.end(start, content.level.rawValue) }
         if keepsInMemory(content), !node.passesUp(level) {
             return try remember(repeat each values, for: key, content)
         }
@@ -63,6 +65,8 @@ extension CheckpointLog {
         bytes: [UInt8], for key: CheckpointKey, level: Int = 1
     ) async throws -> CheckpointReceipt {
         let content = try engine.content(level).adding(.raw)
+        let start = costs.start(content.level.rawValue)
+        defer { costs.end(start, content.level.rawValue) }
         let receipt =
             waits(bytes.count, content)
             ? try await engine.blocking.run {
@@ -75,29 +79,36 @@ extension CheckpointLog {
 
     /// Forgets every version of `key`, at `level` or, without one, at every level that has it.
     ///
-    /// Durable on return as the level's checkpoints are. Groups that hold the key are forgotten. Records of other origins stay.
+    /// Durable on return as the level's checkpoints are. Groups that hold the key are forgotten. Records of other origins stay, and
+    /// so do copies that actors above have: these still answer a restore at a level over this actor's rank.
     ///
+    /// - Parameters:
+    ///   - key: 1 to 1,024 bytes of UTF-8.
+    ///   - level: 1…255, or nil.
+    ///   - origin: as `C4/C1`, for what came up the tree that way; nil for this actor's own.
     /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)``. A key without checkpoints is not an error.
-    public nonisolated func removeCheckpoint(for key: CheckpointKey, level: Int? = nil) async throws {
+    /// - Complexity: O(1) for each level that has the key.
+    public nonisolated func removeCheckpoint(
+        for key: CheckpointKey, level: Int? = nil, origin: String? = nil
+    ) async throws {
         let level = try level.map { try Level(validating: $0) }
-        if engine.isInMemory {
-            _ = try engine.hash(of: key, level: 1, origin: .own)
-            return try engine.removeFromMemory(key, level)
-        }
+        let origin = origin.map { Origin($0) } ?? .own
+        _ = try engine.hash(of: key, level: 1, origin: origin)
+        if engine.isInMemory { return try engine.removeFromMemory(key, level, origin) }
         _ = try engine.requireWriter()
         var levels: [Level] = []
         if let level {
             levels = [level]
-            _ = try engine.appendRemoval(of: key, level)
+            _ = try engine.appendRemoval(of: key, level, origin: origin)
         } else {
-            let query = RecordQuery(key: key, level: nil, origin: .own)
+            let query = RecordQuery(key: key, level: nil, origin: origin)
             while let next = try engine.newest(query)?.level, let level = Level(rawValue: next), !levels.contains(level)
             {
                 levels.append(level)
-                _ = try engine.appendRemoval(of: key, level)
+                _ = try engine.appendRemoval(of: key, level, origin: origin)
             }
         }
-        let durability = levels.map { engine.configuration.policy(for: $0.rawValue).durability }.max()
+        let durability = levels.map { engine.policy(for: $0.rawValue).durability }.max()
         if durability == .synced { try await sync() }
     }
 
@@ -108,7 +119,7 @@ extension CheckpointLog {
         let level = try level.map { try Level(validating: $0) }
         if engine.isInMemory { return try engine.removeFromMemory(nil, level) }
         _ = try engine.appendRemovalOfAll(level)
-        let durability = level.map { engine.configuration.policy(for: $0.rawValue).durability } ?? .synced
+        let durability = level.map { engine.policy(for: $0.rawValue).durability } ?? .synced
         if durability == .synced { try await sync() }
     }
 
@@ -128,7 +139,7 @@ extension CheckpointLog {
         var holdsClass = false
         for value in repeat each values {
             kept.append(value)
-            if type(of: value) is AnyObject.Type { holdsClass = true }
+            if isClass(type(of: value)) { holdsClass = true }
         }
         var flags: FrameHeader.Flags = []
         var snapshot = MemoryRecord.Content.values(kept)
@@ -198,9 +209,12 @@ extension CheckpointLog {
         for _ in repeat (each Value).self { count += 1 }
         if count != 1 { buffer.appendArrayHead(count: count) }
         do {
-            for value in repeat each values { try buffer.encode(value) }
+            // Not a loop: that would copy each value first.
+            _ = (repeat try buffer.encode(each values))
+        } catch let error as CBORError where error.reason == .overByteLimit {
+            throw CheckpointLogError.valueTooLarge(byteCount: error.offset, limit: nil, setting: "valueByteLimit")
         } catch {
-            throw CheckpointLogError.encodingFailed(key: key, cause: error)
+            throw CheckpointLogError.encodingFailed(key: key, path: buffer.failedCodingPath, cause: error)
         }
         return count == 1 ? [] : .severalValues
     }

@@ -12,8 +12,9 @@ import SystemPackage
 public struct CheckpointGroupBuilder {
     var members: [(key: CheckpointKey, bytes: [UInt8], flags: FrameHeader.Flags)] = []
     private var keys: Set<CheckpointKey> = []
+    private let encoder: CBOREncoder
 
-    init() {}
+    init(_ encoder: CBOREncoder) { self.encoder = encoder }
 
     /// Puts a checkpoint of `values` under `key` into the group. Encoded at once.
     ///
@@ -22,7 +23,7 @@ public struct CheckpointGroupBuilder {
         _ values: repeat each Value, for key: CheckpointKey
     ) throws {
         guard keys.insert(key).inserted else { throw CheckpointLogError.duplicateKeyInGroup(key) }
-        let buffer = CBOREncodingBuffer()
+        let buffer = CBOREncodingBuffer(encoder)
         let flags = try CheckpointLog.encode(repeat each values, for: key, into: buffer)
         unsafe members.append((key, Array(buffer.bytes), flags))
     }
@@ -85,21 +86,29 @@ public struct CheckpointGroup: Sendable {
 extension CheckpointLog {
     /// Takes checkpoints of several keys, all or none of them, also across a crash, and keeps them together under `name`.
     ///
+    /// A group is written at once, also at a level of the memory; one over `largeValueByteCount` is synced too. It stays with this
+    /// actor: it is not passed up the tree, whatever its level, but a parent's update takes its members over like all records.
+    ///
     /// - Parameters:
     ///   - name: the name of the group, 1 to 1,024 bytes of UTF-8, apart from the names of keys. A later group of the same name
     ///     takes its place; until then its members are kept whatever their level's retention says.
     ///   - level: 1…255; its ``LevelPolicy`` says what is promised on return.
-    ///   - build: puts the members in; what it throws is passed on and nothing is written.
-    /// A group is written at once, also at a level of the memory; one over `largeValueByteCount` is synced too.
-    ///
-    /// - Throws: ``CheckpointLogError``: `.valueTooLarge` for a group over `valueByteLimit`; as ``checkpoint(_:for:level:)``.
+    ///   - build: puts 1 to 65,536 members in; what it throws is passed on and nothing is written.
+    /// - Throws: ``CheckpointLogError``: `.valueTooLarge` for a group over `valueByteLimit`, `.invalidGroup` for one without
+    ///   members or with too many; as ``checkpoint(_:for:level:)``. Nothing is written then.
+    /// - Complexity: O(n) in the encoded bytes.
     @discardableResult
     public nonisolated func commit(
-        _ name: CheckpointKey, level: Int = 1, _ build: (inout CheckpointGroupBuilder) throws -> Void
+        _ name: CheckpointKey, level: Int = 1, _ build: (inout CheckpointGroupBuilder) async throws -> Void
     ) async throws -> CheckpointReceipt {
         let content = try engine.content(level)
-        var builder = CheckpointGroupBuilder()
-        try build(&builder)
+        let start = costs.start(content.level.rawValue)
+        defer { costs.end(start, content.level.rawValue) }
+        var builder = CheckpointGroupBuilder(engine.configuration.encoder)
+        try await build(&builder)
+        guard (1...GroupMembers.limit).contains(builder.members.count) else {
+            throw CheckpointLogError.invalidGroup(memberCount: builder.members.count, limit: GroupMembers.limit)
+        }
         if engine.isInMemory { return try remember(name, builder, content) }
         let members = builder.members.map { member in
             LogEngine.BatchMember(key: member.key, content: content.adding(member.flags), bytes: member.bytes)
@@ -117,27 +126,49 @@ extension CheckpointLog {
     private nonisolated func remember(
         _ name: CheckpointKey, _ builder: CheckpointGroupBuilder, _ content: LogEngine.Content
     ) throws -> CheckpointReceipt {
-        let hash = try engine.hash(of: name, level: content.level.rawValue, origin: .own, space: .group)
-        let records = try builder.members.map { member in
-            try engine.remember(.encoded(member.bytes), member.flags, key: member.key, content.level)
+        let level = content.level
+        func record(
+            _ key: CheckpointKey, _ bytes: [UInt8], _ flags: FrameHeader.Flags, space: KeyHash.Space
+        ) throws -> (record: MemoryRecord, hash: KeyHash) {
+            let hash = try engine.hash(of: key, level: level.rawValue, origin: .own, space: space)
+            let taken = try engine.takeNumber()
+            let record = MemoryRecord(
+                key: key, level: level, origin: .own, number: taken.sequenceNumber, timestamp: taken.timestamp,
+                content: .encoded(bytes), flags: flags)
+            return (record, hash)
         }
-        let taken = try engine.takeNumber()
-        let group = MemoryRecord(
-            key: name, level: content.level, origin: .own, number: taken.sequenceNumber, timestamp: taken.timestamp,
-            content: .encoded([]), flags: [])
-        engine.memory.put(
-            MemoryStore.Group(number: group.number, level: content.level, name: name, members: records), hash)
-        return CheckpointReceipt(group, hash, engine)
+        let members = try builder.members.map { try record($0.key, $0.bytes, $0.flags, space: .key) }
+        let (last, hash) = try record(name, [], [], space: .group)
+        let group = MemoryStore.Group(
+            number: last.number, level: level, name: name, members: members.map(\.record))
+        try engine.keepInMemory(members, group: (group, hash), keep: content.policy.retention.count)
+        return CheckpointReceipt(last, hash, engine)
     }
 
-    /// The newest complete group of `name` at `level`; nil when there is none, or a key it holds was removed since.
+    /// The newest complete group of `name`, at `level` or, without one, at whichever level is newest; nil when there is none, or a
+    /// key it holds was removed since.
     ///
     /// - Throws: ``CheckpointLogError``: `.damaged` when the list of its members cannot be read; `.invalidKey`, `.invalidLevel`,
     ///   `.closed`.
-    public nonisolated func restoreGroup(_ name: CheckpointKey, level: Int = 1) async throws -> CheckpointGroup? {
-        let level = try Level(validating: level)
+    public nonisolated func restoreGroup(
+        _ name: CheckpointKey, level: Int? = nil
+    ) async throws -> CheckpointGroup? {
         let engine = engine
         try engine.checkOpen()
+        if engine.follower != nil { try await engine.blocking.run { try engine.refresh() } }
+        let levels =
+            try level.map { [try Level(validating: $0)] } ?? engine.levelsInUse.compactMap { Level(rawValue: $0) }
+        // Without a level the name itself is still checked.
+        _ = try engine.hash(of: name, level: 1, origin: .own)
+        var newest: (level: Level, number: SequenceNumber)?
+        for level in levels {
+            guard let number = try engine.groupNumber(name, level) else { continue }
+            if newest.map({ $0.number < number }) ?? true { newest = (level, number) }
+        }
+        return try newest.flatMap { try group(name, $0.level) }
+    }
+
+    private nonisolated func group(_ name: CheckpointKey, _ level: Level) throws -> CheckpointGroup? {
         let hash = try engine.hash(of: name, level: level.rawValue, origin: .own, space: .group)
         if engine.isInMemory {
             guard let group = engine.memory.group(hash) else { return nil }
@@ -145,7 +176,6 @@ extension CheckpointLog {
                 sequenceNumber: group.number, level: Int(level.rawValue), keys: group.members.map(\.key),
                 records: group.members, name: hash, engine: engine)
         }
-        if engine.follower != nil { try await engine.blocking.run { try engine.refresh() } }
         guard let group = engine.catalog.groups.group(hash) else { return nil }
         if var damage = group.damage {
             let number = group.sequenceNumber
@@ -163,31 +193,25 @@ extension CheckpointLog {
 }
 
 extension LogEngine {
+    func groupNumber(_ name: CheckpointKey, _ level: Level) throws -> SequenceNumber? {
+        let hash = try hash(of: name, level: level.rawValue, origin: .own, space: .group)
+        return isInMemory ? memory.group(hash)?.number : catalog.groups.group(hash)?.sequenceNumber
+    }
+
     func content(
         ofMember index: Int, in name: KeyHash, number: SequenceNumber, level: UInt8
     ) throws -> ([UInt8], FrameHeader.Flags) {
-        var lastError: (any Error)?
-        for _ in 0..<3 {
+        try retryingMoved { _ in
             // Asked anew each time: compaction moves members.
             guard let group = catalog.groups.group(name), group.sequenceNumber == number,
                 group.members.indices.contains(index)
-            else { break }
+            else { throw CheckpointLogError.groupReplaced }
             let member = group.members[index]
-            do {
-                return unsafe try member.key.withUnsafeBytes { key in
-                    unsafe try withFrame(
-                        at: member.location, number: member.sequenceNumber, level: level, key: key
-                    ) { unsafe (Array($1), $0.flags) }
-                }
-            } catch let error as CheckpointLogError
-                where Self.isGone(error)
-            {
-                lastError = error
-                try refresh(isForced: true)
+            return unsafe try member.key.withUnsafeBytes { key in
+                unsafe try withFrame(
+                    at: member.location, number: member.sequenceNumber, level: level, key: key
+                ) { unsafe (Array($1), $0.flags) }
             }
         }
-        throw lastError
-            ?? CheckpointLogError(
-                code: .unavailable, message: "A newer group of this name has taken its place; restore the group again.")
     }
 }

@@ -83,20 +83,27 @@ extension CheckpointLog {
         let clock = engine.configuration.clock
         return Task { [weak self] in
             while !Task.isCancelled {
-                guard let log = self else { return }
-                await tick(log)
+                // Not held while it sleeps: a log that is dropped ends then.
+                do {
+                    guard let log = self else { return }
+                    await tick(log)
+                }
                 guard (try? await clock.sleep(for: interval)) != nil else { return }
             }
         }
     }
 
+    /// Begins with each source and each child by itself: one that hangs keeps no other back. Each failure is reported where it
+    /// arises.
     private func updateTick() {
-        guard !timers.isUpdating else { return failures.countSkippedTick() }
-        timers.isUpdating = true
-        Task {
-            // Each failure was reported where it arose.
-            try? await self.update()
-            self.timers.isUpdating = false
+        guard (try? engine.checkOpen()) != nil else { return }
+        for source in sources where begin(source) { Task { await self.run(source) } }
+        for (name, child) in node.children {
+            guard childUpdates[name] == nil else {
+                failures.countSkippedTick()
+                continue
+            }
+            Task { await self.update(from: child, named: name) }
         }
     }
 

@@ -89,24 +89,13 @@ extension CheckpointLog {
     ) async throws -> Value? {
         let query = RecordQuery(key: key, level: level.flatMap { UInt8(exactly: $0) })
         let engine = engine
-        return try await engine.blocking.run {
-            unsafe try engine.withContent(query) { facts, content in
-                unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
-            }
-        }
+        return try await engine.blocking.run { try Self.restoreHere(type, query, engine) }
     }
 }
 
 extension LogEngine {
     func history(_ query: RecordQuery) throws -> [CheckpointVersion] {
-        for _ in 0..<3 {
-            do {
-                return try versions(query).compactMap { try version($0) }
-            } catch let error as CheckpointLogError where Self.isGone(error) {
-                try refresh(isForced: true)
-            }
-        }
-        return try versions(query).compactMap { try version($0) }
+        try retryingMoved { _ in try versions(query).compactMap { try version($0) } }
     }
 
     package func checkpoints(level: UInt8?) throws -> [CheckpointVersion] {
@@ -126,23 +115,18 @@ extension LogEngine {
             entries.append((hash, entry))
         }
         entries.sort { $0.entry.location.bits < $1.entry.location.bits }
-        for (hash, entry) in entries {
-            if let found = try movedVersion(hash, entry) { newest[hash] = found }
+        for (hash, _) in entries {
+            if let found = try newestVersion(hash) { newest[hash] = found }
         }
         return newest.values.sorted { ($0.level, $0.key, $0.origin ?? "") < ($1.level, $1.key, $1.origin ?? "") }
     }
 
-    /// Looks a record up again when compaction moved it between the look-up and the read; nil when it is gone for good.
-    private func movedVersion(_ hash: KeyHash, _ entry: IndexEntry) throws -> CheckpointVersion? {
-        for _ in 0..<3 {
+    /// The newest version of a key as it stands now; nil when it was removed since.
+    private func newestVersion(_ hash: KeyHash) throws -> CheckpointVersion? {
+        try retryingMoved { _ in
             guard let entry = catalog.index.newest(hash) else { return nil }
-            do {
-                return try version(.frame(entry, level: hash.level, origin: .own))
-            } catch let error as CheckpointLogError where Self.isGone(error) {
-                try refresh(isForced: true)
-            }
+            return try version(.frame(entry, level: hash.level, origin: .own))
         }
-        return nil
     }
 
     private func version(_ record: MemoryRecord) -> CheckpointVersion {

@@ -52,13 +52,25 @@ extension CheckpointLog {
         _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
         origin: String? = nil
     ) throws -> Value? {
-        for (log, query) in try queries(key, level, version, origin) {
-            let found = unsafe try log.engine.withContent(query) { facts, content in
-                unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
-            }
-            if let found { return found }
+        let query = try RecordQuery(key, level, version, origin)
+        for (log, query) in queries(query, level) ?? [(self, query)] {
+            if let found = try Self.restoreHere(type, query, log.engine) { return found }
         }
         return nil
+    }
+
+    /// Asks one log's memory, and then its disk.
+    static func restoreHere<Value: Codable & Sendable>(
+        _ type: Value.Type, _ query: RecordQuery, _ engine: LogEngine
+    ) throws -> Value? {
+        if engine.hasMemoryLevel, case .memory(let record)? = try engine.newest(query),
+            case .values(let values) = record.content, values.count == 1, let value = cast(values[0], type)
+        {
+            return value
+        }
+        return unsafe try engine.withContent(query) { facts, content in
+            unsafe try decode(type, content: content, flags: facts.flags, key: query.key, level: Int(facts.level))
+        }
     }
 
     /// Gives back the newest checkpoint of `key` as its stored bytes: the CBOR of its values, or the bytes it was taken of.
@@ -105,7 +117,8 @@ extension CheckpointLog {
                 return try unsafe CBORDecoder().decode(from: content, by: decode)
             } catch {
                 throw CheckpointLogError.decodingFailed(
-                    key: key, level: Int(facts.level), stored: Self.storedForm(facts.flags), wanted: "\(Value.self)",
+                    key: key, level: Int(facts.level), stored: unsafe Self.storedForm(facts.flags, content),
+                    wanted: "\(Value.self)",
                     cause: error)
             }
         }
@@ -129,47 +142,29 @@ extension CheckpointLog {
         }
     }
 
-    /// The actors to ask, in order, and what to ask each.
-    private nonisolated func queries(
-        _ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?
-    ) throws -> [(CheckpointLog, RecordQuery)] {
-        let checked = try level.map { try Level(validating: $0).rawValue }
-        let query = RecordQuery(key: key, level: checked, version: version, origin: origin.map { Origin($0) })
-        guard let level, let above = node.actor(answering: level) else { return [(self, query)] }
+    /// The actors to ask and what to ask each, in order, when one above answers for the level; nil when this one answers alone.
+    private nonisolated func queries(_ query: RecordQuery, _ level: Int?) -> [(CheckpointLog, RecordQuery)]? {
+        // A number is of the log that gave it: those above number their copies themselves.
+        if case .sequence = query.version.choice { return nil }
+        guard let level, let above = node.actor(answering: level) else { return nil }
         var theirs = query
         theirs.origin = query.origin ?? above.origin
-        return origin == nil
+        return query.origin == nil
             ? [(above.log, theirs), (self, query), (above.log, query)] : [(above.log, theirs), (self, query)]
     }
 
-    /// Asks each actor in turn: its memory, then the page cache, then the disk.
+    /// Asks each actor that may know in turn.
     private nonisolated func answer<Result: Sendable>(
         _ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?, _ fallback: RestoreFallback,
         remembered: (MemoryRecord) -> Result?,
         decode: @escaping @Sendable (ContentFacts, UnsafeRawBufferPointer) throws -> Result
     ) async throws -> Result? {
-        for (log, query) in try queries(key, level, version, origin) {
-            let engine = log.engine
-            do {
-                if engine.hasMemoryLevel, case .memory(let record)? = try engine.newest(query, .cachedOnly),
-                    let value = remembered(record)
-                {
-                    return value
-                }
-                if fallback.report == nil {
-                    if let value = unsafe try engine.withContent(query, .cachedOnly, decode) { return value }
-                    continue
-                }
-            } catch is LogEngine.WouldWait {
-                // The thread below waits in its place.
-            }
-            let value = try await engine.blocking.run {
-                guard let report = fallback.report else {
-                    return unsafe try engine.withContent(query, .waiting, decode)
-                }
-                return unsafe try engine.withIntactContent(query, report: report, decode)
-            }
-            if let value { return value }
+        let query = try RecordQuery(key, level, version, origin)
+        guard let queries = queries(query, level) else {
+            return unsafe try await engine.answer(query, fallback, remembered, decode)
+        }
+        for (log, query) in queries {
+            if let value = unsafe try await log.engine.answer(query, fallback, remembered, decode) { return value }
         }
         return nil
     }
@@ -203,7 +198,7 @@ extension CheckpointLog {
             return unsafe try CBORDecoder().decode(type, from: content)
         } catch {
             throw CheckpointLogError.decodingFailed(
-                key: key, level: level, stored: storedForm(flags), wanted: "\(type)", cause: error)
+                key: key, level: level, stored: unsafe storedForm(flags, content), wanted: "\(type)", cause: error)
         }
     }
 
@@ -224,14 +219,51 @@ extension CheckpointLog {
             }
             return values
         } catch {
+            var wanted: [String] = []
+            for type in repeat each types { wanted.append("\(type)") }
             throw CheckpointLogError.decodingFailed(
-                key: key, level: level, stored: storedForm(flags), wanted: "several values", cause: error)
+                key: key, level: level, stored: unsafe storedForm(flags, content),
+                wanted: "(\(wanted.joined(separator: ", ")))", cause: error)
         }
     }
 
-    private static func storedForm(_ flags: FrameHeader.Flags) -> String {
-        if flags.contains(.raw) { return "bytes that are not CBOR" }
-        return flags.contains(.severalValues) ? "several values" : "one value"
+    /// What is stored, as far as its bytes tell: the log keeps no names of types.
+    private static func storedForm(_ flags: FrameHeader.Flags, _ content: UnsafeRawBufferPointer) -> String {
+        if flags.contains(.raw) { return "\(content.count) bytes that are not CBOR" }
+        let form = unsafe CBORDiagnostic.outline(of: content)
+        return flags.contains(.severalValues) ? "several values (\(form))" : form
+    }
+}
+
+extension LogEngine {
+    /// Asks the memory, then the page cache, then the disk.
+    fileprivate func answer<Result: Sendable>(
+        _ query: RecordQuery, _ fallback: RestoreFallback, _ remembered: (MemoryRecord) -> Result?,
+        _ decode: @escaping @Sendable (ContentFacts, UnsafeRawBufferPointer) throws -> Result
+    ) async throws -> Result? {
+        do {
+            if hasMemoryLevel, case .memory(let record)? = try newest(query, .cachedOnly),
+                let value = remembered(record)
+            {
+                return value
+            }
+            if fallback.report == nil { return unsafe try withContent(query, .cachedOnly, decode) }
+        } catch is WouldWait {
+            // The thread below waits in its place.
+        }
+        return try await blocking.run {
+            guard let report = fallback.report else { return unsafe try self.withContent(query, .waiting, decode) }
+            return unsafe try self.withIntactContent(query, report: report, decode)
+        }
+    }
+}
+
+extension RecordQuery {
+    /// - Throws: `.invalidLevel`. The key is checked where it is hashed.
+    fileprivate init(_ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?) throws {
+        self.init(
+            key: key, level: try level.map { try Level(validating: $0).rawValue }, version: version,
+            origin: origin.map { Origin($0) })
     }
 }
 

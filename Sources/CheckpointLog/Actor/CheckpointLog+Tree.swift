@@ -12,7 +12,9 @@ extension CheckpointLog {
 
     /// Takes an actor of this process in as a child: this one updates from it, and is passed what is over the child's rank.
     ///
-    /// The child holds its parent weakly, the parent its child strongly, until ``deregister(_:)`` or either's ``close()``.
+    /// The child holds its parent weakly, the parent its child strongly, until ``deregister(_:)``. A child that was closed is
+    /// reported by the parent's next update and let go then; under a parent that was closed, what is over the child's rank throws
+    /// `.unavailable` until the child is deregistered there.
     ///
     /// - Throws: ``CheckpointLogError``: `.invalidTree` for a child without a name, a name that another child has, a rank that is not
     ///   below this actor's, a child with a parent, or a cycle.
@@ -27,21 +29,28 @@ extension CheckpointLog {
     /// - Parameters:
     ///   - directory: the path of the child's log.
     ///   - name: 1 to 255 bytes of UTF-8 without a slash: the origin of what comes from there.
-    /// - Throws: ``CheckpointLogError``: `.invalidTree` for a name that does not serve or that another child has.
+    /// - Throws: ``CheckpointLogError``: `.invalidTree` for a name that does not serve or that another child has, and at an actor of
+    ///   rank 1, which has no children. A directory that is this log's own is refused by the first update.
     public func register(directory: String, name: String) throws {
         try engine.checkOpen()
+        guard rank > 1 else {
+            throw CheckpointLogError.invalidTree(
+                "An actor of rank 1 has no children; open it with `configuration.rank` 2 or more.")
+        }
         try node.adopt(directory: directory, name: name)
     }
 
     /// Lets the child of that name go. What was taken over from it stays.
     ///
-    /// - Throws: ``CheckpointLogError``: `.unavailable` when there is no such child.
+    /// - Throws: ``CheckpointLogError``: `.invalidTree` when there is no such child.
     public func deregister(_ name: String) async throws {
-        guard let child = node.release(name) else { throw CheckpointLogError.unavailable(name, cause: nil) }
+        guard let child = node.release(name) else {
+            throw CheckpointLogError.invalidTree("There is no child named \"\(name)\"; `children` lists them.")
+        }
         if case .directory(_, let reader?) = child { try await reader.close() }
     }
 
-    /// Registers a source: at every update, and at once when checkpointing starts, a checkpoint is taken of what it gives.
+    /// Registers a source: at every update, and at once when checkpointing starts or is on, a checkpoint is taken of what it gives.
     ///
     /// A source that is slower than the interval is not asked again before it has answered: such ticks are skipped and counted in
     /// ``Statistics/skippedTickCount``. What it throws is reported and keeps nothing else back.
@@ -57,12 +66,15 @@ extension CheckpointLog {
         _ = try Level(validating: level)
         _ = try engine.hash(of: key, level: UInt8(clamping: level), origin: .own)
         deregister(source: key, level: level)
-        sources.append(
+        let source =
             CheckpointSource(key: key, level: level) { [weak self] in
                 let value = try await state()
                 guard let self else { return }
                 _ = try await self.checkpoint(value, for: key, level: level)
-            })
+            }
+        sources.append(source)
+        // Its first tick is at once, as that of the timers was.
+        if timers.update != nil, begin(source) { Task { await self.run(source) } }
     }
 
     /// Ends a source; nothing happens when there is none of that key and level.
@@ -76,67 +88,98 @@ extension CheckpointLog {
     /// policy says, and under the child's name as origin. Nothing is taken twice; removals are not taken over. A crash in the middle
     /// leaves the last commit of each child whole. An actor of rank 1 has no children and takes from its sources alone.
     ///
+    /// One batch holds up to half of `valueByteLimit`; what is more comes in several, each whole.
+    ///
     /// - Throws: the first failure, once all others have had their turn: `.unavailable` with the name of a child that is closed or
-    ///   cannot be read, what a source threw, or what storing threw.
+    ///   cannot be read, what a source threw, or what storing here threw.
     public func update() async throws {
         try engine.checkOpen()
         var first: (any Error)?
         await withTaskGroup(of: (any Error)?.self) { group in
-            for source in sources {
-                group.addTask { [failures] in
-                    do {
-                        if try await source.run() == false { failures.countSkippedTick() }
-                        return nil
-                    } catch {
-                        failures.report(error, "a source failed", ["key": "\(source.key)"])
-                        return error
-                    }
-                }
-            }
+            for source in sources where begin(source) { group.addTask { await self.run(source) } }
             for await error in group { first = first ?? error }
         }
         for (name, child) in node.children {
-            do {
-                try await takeOver(from: child, named: name)
-            } catch {
-                let failure = CheckpointLogError.unavailable(name, cause: error)
-                failures.report(failure, "a child could not be taken over", ["child": "\(name)"])
-                first = first ?? failure
-            }
+            let failure = await update(from: child, named: name)
+            first = first ?? failure
         }
         if let first { throw first }
+    }
+
+    /// Reserves a source; a tick that meets it at work is counted.
+    nonisolated func begin(_ source: CheckpointSource) -> Bool {
+        if source.begin() { return true }
+        failures.countSkippedTick()
+        return false
+    }
+
+    /// Takes a checkpoint of a source that was reserved; gives the failure, which was reported.
+    @discardableResult
+    nonisolated func run(_ source: CheckpointSource) async -> (any Error)? {
+        do {
+            try await source.run()
+            return nil
+        } catch {
+            failures.report(error, "a source failed", ["key": "\(source.key)"])
+            return error
+        }
+    }
+
+    /// Takes over from one child, after what is under way with it; gives the failure, which was reported.
+    @discardableResult
+    func update(from child: TreeNode.Child, named name: String) async -> (any Error)? {
+        let earlier = childUpdates[name]
+        let task = Task { () -> (any Error)? in
+            _ = await earlier?.value
+            return await self.takeOverReporting(child, name)
+        }
+        childUpdates[name] = task
+        let failure = await task.value
+        if childUpdates[name] == task { childUpdates[name] = nil }
+        return failure
+    }
+
+    private func takeOverReporting(_ child: TreeNode.Child, _ name: String) async -> (any Error)? {
+        do {
+            try await takeOver(from: child, named: name)
+            return nil
+        } catch {
+            failures.report(error, "a child could not be taken over", ["child": "\(name)"])
+            // It was reported once, and is gone for good.
+            if case .log(let log) = child, (try? log.engine.checkOpen()) == nil { _ = node.release(name) }
+            return error
+        }
     }
 
     private func takeOver(from child: TreeNode.Child, named name: String) async throws {
         let level = try Level(validating: rank)
         let engine = engine
         let keepsInMemory = keepsInMemory(try engine.content(rank))
-        let source = try await log(of: child, named: name)
-        let mark = node.mark(of: name)
+        let mark =
+            try keepsInMemory ? node.mark(of: name) : node.mark(of: name, orFuller: engine.mark(of: name, level: level))
         let takeover: LogEngine.Takeover
         do {
+            let source = try await log(of: child, named: name)
             takeover = try await engine.blocking.run {
-                let known = try mark ?? (keepsInMemory ? nil : engine.mark(of: name, level: level))
-                return try source.engine.takeover(after: known)
+                try source.engine.takeover(after: mark, by: engine.identity.identifier)
             }
+        } catch let error as CheckpointLogError where error.code == .invalidTree {
+            throw error
         } catch {
             // The next update opens the directory anew.
             node.setReader(nil, of: name)
-            throw error
+            throw CheckpointLogError.unavailable(name, cause: error)
         }
         guard !takeover.records.isEmpty else { return }
         if keepsInMemory {
-            for record in takeover.records {
-                _ = try engine.remember(
-                    .encoded(record.bytes), record.flags, key: record.key, level, origin: record.origin.under(name))
+            try engine.remember(takeover, of: name, level)
+        } else {
+            let batch = try await engine.blocking.run { try engine.commit(takeover, of: name, level: level) }
+            if let batch, engine.policy(for: level.rawValue).durability == .synced {
+                try await engine.synced(batch.end)
             }
-            node.setMark(takeover.mark, of: name)
-            return
         }
-        let batch = try await engine.blocking.run { try engine.commit(takeover, of: name, level: level) }
-        if let batch, engine.configuration.policy(for: level.rawValue).durability == .synced {
-            try await engine.synced(batch.end)
-        }
+        node.setMark(takeover.mark, of: name)
     }
 
     private func log(of child: TreeNode.Child, named name: String) async throws -> CheckpointLog {
@@ -153,6 +196,9 @@ extension CheckpointLog {
     }
 
     /// Takes over the newest checkpoints of another log, each under its own key, level and origin.
+    ///
+    /// They become the newest here, also where this log has its own of the same key. A crash in the middle leaves the first of
+    /// several batches, each whole; loading again takes all anew.
     ///
     /// - Parameter directory: the path of the other log, which is opened for reading and left as it is.
     /// - Returns: how many checkpoints were taken over.

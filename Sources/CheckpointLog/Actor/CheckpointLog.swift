@@ -24,6 +24,8 @@ public actor CheckpointLog {
     nonisolated let failures: FailureReports
     var timers: Timers
     var sources: [CheckpointSource] = []
+    /// Children that are being taken over, each by one task at a time.
+    var childUpdates: [String: Task<(any Error)?, Never>] = [:]
 
     private init(_ engine: LogEngine) {
         self.engine = engine
@@ -119,13 +121,15 @@ public actor CheckpointLog {
 
     /// Closes the log: stops its timers, saves, ends its threads, seals the last segment and gives the lock back.
     ///
-    /// A second call does nothing. Calls under way end normally; later ones throw `.closed`.
+    /// A second call does nothing. Calls under way end normally; later ones throw `.closed`. A parent has what was passed up and
+    /// what its updates took over: call its ``update()`` first for the rest. A log that is dropped without this call gives its lock
+    /// back and loses nothing that was promised; what is of the memory level ends with it.
     ///
     /// - Throws: the first cause, for a log that a failure closed for writing; nothing is written then. `.encodingFailed` for a
     ///   value of the memory level that does not encode; the log is closed all the same.
     public func close() async throws {
         timers.cancel()
-        node.leave()
+        for reader in node.takeReaders() { try? await reader.close() }
         let engine = engine
         let threads = BlockingThreads()
         defer { threads.stop() }

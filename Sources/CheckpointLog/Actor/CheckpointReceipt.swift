@@ -11,7 +11,7 @@ public struct CheckpointReceipt: Sendable {
         case memory(KeyHash)
     }
 
-    /// The number of the record: its version.
+    /// The number of the record in the log that was called: its version there.
     public let sequenceNumber: SequenceNumber
     /// Bytes that the record takes in the log, before compaction; 0 for one of the memory level.
     public let byteCount: Int
@@ -44,7 +44,8 @@ public struct CheckpointReceipt: Sendable {
     /// Returns once the checkpoint, or a newer one of its key, has survived what `durability` says.
     ///
     /// A checkpoint of the memory level is written out when more than `.memory` is waited for. A newer removal of its key meets
-    /// the receipt too.
+    /// the receipt too. Where the checkpoint was passed up the tree, the actors above are waited for as well, those without a
+    /// directory for no more than memory can give.
     ///
     /// - Throws: ``CheckpointLogError``: `.writerFailed` or `.ioFailure` when it can never get there, `.encodingFailed` for a
     ///   value of the memory level that does not encode, `.closed`, and `.unsupported` for more than `.memory` in a log without a
@@ -52,12 +53,17 @@ public struct CheckpointReceipt: Sendable {
     public func wait(for durability: LevelPolicy.Durability) async throws {
         let end = try await engine.blockingIfNeeded(needsThread, { try self.position(for: durability) })
         if let end { try await engine.synced(end) }
-        for receipt in above { try await receipt.wait(for: durability) }
+        for receipt in above { try await receipt.wait(for: receipt.attainable(durability)) }
+    }
+
+    /// An actor above may be without a directory: what it has lives in memory, and more cannot be waited for.
+    private func attainable(_ durability: LevelPolicy.Durability) -> LevelPolicy.Durability {
+        engine.isInMemory ? .memory : durability
     }
 
     /// Returns once the promise of `level` holds, in this log and in those above, each by its own policy.
     func waitForPromise(of level: Level) async throws {
-        if engine.configuration.policy(for: level.rawValue).durability == .synced, case .log(let end) = place {
+        if engine.policy(for: level.rawValue).durability == .synced, case .log(let end) = place {
             try await engine.synced(end)
         }
         for receipt in above { try await receipt.waitForPromise(of: level) }
@@ -66,10 +72,8 @@ public struct CheckpointReceipt: Sendable {
     /// Returns as ``wait(for:)`` does, for code that is not asynchronous.
     @available(*, noasync, message: "Use the asynchronous wait.")
     public func waitBlocking(for durability: LevelPolicy.Durability) throws {
-        for receipt in [self] + above {
-            guard let end = try receipt.position(for: durability) else { continue }
-            try receipt.waitBlocking(through: end)
-        }
+        if let end = try position(for: durability) { try waitBlocking(through: end) }
+        for receipt in above { try receipt.waitBlocking(for: receipt.attainable(durability)) }
     }
 
     private func waitBlocking(through end: LogPosition) throws {

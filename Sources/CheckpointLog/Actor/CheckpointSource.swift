@@ -13,11 +13,12 @@ final class CheckpointSource: Sendable {
         self.take = take
     }
 
-    /// Takes a checkpoint; false when the last one is still being taken.
-    func run() async throws -> Bool {
-        guard !isRunning.exchange(true, ordering: .acquiringAndReleasing) else { return false }
+    /// Reserves the source for one ``run()``; false when a checkpoint of it is still being taken.
+    func begin() -> Bool { !isRunning.exchange(true, ordering: .acquiringAndReleasing) }
+
+    /// Takes a checkpoint, after ``begin()``.
+    func run() async throws {
         defer { isRunning.store(false, ordering: .releasing) }
         try await take()
-        return true
     }
 }

@@ -1,3 +1,4 @@
+package import CBOR
 public import Logging
 #if canImport(FoundationEssentials)
 internal import FoundationEssentials
@@ -74,9 +75,22 @@ public struct Configuration: Sendable {
     public init() {}
 
     /// The bytes over which a value is large in this log: a frame must fit into a segment several times.
+    /// Threads for one large value: as many as there are processors, four at the most. One where calls must come in the same order
+    /// in every run.
+    package var laneCount: Int {
+        runsInline || !(fileSystem is POSIXFileSystem) ? 1 : min(4, NamedThread.coreCount)
+    }
+
+    /// Refuses what is over the value limit while it is encoded.
+    package var encoder: CBOREncoder {
+        var encoder = CBOREncoder()
+        encoder.byteLimit = valueByteLimit
+        return encoder
+    }
+
     package var largeValueLimit: Int { min(largeValueByteCount, segmentByteLimit / 4) }
 
-    package func policy(for level: UInt8) -> LevelPolicy { levels[Int(level)] ?? .standard(for: level) }
+    package func policy(for level: UInt8) -> LevelPolicy { levels[Int(level)] ?? .standard(for: Int(level)) }
 
     package func validate() throws {
         for (level, policy) in levels {

@@ -7,9 +7,9 @@
 public struct Intervals: Sendable, Hashable {
     /// Whether the timers run. Default: false.
     public var on: Bool
-    /// The time between updates from children and sources, 1 ms or more; zero switches this timer off. Default: 10 s.
+    /// The time between updates from children and sources, 1 ms to 2³¹ s; zero switches this timer off. Default: 10 s.
     public var update: Duration
-    /// The time between saves, 1 ms or more; zero switches this timer off. Default: 60 s.
+    /// The time between saves, 1 ms to 2³¹ s; zero switches this timer off. Default: 60 s.
     public var save: Duration
 
     /// Makes intervals; what is not given has its default.
@@ -21,9 +21,9 @@ public struct Intervals: Sendable, Hashable {
 
     package func validate() throws {
         for (name, interval) in [("update", update), ("save", save)] {
-            guard interval == .zero || interval >= .milliseconds(1) else {
+            guard interval == .zero || (Duration.milliseconds(1)...Duration.seconds(1 << 31)).contains(interval) else {
                 throw CheckpointLogError.invalidConfiguration(
-                    "The \(name) interval is \(interval); give 1 ms or more, or zero to switch it off.")
+                    "The \(name) interval is \(interval); give 1 ms to 2³¹ s, or zero to switch it off.")
             }
         }
     }

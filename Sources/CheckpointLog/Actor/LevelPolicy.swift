@@ -42,23 +42,28 @@ public struct LevelPolicy: Sendable, Hashable {
 
     /// What holds when `checkpoint` returns. Default: `.written` for level 1, `.synced` above.
     public var durability: Durability
-    /// Which versions are kept. Default: the newest at level 1, the newest two above. More cost disk, not time.
+    /// Which versions are kept: 1 to 1,024, or the opening throws `.invalidConfiguration`. Default: the newest two of a synced level,
+    /// else the newest. More cost disk, not time. A level of the memory keeps one version until it is saved.
     public var retention: Retention
     /// How payloads are compressed when that makes them smaller. Default: `.lz4`.
     public var compression: CompressionMethod
 
     /// Makes a policy.
+    ///
+    /// - Parameters:
+    ///   - durability: what holds when `checkpoint` returns.
+    ///   - retention: which versions are kept; nil for the newest two of a synced level, and the newest one of any other.
+    ///   - compression: how payloads are compressed when that makes them smaller.
     public init(
-        durability: Durability, retention: Retention = .newest(1), compression: CompressionMethod = .lz4
+        durability: Durability, retention: Retention? = nil, compression: CompressionMethod = .lz4
     ) {
         self.durability = durability
-        self.retention = retention
+        self.retention = retention ?? .newest(durability == .synced ? 2 : 1)
         self.compression = compression
     }
 
-    /// The policy of a level that the configuration does not name.
-    package static func standard(for level: UInt8) -> LevelPolicy {
-        level <= 1
-            ? LevelPolicy(durability: .written) : LevelPolicy(durability: .synced, retention: .newest(2))
+    /// The policy of a level that the configuration does not name: `.written` for level 1, `.synced` above.
+    public static func standard(for level: Int) -> LevelPolicy {
+        LevelPolicy(durability: level <= 1 ? .written : .synced)
     }
 }

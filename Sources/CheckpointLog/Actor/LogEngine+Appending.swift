@@ -25,7 +25,7 @@ extension LogEngine {
 
     package func content(_ level: Int) throws -> Content {
         let level = try Level(validating: level)
-        return Content(level: level, policy: configuration.policy(for: level.rawValue), flags: [])
+        return Content(level: level, policy: policy(for: level.rawValue), flags: [])
     }
 
     /// Appends one value and enters it into the index. Blocks for a large value, whose file is synced first.

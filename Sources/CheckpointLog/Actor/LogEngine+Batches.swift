@@ -46,9 +46,10 @@ extension LogEngine {
             for member in members { try prepare(member, in: &batch, writer) }
             var list: GroupMembers?
             if let (name, level) = name {
-                let members = try members.map { unsafe try $0.key.withValidatedBytes { unsafe Array($0) } }
-                list = GroupMembers(keys: members)
-                try prepareGroup(name, level, GroupMembers(keys: members), in: &batch)
+                let keys = try members.map { unsafe try $0.key.withValidatedBytes { unsafe Array($0) } }
+                let members = GroupMembers(keys: keys)
+                list = members
+                try prepareGroup(name, level, members, in: &batch)
             }
             if batch.frameByteCount <= configuration.largeValueLimit {
                 return try appendInPlace(batch, list, writer)
@@ -91,9 +92,10 @@ extension LogEngine {
         _ name: CheckpointKey, _ level: Level, _ members: GroupMembers, in batch: inout PreparedBatch
     ) throws {
         let bytes = members.bytes
-        guard bytes.count <= FrameDecoder.payloadByteLimit, members.keys.count <= GroupMembers.limit else {
-            throw CheckpointLogError.valueTooLarge(
-                byteCount: bytes.count, limit: FrameDecoder.payloadByteLimit, setting: "the keys of one group")
+        guard bytes.count <= FrameDecoder.payloadByteLimit, (1...GroupMembers.limit).contains(members.keys.count) else {
+            throw CheckpointLogError.invalidGroup(
+                memberCount: members.keys.count,
+                limit: min(GroupMembers.limit, FrameDecoder.payloadByteLimit / (CheckpointKey.maximumByteCount + 2)))
         }
         var header = FrameHeader(kind: .group)
         header.level = level.rawValue

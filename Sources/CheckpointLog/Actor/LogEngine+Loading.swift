@@ -24,7 +24,7 @@ extension LogEngine {
             }
             guard let (flags, bytes) = found else { continue }
             count += 1
-            let policy = configuration.policy(for: level.rawValue)
+            let policy = policy(for: level.rawValue)
             if isInMemory || policy.durability == .memory {
                 _ = try remember(.encoded(bytes), flags, key: version.key, level, origin: origin)
                 continue

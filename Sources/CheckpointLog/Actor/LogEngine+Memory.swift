@@ -1,3 +1,4 @@
+internal import CBOR
 import Logging
 
 extension LogEngine {
@@ -25,22 +26,46 @@ extension LogEngine {
         let record = MemoryRecord(
             key: key, level: level, origin: origin, number: taken.sequenceNumber, timestamp: taken.timestamp,
             content: content, flags: flags)
-        memory.put(record, hash, keep: isInMemory ? configuration.policy(for: level.rawValue).retention.count : 1)
+        guard !isInMemory else {
+            try keepInMemory([(record, hash)], keep: policy(for: level.rawValue).retention.count)
+            return record
+        }
+        memory.put(record, hash, keep: 1)
+        try writeOutOverflow()
+        return record
+    }
+
+    /// Keeps all of `records`, which are of different keys, in a log without a directory, or none.
+    ///
+    /// - Throws: `.memoryFull`; nothing is changed then.
+    package func keepInMemory(
+        _ records: [(record: MemoryRecord, hash: KeyHash)], group: (group: MemoryStore.Group, name: KeyHash)? = nil,
+        keep: Int
+    ) throws {
+        let limits = MemoryStore.Limits(
+            count: configuration.memoryCountLimit, byteCount: configuration.memoryByteLimit)
+        guard memory.put(records, group: group, keep: keep, limits: limits) else {
+            throw CheckpointLogError.memoryFull(count: limits.count, byteCount: limits.byteCount)
+        }
+    }
+
+    /// Writes those taken longest ago out, and lets them go, while the memory level holds more than it may.
+    ///
+    /// A value that does not encode is not the caller's, and keeps nothing back: it is reported, stays, and is tried again by the
+    /// next save.
+    private func writeOutOverflow() throws {
         let overflow = memory.overflow(
             countLimit: configuration.memoryCountLimit, byteLimit: configuration.memoryByteLimit)
-        if !overflow.isEmpty {
-            guard !isInMemory else {
-                memory.drop(hash, key: key, through: taken.sequenceNumber)
-                throw CheckpointLogError.memoryFull(
-                    count: configuration.memoryCountLimit, byteCount: configuration.memoryByteLimit)
-            }
+        guard !overflow.isEmpty else { return }
+        do {
             _ = try writeOut(overflow.filter(\.isDirty))
-            for record in overflow {
-                let hash = try self.hash(of: record.key, level: record.level.rawValue, origin: record.origin)
-                memory.drop(hash, key: record.key, through: record.number)
-            }
+        } catch let error as CheckpointLogError where [.encodingFailed, .valueTooLarge].contains(error.code) {
+            configuration.onBackgroundFailure?(error)
         }
-        return record
+        for record in overflow where !isStillDirty(record) {
+            let hash = try self.hash(of: record.key, level: record.level.rawValue, origin: record.origin)
+            memory.drop(hash, key: record.key, through: record.number)
+        }
     }
 
     /// Encodes and appends records of the memory level, under the numbers they were taken with, together up to the value
@@ -71,13 +96,15 @@ extension LogEngine {
             for record in records where isStillDirty(record) {
                 let bytes: [UInt8]
                 do {
-                    bytes = try record.encode()
+                    bytes = try record.encode(byteLimit: configuration.valueByteLimit)
                     guard bytes.count <= configuration.valueByteLimit else {
                         throw CheckpointLogError.valueTooLarge(
                             byteCount: bytes.count, limit: configuration.valueByteLimit, setting: "valueByteLimit")
                     }
                 } catch {
-                    failure = failure ?? .encodingFailed(key: record.key, cause: error)
+                    failure = failure ?? Self.refusal(of: record, error)
+                    memory.markStuck(
+                        try hash(of: record.key, level: record.level.rawValue, origin: record.origin), record.number)
                     configuration.logger?.error(
                         "a checkpoint of the memory level does not encode",
                         metadata: ["key": "\(record.key)", "level": "\(record.level)"])
@@ -85,7 +112,7 @@ extension LogEngine {
                 }
                 if byteCount + bytes.count > configuration.valueByteLimit { try flush() }
                 var content = Content(
-                    level: record.level, policy: configuration.policy(for: record.level.rawValue), flags: record.flags)
+                    level: record.level, policy: policy(for: record.level.rawValue), flags: record.flags)
                 content.origin = record.origin
                 content.taken = TakenNumber(sequenceNumber: record.number, timestamp: record.timestamp)
                 byteCount += bytes.count
@@ -96,6 +123,14 @@ extension LogEngine {
             if let failure { throw failure }
             return end
         }
+    }
+
+    private static func refusal(of record: MemoryRecord, _ error: any Error) -> CheckpointLogError {
+        if let error = error as? CheckpointLogError { return error }
+        if let error = error as? CBORError, error.reason == .overByteLimit {
+            return .valueTooLarge(byteCount: error.offset, limit: nil, setting: "valueByteLimit")
+        }
+        return .encodingFailed(key: record.key, cause: error, isKept: true)
     }
 
     private func isStillDirty(_ record: MemoryRecord) -> Bool {
@@ -128,12 +163,12 @@ extension LogEngine {
     }
 
     /// Forgets versions in a log without a directory.
-    package func removeFromMemory(_ key: CheckpointKey?, _ level: Level?) throws {
+    package func removeFromMemory(_ key: CheckpointKey?, _ level: Level?, _ origin: Origin = .own) throws {
         let number = try takeNumber().sequenceNumber
         guard let key else { return memory.dropAll(level: level?.rawValue, through: number) }
         let levels = level.map { [$0.rawValue] } ?? Array(memory.levelsInUse)
         for level in levels {
-            memory.drop(try hash(of: key, level: level, origin: .own), key: key, through: number)
+            memory.drop(try hash(of: key, level: level, origin: origin), key: key, through: number)
         }
     }
 }

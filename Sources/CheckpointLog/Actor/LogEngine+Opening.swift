@@ -5,6 +5,8 @@ extension LogEngine {
     /// Opens the log at `directory` for writing, and makes it when there is none.
     package static func open(at directory: FilePath, _ configuration: Configuration) throws -> LogEngine {
         try configuration.validate()
+        var configuration = configuration
+        configuration.fileSystem = configuration.fileSystem.counting()
         let fileSystem = configuration.fileSystem
         try makeDirectory(directory, in: fileSystem)
         let lock = try takeLock(directory.appending(FileName.lock), in: fileSystem)
@@ -28,8 +30,9 @@ extension LogEngine {
             try wrapping { () throws(FileSystemError) in try fileSystem.syncDirectory(parent.isEmpty ? "." : parent) }
         }
         let manifest = known ?? newManifest(configuration)
-        let identity = LogIdentity(
+        var identity = LogIdentity(
             fileSystem: fileSystem, directory: directory, identifier: manifest.identifier, hashKey: manifest.hashKey)
+        identity.laneCount = configuration.laneCount
         let catalog = makeCatalog(identity, configuration)
         var report = RecoveryReport()
         let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
@@ -95,8 +98,9 @@ extension LogEngine {
         guard let known = try knownManifest(directory, listed, in: fileSystem) else {
             throw CheckpointLogError.notALog(path: directory.string, "it has no \(FileName.manifest).")
         }
-        let identity = LogIdentity(
+        var identity = LogIdentity(
             fileSystem: fileSystem, directory: directory, identifier: known.identifier, hashKey: known.hashKey)
+        identity.laneCount = configuration.laneCount
         let catalog = makeCatalog(identity, configuration)
         var report = RecoveryReport()
         let isWritten = try wrapping { () throws(FileSystemError) in
@@ -113,7 +117,7 @@ extension LogEngine {
         for segment in manifest.segments { files.add(segment.name) }
         let follower = LogFollower(
             identity: identity, manifest: manifest, catalog: catalog, files: files, isSalvage: isSalvage,
-            position: position, outcome: outcome)
+            position: position, chain: listing.chain(after: manifest), outcome: outcome)
         return LogEngine(
             identity: identity, configuration: configuration, catalog: catalog, files: files, report: report,
             writer: nil, follower: follower)
@@ -135,9 +139,10 @@ extension LogEngine {
     package static func inMemory(_ configuration: Configuration) throws -> LogEngine {
         try configuration.validate()
         let manifest = newManifest(configuration)
-        let identity = LogIdentity(
+        var identity = LogIdentity(
             fileSystem: configuration.fileSystem, directory: "", identifier: manifest.identifier,
             hashKey: manifest.hashKey)
+        identity.laneCount = configuration.laneCount
         return LogEngine(
             identity: identity, configuration: configuration, catalog: makeCatalog(identity, configuration),
             files: SegmentFiles(identity), report: RecoveryReport(), writer: nil, isInMemory: true)

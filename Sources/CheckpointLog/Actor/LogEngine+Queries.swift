@@ -1,6 +1,6 @@
 extension LogEngine {
     /// Levels that any record ever had.
-    private var levelsInUse: [UInt8] {
+    package var levelsInUse: [UInt8] {
         let levels = catalog.index.levelsInUse.filter { $0 > 0 }
         let inMemory = memory.levelsInUse
         return inMemory.isEmpty ? levels : Set(levels).union(inMemory).sorted()
@@ -9,6 +9,7 @@ extension LogEngine {
     /// The record that answers `query`, as the index and the memory level know it now; nil where there is none.
     package func newest(_ query: RecordQuery, _ mode: ReadMode = .waiting) throws -> FoundRecord? {
         try checkOpen()
+        if query.level == nil { unsafe try query.key.withValidatedBytes { _ in } }
         try refresh(mode)
         guard query.version.choice == .newest else { return try versions(query, mode).first }
         if let origin = query.origin { return try newest(query, origin) }
@@ -42,6 +43,7 @@ extension LogEngine {
     /// All versions that answer `query`, newest first: those of its own origin, or, where it has none, of every origin.
     package func versions(_ query: RecordQuery, _ mode: ReadMode = .waiting) throws -> [FoundRecord] {
         try checkOpen()
+        unsafe try query.key.withValidatedBytes { _ in }
         try refresh(mode)
         if let origin = query.origin { return try versions(query, origin, mode) }
         let own = try versions(query, .own, mode)
@@ -57,7 +59,7 @@ extension LogEngine {
             let records = memory.versions(hash)
             found += records.map { .memory($0) }
             let numbers = Set(records.map(\.number))
-            let age = configuration.policy(for: level).retention.age
+            let age = policy(for: level).retention.age
             for (index, entry) in catalog.index.versions(hash).enumerated()
             where !numbers.contains(entry.sequenceNumber) {
                 if index > 0, let age, try isOlder(entry, than: age, mode) { continue }

@@ -24,18 +24,28 @@ extension LogEngine {
         _ query: RecordQuery, _ mode: ReadMode = .waiting,
         _ body: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result? {
-        for attempt in 1...Self.attempts {
+        try retryingMoved { _ in
             guard let found = try newest(query, mode) else { return nil }
+            return unsafe try withContent(of: found, key: query.key, mode, body)
+        }
+    }
+
+    /// Runs `body` again, after a look at what is new, when a file that it read is gone: a compaction has moved the record since it
+    /// was looked up.
+    ///
+    /// - Parameter body: looks the record up anew each time; told whether this is the last time.
+    func retryingMoved<Result>(_ body: (_ isLast: Bool) throws -> Result) throws -> Result {
+        for _ in 1..<Self.attempts {
             do {
-                return unsafe try withContent(of: found, key: query.key, mode, body)
-            } catch let error as CheckpointLogError where Self.isGone(error) && attempt < Self.attempts {
+                return try body(false)
+            } catch let error as CheckpointLogError where Self.isGone(error) {
                 try refresh(isForced: true)
             }
         }
-        return nil
+        return try body(true)
     }
 
-    static func isGone(_ error: CheckpointLogError) -> Bool {
+    private static func isGone(_ error: CheckpointLogError) -> Bool {
         (error.cause as? FileSystemError)?.code == .noSuchFileOrDirectory
     }
 
@@ -44,18 +54,27 @@ extension LogEngine {
         _ query: RecordQuery, report: (CheckpointLogError) -> Void,
         _ body: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result? {
-        var first: CheckpointLogError?
-        for found in try versions(query) {
-            do {
-                return unsafe try withContent(of: found, key: query.key, .waiting, body)
-            } catch let error as CheckpointLogError where error.code == .damaged {
-                first = first ?? error
+        var skipped: [CheckpointLogError] = []
+        defer {
+            for error in skipped {
                 configuration.logger?.warning("a damaged checkpoint was skipped", metadata: ["damage": "\(error)"])
                 report(error)
             }
         }
-        if let first { throw first }
-        return nil
+        return try retryingMoved { isLast in
+            skipped = []
+            for found in try versions(query) {
+                do {
+                    return unsafe try withContent(of: found, key: query.key, .waiting, body)
+                } catch let error as CheckpointLogError
+                    where error.code == .damaged && (isLast || !Self.isGone(error))
+                {
+                    skipped.append(error)
+                }
+            }
+            if let first = skipped.first { throw first }
+            return nil
+        }
     }
 
     private func withContent<Result>(
@@ -97,11 +116,11 @@ extension LogEngine {
             do {
                 let header = unsafe try FrameDecoder.header(
                     in: bytes, at: location.offset, seed: identity.seed(of: location.segment))
-                let keyEnd = FrameHeader.byteCount + key.count
                 guard header.sequenceNumber == number, header.level == level, header.keyByteCount == key.count,
-                    header.originByteCount == origin.bytes.count,
-                    unsafe bytes[FrameHeader.byteCount..<keyEnd].elementsEqual(key),
-                    unsafe bytes[keyEnd..<keyEnd + origin.bytes.count].elementsEqual(origin.bytes)
+                    header.originByteCount == origin.bytes.count, bytes.holds(key, at: FrameHeader.byteCount),
+                    unsafe origin.bytes.withUnsafeBytes({
+                        bytes.holds($0, at: FrameHeader.byteCount + key.count)
+                    })
                 else { throw FrameFault.badField }
                 if header.kind == .reference, mode == .cachedOnly { throw WouldWait() }
                 unsafe try FrameDecoder.checkPayload(of: header, in: bytes)

@@ -30,10 +30,18 @@ extension LogEngine {
 
     /// The newest record of each key and origin that is not behind `mark`. Removals are not among them.
     ///
+    /// - Parameters:
+    ///   - mark: how far the parent has come; nil for not at all.
+    ///   - parent: the log that takes over.
+    /// - Throws: `.invalidTree` when this log is the parent's own, or has itself taken over from the parent: records would be handed
+    ///   round for ever.
     /// - Complexity: O(n) in the index entries; frames are read of those alone that are new since the mark, or were moved by
     ///   compaction since.
-    package func takeover(after mark: ChildMark?) throws -> Takeover {
+    package func takeover(after mark: ChildMark?, by parent: LogIdentifier) throws -> Takeover {
         try checkOpen()
+        guard isInMemory || identity.identifier != parent else {
+            throw CheckpointLogError.invalidTree("A log cannot be its own child; deregister it.")
+        }
         try refresh()
         let last = mark.flatMap { $0.log == identity.identifier ? $0 : nil }
         let known = Set(last?.exceptions ?? [])
@@ -53,9 +61,9 @@ extension LogEngine {
             }
         }
         for (hash, entry) in entries(after: positionsTell ? last?.position : nil) {
-            guard let frame = try movedHeader(hash, entry),
-                frame.header.kind == .value || frame.header.kind == .reference
-            else { continue }
+            guard let frame = try movedHeader(hash, entry) else { continue }
+            if frame.header.kind == .mark { try refuseCycle(frame, entry, parent) }
+            guard frame.header.kind == .value || frame.header.kind == .reference else { continue }
             guard frame.header.appendNumber > (last?.appendNumber ?? .init(rawValue: 0)) else { continue }
             let key = CheckpointKey(String(decoding: frame.key, as: UTF8.self))
             let found = FoundRecord.frame(entry, level: frame.header.level, origin: frame.origin)
@@ -71,6 +79,16 @@ extension LogEngine {
         }
         takeover.records.sort { ($0.origin, $0.key) < ($1.origin, $1.key) }
         return takeover
+    }
+
+    /// - Throws: `.invalidTree` when the mark says that this log has taken over from `parent`.
+    private func refuseCycle(_ frame: FoundHeader, _ entry: IndexEntry, _ parent: LogIdentifier) throws {
+        let name = CheckpointKey(String(decoding: frame.key, as: UTF8.self))
+        guard let level = Level(rawValue: frame.header.level),
+            let mark = try self.mark(of: name.name, level: level), mark.log == parent
+        else { return }
+        throw CheckpointLogError.invalidTree(
+            "The child takes over from its parent, as \"\(name)\"; deregister one of the two.")
     }
 
     private static func exception(_ hash: KeyHash, _ number: SequenceNumber) -> ChildMark.Exception {
@@ -109,17 +127,10 @@ extension LogEngine {
 
     /// The header of a record, looked up again when compaction has moved it; nil when a newer one took its place.
     private func movedHeader(_ hash: KeyHash, _ entry: IndexEntry) throws -> FoundHeader? {
-        var location = entry.location
-        for _ in 0..<3 {
-            do {
-                return try header(at: location)
-            } catch let error as CheckpointLogError where Self.isGone(error) {
-                try refresh(isForced: true)
-                guard let moved = catalog.index.location(hash, entry.sequenceNumber) else { return nil }
-                location = moved
-            }
+        try retryingMoved { _ in
+            guard let location = catalog.index.location(hash, entry.sequenceNumber) else { return nil }
+            return try header(at: location)
         }
-        return nil
     }
 
     private func read(_ found: FoundRecord, _ name: Name) throws -> Takeover.Record? {
@@ -148,10 +159,30 @@ extension LogEngine {
         }
     }
 
+    /// Keeps what was taken over from a child at a level of the memory, all of it or none.
+    package func remember(_ takeover: Takeover, of child: String, _ level: Level) throws {
+        guard isInMemory else {
+            for record in takeover.records {
+                _ = try remember(
+                    .encoded(record.bytes), record.flags, key: record.key, level, origin: record.origin.under(child))
+            }
+            return
+        }
+        let records = try takeover.records.map { record in
+            let origin = record.origin.under(child)
+            let taken = try takeNumber()
+            let memory = MemoryRecord(
+                key: record.key, level: level, origin: origin, number: taken.sequenceNumber, timestamp: taken.timestamp,
+                content: .encoded(record.bytes), flags: record.flags)
+            return (record: memory, hash: try hash(of: record.key, level: level.rawValue, origin: origin))
+        }
+        try keepInMemory(records, keep: policy(for: level.rawValue).retention.count)
+    }
+
     /// Appends what was taken over from a child, under this log's own numbers, and with the last batch the mark: each batch all or
     /// nothing, one of them up to the value limit.
     package func commit(_ takeover: Takeover, of child: String, level: Level) throws -> AppendedBatch? {
-        let policy = configuration.policy(for: level.rawValue)
+        let policy = policy(for: level.rawValue)
         var members: [BatchMember] = []
         var byteCount = 0
         var last: AppendedBatch?

@@ -18,6 +18,8 @@ package final class LogEngine: Sendable {
     /// Whether the log has no directory: every level is then of the memory.
     package let isInMemory: Bool
     package let memory = MemoryStore()
+    /// The policy of each level, by its number: looked up by every call.
+    private let policies: [LevelPolicy]
     /// Whether any level is of the memory: most logs have none, and look there for nothing.
     package let hasMemoryLevel: Bool
     /// The last number and time given in a log without a directory.
@@ -46,6 +48,7 @@ package final class LogEngine: Sendable {
         self.follower = follower
         self.isInMemory = isInMemory
         hasMemoryLevel = isInMemory || configuration.levels.values.contains { $0.durability == .memory }
+        policies = (0...UInt8.max).map { configuration.policy(for: $0) }
         self.identity = identity
         self.configuration = configuration
         self.catalog = catalog
@@ -53,6 +56,9 @@ package final class LogEngine: Sendable {
         self.report = report
         self.writer = writer
     }
+
+    @inline(__always)
+    package func policy(for level: UInt8) -> LevelPolicy { policies[Int(level)] }
 
     package func checkOpen() throws {
         if isClosed.load(ordering: .acquiring) { throw CheckpointLogError.closed }
@@ -71,7 +77,8 @@ package final class LogEngine: Sendable {
 
     /// A buffer to encode into, whose memory was used before.
     package func takeEncodeBuffer() -> CBOREncodingBuffer {
-        encodeBuffers.withLock { $0.popLast() } ?? CBOREncodingBuffer()
+        if let known = encodeBuffers.withLock({ $0.popLast() }) { return known }
+        return CBOREncodingBuffer(configuration.encoder)
     }
 
     /// Takes a buffer back, unless its memory is too much to keep.

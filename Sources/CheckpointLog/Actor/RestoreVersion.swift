@@ -22,7 +22,9 @@ public struct RestoreVersion: Sendable, Hashable {
     /// The newest version.
     public static let newest = RestoreVersion(choice: .newest)
 
-    /// The version numbered `number`, as a receipt or a history gives it; none when it is not kept any more.
+    /// The version numbered `number`, as a receipt or a history of this very log gives it; none when it is not kept any more.
+    ///
+    /// The actor asked answers itself, also for a level over its rank: a parent has its copies under numbers of its own.
     public static func sequence(_ number: SequenceNumber) -> RestoreVersion {
         RestoreVersion(choice: .sequence(number))
     }

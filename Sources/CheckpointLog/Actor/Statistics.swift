@@ -12,6 +12,17 @@ public struct Statistics: Sendable, Hashable, Codable {
     public var frameByteCount = 0
     /// Files synced, those of large values and of compaction not counted.
     public var syncCount = 0
+    /// Empty frames that were appended, and synced, 50 ms after the last sync of a time in which something was synced.
+    public var promiseCount = 0
+    /// Bytes of frames that were copied into a mapped segment, which takes no system call.
+    public var mappedByteCount = 0
+    /// Calls that wrote to files.
+    public var writeCallCount = 0
+    /// All bytes written to files: appended frames, large values, what compaction wrote, footers, manifests, snapshots of the
+    /// index. Against `frameByteCount` it is the write amplification.
+    public var writtenByteCount = 0
+    /// All syncs of files and directories: those of the frames, of large values, of compaction and of the manifest.
+    public var flushCount = 0
     /// Segments that became full.
     public var rollCount = 0
     /// Sealed segments.
@@ -59,6 +70,13 @@ extension LogEngine {
         statistics.frameByteCount = counters.frameBytes
         statistics.syncCount = counters.syncs
         statistics.rollCount = counters.rolls
+        statistics.promiseCount = counters.promises
+        statistics.mappedByteCount = counters.mappedBytes
+        if let disk = identity.fileSystem.counters {
+            statistics.writeCallCount = disk.writeCount
+            statistics.writtenByteCount = disk.writtenByteCount + counters.mappedBytes
+            statistics.flushCount = disk.syncCount
+        }
         statistics.compactionCount = writer.maintenance.compactionCount
         statistics.isCompacting = writer.maintenance.isCompacting
         statistics.lastCompactionInputCount = writer.maintenance.lastCompaction?.inputCount ?? 0

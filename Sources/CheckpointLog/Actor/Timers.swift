@@ -4,7 +4,6 @@ struct Timers: Sendable {
     var update: Task<Void, Never>?
     var save: Task<Void, Never>?
     /// Work that a tick began and that has not ended: a tick that meets it is skipped.
-    var isUpdating = false
     var isSaving = false
 
     init(intervals: Intervals) { self.intervals = intervals }

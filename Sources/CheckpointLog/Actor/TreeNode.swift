@@ -10,7 +10,7 @@ final class TreeNode: Sendable {
     private struct State {
         weak var parent: CheckpointLog?
         var children: [String: Child] = [:]
-        /// How far each child was taken over, where the records were too: in memory alone.
+        /// How far each child was taken over by this process.
         var marks: [String: ChildMark] = [:]
     }
 
@@ -50,8 +50,9 @@ final class TreeNode: Sendable {
     /// Puts `child` below `log`, whose node this is.
     func adopt(_ child: CheckpointLog, below log: CheckpointLog) throws {
         let node = child.node
+        guard child !== log else { throw CheckpointLogError.invalidTree("An actor cannot be its own child.") }
         try checkName(node.name)
-        guard child !== log, node.rank < rank else {
+        guard node.rank < rank else {
             throw CheckpointLogError.invalidTree(
                 "\"\(node.name)\" has rank \(node.rank) and its parent \(rank); a parent's rank is greater.")
         }
@@ -95,24 +96,44 @@ final class TreeNode: Sendable {
 
     /// Lets a child go; false when there is none of that name.
     func release(_ name: String) -> Child? {
-        let child = state.withLock { $0.children.removeValue(forKey: name) }
+        let child = state.withLock { state in
+            // A child of the same name may be another log.
+            state.marks[name] = nil
+            return state.children.removeValue(forKey: name)
+        }
         if case .log(let log) = child { log.node.state.withLock { $0.parent = nil } }
         return child
     }
 
-    /// Leaves the parent and lets all children go.
-    func leave() {
-        if let parent { _ = parent.node.release(name) }
-        for (name, _) in children { _ = release(name) }
+    /// The readers of children's directories, taken away from an actor that closes.
+    func takeReaders() -> [CheckpointLog] {
+        state.withLock { state in
+            var readers: [CheckpointLog] = []
+            for (name, child) in state.children {
+                guard case .directory(let path, let reader?) = child else { continue }
+                readers.append(reader)
+                state.children[name] = .directory(path, reader: nil)
+            }
+            return readers
+        }
     }
 
     func mark(of child: String) -> ChildMark? { state.withLock { $0.marks[child] } }
+
+    /// The mark that the log has, or the same one as this process knows it, which lists all exceptions where the log has no room.
+    func mark(of child: String, orFuller stored: ChildMark?) -> ChildMark? {
+        guard let stored, let known = mark(of: child), known.log == stored.log,
+            known.appendNumber == stored.appendNumber, known.position == stored.position
+        else { return stored }
+        return known
+    }
 
     func setMark(_ mark: ChildMark, of child: String) { state.withLock { $0.marks[child] = mark } }
 
     private func checkName(_ name: String) throws {
         guard !name.isEmpty, name.utf8.count <= 255, !name.utf8.contains(UInt8(ascii: "/")) else {
-            throw CheckpointLogError.invalidTree("A child needs a name of 1 to 255 bytes without a slash.")
+            throw CheckpointLogError.invalidTree(
+                "A child needs a name of 1 to 255 bytes without a slash; set `configuration.name` at its opening.")
         }
     }
 

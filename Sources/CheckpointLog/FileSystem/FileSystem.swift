@@ -31,6 +31,12 @@ package protocol FileSystem: AnyObject, Sendable {
 
     /// A number that is the same until the machine starts anew, and never zero.
     var bootIdentifier: UInt64 { get }
+
+    /// Counts of what was asked of the disk through this value; nil where nothing is counted.
+    var counters: DiskCounters? { get }
+
+    /// The same disk with counters of its own.
+    func counting() -> any FileSystem
 }
 
 package enum OpenMode: Sendable {
@@ -97,6 +103,10 @@ package protocol OpenFile: AnyObject, Sendable {
     /// Ends the mapping; what was stored stays.
     func unmap()
 
+    /// Lets writes pass the page cache by, or not. While they do, memory, offset and length are multiples of 4,096. False where
+    /// the file system cannot, or need not be asked.
+    func setDirect(_ isDirect: Bool) -> Bool
+
     func truncate(toByteCount byteCount: Int) throws(FileSystemError)
 
     /// Makes the bytes and the length survive power loss.
@@ -109,6 +119,9 @@ package protocol OpenFile: AnyObject, Sendable {
 }
 
 extension OpenFile {
+    /// A file that is in memory anyway.
+    package func setDirect(_ isDirect: Bool) -> Bool { false }
+
     /// Reads until `buffer` is full or the file ends, and gives the number of bytes read.
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
         var done = 0

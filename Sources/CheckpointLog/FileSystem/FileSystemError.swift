@@ -35,6 +35,7 @@ extension CheckpointLogError {
         } else {
             let advice =
                 switch error.code {
+                case .noSuchFileOrDirectory where error.operation == .createDirectory: "make its parent directory first"
                 case .permissionDenied, .notPermitted: "give this user access to the path"
                 case .readOnlyFileSystem: "open it for reading, or make the file system writable"
                 case .notDirectory, .fileExists: "something other than a directory is in its place; choose another path"

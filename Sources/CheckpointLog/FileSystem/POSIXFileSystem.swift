@@ -13,8 +13,15 @@ package final class POSIXFileSystem: FileSystem {
     package static let shared = POSIXFileSystem()
 
     package let bootIdentifier: UInt64
+    package let counters: DiskCounters?
+
+    private init(_ bootIdentifier: UInt64, _ counters: DiskCounters) {
+        self.bootIdentifier = bootIdentifier
+        self.counters = counters
+    }
 
     private init() {
+        counters = nil
         var name = [UInt8](repeating: 0, count: 64)
         let count = unsafe name.withUnsafeMutableBytes { buffer in
             unsafe buffer.baseAddress.map {
@@ -45,7 +52,7 @@ package final class POSIXFileSystem: FileSystem {
             _ = Self.systemClose(file)
             throw FileSystemError(.open, path, code)
         }
-        return POSIXFile(file, path: path)
+        return POSIXFile(file, path: path, counters)
     }
 
     package func createDirectory(_ path: FilePath) throws(FileSystemError) {
@@ -99,7 +106,10 @@ package final class POSIXFileSystem: FileSystem {
         }
     }
 
+    package func counting() -> any FileSystem { POSIXFileSystem(bootIdentifier, DiskCounters()) }
+
     package func syncDirectory(_ directory: FilePath) throws(FileSystemError) {
+        counters?.countSync()
         let file = unsafe directory.withPlatformString { unsafe open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         guard file >= 0 else { throw FileSystemError(.syncDirectory, directory, .current) }
         defer { _ = Self.systemClose(file) }
@@ -209,12 +219,14 @@ private final class POSIXLock: FileLock {
 @safe private final class POSIXFile: OpenFile, @unchecked Sendable {
     let path: FilePath
     private let file: Int32
+    private let counters: DiskCounters?
     private var mapping: UnsafeMutableRawBufferPointer?
     private let isOpen = Lock(true)
 
-    init(_ file: Int32, path: FilePath) {
+    init(_ file: Int32, path: FilePath, _ counters: DiskCounters?) {
         self.file = file
         self.path = path
+        self.counters = counters
     }
 
     deinit { close() }
@@ -246,6 +258,7 @@ private final class POSIXLock: FileLock {
     func writeOnce(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
         let count = unsafe pwrite(file, bytes.baseAddress, bytes.count, off_t(offset))
         guard count >= 0 else { throw FileSystemError(.write, path, .current) }
+        counters?.countWrite(byteCount: count)
         return count
     }
 
@@ -284,11 +297,14 @@ private final class POSIXLock: FileLock {
         unsafe mapping = nil
     }
 
+    func setDirect(_ isDirect: Bool) -> Bool { checkpoint_set_direct(file, isDirect ? 1 : 0) == 1 }
+
     func truncate(toByteCount byteCount: Int) throws(FileSystemError) {
         guard ftruncate(file, off_t(byteCount)) == 0 else { throw FileSystemError(.truncate, path, .current) }
     }
 
     func sync() throws(FileSystemError) {
+        counters?.countSync()
         guard checkpoint_sync(file) == 0 else { throw FileSystemError(.sync, path, .current) }
     }
 

@@ -4,8 +4,8 @@ import CZlib
 /// How the bytes of a checkpoint are made smaller before they are stored.
 ///
 /// ```swift
-/// var policy = LevelPolicy.synced
-/// policy.compression = .zlib  // Half the speed of the disk, and the smallest files.
+/// var configuration = Configuration()
+/// configuration.levels[3] = LevelPolicy(durability: .synced, compression: .zlib)  // Slow to make, and the smallest files.
 /// ```
 public enum CompressionMethod: UInt8, Sendable, CaseIterable {
     /// Stored as they are.

@@ -72,11 +72,8 @@ package struct FrameSeed: Sendable, Equatable {
     private let crc: UInt32
 
     package init(log: LogIdentifier, segment: UInt32) {
-        var bytes: [UInt8] = []
-        bytes.append(littleEndian: log.high)
-        bytes.append(littleEndian: log.low)
-        bytes.append(littleEndian: UInt64(segment))
-        crc = Checksum.of(bytes)
+        var words = (log.high.littleEndian, log.low.littleEndian, UInt64(segment).littleEndian)
+        crc = unsafe withUnsafeBytes(of: &words) { unsafe Checksum.extend(0, $0) }
     }
 
     /// The checksum of the header, key and origin in `prefix`, which stand at `offset` of the segment.

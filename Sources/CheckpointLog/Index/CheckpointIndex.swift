@@ -59,9 +59,7 @@ package final class CheckpointIndex: Sendable {
     package func insert(_ hash: KeyHash, _ entry: IndexEntry, keep: Int) -> InsertOutcome {
         levels.insert(hash.level)
         if entry.sequenceNumber <= floor(of: hash.level) {
-            var outcome = InsertOutcome()
-            outcome.dead = [entry.location]
-            return outcome
+            return InsertOutcome(dead: [entry.location])
         }
         return shards[hash.shard].withLock { $0.insert(hash, entry, keep: keep) }
     }
@@ -132,8 +130,8 @@ package final class CheckpointIndex: Sendable {
     var allFloors: [SequenceNumber] { floors.withLock { $0 } }
 
     /// Drops entries whose segment is not of the log any more: what stood there was dead, or stands elsewhere.
-    func removeEntries(outside segments: Set<UInt32>) {
-        for shard in shards { shard.withLock { $0.removeEntries(outside: segments) } }
+    func removeEntries(where isGone: (_ segment: UInt32) -> Bool) {
+        for shard in shards { shard.withLock { $0.removeEntries(where: isGone) } }
     }
 
     /// Visits all entries, shard by shard; the lock of a shard is held only while it is copied.

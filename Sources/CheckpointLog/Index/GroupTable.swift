@@ -1,3 +1,5 @@
+import Synchronization
+
 /// The newest complete group of each name: members that a later checkpoint of their key has superseded live on here.
 package final class GroupTable: Sendable {
     package struct Member: Sendable, Equatable {
@@ -34,6 +36,8 @@ package final class GroupTable: Sendable {
     }
 
     private let state = Lock(State())
+    /// Whether there ever was a group: most logs have none, and their appends need not take the lock.
+    private let isUsed = Atomic(false)
 
     package init() {}
 
@@ -41,11 +45,30 @@ package final class GroupTable: Sendable {
 
     package var isEmpty: Bool { state.withLock { $0.groups.isEmpty } }
 
-    package func holds(_ location: FrameLocation) -> Bool { state.withLock { $0.held[location] != nil } }
+    package func holds(_ location: FrameLocation) -> Bool {
+        guard isUsed.load(ordering: .acquiring) else { return false }
+        return state.withLock { $0.held[location] != nil }
+    }
+
+    /// Where a group has this very record; nil where none does.
+    ///
+    /// - Complexity: O(n) in the members of all groups.
+    package func location(_ hash: KeyHash, _ number: SequenceNumber) -> FrameLocation? {
+        guard isUsed.load(ordering: .acquiring) else { return nil }
+        return state.withLock { state in
+            for group in state.groups.values {
+                for member in group.members where member.hash == hash && member.sequenceNumber == number {
+                    return member.location
+                }
+            }
+            return nil
+        }
+    }
 
     /// Puts a group in the place of an older one of its name, and gives the frames that no group holds any more.
     package func insert(_ name: KeyHash, _ group: Group) -> [Member] {
-        state.withLock { state in
+        isUsed.store(true, ordering: .releasing)
+        return state.withLock { state in
             if let known = state.groups[name], known.sequenceNumber >= group.sequenceNumber { return [] }
             for member in group.members { state.held[member.location, default: 0] += 1 }
             let old = state.groups.updateValue(group, forKey: name)?.members ?? []
@@ -56,6 +79,16 @@ package final class GroupTable: Sendable {
     /// Forgets groups that hold a key removed at `number`.
     package func forget(holding hash: KeyHash, below number: SequenceNumber) {
         forget { group in group.sequenceNumber < number && group.members.contains { $0.hash == hash } }
+    }
+
+    /// Forgets a group whose name has a newer one: it is never restored again, also where the newer one is ended by a removal.
+    package func forget(_ name: KeyHash, below number: SequenceNumber) {
+        guard isUsed.load(ordering: .acquiring) else { return }
+        state.withLock { state in
+            guard let group = state.groups[name], group.sequenceNumber < number else { return }
+            for member in group.members { _ = Self.release(member.location, &state) }
+            state.groups[name] = nil
+        }
     }
 
     package func forget(level: UInt8, below number: SequenceNumber) {

@@ -25,8 +25,28 @@ package struct IndexEntry: Hashable, Sendable {
 
 /// What an insert into the index did.
 package struct InsertOutcome: Sendable {
-    /// Frames that nothing wants any more, the inserted one among them if it came too late.
-    package var dead: [FrameLocation] = []
+    // One frame dies with nearly every append: the first is kept without memory of its own.
+    private var first: FrameLocation?
+    private var others: [FrameLocation] = []
 
     package init() {}
+
+    package init(dead: [FrameLocation]) {
+        first = dead.first
+        others = Array(dead.dropFirst())
+    }
+
+    package mutating func addDead(_ location: FrameLocation) {
+        if first == nil { first = location } else { others.append(location) }
+    }
+
+    /// Visits the frames that nothing wants any more, the inserted one among them if it came too late.
+    @inline(__always)
+    package func forEachDead(_ body: (FrameLocation) -> Void) {
+        guard let first else { return }
+        body(first)
+        for location in others { body(location) }
+    }
+
+    package var dead: [FrameLocation] { (first.map { [$0] } ?? []) + others }
 }

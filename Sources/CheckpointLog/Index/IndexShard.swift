@@ -52,12 +52,12 @@ struct IndexShard {
     }
 
     /// Drops the entries whose segment is not of the log any more.
-    mutating func removeEntries(outside segments: Set<UInt32>) {
-        for (hash, entries) in older where entries.contains(where: { !segments.contains($0.location.segment) }) {
-            let kept = entries.filter { segments.contains($0.location.segment) }
+    mutating func removeEntries(where isGone: (_ segment: UInt32) -> Bool) {
+        for (hash, entries) in older where entries.contains(where: { isGone($0.location.segment) }) {
+            let kept = entries.filter { !isGone($0.location.segment) }
             older[hash] = kept.isEmpty ? nil : kept
         }
-        let lost = slots.filter { $0.sequence != 0 && !segments.contains(FrameLocation(bits: $0.location).segment) }
+        let lost = slots.filter { $0.sequence != 0 && isGone(FrameLocation(bits: $0.location).segment) }
         for slot in lost {
             let next = older[slot.hash]?.first
             _ = remove(
@@ -112,23 +112,23 @@ struct IndexShard {
         }
         let newest = Self.entry(slots[index])
         if entry.sequenceNumber == newest.sequenceNumber {
-            if entry.location != newest.location { outcome.dead.append(entry.location) }
+            if entry.location != newest.location { outcome.addDead(entry.location) }
             return outcome
         }
         if entry.sequenceNumber > newest.sequenceNumber {
             set(index, hash, entry)
             if entry.isRemoval {
-                outcome.dead.append(newest.location)
-                if let old = older.removeValue(forKey: hash) { outcome.dead += old.map(\.location) }
+                outcome.addDead(newest.location)
+                for old in older.removeValue(forKey: hash) ?? [] { outcome.addDead(old.location) }
                 return outcome
             }
             if keep > 1 || newest.isRemoval {
                 older[hash, default: []].insert(newest, at: 0)
             } else {
-                outcome.dead.append(newest.location)
+                outcome.addDead(newest.location)
             }
         } else if newest.isRemoval {
-            outcome.dead.append(entry.location)
+            outcome.addDead(entry.location)
             return outcome
         } else {
             insertOlder(hash, entry, &outcome)
@@ -142,12 +142,12 @@ struct IndexShard {
         var list = older[hash] ?? []
         if list.contains(where: { $0.sequenceNumber == entry.sequenceNumber }) { return }
         if let last = list.last, last.isRemoval, entry.sequenceNumber < last.sequenceNumber {
-            outcome.dead.append(entry.location)
+            outcome.addDead(entry.location)
             return
         }
         let place = list.firstIndex { $0.sequenceNumber < entry.sequenceNumber } ?? list.count
         if entry.isRemoval {
-            outcome.dead += list[place...].map(\.location)
+            for older in list[place...] { outcome.addDead(older.location) }
             list.removeSubrange(place...)
         }
         list.insert(entry, at: place)
@@ -161,7 +161,7 @@ struct IndexShard {
         let removal = list.last.flatMap { $0.isRemoval ? $0 : nil }
         if removal != nil { list.removeLast() }
         guard list.count > keep - 1 else { return }
-        while list.count > keep - 1 { outcome.dead.append(list.removeLast().location) }
+        while list.count > keep - 1 { outcome.addDead(list.removeLast().location) }
         if let removal { list.append(removal) }
         older[hash] = list.isEmpty ? nil : list
     }

@@ -21,6 +21,18 @@ package final class LevelSet: Sendable {
     }
 
     @inline(__always)
+    package func contains(_ level: UInt8) -> Bool {
+        let word =
+            switch level >> 6 {
+            case 0: low.load(ordering: .acquiring)
+            case 1: middle.load(ordering: .acquiring)
+            case 2: upper.load(ordering: .acquiring)
+            default: high.load(ordering: .acquiring)
+            }
+        return word & UInt64(1) << UInt64(level & 63) != 0
+    }
+
+    @inline(__always)
     private static func set(_ bit: UInt64, in word: borrowing Atomic<UInt64>) {
         // A plain load first: the bit is set already but for the first record of a level.
         guard word.load(ordering: .relaxed) & bit == 0 else { return }

@@ -50,33 +50,34 @@ package final class RecordCatalog: Sendable {
 
     /// Takes in a record whose frame is in place.
     package func insert(_ record: CatalogRecord) {
-        switch record.kind {
-        case .roll, .promise, .chunk: return
-        case .removalOfAll, .removal, .value, .reference, .group, .mark: usage.add(record.location)
-        }
+        guard record.kind.isRecord else { return }
         if unsafe record.origin.count > 0 { unsafe noteOrigin(Origin(record.origin)) }
         if record.valueSegment != 0 { references.withLock { $0[record.location] = record.valueSegment } }
-        var dead: [FrameLocation] = []
+        let outcome: InsertOutcome
         switch record.kind {
         case .roll, .promise, .chunk:
             return
         case .removalOfAll:
             // The frame itself stays live: its floor must outlast every older record.
-            dead = index.raiseFloor(of: record.level, to: record.sequenceNumber)
+            outcome = InsertOutcome(dead: index.raiseFloor(of: record.level, to: record.sequenceNumber))
             groups.forget(level: record.level, below: record.sequenceNumber)
         case .removal:
             let hash = record.hash(hashKey)
             let entry = IndexEntry(
                 sequenceNumber: record.sequenceNumber, location: record.location, isRemoval: true)
-            dead = index.insert(hash, entry, keep: keep(record.level)).dead
+            outcome = index.insert(hash, entry, keep: keep(record.level))
             groups.forget(holding: hash, below: record.sequenceNumber)
         case .value, .reference, .group, .mark:
             let entry = IndexEntry(sequenceNumber: record.sequenceNumber, location: record.location)
-            if record.kind == .group { sawGroup.withLock { $0 = true } }
+            let hash = record.hash(hashKey)
+            if record.kind == .group {
+                sawGroup.withLock { $0 = true }
+                groups.forget(hash, below: record.sequenceNumber)
+            }
             let count = record.kind == .group || record.kind == .mark ? 1 : keep(record.level)
-            dead = index.insert(record.hash(hashKey), entry, keep: count).dead
+            outcome = index.insert(hash, entry, keep: count)
         }
-        for location in dead where !groups.holds(location) { usage.remove(location) }
+        usage.apply(record.location, outcome) { groups.holds($0) }
     }
 
     /// Takes in a record that may be known already, and may have another place now: what a reader of a log that is being
@@ -88,7 +89,10 @@ package final class RecordCatalog: Sendable {
             return true
         }
         let hash = record.hash(hashKey)
-        guard let known = index.location(hash, record.sequenceNumber) else {
+        // A member that a newer record of its key has superseded is known to its group alone.
+        guard
+            let known = index.location(hash, record.sequenceNumber) ?? groups.location(hash, record.sequenceNumber)
+        else {
             insert(record)
             return true
         }
@@ -148,10 +152,15 @@ package final class RecordCatalog: Sendable {
     }
 
     /// Drops all that a snapshot says of segments that are not of the log any more.
-    package func removeEntries(outside segments: Set<UInt32>) {
-        index.removeEntries(outside: segments)
-        references.withLock { references in references = references.filter { segments.contains($0.key.segment) } }
-        for segment in usage.all.keys where !segments.contains(segment) { usage.forget(segment) }
+    package func removeEntries(outside segments: Set<UInt32>) { removeEntries { !segments.contains($0) } }
+
+    /// Drops all that is known of segments that left the log.
+    package func removeEntries(in segments: Set<UInt32>) { removeEntries { segments.contains($0) } }
+
+    private func removeEntries(where isGone: (_ segment: UInt32) -> Bool) {
+        index.removeEntries(where: isGone)
+        references.withLock { references in references = references.filter { !isGone($0.key.segment) } }
+        for segment in usage.all.keys where isGone(segment) { usage.forget(segment) }
     }
 
     /// Forgets the reference at `location`, whose frame is gone, and gives the value segment that nothing needs any more.

@@ -1,22 +1,33 @@
 /// How many bytes of each segment are live, by the size classes of their frames: what compaction chooses by.
 package final class SegmentUsage: Sendable {
-    private let live = Lock<[UInt32: Int]>([:])
+    private let live = Lock(SegmentCounters())
     private let held = Lock<Set<UInt32>>([])
 
     package init() {}
 
     package func add(_ location: FrameLocation) {
-        live.withLock { $0[location.segment, default: 0] += location.byteCountBound }
+        live.withLock { $0.add(location.byteCountBound, to: location.segment) }
     }
 
     package func remove(_ location: FrameLocation) {
-        live.withLock { $0[location.segment, default: 0] -= location.byteCountBound }
+        live.withLock { $0.add(-location.byteCountBound, to: location.segment) }
+    }
+
+    /// Counts a frame that came, and those of `outcome` that died by it, unless `isHeld` keeps them.
+    @inline(__always)
+    func apply(_ location: FrameLocation, _ outcome: InsertOutcome, unless isHeld: (FrameLocation) -> Bool) {
+        live.withLock { live in
+            live.add(location.byteCountBound, to: location.segment)
+            outcome.forEachDead { dead in
+                if !isHeld(dead) { live.add(-dead.byteCountBound, to: dead.segment) }
+            }
+        }
     }
 
     /// Live bytes by segment, for a snapshot.
-    var all: [UInt32: Int] { live.withLock { $0 } }
+    var all: [UInt32: Int] { live.withLock { $0.all } }
 
-    func replace(_ usage: [UInt32: Int]) { live.withLock { $0 = usage } }
+    func replace(_ usage: [UInt32: Int]) { live.withLock { $0 = SegmentCounters(usage) } }
 
     /// Keeps a segment from compaction until all of its records are in the index.
     package func hold(_ segment: UInt32) { _ = held.withLock { $0.insert(segment) } }
@@ -25,9 +36,9 @@ package final class SegmentUsage: Sendable {
 
     package func isHeld(_ segment: UInt32) -> Bool { held.withLock { $0.contains(segment) } }
 
-    package func forget(_ segment: UInt32) { live.withLock { $0[segment] = nil } }
+    package func forget(_ segment: UInt32) { live.withLock { $0.remove(segment) } }
 
-    package func liveByteCount(of segment: UInt32) -> Int { live.withLock { max(0, $0[segment] ?? 0) } }
+    package func liveByteCount(of segment: UInt32) -> Int { live.withLock { max(0, $0[segment]) } }
 
-    package var liveByteCount: Int { live.withLock { $0.values.reduce(0) { $0 + max(0, $1) } } }
+    package var liveByteCount: Int { live.withLock { $0.all.values.reduce(0) { $0 + max(0, $1) } } }
 }

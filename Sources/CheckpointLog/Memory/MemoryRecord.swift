@@ -21,6 +21,8 @@ package struct MemoryRecord: Sendable {
     package var flags: FrameHeader.Flags
     /// Whether it is not in the log yet.
     package var isDirty = true
+    /// Whether its values did not encode when they were to be written out.
+    package var isStuck = false
     /// Bytes when it was last encoded; 0 before.
     package var byteCount = 0
 
@@ -40,17 +42,19 @@ package struct MemoryRecord: Sendable {
 
     /// The payload that a frame of this record has.
     ///
-    /// - Throws: what a value's `encode(to:)` throws.
+    /// - Parameter byteLimit: the most that it may be.
+    /// - Throws: what a value's `encode(to:)` throws; `CBORError` over the limit.
     /// - Complexity: O(n) in the encoded bytes.
-    package func encode() throws -> [UInt8] {
+    package func encode(byteLimit: Int = 64 << 30) throws -> [UInt8] {
         switch content {
         case .encoded(let bytes): return bytes
         case .values(let values):
-            var bytes: [UInt8] = []
-            let encoder = CBOREncoder()
-            if flags.contains(.severalValues) { CBOREncoder.appendArrayHead(count: values.count, to: &bytes) }
-            for value in values { try encoder.encode(value, appendingTo: &bytes) }
-            return bytes
+            var encoder = CBOREncoder()
+            encoder.byteLimit = byteLimit
+            let buffer = CBOREncodingBuffer(encoder)
+            if flags.contains(.severalValues) { buffer.appendArrayHead(count: values.count) }
+            for value in values { try buffer.encode(value) }
+            return unsafe Array(buffer.bytes)
         }
     }
 }

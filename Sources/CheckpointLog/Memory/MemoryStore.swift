@@ -35,20 +35,54 @@ package final class MemoryStore: Sendable {
     /// Bytes of the records when they were last encoded, as far as they were.
     package var byteCount: Int { state.withLock { $0.byteCount } }
 
+    /// What the store may hold.
+    package struct Limits: Sendable {
+        package var count: Int
+        package var byteCount: Int
+
+        package init(count: Int, byteCount: Int) {
+            self.count = count
+            self.byteCount = byteCount
+        }
+    }
+
     /// Keeps `record`, and `keep` versions of its key in all. A record that is older than the one kept comes after it.
     package func put(_ record: MemoryRecord, _ hash: KeyHash, keep: Int) {
+        _ = put([(record, hash)], keep: keep, limits: nil)
+    }
+
+    /// Keeps all of `records`, which are of different keys, and `group`, or none of them.
+    ///
+    /// - Returns: false when the store would then hold more than `limits`; nothing is changed.
+    package func put(
+        _ records: [(record: MemoryRecord, hash: KeyHash)], group: (group: Group, name: KeyHash)? = nil, keep: Int,
+        limits: Limits?
+    ) -> Bool {
         state.withLock { state in
-            state.byteCount += record.byteCount
-            if !record.origin.isOwn { state.origins.insert(record.origin) }
-            state.levels.insert(record.level.rawValue)
-            guard var versions = state.records[hash] else {
-                state.records[hash] = [record]
-                return
+            var new: [[MemoryRecord]] = []
+            var (count, byteCount) = (state.records.count, state.byteCount)
+            for (record, hash) in records {
+                var versions = state.records[hash] ?? []
+                if versions.isEmpty { count += 1 }
+                versions.insert(record, at: versions.firstIndex { $0.number < record.number } ?? versions.count)
+                byteCount += record.byteCount
+                while versions.count > keep { byteCount -= versions.removeLast().byteCount }
+                new.append(versions)
             }
-            let place = versions.firstIndex { $0.number < record.number } ?? versions.count
-            versions.insert(record, at: place)
-            while versions.count > keep { state.byteCount -= versions.removeLast().byteCount }
-            state.records[hash] = versions
+            if let limits {
+                let isOver = count > limits.count || byteCount > limits.byteCount
+                guard !isOver || (count <= state.records.count && byteCount <= state.byteCount) else { return false }
+            }
+            for ((record, hash), versions) in zip(records, new) {
+                state.records[hash] = versions
+                if !record.origin.isOwn { state.origins.insert(record.origin) }
+                state.levels.insert(record.level.rawValue)
+            }
+            state.byteCount = byteCount
+            if let (group, name) = group, state.groups[name].map({ $0.number < group.number }) ?? true {
+                state.groups[name] = group
+            }
+            return true
         }
     }
 
@@ -80,7 +114,9 @@ package final class MemoryStore: Sendable {
     package func overflow(countLimit: Int, byteLimit: Int) -> [MemoryRecord] {
         state.withLock { state in
             guard state.records.count > countLimit || state.byteCount > byteLimit else { return [] }
-            var records = state.records.values.flatMap { $0 }.sorted { $0.number < $1.number }[...]
+            // What does not encode cannot be written out: it would be tried anew at each call.
+            var records = state.records.values.flatMap { $0 }.filter { !$0.isStuck }
+                .sorted { $0.number < $1.number }[...]
             var overflow: [MemoryRecord] = []
             var byteCount = state.byteCount
             while let record = records.first,
@@ -104,6 +140,14 @@ package final class MemoryStore: Sendable {
         }
     }
 
+    /// Notes that a record's values do not encode: it stays, and only a save tries again.
+    package func markStuck(_ hash: KeyHash, _ number: SequenceNumber) {
+        state.withLock { state in
+            guard let place = state.records[hash]?.firstIndex(where: { $0.number == number }) else { return }
+            state.records[hash]?[place].isStuck = true
+        }
+    }
+
     /// Drops versions of a key up to `number`, and the groups up to it that hold the key.
     package func drop(_ hash: KeyHash, key: CheckpointKey, through number: SequenceNumber) {
         state.withLock { state in
@@ -124,13 +168,6 @@ package final class MemoryStore: Sendable {
             state.groups = state.groups.filter { hash, group in
                 group.number > number || (level != nil && hash.level != level)
             }
-        }
-    }
-
-    package func put(_ group: Group, _ name: KeyHash) {
-        state.withLock { state in
-            if let known = state.groups[name], known.number > group.number { return }
-            state.groups[name] = group
         }
     }
 

@@ -10,6 +10,8 @@ package final class LogFollower: Sendable {
     private struct State {
         var position: PositionPage.Content?
         var manifest: Manifest
+        /// The segments of the chain that were read and that the manifest did not yet call sealed.
+        var chain: Set<SegmentName>
         /// Everything in the chain before it is in the catalog.
         var end: LogPosition?
         /// Whether a segment with a number below `end` came to the log since `end` was last asked for: positions then do not
@@ -29,7 +31,7 @@ package final class LogFollower: Sendable {
 
     package init(
         identity: LogIdentity, manifest: Manifest, catalog: RecordCatalog, files: SegmentFiles, isSalvage: Bool,
-        position: PositionPage.Content?, outcome: ChainReader.Outcome
+        position: PositionPage.Content?, chain: [SegmentName], outcome: ChainReader.Outcome
     ) {
         self.identity = identity
         self.catalog = catalog
@@ -37,7 +39,7 @@ package final class LogFollower: Sendable {
         self.isSalvage = isSalvage
         state = Lock(
             State(
-                position: position, manifest: manifest, end: Self.resumePoint(outcome),
+                position: position, manifest: manifest, chain: Set(chain), end: Self.resumePoint(outcome),
                 highestNumber: outcome.highestNumber))
     }
 
@@ -115,9 +117,17 @@ package final class LogFollower: Sendable {
                 listing, manifest, position, stop: isWritten ? position?.written : nil, from: nil, &sawGroup)
             try loader.restoreGroups(whole)
         }
-        let current = Set(manifest.segments.map(\.name))
-        for name in known where !current.contains(name) { files.forget(name.identifier) }
-        for name in listing.chain(after: manifest) { files.add(name) }
+        // A segment of the chain may have been sealed and compacted since, and was then never seen in a manifest.
+        let sealed = state.chain.filter { $0.identifier <= manifest.lastSealed }
+        let gone = known.union(sealed).subtracting(manifest.segments.map(\.name))
+        if !gone.isEmpty {
+            for name in gone { files.forget(name.identifier) }
+            // What no footer gave another place is nowhere: the writer keeps less, or a removal's marker is gone, too.
+            catalog.removeEntries(in: Set(gone.map(\.identifier)))
+        }
+        let chain = listing.chain(after: manifest)
+        for name in chain { files.add(name) }
+        state.chain = state.chain.subtracting(sealed).union(chain)
         state.manifest = manifest
         state.position = position
         if let end = Self.resumePoint(outcome) { state.end = end }

@@ -37,6 +37,7 @@ extension LogAppender {
             guard state.offset + 2 * FrameHeader.byteCount <= state.active.capacity else { return }
             _ = unsafe try put(FrameDraft(header: FrameHeader(kind: .promise)), continues: false, &state)
             try publish(&state)
+            state.counters.promises += 1
         }
     }
 

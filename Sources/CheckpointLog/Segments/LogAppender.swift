@@ -48,6 +48,10 @@ package final class LogAppender: Sendable {
         package var frameBytes = 0
         package var syncs = 0
         package var rolls = 0
+        /// Empty frames that carry a promise; each has a sync of its own.
+        package var promises = 0
+        /// Bytes of frames that were copied into a mapping.
+        package var mappedBytes = 0
     }
 
     /// Room for the bytes before a payload, and for a small payload too, so that most frames are one copy.
@@ -270,6 +274,7 @@ package final class LogAppender: Sendable {
         state.counters.frames += 1
         if header.kind.isRecord { state.counters.records += 1 }
         state.counters.frameBytes += byteCount
+        if state.active.isMapped { state.counters.mappedBytes += byteCount }
         return Appended(
             sequenceNumber: header.sequenceNumber, timestamp: header.timestamp,
             location: FrameLocation(segment: state.active.name.identifier, offset: offset, byteCount: byteCount),

@@ -7,6 +7,9 @@ package struct LogIdentity: Sendable {
     package var identifier: LogIdentifier
     /// The key of the hash under which the index finds records.
     package var hashKey: HashKey
+    /// Threads that one large value is written or read by, the caller's among them. One where the order of calls must be the same
+    /// in every run.
+    package var laneCount = 1
 
     package init(fileSystem: any FileSystem, directory: FilePath, identifier: LogIdentifier, hashKey: HashKey) {
         self.fileSystem = fileSystem

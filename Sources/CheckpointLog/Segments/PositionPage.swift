@@ -7,6 +7,7 @@ import SystemPackage
 package final class PositionPage: Sendable {
     package static let byteCount = 4_096
     private static let magic: [UInt8] = Array("CKPTPOS\n".utf8)
+    private static let headByteCount = 32
     private static let bootOffset = 64
     private static let writtenOffset = 128
     private static let syncedOffset = 192
@@ -17,7 +18,7 @@ package final class PositionPage: Sendable {
         package var boot: UInt64
         package var written: LogPosition?
         package var synced: LogPosition?
-        /// False when a word's check bits are wrong.
+        /// False when a word's check bits are wrong, or a reserved byte is not zero.
         package var isSound: Bool
     }
 
@@ -46,16 +47,26 @@ package final class PositionPage: Sendable {
         }
         let written = LogPosition(word: words[1])
         let synced = LogPosition(word: words[2])
-        let isSound = (words[1] == 0 || written != nil) && (words[2] == 0 || synced != nil)
+        let isSound =
+            (words[1] == 0 || written != nil) && (words[2] == 0 || synced != nil) && reservedBytesAreZero(bytes)
         return Content(boot: words[0], written: written, synced: synced, isSound: isSound)
     }
 
-    /// Opens the page for a writer that begins at `start`, all before which is synced; makes it when it is missing.
+    private static func reservedBytesAreZero(_ bytes: [UInt8]) -> Bool {
+        let starts = [headByteCount, bootOffset + 8, writtenOffset + 8, syncedOffset + 8]
+        let ends = [bootOffset, writtenOffset, syncedOffset, byteCount]
+        return unsafe bytes.withUnsafeBytes { bytes in
+            zip(starts, ends).allSatisfy { bytes.isZero(in: $0..<$1) }
+        }
+    }
+
+    /// Opens the page for a writer that begins at `start`, all before which is synced; makes it when it is missing or
+    /// not sound.
     package static func open(
         _ identity: LogIdentity, start: LogPosition, mapping: Bool
     ) throws(FileSystemError) -> PositionPage {
         let path = identity.path(FileName.position)
-        if try read(identity) == nil {
+        if try read(identity)?.isSound != true {
             var bytes = head(of: identity)
             bytes.append(contentsOf: [UInt8](repeating: 0, count: byteCount - bytes.count))
             try ManifestFile.replace(path, with: bytes, in: identity.fileSystem)

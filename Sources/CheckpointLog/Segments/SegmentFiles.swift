@@ -9,8 +9,18 @@ package final class SegmentFiles: Sendable {
 
     private struct State {
         var names: [UInt32: SegmentName] = [:]
-        var files: [UInt32: (file: any OpenFile, lastUse: Int)] = [:]
+        /// Few enough that looking at each costs less than a hash.
+        var files: [(segment: UInt32, file: any OpenFile, lastUse: Int)] = []
         var uses = 0
+
+        mutating func known(_ segment: UInt32) -> (any OpenFile)? {
+            uses += 1
+            for index in files.indices where files[index].segment == segment {
+                files[index].lastUse = uses
+                return files[index].file
+            }
+            return nil
+        }
     }
 
     private let identity: LogIdentity
@@ -25,7 +35,7 @@ package final class SegmentFiles: Sendable {
     package func forget(_ segment: UInt32) {
         state.withLock { state in
             state.names[segment] = nil
-            state.files[segment] = nil
+            state.files.removeAll { $0.segment == segment }
         }
     }
 
@@ -34,25 +44,20 @@ package final class SegmentFiles: Sendable {
     }
 
     package func file(of segment: UInt32) throws(FileSystemError) -> any OpenFile {
-        let (known, name) = state.withLock { state -> ((any OpenFile)?, SegmentName) in
-            state.uses += 1
-            let name = state.names[segment] ?? SegmentName(segment, .log)
-            guard let entry = state.files[segment] else { return (nil, name) }
-            state.files[segment]?.lastUse = state.uses
-            return (entry.file, name)
-        }
-        if let known { return known }
-        let file = try identity.fileSystem.openFile(identity.path(name), .read)
-        state.withLock { state in
+        if let known = state.withLock({ $0.known(segment) }) { return known }
+        let file = try identity.fileSystem.openFile(path(of: segment), .read)
+        return state.withLock { state in
+            // Another reader was faster: one file for all.
+            if let known = state.known(segment) { return known }
             if state.files.count >= Self.limit,
-                let oldest = state.files.min(by: { $0.value.lastUse < $1.value.lastUse })
+                let oldest = state.files.indices.min(by: { state.files[$0].lastUse < state.files[$1].lastUse })
             {
-                state.files[oldest.key] = nil
+                state.files.remove(at: oldest)
             }
-            state.files[segment] = (file, state.uses)
+            state.files.append((segment, file, state.uses))
+            return file
         }
-        return file
     }
 
-    package func closeAll() { state.withLock { $0.files = [:] } }
+    package func closeAll() { state.withLock { $0.files = [] } }
 }

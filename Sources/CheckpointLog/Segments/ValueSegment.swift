@@ -18,81 +18,27 @@ package enum ValueSegment {
         let file = try identity.fileSystem.openFile(identity.path(name), .create)
         defer { file.close() }
         do throws(FileSystemError) {
-            let header = SegmentHeader(
-                role: .value, log: identity.identifier, segment: segment, epoch: epoch, previous: 0, created: timestamp,
-                hashKey: identity.hashKey)
-            try file.write(header.bytes, at: 0)
             var draft = FrameHeader(kind: .chunk)
             draft.level = level
             draft.sequenceNumber = number
             draft.appendNumber = number
             draft.timestamp = timestamp
             draft.keyByteCount = key.count
-            var footer = SegmentFooter()
-            var offset = SegmentHeader.byteCount
-            var start = 0
-            repeat {
-                let count = min(chunkByteCount, content.count - start)
-                let chunk = unsafe UnsafeRawBufferPointer(rebasing: content[start..<start + count])
-                let entry = unsafe try writeChunk(
-                    chunk, draft, key: key, to: file, at: offset, seed: identity.seed(of: segment),
-                    compression: compression)
-                footer.entries.append(entry)
-                offset += entry.byteCount
-                start += count
-            } while start < content.count
-            let bytes = footer.bytes
-            let trailer = SegmentTrailer(
-                segment: segment, footerOffset: offset, footer: bytes, entryCount: footer.entries.count)
-            try file.write(bytes + trailer.bytes, at: offset)
+            let header = SegmentHeader(
+                role: .value, log: identity.identifier, segment: segment, epoch: epoch, previous: 0, created: timestamp,
+                hashKey: identity.hashKey)
+            let writer = unsafe ValueSegmentWriter(
+                file, content, draft: draft, key: key, seed: identity.seed(of: segment), compression: compression)
+            let (trailer, chunkCount, byteCount) = try writer.run(header, segment, laneCount: identity.laneCount)
             try file.sync()
             try identity.fileSystem.syncDirectory(identity.directory)
             return ValueReference(
-                segment: segment, chunkCount: footer.entries.count, contentByteCount: content.count,
-                fileByteCount: offset + bytes.count + SegmentFooter.trailerByteCount, footerCRC: trailer.footerCRC,
-                chunkNumber: number)
+                segment: segment, chunkCount: chunkCount, contentByteCount: content.count, fileByteCount: byteCount,
+                footerCRC: trailer.footerCRC, chunkNumber: number)
         } catch {
             try? identity.fileSystem.remove(identity.path(name))
             throw error
         }
-    }
-
-    private static func writeChunk(
-        _ content: UnsafeRawBufferPointer, _ draft: FrameHeader, key: UnsafeRawBufferPointer, to file: any OpenFile,
-        at offset: Int, seed: FrameSeed, compression: CompressionMethod
-    ) throws(FileSystemError) -> SegmentFooter.Entry {
-        var header = draft
-        header.contentByteCount = content.count
-        header.contentCRC = unsafe Checksum.mask(Checksum.extend(0, content))
-        let prefixByteCount = header.prefixByteCount
-        let capacity = prefixByteCount + content.count + 8
-        let outcome: Result<SegmentFooter.Entry, FileSystemError> = unsafe BufferPool.shared.withBuffer(
-            byteCount: capacity
-        ) {
-            buffer in
-            let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[prefixByteCount...])
-            if let count = unsafe Compression.compress(content, into: room, method: compression) {
-                header.compression = compression
-                header.storedByteCount = count
-                let stored = unsafe UnsafeRawBufferPointer(rebasing: room[..<count])
-                header.payloadCRC = unsafe Checksum.mask(Checksum.extend(0, stored))
-            } else {
-                unsafe room.copyMemory(from: content)
-                header.storedByteCount = content.count
-                header.payloadCRC = header.contentCRC
-            }
-            for index in prefixByteCount + header.storedByteCount..<header.frameByteCount { unsafe buffer[index] = 0 }
-            unsafe header.write(to: buffer)
-            unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[FrameHeader.byteCount...]).copyMemory(from: key)
-            let prefix = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<prefixByteCount])
-            header.crc = unsafe seed.checksum(of: prefix, at: offset)
-            buffer.set(header.crc, at: 0)
-            return Result { () throws(FileSystemError) in
-                unsafe try file.write(UnsafeRawBufferPointer(rebasing: buffer[..<header.frameByteCount]), at: offset)
-                return unsafe SegmentFooter.Entry(header, offset: offset, key: Array(key), origin: [])
-            }
-        }
-        return try outcome.get()
     }
 
     /// Reads the whole value that `reference` names. Memory is touched only for chunks that hold, whatever the reference and
@@ -115,13 +61,22 @@ package enum ValueSegment {
             throw CheckpointLogError.valueTooLarge(
                 byteCount: byteCount, limit: byteLimit, setting: "valueByteLimit")
         }
+        var starts: [Int] = []
+        var start = 0
+        for entry in footer.entries {
+            starts.append(start)
+            start += entry.contentByteCount
+        }
+        let (entries, offsets) = (footer.entries, starts)
         return unsafe try [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
-            for entry in footer.entries {
+            unsafe LargePages.want(UnsafeMutableRawBufferPointer(buffer))
+            let room = unsafe LentRoom(UnsafeMutableRawBufferPointer(buffer))
+            try Lanes.forEach(below: entries.count, laneCount: identity.laneCount) { index in
                 let target = unsafe UnsafeMutableRawBufferPointer(
-                    rebasing: UnsafeMutableRawBufferPointer(buffer)[count..<count + entry.contentByteCount])
-                unsafe try readChunk(entry, of: reference, from: file, seed: seed, into: target)
-                count += entry.contentByteCount
+                    rebasing: room.bytes[offsets[index]..<offsets[index] + entries[index].contentByteCount])
+                unsafe try readChunk(entries[index], of: reference, from: file, seed: seed, into: target)
             }
+            count = byteCount
         }
     }
 
@@ -143,26 +98,59 @@ package enum ValueSegment {
         return footer
     }
 
+    /// Reads one chunk into its place in the content: straight there when it is stored as it is.
     private static func readChunk(
+        _ entry: SegmentFooter.Entry, of reference: ValueReference, from file: any OpenFile, seed: FrameSeed,
+        into target: UnsafeMutableRawBufferPointer
+    ) throws {
+        do {
+            let prefixByteCount = FrameHeader.byteCount + entry.key.count
+            guard entry.byteCount == (prefixByteCount + target.count + 7) & ~7 else {
+                return unsafe try readWhole(entry, of: reference, from: file, seed: seed, into: target)
+            }
+            let payload = entry.offset + prefixByteCount
+            guard let prefix = try file.bytes(entry.offset..<payload),
+                let padding = try file.bytes(payload + target.count..<entry.offset + entry.byteCount)
+            else { throw FrameFault.truncated }
+            let header = unsafe try prefix.withUnsafeBytes {
+                unsafe try FrameDecoder.header(in: $0, at: entry.offset, seed: seed)
+            }
+            try check(header, entry, reference, target.count)
+            guard header.compression == .none else {
+                return unsafe try readWhole(entry, of: reference, from: file, seed: seed, into: target)
+            }
+            guard unsafe try file.read(into: target, at: payload) == target.count else { throw FrameFault.truncated }
+            guard unsafe Checksum.mask(Checksum.extend(0, UnsafeRawBufferPointer(target))) == header.payloadCRC else {
+                throw FrameFault.payloadChecksum
+            }
+            guard padding.allSatisfy({ $0 == 0 }) else { throw FrameFault.padding }
+        } catch let fault as FrameFault {
+            throw damaged(file, entry.offset, fault.rawValue)
+        }
+    }
+
+    private static func readWhole(
         _ entry: SegmentFooter.Entry, of reference: ValueReference, from file: any OpenFile, seed: FrameSeed,
         into target: UnsafeMutableRawBufferPointer
     ) throws {
         unsafe try BufferPool.shared.withBuffer(byteCount: entry.byteCount) { buffer in
             guard unsafe try file.read(into: buffer, at: entry.offset) == entry.byteCount else {
-                throw damaged(file, entry.offset, FrameFault.truncated.rawValue)
+                throw FrameFault.truncated
             }
             let bytes = UnsafeRawBufferPointer(buffer)
-            do {
-                let header = unsafe try FrameDecoder.header(in: bytes, at: entry.offset, seed: seed)
-                guard header.crc == entry.headerCRC, header.kind == .chunk, header.frameByteCount == entry.byteCount,
-                    header.sequenceNumber == reference.chunkNumber, header.contentByteCount == target.count
-                else { throw FrameFault.badField }
-                unsafe try FrameDecoder.checkPayload(of: header, in: bytes)
-                unsafe try FrameDecoder.withContent(of: header, in: bytes) { unsafe target.copyMemory(from: $0) }
-            } catch let fault as FrameFault {
-                throw damaged(file, entry.offset, fault.rawValue)
-            }
+            let header = unsafe try FrameDecoder.header(in: bytes, at: entry.offset, seed: seed)
+            try check(header, entry, reference, target.count)
+            unsafe try FrameDecoder.checkPayload(of: header, in: bytes)
+            unsafe try FrameDecoder.withContent(of: header, in: bytes) { unsafe target.copyMemory(from: $0) }
         }
+    }
+
+    private static func check(
+        _ header: FrameHeader, _ entry: SegmentFooter.Entry, _ reference: ValueReference, _ contentByteCount: Int
+    ) throws(FrameFault) {
+        guard header.crc == entry.headerCRC, header.kind == .chunk, header.frameByteCount == entry.byteCount,
+            header.sequenceNumber == reference.chunkNumber, header.contentByteCount == contentByteCount
+        else { throw .badField }
     }
 
     private static func damaged(_ file: any OpenFile, _ offset: Int, _ what: String) -> CheckpointLogError {

@@ -4,8 +4,8 @@ import SystemPackage
 /// by its own way.
 struct ChainCheck {
     let identity: LogIdentity
+    let manifest: Manifest
     let names: [SegmentName]
-    let lastSealed: UInt32
     let position: PositionPage.Content?
     /// The written position of a live writer: nothing behind it is looked at.
     let stop: LogPosition?
@@ -14,128 +14,110 @@ struct ChainCheck {
     private struct End {
         var position: LogPosition
         var segment: SegmentName
+        /// Why the log ends there, where that is not the plain end.
         var kind: String?
     }
 
-    func run() throws -> CheckOutcome {
+    /// What the reading of one segment after the other comes to.
+    private struct Reading {
         var outcome = CheckOutcome()
-        var known = knownGood()
+        var known: LogPosition?
         var end: End?
-        var previous = lastSealed
-        var last = LogPosition(segment: lastSealed, offset: LogPosition.offsetLimit - 8)
+        var previous: UInt32
+        var last: LogPosition
+        var newestEpoch: UInt32 = 0
+        var order: FrameOrder?
+
+        mutating func note(_ promise: LogPosition?) {
+            if let promise, known.map({ $0 < promise }) ?? true { known = promise }
+        }
+    }
+
+    func run() throws -> CheckOutcome {
+        var reading = Reading(
+            previous: manifest.lastSealed,
+            last: LogPosition(segment: manifest.lastSealed, offset: LogPosition.offsetLimit - 8))
+        reading.note(position?.synced)
+        if let position, position.boot == identity.fileSystem.bootIdentifier { reading.note(position.written) }
         for name in names {
             if let stop, name.identifier > stop.segment { break }
             let file = try identity.fileSystem.openFile(identity.path(name), .read)
             defer { file.close() }
-            // What no position can state is no frame, however long the file.
-            var byteCount = min(try file.byteCount(), LogPosition.offsetLimit - 8)
-            if let stop, stop.segment == name.identifier { byteCount = min(byteCount, Int(stop.offset)) }
-            if end != nil {
-                known = max(known, try greatestPromise(file, name, from: 0, to: byteCount))
-                continue
-            }
-            guard try headerIsSound(file, name, byteCount, previous) else {
-                let isEmpty = try isBlank(file, byteCount)
-                end = End(
-                    position: LogPosition(segment: name.identifier, offset: 0), segment: name,
-                    kind: isEmpty ? nil : "the segment's header is damaged")
-                known = max(known, try greatestPromise(file, name, from: 0, to: byteCount))
-                continue
-            }
-            previous = name.identifier
-            let (offset, kind, isRolled) = try read(file, name, byteCount, &outcome, &known)
-            last = LogPosition(segment: name.identifier, offset: offset)
-            if isRolled { continue }
-            end = End(position: last, segment: name, kind: kind)
-            if kind != nil { known = max(known, try greatestPromise(file, name, from: offset, to: byteCount)) }
+            try read(file, name, byteCount: try byteCount(of: file, name), &reading)
         }
-        judge(end, last: last, known: known, &outcome)
-        return outcome
-    }
-
-    private func knownGood() -> LogPosition? {
-        guard let position else { return nil }
-        guard position.boot == identity.fileSystem.bootIdentifier, position.boot != 0 else { return position.synced }
-        return max(position.written, position.synced)
-    }
-
-    private func max(_ left: LogPosition?, _ right: LogPosition?) -> LogPosition? {
-        guard let left, let right else { return left ?? right }
-        return left < right ? right : left
-    }
-
-    private func judge(_ end: End?, last: LogPosition, known: LogPosition?, _ outcome: inout CheckOutcome) {
-        let position = end?.position ?? last
-        let isComplete = end == nil
-        if let known, position < known, !(isComplete && known.offset <= SegmentHeader.byteCount) {
-            let segment = end?.segment ?? SegmentName(known.segment, .log)
-            var finding = VerificationFinding(
-                .damage, segment.fileName, offset: Int(isComplete ? 0 : position.offset),
-                end?.kind ?? "the log ends before what was known to be good", expected: "sound through \(known)",
-                actual: "the end at \(position)")
-            let numbers = outcome.records.map(\.sequenceNumber).max() ?? SequenceNumber(rawValue: 0)
-            finding.lost = [
-                VerificationFinding.Lost(level: 0, key: "", origin: "", sequenceNumber: "after \(numbers)")
-            ]
-            outcome.add(finding)
-        } else if let end, let kind = end.kind {
-            var finding = VerificationFinding(
-                .tornTail, end.segment.fileName, offset: Int(end.position.offset), "an unfinished last write: \(kind)")
-            finding.isHarmless = true
-            outcome.add(finding)
+        if reading.newestEpoch >= manifest.nextEpoch {
+            reading.outcome.add(
+                VerificationFinding(
+                    .damage, FileName.manifest, "the manifest is older than the log's last segment",
+                    expected: "an epoch below \(manifest.nextEpoch)", actual: "\(reading.newestEpoch)"))
         }
+        reading.outcome.referencedSegments = Set(reading.outcome.references.map(\.reference.segment))
+        try judge(&reading)
+        reading.outcome.sumUp(reading.end?.segment.fileName ?? "")
+        return reading.outcome
     }
 
-    private func headerIsSound(
-        _ file: any OpenFile, _ name: SegmentName, _ byteCount: Int, _ previous: UInt32
-    ) throws -> Bool {
-        guard byteCount >= SegmentHeader.byteCount, let bytes = try file.bytes(0..<SegmentHeader.byteCount),
-            let header = try SegmentHeader(bytes, of: identity.identifier, path: file.path.string)
-        else { return false }
-        return header.segment == name.identifier && header.role == .log && header.previous == previous
+    /// Where the reading of a file ends: nothing behind the written position of a live writer counts, and nothing that a
+    /// position could not state.
+    private func byteCount(of file: any OpenFile, _ name: SegmentName) throws -> Int {
+        let byteCount = min(try file.byteCount(), LogPosition.offsetLimit - 8)
+        guard let stop, stop.segment == name.identifier else { return byteCount }
+        return min(byteCount, Int(stop.offset))
     }
 
-    private func isBlank(_ file: any OpenFile, _ byteCount: Int) throws -> Bool {
-        try FrameSpan(file: file, seed: identity.seed(of: 0)).isZero(from: 0, to: byteCount)
+    private func read(_ file: any OpenFile, _ name: SegmentName, byteCount: Int, _ reading: inout Reading) throws {
+        guard reading.end == nil else {
+            reading.note(try greatestPromise(file, name, from: 0, to: byteCount))
+            return
+        }
+        guard let header = try header(of: file, byteCount), header.segment == name.identifier, header.role == .log,
+            header.previous == reading.previous
+        else {
+            let isBlank = try FrameSpan(file: file, seed: identity.seed(of: 0)).isZero(from: 0, to: byteCount)
+            reading.end = End(
+                position: LogPosition(segment: name.identifier, offset: 0), segment: name,
+                kind: isBlank ? nil : "the segment's header is damaged")
+            reading.note(try greatestPromise(file, name, from: 0, to: byteCount))
+            return
+        }
+        reading.previous = name.identifier
+        reading.newestEpoch = max(reading.newestEpoch, header.epoch)
+        reading.order = FrameOrder(name, epoch: header.epoch, after: reading.order)
+        let (offset, kind, isRolled) = try readBatches(file, name, byteCount, &reading)
+        reading.last = LogPosition(segment: name.identifier, offset: offset)
+        if isRolled { return }
+        reading.end = End(position: reading.last, segment: name, kind: kind)
+        if kind != nil { reading.note(try greatestPromise(file, name, from: offset, to: byteCount)) }
+    }
+
+    private func header(of file: any OpenFile, _ byteCount: Int) throws -> SegmentHeader? {
+        guard byteCount >= SegmentHeader.byteCount, let bytes = try file.bytes(0..<SegmentHeader.byteCount) else {
+            return nil
+        }
+        return try SegmentHeader(bytes, of: identity.identifier, path: file.path.string)
     }
 
     /// Reads complete batches up to the first thing that is none.
-    private func read(
-        _ file: any OpenFile, _ name: SegmentName, _ byteCount: Int, _ outcome: inout CheckOutcome,
-        _ known: inout LogPosition?
+    private func readBatches(
+        _ file: any OpenFile, _ name: SegmentName, _ byteCount: Int, _ reading: inout Reading
     ) throws -> (end: Int, kind: String?, isRolled: Bool) {
-        var order = FrameOrder(name)
-        var batch: [CheckOutcome.Record] = []
+        var order = reading.order ?? FrameOrder(name, epoch: nil)
         var (end, kind, isRolled) = (SegmentHeader.byteCount, String?.none, false)
-        var found = outcome
-        var good = known
+        var found = reading
+        var mark = found.outcome.mark
         let span = FrameSpan(file: file, seed: identity.seed(of: name.identifier))
-        found.byteCount += try span.walk(from: SegmentHeader.byteCount, to: byteCount, findsEnd: true) { offset, step in
+        let total = try span.walk(from: SegmentHeader.byteCount, to: byteCount, endsInZeros: true) { offset, step in
             switch step {
-            case .empty:
-                if order.endsInBatch { kind = "a batch without its last frame" }
-                return nil
+            case .empty: return nil
             case .fault(let fault):
                 kind = fault.rawValue
                 return nil
             case .frame(let header, let bytes):
-                found.frameCount += 1
-                let record = unsafe Self.record(header, bytes, name, offset)
-                if let fault = order.fault(of: header, at: offset) {
-                    found.add(
-                        VerificationFinding(
-                            .damage, name.fileName, offset: offset, fault.kind, expected: fault.expected,
-                            actual: fault.actual), record)
-                }
-                if level == .deep, let fault = unsafe SegmentCheck.contentFault(header, bytes) {
-                    found.add(VerificationFinding(.damage, name.fileName, offset: offset, fault), record)
-                }
-                if let promise = header.promise, good.map({ $0 < promise }) ?? true { good = promise }
-                if header.kind.isRecord { batch.append(record) }
+                found.note(header.promise)
+                unsafe visit(header, bytes, name, offset, &order, &found.outcome)
                 let next = offset + header.frameByteCount
                 if !header.flags.contains(.batchContinues) {
-                    found.records += batch
-                    batch = []
+                    mark = found.outcome.mark
                     end = next
                 }
                 isRolled = header.kind == .roll
@@ -143,25 +125,96 @@ struct ChainCheck {
             }
         }
         if kind == nil, order.endsInBatch { kind = "a batch without its last frame" }
-        outcome = found
-        known = good
+        found.outcome.rollBack(to: mark)
+        found.outcome.byteCount += total
+        found.order = order
+        reading = found
         return (end, kind, isRolled)
     }
 
-    private static func record(
-        _ header: FrameHeader, _ bytes: UnsafeRawBufferPointer, _ name: SegmentName, _ offset: Int
-    ) -> CheckOutcome.Record {
-        let keyEnd = FrameHeader.byteCount + header.keyByteCount
-        return unsafe CheckOutcome.Record(
-            kind: header.kind, level: header.level, key: Array(bytes[FrameHeader.byteCount..<keyEnd]),
-            origin: Array(bytes[keyEnd..<header.prefixByteCount]), sequenceNumber: header.sequenceNumber,
-            location: FrameLocation(segment: name.identifier, offset: offset, byteCount: header.frameByteCount),
-            valueSegment: SegmentCheck.valueSegment(header, bytes))
+    private func visit(
+        _ header: FrameHeader, _ bytes: UnsafeRawBufferPointer, _ name: SegmentName, _ offset: Int,
+        _ order: inout FrameOrder, _ outcome: inout CheckOutcome
+    ) {
+        outcome.frameCount += 1
+        outcome.noteAppend(header.appendNumber, in: name.identifier)
+        var record = unsafe CheckOutcome.Record(header, bytes, segment: name.identifier, at: offset)
+        if let reference = unsafe CheckOutcome.Reference(header, bytes, record) {
+            record.valueSegment = reference.reference.segment
+            outcome.references.append(reference)
+        }
+        if let fault = order.fault(of: header, at: offset) {
+            outcome.add(VerificationFinding(.damage, name.fileName, offset: offset, fault), record)
+        }
+        if level == .deep, let fault = unsafe FrameContent.fault(header, bytes) {
+            outcome.add(VerificationFinding(.damage, name.fileName, offset: offset, fault), record)
+        }
+        if header.kind.isRecord { outcome.records.append(record) }
     }
 
     private func greatestPromise(
         _ file: any OpenFile, _ name: SegmentName, from start: Int, to end: Int
     ) throws -> LogPosition? {
         try SegmentScanner(file, seed: identity.seed(of: name.identifier), end: end).greatestPromise(from: start)
+    }
+
+    // MARK: Judgement
+
+    private func judge(_ reading: inout Reading) throws {
+        let isComplete = reading.end == nil
+        let position = reading.end?.position ?? reading.last
+        guard let known = reading.known, position < known,
+            // The segment of such a position was empty, and a closing or a recovery that was cut short has removed it.
+            !(isComplete && known.offset <= SegmentHeader.byteCount)
+        else {
+            guard let end = reading.end, let kind = end.kind else { return }
+            var finding = VerificationFinding(
+                .tornTail, end.segment.fileName, offset: Int(end.position.offset), "an unfinished last write: \(kind)")
+            finding.isHarmless = true
+            reading.outcome.add(finding)
+            return
+        }
+        let segment = reading.end?.segment ?? SegmentName(known.segment, .log)
+        var finding = VerificationFinding(
+            .damage, segment.fileName, offset: isComplete ? 0 : Int(position.offset),
+            reading.end?.kind ?? "the log ends before what was known to be good", expected: "sound through \(known)",
+            actual: "the end at \(position)")
+        let isUnnamed = try findLost(from: position, to: known, &reading.outcome)
+        if isUnnamed {
+            let last = max(
+                reading.outcome.appendNumbers?.last ?? SequenceNumber(rawValue: 0),
+                manifest.segments.map(\.highestSequenceNumber).max() ?? SequenceNumber(rawValue: 0))
+            finding.lost = [.numbers("after \(last)")]
+        }
+        reading.outcome.chainDamage = finding
+    }
+
+    /// Collects the records between the end and the position known good, as far as their headers hold.
+    ///
+    /// - Returns: whether there may be others.
+    private func findLost(from end: LogPosition, to known: LogPosition, _ outcome: inout CheckOutcome) throws -> Bool {
+        var reached = end
+        var hasGap = false
+        for name in names where name.identifier >= end.segment && name.identifier <= known.segment {
+            let file = try identity.fileSystem.openFile(identity.path(name), .read)
+            defer { file.close() }
+            let start = name.identifier == end.segment ? Int(end.offset) : 0
+            var stop = try byteCount(of: file, name)
+            if name.identifier == known.segment { stop = min(stop, Int(known.offset)) }
+            var records: [CheckOutcome.Record] = []
+            let first = max(start, SegmentHeader.byteCount)
+            var (next, isBroken) = (first, false)
+            let span = FrameSpan(file: file, seed: identity.seed(of: name.identifier))
+            let hasOthers = unsafe try span.findHeaders(from: first, to: stop) { offset, header, bytes in
+                if offset != next { isBroken = true }
+                next = offset + header.frameByteCount
+                guard header.kind.isRecord else { return }
+                unsafe records.append(CheckOutcome.Record(header, bytes, segment: name.identifier, at: offset))
+            }
+            hasGap = hasGap || hasOthers || isBroken
+            outcome.lostRecords += records
+            if next < LogPosition.offsetLimit { reached = LogPosition(segment: name.identifier, offset: next) }
+        }
+        return hasGap || reached < known
     }
 }

@@ -1,34 +1,54 @@
-/// What must hold from one frame of a segment to the next: order, promises, batches. A pure state machine.
+/// What must hold from one frame of a segment to the next: order, epochs, promises, batches. A pure state machine.
 struct FrameOrder {
-    let segment: SegmentName
+    struct Fault {
+        var kind: String
+        var expected: String?
+        var actual: String?
+
+        init(_ kind: String, expected: String? = nil, actual: String? = nil) {
+            self.kind = kind
+            self.expected = expected
+            self.actual = actual
+        }
+    }
+
+    private let segment: SegmentName
+    /// The epoch of the writer that made the segment; nil where its header does not tell.
+    private let epoch: UInt32?
     private var lastAppend = SequenceNumber(rawValue: 0)
     private var lastTimestamp = Int64.min
     private var lastPromise: LogPosition?
     private var isInBatch = false
     private var isRolled = false
 
-    init(_ segment: SegmentName) { self.segment = segment }
+    /// - Parameter previous: the order of the segment before it in the chain, which goes on in this one.
+    init(_ segment: SegmentName, epoch: UInt32?, after previous: FrameOrder? = nil) {
+        self.segment = segment
+        self.epoch = epoch
+        guard let previous else { return }
+        lastAppend = previous.lastAppend
+        lastTimestamp = previous.lastTimestamp
+        lastPromise = previous.lastPromise
+    }
 
     /// Whether the last frame asked for another one.
     var endsInBatch: Bool { isInBatch }
 
     /// What is wrong with `header` where it stands, nil when nothing is.
-    mutating func fault(of header: FrameHeader, at offset: Int) -> (kind: String, expected: String?, actual: String?)? {
+    @inline(__always)
+    mutating func fault(of header: FrameHeader, at offset: Int) -> Fault? {
         switch segment.role {
         case .log: return logFault(of: header, at: offset)
         case .output:
             if header.promise != nil || header.flags.contains(.batchContinues) || !header.kind.isRecord {
-                return ("a copied frame with a promise, a batch flag, or of a kind that is not copied", nil, nil)
+                return Fault("a copied frame with a promise, a batch flag, or of a kind that is not copied")
             }
             return nil
-        case .value:
-            return header.kind == .chunk ? nil : ("a frame in a value segment that is no chunk", nil, nil)
+        case .value: return header.kind == .chunk ? nil : Fault("a frame in a value segment that is no chunk")
         }
     }
 
-    private mutating func logFault(
-        of header: FrameHeader, at offset: Int
-    ) -> (kind: String, expected: String?, actual: String?)? {
+    private mutating func logFault(of header: FrameHeader, at offset: Int) -> Fault? {
         defer {
             lastAppend = max(lastAppend, header.appendNumber)
             if !header.flags.contains(.late) { lastTimestamp = max(lastTimestamp, header.timestamp) }
@@ -36,24 +56,30 @@ struct FrameOrder {
             isInBatch = header.flags.contains(.batchContinues)
             isRolled = isRolled || header.kind == .roll
         }
-        if isRolled { return ("a frame behind the roll frame", nil, nil) }
-        if header.kind == .chunk { return ("a chunk outside of a value segment", nil, nil) }
+        if isRolled { return Fault("a frame behind the roll frame") }
+        if header.kind == .chunk { return Fault("a chunk outside of a value segment") }
         if header.appendNumber <= lastAppend {
-            return ("append numbers do not ascend", "over \(lastAppend)", "\(header.appendNumber)")
+            return Fault(
+                "append numbers do not ascend", expected: "over \(lastAppend)", actual: "\(header.appendNumber)")
+        }
+        if let epoch, header.appendNumber.epoch != epoch {
+            return Fault("an append number of another epoch", expected: "\(epoch)", actual: "\(header.appendNumber)")
         }
         if !header.flags.contains(.late), header.timestamp < lastTimestamp {
-            return ("time runs backwards", "\(lastTimestamp) or more", "\(header.timestamp)")
+            return Fault("time runs backwards", expected: "\(lastTimestamp) or more", actual: "\(header.timestamp)")
         }
         if let promise = header.promise {
-            if promise > LogPosition(segment: segment.identifier, offset: offset) {
-                return ("a promise ahead of its own frame", "at most \(segment.identifier):\(offset)", "\(promise)")
+            if (promise.segment, Int(promise.offset)) > (segment.identifier, offset) {
+                return Fault(
+                    "a promise ahead of its own frame", expected: "at most \(segment.identifier):\(offset)",
+                    actual: "\(promise)")
             }
             if let lastPromise, promise < lastPromise {
-                return ("promises run backwards", "\(lastPromise) or more", "\(promise)")
+                return Fault("promises run backwards", expected: "\(lastPromise) or more", actual: "\(promise)")
             }
         }
         if isInBatch, header.kind == .roll || header.kind == .promise {
-            return ("a batch that a \(header.kind) frame breaks off", nil, nil)
+            return Fault("a batch that a \(header.kind) frame breaks off")
         }
         return nil
     }

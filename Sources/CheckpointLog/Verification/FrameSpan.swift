@@ -1,11 +1,14 @@
 /// Reads the frames of a range of a file in large blocks. It reports every fault and goes on where it is told to.
 @safe struct FrameSpan {
-    static let blockByteCount = 4 << 20
+    /// Small enough to stay in a core's cache between the read and the checksum; a longer frame takes a longer block.
+    private static let blockByteCount = 512 << 10
+    private static let headerByteLimit =
+        FrameHeader.byteCount + FrameDecoder.keyByteLimit + FrameDecoder.originByteLimit
 
     /// A frame as it stands in the block, or why there is none.
     @safe enum Step {
         case frame(FrameHeader, UnsafeRawBufferPointer)
-        /// The bytes from the fault to the end of the range are zero.
+        /// The bytes from here to the end of the range are zero, or there are none.
         case empty
         case fault(FrameFault)
     }
@@ -13,54 +16,107 @@
     let file: any OpenFile
     let seed: FrameSeed
 
+    /// The bytes of a file around one offset.
+    @safe private struct Window {
+        let file: any OpenFile
+        let end: Int
+        let block: UnsafeMutableRawBufferPointer
+        var start = 0
+        var count = 0
+        var total = 0
+
+        init(_ file: any OpenFile, end: Int, block: UnsafeMutableRawBufferPointer) {
+            self.file = file
+            self.end = end
+            unsafe self.block = block
+        }
+
+        func rest(_ offset: Int) -> UnsafeRawBufferPointer {
+            guard offset >= start, offset < start + count else { return unsafe .empty }
+            return unsafe UnsafeRawBufferPointer(
+                rebasing: UnsafeRawBufferPointer(block)[(offset - start)..<count])
+        }
+
+        /// Whether bytes behind those at hand could make a truncated frame whole.
+        func canGrow(_ offset: Int) -> Bool { start + count < end || start != offset }
+
+        mutating func fill(from offset: Int, byteCount: Int) throws {
+            let wanted = unsafe max(0, min(byteCount, block.count, end - offset))
+            let target = unsafe UnsafeMutableRawBufferPointer(rebasing: block[..<wanted])
+            count = try wrapping { () throws(FileSystemError) in unsafe try file.read(into: target, at: offset) }
+            start = offset
+            total += count
+        }
+    }
+
     /// Visits frames from `start` to `end`; `visit` gives the offset to go on at, nil to stop.
     ///
-    /// - Parameter findsEnd: whether a range may end in zeros that nothing was written to. To tell, all of them are read, so a
-    ///   visit that goes on behind such a fault must not ask for it.
+    /// - Parameter endsInZeros: whether zeros to the end of the range are the plain end, as in preallocated space.
     /// - Returns: bytes read.
     func walk(
-        from start: Int, to end: Int, findsEnd: Bool = false, _ visit: (_ offset: Int, _ step: Step) throws -> Int?
+        from start: Int, to end: Int, endsInZeros: Bool, _ visit: (_ offset: Int, _ step: Step) throws -> Int?
     ) throws -> Int {
-        let capacity = min(Self.blockByteCount, max(end - start, 1))
+        let longest = Self.headerByteLimit + FrameDecoder.payloadByteLimit + 8
+        let capacity = max(1, min(max(Self.blockByteCount, longest), end - start))
         return unsafe try BufferPool.shared.withBuffer(byteCount: capacity) { block in
-            var (blockStart, blockCount, total) = (start, 0, 0)
+            var window = unsafe Window(file, end: end, block: block)
             var offset = start
-            func fill() throws {
-                let wanted = min(capacity, end - offset)
-                let target = unsafe UnsafeMutableRawBufferPointer(rebasing: block[..<max(wanted, 0)])
-                blockCount = try wrapping { () throws(FileSystemError) in
-                    unsafe try file.read(into: target, at: offset)
-                }
-                blockStart = offset
-                total += blockCount
-            }
             while offset < end {
-                var rest = unsafe Self.rest(block, blockStart, blockCount, offset)
-                var step = unsafe Self.step(rest, offset, seed)
-                if case .fault(.truncated) = step, blockStart + blockCount < end || blockStart != offset {
-                    try fill()
-                    unsafe rest = unsafe Self.rest(block, blockStart, blockCount, offset)
-                    step = unsafe Self.step(rest, offset, seed)
+                var step = unsafe Self.step(window.rest(offset), offset, seed)
+                if case .fault(.truncated) = step, window.canGrow(offset) {
+                    try window.fill(from: offset, byteCount: Self.blockByteCount)
+                    step = unsafe Self.step(window.rest(offset), offset, seed)
+                    if case .fault(.truncated) = step, window.count == Self.blockByteCount {
+                        try window.fill(from: offset, byteCount: capacity)
+                        step = unsafe Self.step(window.rest(offset), offset, seed)
+                    }
                 }
-                if findsEnd, case .fault = step, rest.isZero(in: 0..<min(rest.count, FrameHeader.byteCount)),
-                    try isZero(from: offset, to: end)
-                {
-                    step = .empty
+                if endsInZeros, case .fault = step {
+                    let rest = unsafe window.rest(offset)
+                    if rest.isZero(in: 0..<min(rest.count, FrameHeader.byteCount)), try isZero(from: offset, to: end) {
+                        step = .empty
+                    }
                 }
                 guard let next = try visit(offset, step), next > offset else { break }
                 offset = next
             }
-            return total
+            return window.total
         }
     }
 
-    private static func rest(
-        _ block: UnsafeMutableRawBufferPointer, _ start: Int, _ count: Int, _ offset: Int
-    ) -> UnsafeRawBufferPointer {
-        guard offset >= start, offset < start + count else { return unsafe .empty }
-        return unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(block)[(offset - start)..<count])
+    /// Visits every header that holds, also between bytes that are no frame.
+    ///
+    /// - Returns: whether there were such bytes, other than zeros at the end.
+    /// - Complexity: O(n) in the bytes; a header is looked for at every multiple of 8 that is not zero.
+    func findHeaders(
+        from start: Int, to end: Int, _ visit: (Int, FrameHeader, UnsafeRawBufferPointer) -> Void
+    ) throws -> Bool {
+        let capacity = max(1, min(Self.blockByteCount, end - start))
+        return unsafe try BufferPool.shared.withBuffer(byteCount: capacity) { block in
+            var window = unsafe Window(file, end: end, block: block)
+            var offset = start
+            var hasGap = false
+            while offset + FrameHeader.byteCount <= end {
+                if unsafe window.rest(offset).count < min(Self.headerByteLimit, end - offset) {
+                    try window.fill(from: offset, byteCount: capacity)
+                }
+                let rest = unsafe window.rest(offset)
+                guard rest.count >= FrameHeader.byteCount else { break }
+                if rest.integer(UInt64.self, at: 0) != 0 {
+                    if let header = try? unsafe FrameDecoder.header(in: rest, at: offset, seed: seed) {
+                        unsafe visit(offset, header, rest)
+                        offset += header.frameByteCount
+                        continue
+                    }
+                    hasGap = true
+                }
+                offset += 8
+            }
+            return hasGap
+        }
     }
 
+    @inline(__always)
     private static func step(_ bytes: UnsafeRawBufferPointer, _ offset: Int, _ seed: FrameSeed) -> Step {
         do throws(FrameFault) {
             let header = unsafe try FrameDecoder.header(in: bytes, at: offset, seed: seed)
@@ -86,5 +142,35 @@
             offset += read
         }
         return true
+    }
+}
+
+extension CheckOutcome.Record {
+    /// The record of a frame whose header holds; `bytes` begin with it.
+    init(_ header: FrameHeader, _ bytes: UnsafeRawBufferPointer, segment: UInt32, at offset: Int) {
+        let keyEnd = FrameHeader.byteCount + header.keyByteCount
+        unsafe self.init(
+            kind: header.kind, level: header.level, key: Array(bytes[FrameHeader.byteCount..<keyEnd]),
+            origin: Array(bytes[keyEnd..<header.prefixByteCount]), sequenceNumber: header.sequenceNumber,
+            location: FrameLocation(segment: segment, offset: offset, byteCount: header.frameByteCount))
+    }
+
+    init(_ entry: SegmentFooter.Entry, segment: UInt32) {
+        self.init(
+            kind: entry.kind, level: entry.level, key: entry.key, origin: entry.origin,
+            sequenceNumber: entry.sequenceNumber,
+            location: FrameLocation(segment: segment, offset: entry.offset, byteCount: entry.byteCount),
+            valueSegment: entry.valueSegment)
+    }
+}
+
+extension CheckOutcome.Reference {
+    /// The reference that a whole frame holds; nil for every other kind, and for one that is no reference.
+    init?(_ header: FrameHeader, _ bytes: UnsafeRawBufferPointer, _ record: CheckOutcome.Record) {
+        guard header.kind == .reference, header.compression == .none else { return nil }
+        let end = header.prefixByteCount + header.storedByteCount
+        guard let reference = unsafe ValueReference(Array(bytes[header.prefixByteCount..<end])) else { return nil }
+        self.init(reference: reference, record: record, isRaw: header.flags.contains(.raw))
+        self.record.valueSegment = reference.segment
     }
 }

@@ -12,7 +12,7 @@ public struct LogVerifier: Sendable {
     /// Called with the bytes checked so far and those there are, on any thread.
     public typealias Progress = @Sendable (_ done: Int, _ total: Int) -> Void
 
-    /// A log that is being written changes under the check: this often it is looked at anew.
+    /// A log that is being written changes under the check: this often it is looked at, each time at what is new.
     private static let attempts = 5
 
     private let directory: FilePath
@@ -61,36 +61,36 @@ public struct LogVerifier: Sendable {
     public func verifyBlocking(progress: @escaping Progress = { _, _ in }) -> VerificationReport { run(progress) }
 
     package func run(_ progress: @escaping Progress = { _, _ in }) -> VerificationReport {
+        let kept = versionsKept
+        let pass = VerificationPass(
+            directory: directory, level: level, fileSystem: fileSystem, threadCount: threadCount
+        ) { max(1, kept[Int($0)] ?? ($0 == 1 ? 1 : 2)) }
+        var settled = VerificationPass.Settled()
         var report = VerificationReport(level: level, directory: directory.string)
-        for attempt in 1...Self.attempts {
+        for _ in 1...Self.attempts {
             report = VerificationReport(level: level, directory: directory.string)
-            var generations: [UInt64] = []
             do {
-                let pass = VerificationPass(
-                    directory: directory, level: level, fileSystem: fileSystem, threadCount: threadCount,
-                    versionsKept: versionsKept)
-                generations = try pass.run(&report, progress)
+                if try pass.run(&report, &settled, progress) { break }
             } catch let error as CheckpointLogError {
                 report.findings.append(Self.finding(error))
+                break
             } catch {
                 report.findings.append(Self.finding(CheckpointLogError(error)))
+                break
             }
-            // Under a writer a seal or a compaction may have gone between the manifest and the files it names.
-            let isMoving = report.isWritten && (generations.isEmpty || generations.first != generations.last)
-            guard isMoving, report.exitCode > 0, attempt < Self.attempts else { break }
         }
         report.findings.sort { ($0.file, $0.offset ?? -1) < ($1.file, $1.offset ?? -1) }
         return report
     }
 
-    static func finding(_ error: CheckpointLogError) -> VerificationFinding {
+    static func finding(_ error: CheckpointLogError, in name: String = "") -> VerificationFinding {
         let severity: VerificationFinding.Severity =
             switch error.code {
             case .unsupportedFormat: .unsupported
             case .damaged: .damage
             default: .unreadable
             }
-        let file = error.location.map { FilePath($0.path).lastComponent?.string ?? "" } ?? ""
+        let file = error.location.map { FilePath($0.path).lastComponent?.string ?? name } ?? name
         var text = error.message
         if let cause = error.cause { text += " (\(cause))" }
         return VerificationFinding(severity, file, offset: error.location?.offset, text)
@@ -99,7 +99,7 @@ public struct LogVerifier: Sendable {
 
 extension CheckpointLogError {
     /// Any error under the name of a code.
-    fileprivate init(_ error: any Error) {
+    init(_ error: any Error) {
         if let error = error as? FileSystemError {
             self.init(error)
         } else {

@@ -1,91 +1,115 @@
 import SystemPackage
 
-/// The index as the frames give it, for two questions: is a record live, and does the snapshot say the same.
+/// The index as footers and chain give it: what is live, whether groups are whole, and whether the snapshot says the same.
+///
+/// Footers stand for the frames here: ``SegmentCheck`` compares each with the frames it lists, byte for byte.
 struct RebuiltIndex {
     let identity: LogIdentity
     let manifest: Manifest
-    let versionsKept: [Int: Int]
+    let catalog: RecordCatalog
+    private let chain: [CheckOutcome.Record]
+    private(set) var groupFindings: [VerificationFinding] = []
 
-    /// What is the newest of each name, as the footers and the chain give it.
-    private struct Numbers {
-        var newest: [Name: [SequenceNumber]] = [:]
-        var removed: [Name: SequenceNumber] = [:]
-        var floors: [UInt8: SequenceNumber] = [:]
-        /// Frames of groups, by name; only the newest counts.
-        var groups: [Name: (number: SequenceNumber, location: FrameLocation)] = [:]
-        /// Numbers of the members of newest groups.
-        var held: [ClosedRange<SequenceNumber>] = []
+    init(
+        _ outcomes: [CheckOutcome], manifest: Manifest, identity: LogIdentity, keep: @escaping @Sendable (UInt8) -> Int
+    ) {
+        self.identity = identity
+        self.manifest = manifest
+        catalog = RecordCatalog(hashKey: identity.hashKey, keep: keep)
+        chain = outcomes.flatMap(\.records)
+        let catalog = catalog
+        forEachRecord { record in catalog.insert(record) }
+        restoreGroups()
     }
 
-    private struct Name: Hashable {
-        var level: UInt8
-        var key: [UInt8]
-        var origin: [UInt8]
-        var space: KeyHash.Space
-    }
-
-    /// Says of each finding about a frame what live checkpoint it costs.
-    func judge(_ outcomes: [CheckOutcome]) -> [VerificationFinding] {
-        let items = outcomes.flatMap(\.items)
-        guard items.contains(where: { $0.record != nil }) else { return items.map(\.finding) }
-        let numbers = newestNumbers(outcomes)
-        return items.map { item in
-            var finding = item.finding
-            guard let record = item.record, finding.lost.isEmpty else { return finding }
-            if record.kind.isRecord, isLive(record, numbers) {
-                finding.lost = [
-                    VerificationFinding.Lost(
-                        level: Int(record.level), key: String(decoding: record.key, as: UTF8.self),
-                        origin: String(decoding: record.origin, as: UTF8.self),
-                        sequenceNumber: "\(record.sequenceNumber)")
-                ]
-            } else {
-                finding.isHarmless = true
-            }
-            return finding
-        }
-    }
-
-    private func newestNumbers(_ outcomes: [CheckOutcome]) -> Numbers {
-        var numbers = Numbers()
-        func add(_ record: CatalogRecord) {
-            let name = unsafe Name(
-                level: record.level, key: Array(record.key), origin: Array(record.origin),
-                space: KeyHash.Space(of: record.kind))
-            let number = record.sequenceNumber
-            switch record.kind {
-            case .removalOfAll: numbers.floors[record.level] = max(numbers.floors[record.level] ?? number, number)
-            case .removal: numbers.removed[name] = max(numbers.removed[name] ?? number, number)
-            default: numbers.newest[name, default: []].append(number)
-            }
-            if record.kind == .group, numbers.groups[name].map({ $0.number < number }) ?? true {
-                numbers.groups[name] = (number, record.location)
-            }
-        }
-        for segment in manifest.segments {
-            guard let footer = try? LogFooters(identity: identity).footer(of: segment) else { continue }
+    /// Visits the records of all sealed segments whose list can be read, and of the chain. Others are findings already.
+    private func forEachRecord(_ body: (CatalogRecord) -> Void) {
+        let footers = LogFooters(identity: identity)
+        for segment in manifest.segments where segment.footerOffset < LogPosition.offsetLimit {
+            guard let footer = try? footers.footer(of: segment) else { continue }
             for entry in footer.entries where entry.kind.isRecord {
-                SegmentFooter.withRecord(entry, of: segment.name.identifier, add)
+                SegmentFooter.withRecord(entry, of: segment.name.identifier, body)
             }
         }
-        let sealed = Set(manifest.segments.map(\.name.identifier))
-        for record in outcomes.flatMap(\.records) where !sealed.contains(record.location.segment) {
-            Self.withCatalogRecord(record, add)
-        }
-        for name in numbers.newest.keys { numbers.newest[name]?.sort(by: >) }
-        for (_, group) in numbers.groups {
-            let count = UInt64(memberCount(group.location) ?? GroupMembers.limit)
-            let first = SequenceNumber(rawValue: group.number.rawValue - min(count, group.number.rawValue - 1))
-            numbers.held.append(first...group.number)
-        }
-        return numbers
+        for record in chain { record.withCatalogRecord(body) }
     }
 
-    /// How many members the group's frame lists; nil when it cannot be read.
-    private func memberCount(_ location: FrameLocation) -> Int? {
-        let role = manifest.segments.first { $0.name.identifier == location.segment }?.name
-        let name = role ?? SegmentName(location.segment, .log)
-        guard let file = try? identity.fileSystem.openFile(identity.path(name), .read) else { return nil }
+    // MARK: Groups
+
+    private struct Group {
+        var name: KeyHash
+        var record: CheckOutcome.Record
+        var members: [GroupTable.Member]
+        var isEnded = false
+    }
+
+    /// Finds the members of the newest group of each name, which are live whatever came after them.
+    private mutating func restoreGroups() {
+        guard catalog.hasGroupFrames else { return }
+        var groups = newestGroups()
+        var wanted: [SequenceNumber: (group: Int, member: Int)] = [:]
+        var holders: [KeyHash: [Int]] = [:]
+        for (index, group) in groups.enumerated() {
+            for (place, member) in group.members.enumerated() {
+                wanted[member.sequenceNumber] = (index, place)
+                holders[member.hash, default: []].append(index)
+            }
+        }
+        forEachRecord { record in
+            if record.kind == .removal, !holders.isEmpty {
+                for group in holders[record.hash(catalog.hashKey)] ?? []
+                where groups[group].record.sequenceNumber < record.sequenceNumber {
+                    // Removing a member ends the group.
+                    groups[group].isEnded = true
+                }
+            }
+            guard let (group, member) = wanted[record.sequenceNumber],
+                record.hash(catalog.hashKey) == groups[group].members[member].hash
+            else { return }
+            groups[group].members[member].location = record.location
+        }
+        for group in groups where !group.isEnded {
+            if let missing = group.members.first(where: { $0.location.bits == 0 }) {
+                groupFindings.append(finding(group, lacks: missing))
+                continue
+            }
+            for member in group.members where !catalog.index.holds(member.hash, member.sequenceNumber) {
+                catalog.usage.add(member.location)
+            }
+            _ = catalog.groups.insert(
+                group.name, GroupTable.Group(sequenceNumber: group.record.sequenceNumber, members: group.members))
+        }
+    }
+
+    private func newestGroups() -> [Group] {
+        var newest: [KeyHash: CheckOutcome.Record] = [:]
+        forEachRecord { record in
+            guard record.kind == .group else { return }
+            let hash = record.hash(catalog.hashKey)
+            guard catalog.index.newest(hash)?.sequenceNumber == record.sequenceNumber else { return }
+            newest[hash] = CheckOutcome.Record(record)
+        }
+        return newest.compactMap { hash, record in
+            // A list that cannot be read is a finding of its frame.
+            guard let list = members(at: record.location) else { return nil }
+            var members: [GroupTable.Member] = []
+            for (index, key) in list.keys.enumerated() {
+                guard let number = list.sequenceNumber(at: index, of: record.sequenceNumber) else { return nil }
+                let memberHash = unsafe key.withUnsafeBytes {
+                    unsafe KeyHash(catalog.hashKey, level: record.level, origin: .empty, key: $0)
+                }
+                members.append(
+                    GroupTable.Member(
+                        key: key, hash: memberHash, sequenceNumber: number, location: FrameLocation(bits: 0)))
+            }
+            return Group(name: hash, record: record, members: members)
+        }
+    }
+
+    private func members(at location: FrameLocation) -> GroupMembers? {
+        guard let file = try? identity.fileSystem.openFile(identity.path(name(of: location.segment)), .read) else {
+            return nil
+        }
         defer { file.close() }
         return unsafe BufferPool.shared.withBuffer(byteCount: location.byteCountBound) { buffer in
             guard let count = try? unsafe file.read(into: buffer, at: location.offset) else { return nil }
@@ -95,87 +119,143 @@ struct RebuiltIndex {
                     in: bytes, at: location.offset, seed: identity.seed(of: location.segment)),
                 (try? unsafe FrameDecoder.checkPayload(of: header, in: bytes)) != nil
             else { return nil }
-            let members = try? unsafe FrameDecoder.withContent(of: header, in: bytes) { unsafe GroupMembers(Array($0)) }
-            return members?.keys.count
+            return try? unsafe FrameDecoder.withContent(of: header, in: bytes) { unsafe GroupMembers(Array($0)) }
         }
     }
 
-    /// Whether the record can still be restored, or keeps others removed.
-    private func isLive(_ record: CheckOutcome.Record, _ numbers: Numbers) -> Bool {
-        if record.kind == .removal || record.kind == .removalOfAll { return true }
-        let name = Name(
-            level: record.level, key: record.key, origin: record.origin, space: KeyHash.Space(of: record.kind))
-        let number = record.sequenceNumber
-        if [record.level, 0].contains(where: { numbers.floors[$0].map { $0 > number } ?? false }) { return false }
-        if numbers.removed[name].map({ $0 > number }) ?? false { return false }
-        if numbers.held.contains(where: { $0.contains(number) }) { return true }
-        // Newest first, so the first that is not newer tells how many are.
-        let newest = numbers.newest[name] ?? []
-        let newer = newest.firstIndex { $0 <= number } ?? newest.count
-        let kept = record.kind == .value || record.kind == .reference ? versionsKept[Int(record.level)] : 1
-        return newer < kept ?? (record.level == 1 ? 1 : 2)
+    private func name(of segment: UInt32) -> SegmentName {
+        manifest.segments.first { $0.name.identifier == segment }?.name ?? SegmentName(segment, .log)
+    }
+
+    private func finding(_ group: Group, lacks member: GroupTable.Member) -> VerificationFinding {
+        var finding = VerificationFinding(
+            .damage, name(of: group.record.location.segment).fileName, offset: group.record.location.offset,
+            "a group lacks a member",
+            expected: "key \"\(VerificationFinding.text(member.key))\", number \(member.sequenceNumber)")
+        finding.lost = [VerificationFinding.Lost(group.record)]
+        return finding
+    }
+
+    // MARK: Liveness
+
+    /// Says of each finding about a frame what live checkpoint it costs.
+    func judge(_ outcomes: [CheckOutcome]) -> [VerificationFinding] {
+        var findings: [VerificationFinding] = []
+        for item in outcomes.lazy.flatMap(\.items) {
+            var finding = item.finding
+            if let record = item.record, finding.lost.isEmpty {
+                if isLive(record) {
+                    finding.lost = [VerificationFinding.Lost(record)]
+                } else {
+                    finding.isHarmless = true
+                }
+            }
+            findings.append(finding)
+        }
+        for outcome in outcomes {
+            guard var finding = outcome.chainDamage else { continue }
+            // Once they stand in the index, the dead among the lost are told from the live.
+            for record in outcome.lostRecords { record.withCatalogRecord(catalog.insert) }
+            let live = outcome.lostRecords.filter(isLive)
+            finding.lost = live.prefix(CheckOutcome.itemLimit).map(VerificationFinding.Lost.init) + finding.lost
+            if live.count > CheckOutcome.itemLimit {
+                let numbers = live[CheckOutcome.itemLimit...].map(\.sequenceNumber)
+                let (low, high) = (numbers.min() ?? numbers[0], numbers.max() ?? numbers[0])
+                finding.lost.append(.numbers("\(low)…\(high)"))
+            }
+            finding.isHarmless = finding.lost.isEmpty
+            findings.append(finding)
+        }
+        return findings
+    }
+
+    /// Whether the record holds something that can be restored. The end of a key stands in a footer too.
+    private func isLive(_ record: CheckOutcome.Record) -> Bool {
+        guard record.isCheckpoint else { return false }
+        return record.withCatalogRecord(catalog.isLive)
+    }
+
+    // MARK: Snapshot
+
+    /// Compares the snapshot, brought up to date, with the index that all frames give.
+    ///
+    /// - Parameter isExact: whether keys and live bytes are compared too, rather than only whether it can be used.
+    func checkSnapshot(isExact: Bool) throws(FileSystemError) -> [VerificationFinding] {
+        try Self.checkSnapshot(identity, manifest, self, isExact: isExact)
     }
 
     /// Whether the snapshot, if there is one, can be used.
-    func checkSnapshot() -> [VerificationFinding] {
-        let path = identity.path(FileName.snapshot)
-        guard let file = try? identity.fileSystem.openFile(path, .read) else { return [] }
-        file.close()
-        let catalog = RecordCatalog(hashKey: identity.hashKey) { _ in 1 }
-        let covered = try? IndexSnapshot.read(into: catalog, manifest: manifest, identity: identity)
-        if covered == nil || covered == .some(nil) {
+    static func checkSnapshot(
+        _ identity: LogIdentity, _ manifest: Manifest, _ index: RebuiltIndex? = nil, isExact: Bool = false
+    ) throws(FileSystemError) -> [VerificationFinding] {
+        do throws(FileSystemError) {
+            try identity.fileSystem.openFile(identity.path(FileName.snapshot), .read).close()
+        } catch  where error.code == .noSuchFileOrDirectory {
+            return []
+        }
+        let kept = RecordCatalog(hashKey: identity.hashKey) { _ in 1 }
+        guard let covered = try IndexSnapshot.read(into: kept, manifest: manifest, identity: identity) else {
             return [
                 VerificationFinding(.rebuildable, FileName.snapshot, "the index snapshot is damaged or not this log's")
             ]
         }
-        return []
+        guard let index, isExact else { return [] }
+        return index.differences(kept, covered)
     }
 
-    /// Compares the snapshot, brought up to date, with the index that all frames give.
-    func compare(_ outcomes: [CheckOutcome], isWritten: Bool) -> [VerificationFinding] {
-        let unusable = checkSnapshot()
-        guard unusable.isEmpty, (try? identity.fileSystem.openFile(identity.path(FileName.snapshot), .read)) != nil
-        else {
-            return unusable
+    private func differences(_ kept: RecordCatalog, _ covered: Set<IndexSnapshot.Covered>) -> [VerificationFinding] {
+        var findings: [VerificationFinding] = []
+        var live: [UInt32: Int] = [:]
+        kept.index.forEach { _, entry, _ in live[entry.location.segment, default: 0] += entry.location.byteCountBound }
+        // Compaction chooses by these counts and asks of each record whether it is live: a wrong one costs copying alone.
+        for (segment, byteCount) in live.sorted(by: { $0.key < $1.key })
+        where kept.usage.liveByteCount(of: segment) < byteCount {
+            findings.append(
+                VerificationFinding(
+                    .note, FileName.snapshot,
+                    "the index snapshot counts too few live bytes in segment \(segment)",
+                    expected: "\(byteCount) or more", actual: "\(kept.usage.liveByteCount(of: segment))"))
         }
-        // A writer's snapshot may be newer than the manifest that was read.
-        guard !isWritten, outcomes.allSatisfy({ $0.items.isEmpty }) else { return [] }
-        let kept = RecordCatalog(hashKey: identity.hashKey) { _ in 1 }
-        let covered = (try? IndexSnapshot.read(into: kept, manifest: manifest, identity: identity)) ?? nil
-        let all = RecordCatalog(hashKey: identity.hashKey) { _ in 1 }
-        let coveredSegments = Set((covered ?? []).map(\.segment))
-        let chain = Set(outcomes.flatMap(\.records).map(\.location.segment))
-        for record in outcomes.flatMap(\.records) {
-            Self.withCatalogRecord(record) { catalogRecord in
-                all.insert(catalogRecord)
-                if !coveredSegments.contains(record.location.segment) { _ = kept.update(catalogRecord) }
-            }
+        let coveredSegments = Set(covered.map(\.segment))
+        forEachRecord { record in
+            if !coveredSegments.contains(record.location.segment) { _ = kept.update(record) }
         }
-        kept.removeEntries(outside: chain.union(manifest.segments.map(\.name.identifier)))
-        var differences = 0
-        all.index.forEach { hash, entry, isNewest in
-            guard isNewest, entry.sequenceNumber > all.index.floor(of: hash.level) else { return }
-            if entry.isRemoval {
-                if kept.index.newest(hash) != nil { differences += 1 }
-            } else if kept.index.newest(hash)?.sequenceNumber != entry.sequenceNumber {
-                differences += 1
-            }
+        kept.removeEntries(
+            outside: Set(chain.map(\.location.segment)).union(manifest.segments.map(\.name.identifier)))
+        var count = 0
+        catalog.index.forEach { hash, entry, isNewest in
+            guard isNewest, entry.sequenceNumber > catalog.index.floor(of: hash.level) else { return }
+            let expected = entry.isRemoval ? nil : entry.sequenceNumber
+            if kept.index.newest(hash)?.sequenceNumber != expected { count += 1 }
         }
-        guard differences > 0 else { return [] }
-        return [
-            VerificationFinding(
-                .rebuildable, FileName.snapshot, "the index snapshot differs from the log",
-                expected: "the newest record of every key", actual: "\(differences) keys with another")
-        ]
+        kept.index.forEach { hash, entry, isNewest in
+            guard isNewest, !entry.isRemoval, entry.sequenceNumber > kept.index.floor(of: hash.level) else { return }
+            if catalog.index.newest(hash) == nil { count += 1 }
+        }
+        if count > 0 {
+            findings.append(
+                VerificationFinding(
+                    .rebuildable, FileName.snapshot, "the index snapshot differs from the log",
+                    expected: "the newest record of every key", actual: "\(count) keys with another"))
+        }
+        return findings
+    }
+}
+
+extension CheckOutcome.Record {
+    init(_ record: CatalogRecord) {
+        unsafe self.init(
+            kind: record.kind, level: record.level, key: Array(record.key), origin: Array(record.origin),
+            sequenceNumber: record.sequenceNumber, location: record.location, valueSegment: record.valueSegment)
     }
 
-    private static func withCatalogRecord(_ record: CheckOutcome.Record, _ body: (CatalogRecord) -> Void) {
-        unsafe record.key.withUnsafeBytes { key in
-            unsafe record.origin.withUnsafeBytes { origin in
+    func withCatalogRecord<Result>(_ body: (CatalogRecord) -> Result) -> Result {
+        unsafe key.withUnsafeBytes { key in
+            unsafe origin.withUnsafeBytes { origin in
                 unsafe body(
                     CatalogRecord(
-                        kind: record.kind, level: record.level, sequenceNumber: record.sequenceNumber,
-                        location: record.location, key: key, origin: origin, valueSegment: record.valueSegment))
+                        kind: kind, level: level, sequenceNumber: sequenceNumber, location: location, key: key,
+                        origin: origin, valueSegment: valueSegment))
             }
         }
     }

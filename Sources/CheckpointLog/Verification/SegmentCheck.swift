@@ -1,69 +1,10 @@
-internal import CBOR
 import SystemPackage
-
-/// What the check of one file found, before it is known which of its records are live.
-struct CheckOutcome: Sendable {
-    /// A finding, and the record it is about.
-    struct Item: Sendable {
-        var finding: VerificationFinding
-        var record: Record?
-    }
-
-    /// A record by name, for the question whether it is live.
-    struct Record: Sendable {
-        var kind: RecordKind
-        var level: UInt8
-        var key: [UInt8]
-        var origin: [UInt8]
-        var sequenceNumber: SequenceNumber
-        var location: FrameLocation
-        var valueSegment: UInt32 = 0
-    }
-
-    var items: [Item] = []
-    var byteCount = 0
-    var frameCount = 0
-    /// Records of the frames that hold, where they were asked for.
-    var records: [Record] = []
-
-    /// Findings about one file at the most: what is damaged all over need not be listed frame by frame.
-    static let itemLimit = 1_000
-
-    var isFull: Bool { items.count > Self.itemLimit }
-
-    /// Takes a finding in; the last one that there is room for says that there are more.
-    mutating func add(_ finding: VerificationFinding, _ record: Record? = nil) {
-        guard !isFull else { return }
-        if items.count == Self.itemLimit {
-            var rest = VerificationFinding(
-                finding.severity, finding.file, offset: finding.offset,
-                "more findings from here on, which are not listed")
-            rest.lost = [VerificationFinding.Lost(level: 0, key: "", origin: "", sequenceNumber: "not determined")]
-            items.append(Item(finding: rest, record: nil))
-        } else {
-            items.append(Item(finding: finding, record: record))
-        }
-    }
-}
-
-extension [SegmentFooter.Entry] {
-    /// Where the entries behind `offset` begin. They ascend, so half of them are left out at each step.
-    fileprivate func firstIndex(after offset: Int) -> Int {
-        var (low, high) = (0, count)
-        while low < high {
-            let middle = (low + high) / 2
-            if self[middle].offset <= offset { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
-}
 
 /// Checks one sealed segment against what the manifest states of it.
 struct SegmentCheck {
     let identity: LogIdentity
     let segment: Manifest.Segment
     let level: VerificationLevel
-    let collectsRecords: Bool
 
     private var name: String { segment.name.fileName }
 
@@ -73,6 +14,7 @@ struct SegmentCheck {
         do throws(FileSystemError) {
             file = try identity.fileSystem.openFile(identity.path(segment.name), .read)
         } catch  where error.code == .noSuchFileOrDirectory {
+            outcome.isMissing = true
             outcome.add(lostWhole("the sealed segment is missing"))
             return outcome
         } catch {
@@ -84,32 +26,29 @@ struct SegmentCheck {
             outcome.add(lostWhole("the segment's length", expected: "\(segment.byteCount)", actual: "\(byteCount)"))
             return outcome
         }
-        try checkHeader(file, &outcome)
-        let trailerBytes = try file.bytes(byteCount - SegmentFooter.trailerByteCount..<byteCount) ?? []
-        if !isSound(SegmentTrailer(trailerBytes)) {
-            outcome.add(
-                VerificationFinding(
-                    .rebuildable, name, offset: byteCount - SegmentFooter.trailerByteCount, "the trailer is damaged"))
+        guard segment.name.role != .value, segment.footerOffset < LogPosition.offsetLimit,
+            segment.footerOffset + SegmentFooter.trailerByteCount <= byteCount,
+            byteCount - segment.footerOffset <= segment.footerOffset
+        else {
+            // A position could not state where its frames are. An entry is always shorter than its frame.
+            outcome.add(lostWhole("the segment is of another kind, or longer than one can be"))
+            return outcome
         }
-        guard level > .quick else { return outcome }
-        let footerEnd = byteCount - SegmentFooter.trailerByteCount
-        let footerBytes = try file.bytes(segment.footerOffset..<max(segment.footerOffset, footerEnd)) ?? []
-        let isFooterSound = Checksum.mask(Checksum.of(footerBytes)) == segment.footerCRC
-        if !isFooterSound {
-            outcome.add(VerificationFinding(.rebuildable, name, offset: segment.footerOffset, "the footer is damaged"))
+        let epoch = try checkHeader(file, &outcome)
+        let footer = try checkFooter(file, byteCount, &outcome)
+        if level > .quick {
+            try checkFrames(file, footer, epoch: epoch, &outcome)
+        } else if let footer {
+            for entry in footer.entries where entry.kind == .reference {
+                if let reference = try reference(entry, file) { outcome.references.append(reference) }
+            }
         }
-        let footer = isFooterSound ? SegmentFooter(footerBytes, count: segment.entryCount) : nil
-        try checkFrames(file, footer, &outcome)
+        outcome.sumUp(name)
         return outcome
     }
 
-    private func isSound(_ trailer: SegmentTrailer?) -> Bool {
-        guard let trailer else { return false }
-        return trailer.segment == segment.name.identifier && trailer.footerCRC == segment.footerCRC
-            && trailer.footerOffset == segment.footerOffset && trailer.entryCount == segment.entryCount
-    }
-
-    private func checkHeader(_ file: any OpenFile, _ outcome: inout CheckOutcome) throws {
+    /// - Returns: the epoch of the writer, where the header holds and tells it.
+    private func checkHeader(_ file: any OpenFile, _ outcome: inout CheckOutcome) throws -> UInt32? {
         let bytes = try file.bytes(0..<SegmentHeader.byteCount) ?? []
         let header = try SegmentHeader(bytes, of: identity.identifier, path: file.path.string)
         guard let header, header.segment == segment.name.identifier, header.role == segment.name.role,
@@ -119,127 +58,150 @@ struct SegmentCheck {
             // Nothing restores from it; the frames carry their own proof.
             finding.isHarmless = true
             outcome.add(finding)
-            return
+            return nil
         }
+        return header.role == .log ? header.epoch : nil
     }
 
-    private func checkFrames(_ file: any OpenFile, _ footer: SegmentFooter?, _ outcome: inout CheckOutcome) throws {
-        var order = FrameOrder(segment.name)
+    /// - Returns: the footer, when it is the one that the manifest lists.
+    private func checkFooter(
+        _ file: any OpenFile, _ byteCount: Int, _ outcome: inout CheckOutcome
+    ) throws -> SegmentFooter? {
+        let footerEnd = byteCount - SegmentFooter.trailerByteCount
+        let trailerBytes = try file.bytes(footerEnd..<byteCount) ?? []
+        let footerBytes = try file.bytes(segment.footerOffset..<footerEnd) ?? []
+        let trailer = SegmentTrailer(
+            segment: segment.name.identifier, footerOffset: segment.footerOffset, footer: footerBytes,
+            entryCount: segment.entryCount)
+        guard trailer.footerCRC == segment.footerCRC,
+            let footer = SegmentFooter(footerBytes, count: segment.entryCount),
+            footer.frameEnd == segment.footerOffset
+        else {
+            outcome.add(VerificationFinding(.rebuildable, name, offset: segment.footerOffset, "the footer is damaged"))
+            return nil
+        }
+        if SegmentTrailer(trailerBytes) != trailer {
+            var finding = VerificationFinding(.rebuildable, name, offset: footerEnd, "the trailer is damaged")
+            finding.isHarmless = true
+            outcome.add(finding)
+        }
+        if Manifest.Segment(name: segment.name, footer: footer, trailer: trailer) != segment {
+            var finding = VerificationFinding(
+                .damage, FileName.manifest, "the manifest's numbers or time of \(name) are not those of its footer")
+            finding.isHarmless = true
+            outcome.add(finding)
+        }
+        outcome.referencedSegments = Set(footer.entries.lazy.map(\.valueSegment).filter { $0 != 0 })
+        return footer
+    }
+
+    private func checkFrames(
+        _ file: any OpenFile, _ footer: SegmentFooter?, epoch: UInt32?, _ outcome: inout CheckOutcome
+    ) throws {
+        var order = FrameOrder(segment.name, epoch: epoch)
         var encoder = SegmentFooterEncoder()
         var (count, faults) = (0, 0)
-        let (level, name) = (level, name)
+        let (level, name, number) = (level, name, segment.name.identifier)
+        let isLog = segment.name.role == .log
         let entries = footer?.entries ?? []
-        let span = FrameSpan(file: file, seed: identity.seed(of: segment.name.identifier))
+        let span = FrameSpan(file: file, seed: identity.seed(of: number))
         var found = outcome
-        found.byteCount += try span.walk(from: SegmentHeader.byteCount, to: segment.footerOffset) { offset, step in
+        found.byteCount += try span.walk(from: SegmentHeader.byteCount, to: segment.footerOffset, endsInZeros: false) {
+            offset, step in
             switch step {
             case .frame(let header, let bytes):
                 count += 1
-                let valueSegment = unsafe Self.valueSegment(header, bytes)
+                if isLog { found.noteAppend(header.appendNumber, in: number) }
+                var valueSegment: UInt32 = 0
+                if header.kind == .reference {
+                    let record = unsafe CheckOutcome.Record(header, bytes, segment: number, at: offset)
+                    if let reference = unsafe CheckOutcome.Reference(header, bytes, record) {
+                        valueSegment = reference.reference.segment
+                        found.references.append(reference)
+                        found.referencedSegments.insert(valueSegment)
+                    }
+                }
                 let keyEnd = FrameHeader.byteCount + header.keyByteCount
-                let key = unsafe UnsafeRawBufferPointer(rebasing: bytes[FrameHeader.byteCount..<keyEnd])
-                let origin = unsafe UnsafeRawBufferPointer(rebasing: bytes[keyEnd..<header.prefixByteCount])
                 unsafe encoder.append(
-                    SegmentFooter.Entry(header, offset: offset, valueSegment: valueSegment), key: key, origin: origin)
-                lazy var record = unsafe record(header, offset, Array(key), Array(origin), valueSegment)
+                    SegmentFooter.Entry(header, offset: offset, valueSegment: valueSegment),
+                    key: UnsafeRawBufferPointer(rebasing: bytes[FrameHeader.byteCount..<keyEnd]),
+                    origin: UnsafeRawBufferPointer(rebasing: bytes[keyEnd..<header.prefixByteCount]))
                 if let fault = order.fault(of: header, at: offset) {
                     found.add(
-                        VerificationFinding(
-                            .damage, name, offset: offset, fault.kind, expected: fault.expected, actual: fault.actual),
-                        record)
+                        VerificationFinding(.damage, name, offset: offset, fault),
+                        unsafe CheckOutcome.Record(header, bytes, segment: number, at: offset))
                 }
-                if level == .deep, let fault = unsafe Self.contentFault(header, bytes) {
-                    found.add(VerificationFinding(.damage, name, offset: offset, fault), record)
-                } else if collectsRecords, header.kind.isRecord {
-                    found.records.append(record)
+                if level == .deep, let fault = unsafe FrameContent.fault(header, bytes) {
+                    found.add(
+                        VerificationFinding(.damage, name, offset: offset, fault),
+                        unsafe CheckOutcome.Record(header, bytes, segment: number, at: offset))
                 }
-                return found.isFull ? nil : offset + header.frameByteCount
+                return offset + header.frameByteCount
             case .empty, .fault:
                 faults += 1
-                let behind = entries.firstIndex(after: offset)
-                let entry = behind > 0 ? entries[behind - 1] : nil
                 var what = FrameFault.headerChecksum.rawValue
                 if case .fault(let fault) = step { what = fault.rawValue }
-                let next = behind < entries.count && !found.isFull ? entries[behind].offset : nil
+                // Where it goes on, and what it was, the footer alone tells.
+                guard let place = Self.place(of: offset, in: entries) else {
+                    found.add(lostWhole(what, offset: offset))
+                    return nil
+                }
+                let entry = entries[place]
                 found.add(
-                    entry == nil && footer == nil
-                        ? lostWhole(what, offset: offset) : VerificationFinding(.damage, name, offset: offset, what),
-                    entry.map { record($0) })
-                return next
+                    VerificationFinding(.damage, name, offset: offset, what),
+                    CheckOutcome.Record(entry, segment: number))
+                return entry.offset + entry.byteCount
             }
         }
         found.frameCount += count
         outcome = found
         guard faults == 0 else { return }
+        compare(encoder.finish(), count: count, isFooterSound: footer != nil, order, &outcome)
+    }
+
+    /// The entry whose frame covers `offset`.
+    private static func place(of offset: Int, in entries: [SegmentFooter.Entry]) -> Int? {
+        var (low, high) = (0, entries.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].offset + entries[middle].byteCount <= offset { low = middle + 1 } else { high = middle }
+        }
+        return low < entries.count ? low : nil
+    }
+
+    /// What the frames, all sound, give as a footer must be the one that the manifest lists.
+    private func compare(
+        _ bytes: [UInt8], count: Int, isFooterSound: Bool, _ order: FrameOrder, _ outcome: inout CheckOutcome
+    ) {
         if order.endsInBatch {
             outcome.add(
                 VerificationFinding(.damage, name, offset: segment.footerOffset, "a batch without its last frame"))
         }
-        let bytes = encoder.finish()
         if count != segment.entryCount || Checksum.mask(Checksum.of(bytes)) != segment.footerCRC {
             outcome.add(
                 lostWhole(
                     "the frames are not those that the manifest lists", expected: "\(segment.entryCount) frames",
                     actual: "\(count)"))
-        } else if footer == nil {
+        } else if !isFooterSound {
             // The frames give the footer again, byte for byte: nothing is lost by it.
-            for index in outcome.items.indices where outcome.items[index].finding.severity == .rebuildable {
-                outcome.items[index].finding.isHarmless = true
-            }
+            outcome.updateFindings { if $0.severity == .rebuildable { $0.isHarmless = true } }
         }
     }
 
-    static func valueSegment(_ header: FrameHeader, _ bytes: UnsafeRawBufferPointer) -> UInt32 {
-        guard header.kind == .reference, header.compression == .none else { return 0 }
-        let end = header.prefixByteCount + header.storedByteCount
-        return unsafe ValueReference(Array(bytes[header.prefixByteCount..<end]))?.segment ?? 0
-    }
-
-    /// What is wrong with the content of a frame whose payload holds.
-    static func contentFault(_ header: FrameHeader, _ bytes: UnsafeRawBufferPointer) -> String? {
-        do {
-            return unsafe try FrameDecoder.withContent(of: header, in: bytes) { content in
-                switch header.kind {
-                case .value where !header.flags.contains(.raw):
-                    do throws(CBORError) {
-                        unsafe try CBORValidation.check(content)
-                    } catch {
-                        return "the content is no CBOR: \(error)"
-                    }
-                case .reference:
-                    guard unsafe ValueReference(Array(content)) != nil else { return "the reference is not one" }
-                case .group:
-                    guard unsafe GroupMembers(Array(content)) != nil else { return "the list of members is not one" }
-                case .mark:
-                    guard unsafe ChildMark(Array(content)) != nil else { return "the mark is not one" }
-                default: break
-                }
-                return nil
-            }
-        } catch let fault as FrameFault {
-            return fault.rawValue
-        } catch {
-            return "\(error)"
+    /// What a reference frame holds, for a look that reads no other frame.
+    private func reference(_ entry: SegmentFooter.Entry, _ file: any OpenFile) throws -> CheckOutcome.Reference? {
+        let number = segment.name.identifier
+        return unsafe try BufferPool.shared.withBuffer(byteCount: entry.byteCount) { buffer in
+            let count = unsafe try file.read(into: buffer, at: entry.offset)
+            let bytes = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
+            guard
+                let header = try? unsafe FrameDecoder.header(
+                    in: bytes, at: entry.offset, seed: identity.seed(of: number)),
+                (try? unsafe FrameDecoder.checkPayload(of: header, in: bytes)) != nil
+            else { return nil }
+            return unsafe CheckOutcome.Reference(
+                header, bytes, CheckOutcome.Record(header, bytes, segment: number, at: entry.offset))
         }
-    }
-
-    private func record(
-        _ header: FrameHeader, _ offset: Int, _ key: [UInt8], _ origin: [UInt8], _ valueSegment: UInt32
-    ) -> CheckOutcome.Record {
-        CheckOutcome.Record(
-            kind: header.kind, level: header.level, key: key, origin: origin, sequenceNumber: header.sequenceNumber,
-            location: FrameLocation(
-                segment: segment.name.identifier, offset: offset, byteCount: header.frameByteCount),
-            valueSegment: valueSegment)
-    }
-
-    private func record(_ entry: SegmentFooter.Entry) -> CheckOutcome.Record {
-        CheckOutcome.Record(
-            kind: entry.kind, level: entry.level, key: entry.key, origin: entry.origin,
-            sequenceNumber: entry.sequenceNumber,
-            location: FrameLocation(
-                segment: segment.name.identifier, offset: entry.offset, byteCount: entry.byteCount),
-            valueSegment: entry.valueSegment)
     }
 
     private func lostWhole(
@@ -248,10 +210,7 @@ struct SegmentCheck {
         var finding = VerificationFinding(
             .damage, name, offset: offset, kind, expected: expected, actual: actual)
         let lowest = min(segment.lowestSequenceNumber, segment.highestSequenceNumber)
-        finding.lost = [
-            VerificationFinding.Lost(
-                level: 0, key: "", origin: "", sequenceNumber: "\(lowest)…\(segment.highestSequenceNumber)")
-        ]
+        finding.lost = [.numbers("\(lowest)…\(segment.highestSequenceNumber)")]
         return finding
     }
 }

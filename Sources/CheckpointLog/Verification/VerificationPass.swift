@@ -6,233 +6,193 @@ struct VerificationPass {
     let level: VerificationLevel
     let fileSystem: any FileSystem
     let threadCount: Int
-    let versionsKept: [Int: Int]
+    let keep: @Sendable (UInt8) -> Int
 
-    private struct Files {
-        var segments: [SegmentName] = []
-        var temporaries: [String] = []
-        var foreign: [String] = []
+    /// What earlier looks found in files that never change again, so that a look at a log that is being written need only
+    /// read what is new.
+    struct Settled {
+        fileprivate var segments: [UInt32: (segment: Manifest.Segment, outcome: CheckOutcome)] = [:]
+        fileprivate var values: [UInt32: (reference: ValueReference, outcome: CheckOutcome)] = [:]
     }
 
-    /// A unit of work for one thread.
-    private typealias Job = @Sendable () throws -> CheckOutcome
-
-    /// - Returns: the manifest's generation before and after.
-    func run(_ report: inout VerificationReport, _ progress: @escaping LogVerifier.Progress) throws -> [UInt64] {
-        let files = try listing()
-        guard let manifest = try manifest(files, &report) else { return [] }
-        let identity = LogIdentity(
-            fileSystem: fileSystem, directory: directory, identifier: manifest.identifier, hashKey: manifest.hashKey)
-        report.isWritten = try fileSystem.isLocked(identity.path(FileName.lock))
-        let position = try PositionPage.read(identity)
-        for name in files.foreign { report.findings.append(VerificationFinding(.note, name, "a foreign file")) }
-        checkPosition(position, &report)
-        let collects = level == .deep
-        let total = manifest.segments.reduce(0) { $0 + $1.byteCount }
-        let done = Lock(0)
-        var jobs: [Job] = manifest.segments.map { segment in
-            {
-                let check = SegmentCheck(
-                    identity: identity, segment: segment, level: level, collectsRecords: collects)
-                let outcome = try Self.guarding(segment.name.fileName) { try check.run() }
-                progress(
-                    done.withLock { done in
-                        done += segment.byteCount; return done
-                    }, total)
-                return outcome
-            }
+    /// - Returns: false when the log changed meanwhile in a way that another look would see better.
+    func run(
+        _ report: inout VerificationReport, _ settled: inout Settled, _ progress: @escaping LogVerifier.Progress
+    ) throws -> Bool {
+        // In this order: what is written by now is in the chain, or in what the manifest lists, and the chain's files are there.
+        report.isWritten = try fileSystem.isLocked(directory.appending(FileName.lock))
+        let early = try readManifest()
+        let position = try early.map { try readPosition($0, &report) } ?? nil
+        guard early != nil, let manifest = try readManifest() else {
+            try missingManifest(&report)
+            return true
         }
+        let identity = identity(of: manifest)
+        let files = try VerifiedFiles(directory, in: fileSystem)
+        report.findings += files.foreign.map { VerificationFinding(.note, $0, "a foreign file") }
         let chain = files.segments.filter { $0.role == .log && $0.identifier > manifest.lastSealed }
+        let counter = ProgressCounter(progress)
         let chainCheck = ChainCheck(
-            identity: identity, names: chain, lastSealed: manifest.lastSealed, position: position,
+            identity: identity, manifest: manifest, names: chain, position: position,
             stop: report.isWritten ? position?.written : nil, level: level)
-        jobs.append { try Self.guarding(chain.last?.fileName ?? "") { try chainCheck.run() } }
-        var outcomes = try run(jobs)
-        let references = references(outcomes, manifest, identity)
-        outcomes += try run(
-            references.map { reference in
-                {
-                    let check = ValueSegmentCheck(
-                        identity: identity, reference: reference.reference, record: reference.record,
-                        isRaw: reference.isRaw, level: level)
-                    return try Self.guarding(SegmentName(reference.reference.segment, .value).fileName) {
-                        try check.run()
-                    }
-                }
-            })
+        var outcomes = try checkSegments(manifest, identity, chain, chainCheck, counter, &settled)
+        outcomes += try checkValues(outcomes, identity, counter, &settled)
+        let start = (manifest.generation, report.isWritten)
+        // What is gone and was listed no more is no loss; what came in its place is seen by the next look.
+        let hasVanished = try outcomes.contains { $0.isMissing } && !isStill(start)
+        if hasVanished { outcomes = outcomes.filter { !$0.isMissing } }
         for outcome in outcomes {
             report.byteCount += outcome.byteCount
             report.frameCount += outcome.frameCount
         }
-        report.segmentCount = manifest.segments.count + chain.count + references.count
-        let index = RebuiltIndex(identity: identity, manifest: manifest, versionsKept: versionsKept)
-        report.findings += index.judge(outcomes)
+        report.segmentCount = max(0, outcomes.count - 1) + chain.count
+        try conclude(outcomes, files, manifest, identity, &report)
+        if hasVanished { return false }
+        return try report.exitCode == 0 || isStill(start)
+    }
+
+    /// Whether the manifest is still the same, and the same writer or none at work.
+    private func isStill(_ start: (generation: UInt64, isWritten: Bool)) throws -> Bool {
+        try readManifest()?.generation == start.generation
+            && fileSystem.isLocked(directory.appending(FileName.lock)) == start.isWritten
+    }
+
+    /// What all parts together say: what is live, what is whole, what is left over.
+    private func conclude(
+        _ outcomes: [CheckOutcome], _ files: VerifiedFiles, _ manifest: Manifest, _ identity: LogIdentity,
+        _ report: inout VerificationReport
+    ) throws {
+        report.findings += Self.orderAcrossSegments(outcomes)
+        let wantsIndex = outcomes.contains { outcome in
+            outcome.chainDamage != nil || outcome.items.contains { $0.record != nil }
+        }
+        guard level == .deep || wantsIndex else {
+            report.findings += outcomes.flatMap(\.items).map(\.finding)
+            if level > .quick { report.findings += try RebuiltIndex.checkSnapshot(identity, manifest) }
+            return
+        }
+        let index = RebuiltIndex(outcomes, manifest: manifest, identity: identity, keep: keep)
         if level == .deep {
-            report.findings += orphans(files, manifest, references)
-            report.findings += index.compare(outcomes, isWritten: report.isWritten)
+            // Before the judgement, which adds what is lost to the index.
+            let isSound = outcomes.allSatisfy { $0.items.isEmpty && $0.chainDamage == nil }
+            report.liveByteCount = index.catalog.usage.liveByteCount
+            report.findings += index.groupFindings
+            // A writer's snapshot may be newer than the manifest that was read.
+            report.findings += try index.checkSnapshot(isExact: isSound && !report.isWritten)
+            report.findings += orphans(files, manifest, outcomes, isWritten: report.isWritten)
         } else if level == .full {
-            report.findings += index.checkSnapshot()
+            report.findings += try index.checkSnapshot(isExact: false)
         }
-        let after = try self.manifest(files, &report)?.generation ?? manifest.generation
-        return [manifest.generation, after]
+        report.findings += index.judge(outcomes)
     }
 
-    private func listing() throws -> Files {
-        var files = Files()
-        let entries: [DirectoryEntry]
-        do throws(FileSystemError) {
-            entries = try fileSystem.entries(of: directory)
-        } catch  where error.code == .noSuchFileOrDirectory || error.code == .notDirectory {
-            throw CheckpointLogError.notALog(path: directory.string, "the directory does not exist.")
-        } catch {
-            throw CheckpointLogError(error)
-        }
-        for entry in entries {
-            if !entry.isRegularFile, entry.name != FileName.quarantine || !entry.isDirectory {
-                files.foreign.append(entry.name)
-            } else if let segment = SegmentName(fileName: entry.name) {
-                files.segments.append(segment)
-            } else if !FileName.isKnown(entry.name) {
-                files.foreign.append(entry.name)
-            } else if entry.name.hasSuffix(FileName.temporarySuffix) {
-                files.temporaries.append(entry.name)
+    private func identity(of manifest: Manifest) -> LogIdentity {
+        LogIdentity(
+            fileSystem: fileSystem, directory: directory, identifier: manifest.identifier, hashKey: manifest.hashKey)
+    }
+
+    // MARK: Parts
+
+    private func checkSegments(
+        _ manifest: Manifest, _ identity: LogIdentity, _ chain: [SegmentName], _ chainCheck: ChainCheck,
+        _ counter: ProgressCounter, _ settled: inout Settled
+    ) throws -> [CheckOutcome] {
+        var outcomes: [CheckOutcome] = []
+        var fresh: [Manifest.Segment] = []
+        for segment in manifest.segments {
+            if let known = settled.segments[segment.name.identifier], known.segment == segment {
+                outcomes.append(known.outcome)
+            } else {
+                fresh.append(segment)
             }
         }
-        files.segments.sort { $0.identifier < $1.identifier }
-        return files
-    }
-
-    private func manifest(_ files: Files, _ report: inout VerificationReport) throws -> Manifest? {
-        let path = directory.appending(FileName.manifest)
-        let file: any OpenFile
-        do throws(FileSystemError) {
-            file = try fileSystem.openFile(path, .read)
-        } catch  where error.code == .noSuchFileOrDirectory {
-            guard files.segments.isEmpty else {
-                report.findings.append(
-                    VerificationFinding(.damage, FileName.manifest, "the manifest is missing, and segments are there"))
-                return nil
+        counter.expect(fresh.reduce(0) { $0 + $1.byteCount })
+        var jobs: [CheckThreads.Job] = fresh.map { segment in
+            {
+                let check = SegmentCheck(identity: identity, segment: segment, level: level)
+                let outcome = try Self.guarding(segment.name.fileName) { try check.run() }
+                counter.advance(segment.byteCount)
+                return outcome
             }
-            throw CheckpointLogError.notALog(path: directory.string, "it has no \(FileName.manifest).")
-        } catch {
-            throw CheckpointLogError(error)
         }
-        defer { file.close() }
-        let byteCount = try file.byteCount()
-        guard byteCount <= 128 << 20, let bytes = try file.bytes(0..<byteCount),
-            let manifest = try Manifest(bytes, path: path.string)
-        else {
-            report.findings.append(VerificationFinding(.damage, FileName.manifest, "the manifest is damaged"))
-            return nil
+        // First, for it is often the longest.
+        jobs.insert({ try Self.guarding(chain.last?.fileName ?? "") { try chainCheck.run() } }, at: 0)
+        let found = try CheckThreads.run(jobs, threadCount: threadCount)
+        for (segment, outcome) in zip(fresh, found.dropFirst()) where !outcome.isMissing {
+            settled.segments[segment.name.identifier] = (segment, outcome)
         }
-        return manifest
+        return found + outcomes
     }
 
-    private func checkPosition(_ position: PositionPage.Content?, _ report: inout VerificationReport) {
-        if position == nil {
-            report.findings.append(
-                VerificationFinding(.rebuildable, FileName.position, "the page is missing or damaged"))
-        } else if position?.isSound == false {
-            report.findings.append(
-                VerificationFinding(.rebuildable, FileName.position, "a position has wrong check bits"))
+    private func checkValues(
+        _ outcomes: [CheckOutcome], _ identity: LogIdentity, _ counter: ProgressCounter, _ settled: inout Settled
+    ) throws -> [CheckOutcome] {
+        var references: [UInt32: CheckOutcome.Reference] = [:]
+        for reference in outcomes.lazy.flatMap(\.references) where references[reference.reference.segment] == nil {
+            references[reference.reference.segment] = reference
         }
+        var known: [CheckOutcome] = []
+        var fresh: [CheckOutcome.Reference] = []
+        for (segment, reference) in references.sorted(by: { $0.key < $1.key }) {
+            if let value = settled.values[segment], value.reference == reference.reference {
+                known.append(value.outcome)
+            } else {
+                fresh.append(reference)
+            }
+        }
+        counter.expect(fresh.reduce(0) { $0 + $1.reference.fileByteCount })
+        let found = try CheckThreads.run(
+            fresh.map { reference in
+                {
+                    let check = ValueSegmentCheck(identity: identity, reference: reference, level: level)
+                    let name = SegmentName(reference.reference.segment, .value)
+                    let outcome = try Self.guarding(name.fileName) { try check.run() }
+                    counter.advance(reference.reference.fileByteCount)
+                    return outcome
+                }
+            }, threadCount: threadCount)
+        for (reference, outcome) in zip(fresh, found) where !outcome.isMissing {
+            settled.values[reference.reference.segment] = (reference.reference, outcome)
+        }
+        return found + known
     }
 
     /// An error of one file is a finding there, and the check of the others goes on.
     private static func guarding(_ file: String, _ body: () throws -> CheckOutcome) throws -> CheckOutcome {
+        var outcome = CheckOutcome()
         do {
             return try body()
         } catch let error as FileSystemError {
-            var outcome = CheckOutcome()
-            outcome.add(VerificationFinding(.unreadable, file, "\(error)"))
-            return outcome
+            outcome.isMissing = error.code == .noSuchFileOrDirectory
+            outcome.add(LogVerifier.finding(CheckpointLogError(error), in: file))
         } catch let error as CheckpointLogError {
-            var outcome = CheckOutcome()
-            var finding = LogVerifier.finding(error)
-            if finding.file.isEmpty { finding.file = file }
-            outcome.add(finding)
-            return outcome
+            outcome.isMissing = (error.cause as? FileSystemError)?.code == .noSuchFileOrDirectory
+            outcome.add(LogVerifier.finding(error, in: file))
         }
+        return outcome
     }
 
-    /// Runs jobs on a bounded set of threads; their outcomes stand in the order of the jobs.
-    private func run(_ jobs: [Job]) throws -> [CheckOutcome] {
-        let next = Lock(0)
-        let results = Lock([Int: Result<CheckOutcome, any Error>]())
-        let work: @Sendable () -> Void = {
-            while true {
-                let index = next.withLock { next in
-                    defer { next += 1 }
-                    return next
-                }
-                guard index < jobs.count else { return }
-                let result = Result { try jobs[index]() }
-                results.withLock { $0[index] = result }
-            }
+    /// Log segments stand in the order of their numbers, and so do the frames in them.
+    private static func orderAcrossSegments(_ outcomes: [CheckOutcome]) -> [VerificationFinding] {
+        var findings: [VerificationFinding] = []
+        let ordered = outcomes.compactMap(\.appendNumbers).sorted { $0.segment < $1.segment }
+        for (before, numbers) in zip(ordered, ordered.dropFirst()) where numbers.first <= before.last {
+            findings.append(
+                VerificationFinding(
+                    .damage, SegmentName(numbers.segment, .log).fileName, offset: SegmentHeader.byteCount,
+                    "append numbers do not ascend from segment \(before.segment)", expected: "over \(before.last)",
+                    actual: "\(numbers.first)"))
         }
-        let threads = (1..<max(1, min(threadCount, jobs.count))).map { _ in NamedThread(name: "ckpt-verify", work) }
-        work()
-        for thread in threads { thread.join() }
-        return try results.withLock { results in try jobs.indices.compactMap { try results[$0]?.get() } }
+        return findings
     }
 
-    private struct Reference: Sendable {
-        var reference: ValueReference
-        var record: CheckOutcome.Record
-        var isRaw: Bool
-    }
-
-    /// The references in all frames that hold, each value segment once.
-    private func references(
-        _ outcomes: [CheckOutcome], _ manifest: Manifest, _ identity: LogIdentity
-    ) -> [Reference] {
-        var found: [UInt32: Reference] = [:]
-        var records = outcomes.flatMap(\.records).filter { $0.kind == .reference }
-        if level < .deep {
-            for segment in manifest.segments {
-                // A footer that does not read is a finding of its own.
-                guard let footer = try? LogFooters(identity: identity).footer(of: segment) else { continue }
-                records += footer.entries.filter { $0.kind == .reference }.map { entry in
-                    CheckOutcome.Record(
-                        kind: entry.kind, level: entry.level, key: entry.key, origin: entry.origin,
-                        sequenceNumber: entry.sequenceNumber,
-                        location: FrameLocation(
-                            segment: segment.name.identifier, offset: entry.offset, byteCount: entry.byteCount),
-                        valueSegment: entry.valueSegment)
-                }
-            }
-        }
-        let roles = Dictionary(manifest.segments.map { ($0.name.identifier, $0.name) }) { first, _ in first }
-        for record in records where found[record.valueSegment] == nil {
-            let name = roles[record.location.segment] ?? SegmentName(record.location.segment, .log)
-            // A frame that does not read is a finding of its own.
-            guard let (reference, isRaw) = try? reference(record, name, identity) else { continue }
-            found[record.valueSegment] = Reference(reference: reference, record: record, isRaw: isRaw)
-        }
-        return found.values.sorted { $0.reference.segment < $1.reference.segment }
-    }
-
-    private func reference(
-        _ record: CheckOutcome.Record, _ name: SegmentName, _ identity: LogIdentity
-    ) throws -> (ValueReference, isRaw: Bool)? {
-        let file = try fileSystem.openFile(identity.path(name), .read)
-        defer { file.close() }
-        let offset = record.location.offset
-        return unsafe try BufferPool.shared.withBuffer(byteCount: record.location.byteCountBound) { buffer in
-            let count = unsafe try file.read(into: buffer, at: offset)
-            let bytes = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
-            let header = unsafe try FrameDecoder.header(in: bytes, at: offset, seed: identity.seed(of: name.identifier))
-            unsafe try FrameDecoder.checkPayload(of: header, in: bytes)
-            let payload = unsafe Array(bytes[header.prefixByteCount..<header.prefixByteCount + header.storedByteCount])
-            return ValueReference(payload).map { ($0, header.flags.contains(.raw)) }
-        }
-    }
-
+    /// What no record refers to. Under a writer it cannot be told from work that is not complete.
     private func orphans(
-        _ files: Files, _ manifest: Manifest, _ references: [Reference]
+        _ files: VerifiedFiles, _ manifest: Manifest, _ outcomes: [CheckOutcome], isWritten: Bool
     ) -> [VerificationFinding] {
+        guard !isWritten else { return [] }
         let listed = Set(manifest.segments.map(\.name))
-        let referenced = Set(references.map(\.reference.segment))
+        let referenced = outcomes.reduce(into: Set<UInt32>()) { $0.formUnion($1.referencedSegments) }
         var names = files.temporaries
         for name in files.segments where !listed.contains(name) {
             switch name.role {
@@ -242,5 +202,54 @@ struct VerificationPass {
             }
         }
         return names.map { VerificationFinding(.note, $0, "an orphan that the next opening for writing removes") }
+    }
+
+    // MARK: Manifest and POSITION
+
+    /// Nil where there is none that can be read.
+    private func readManifest() throws -> Manifest? {
+        let path = directory.appending(FileName.manifest)
+        let file: any OpenFile
+        do throws(FileSystemError) {
+            file = try fileSystem.openFile(path, .read)
+        } catch  where error.code == .noSuchFileOrDirectory || error.code == .notDirectory {
+            return nil
+        } catch {
+            throw CheckpointLogError(error)
+        }
+        defer { file.close() }
+        let byteCount = try file.byteCount()
+        guard byteCount <= 128 << 20, let bytes = try file.bytes(0..<byteCount),
+            let manifest = try Manifest(bytes, path: path.string)
+        else { return nil }
+        return manifest
+    }
+
+    private func missingManifest(_ report: inout VerificationReport) throws {
+        let files = try VerifiedFiles(directory, in: fileSystem)
+        report.findings += files.foreign.map { VerificationFinding(.note, $0, "a foreign file") }
+        if files.hasManifest {
+            report.findings.append(VerificationFinding(.damage, FileName.manifest, "the manifest is damaged"))
+        } else if !files.segments.isEmpty {
+            report.findings.append(
+                VerificationFinding(.damage, FileName.manifest, "the manifest is missing, and segments are there"))
+        } else {
+            throw CheckpointLogError.notALog(path: directory.string, "it has no \(FileName.manifest).")
+        }
+    }
+
+    private func readPosition(
+        _ manifest: Manifest, _ report: inout VerificationReport
+    ) throws -> PositionPage.Content? {
+        let position = try PositionPage.read(identity(of: manifest))
+        if position == nil {
+            report.findings.append(
+                VerificationFinding(.rebuildable, FileName.position, "the page is missing or damaged"))
+        } else if position?.isSound == false {
+            report.findings.append(
+                VerificationFinding(
+                    .rebuildable, FileName.position, "a position has wrong check bits, or a reserved byte is not zero"))
+        }
+        return position
     }
 }

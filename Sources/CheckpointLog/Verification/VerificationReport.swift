@@ -1,6 +1,22 @@
-/// What a verification found. As JSON it is one object: `level`, `directory`, `exitCode`, `isWritten`, `byteCount`, `frameCount`,
-/// `segmentCount` and `findings`, each with `severity`, `file`, `kind` and, where they apply, `offset`, `expected`, `actual`,
-/// `lost` (`level`, `key`, `origin`, `sequenceNumber`) and `isHarmless`.
+/// What a verification found.
+///
+/// As JSON it is one object. Names and meanings stay; more can be added.
+///
+/// | name | value |
+/// |---|---|
+/// | `level` | `"quick"`, `"full"` or `"deep"` |
+/// | `directory` | the path of the log |
+/// | `exitCode` | 0…5, as ``exitCode`` |
+/// | `isWritten` | whether a writer had the log open |
+/// | `byteCount`, `frameCount`, `segmentCount` | what was checked |
+/// | `liveByteCount` | bytes of live frames, each rounded up by less than an eighth; only at `"deep"` |
+/// | `findings` | a list of objects: |
+/// | · `severity` | `"note"`, `"tornTail"`, `"rebuildable"`, `"damage"`, `"unsupported"` or `"unreadable"` |
+/// | · `file` | a name in the directory; `""` for the directory itself |
+/// | · `offset` | bytes from the start of the file; absent where there is none |
+/// | · `kind`, `expected`, `actual` | text; the last two absent where there is nothing to say |
+/// | · `lost` | a list of `level`, `key`, `origin`, `sequenceNumber`; level 0 and no key where only numbers are known |
+/// | · `isHarmless` | true: no live checkpoint lost |
 ///
 /// ```swift
 /// let report = try await LogVerifier(directory: "/var/lib/simulation").verify()
@@ -19,6 +35,9 @@ public struct VerificationReport: Sendable, Codable {
     public var frameCount = 0
     /// Segments and value segments checked.
     public var segmentCount = 0
+    /// Bytes of live frames, each rounded up by less than an eighth as compaction counts them; nil below
+    /// ``VerificationLevel/deep``.
+    public var liveByteCount: Int?
     /// What is not as it should be, by file and offset.
     public var findings: [VerificationFinding] = []
 
@@ -27,7 +46,7 @@ public struct VerificationReport: Sendable, Codable {
     public var exitCode: Int { findings.map(\.severity.exitCode).max() ?? 0 }
 
     enum CodingKeys: String, CodingKey {
-        case level, directory, isWritten, byteCount, frameCount, segmentCount, findings, exitCode
+        case level, directory, isWritten, byteCount, frameCount, segmentCount, liveByteCount, findings, exitCode
     }
 
     init(level: VerificationLevel, directory: String) {
@@ -44,6 +63,7 @@ public struct VerificationReport: Sendable, Codable {
         byteCount = try container.decode(Int.self, forKey: .byteCount)
         frameCount = try container.decode(Int.self, forKey: .frameCount)
         segmentCount = try container.decode(Int.self, forKey: .segmentCount)
+        liveByteCount = try container.decodeIfPresent(Int.self, forKey: .liveByteCount)
         findings = try container.decode([VerificationFinding].self, forKey: .findings)
     }
 
@@ -57,118 +77,7 @@ public struct VerificationReport: Sendable, Codable {
         try container.encode(byteCount, forKey: .byteCount)
         try container.encode(frameCount, forKey: .frameCount)
         try container.encode(segmentCount, forKey: .segmentCount)
+        try container.encodeIfPresent(liveByteCount, forKey: .liveByteCount)
         try container.encode(findings, forKey: .findings)
-    }
-}
-
-/// How much of a log a verification looks at.
-///
-/// ```swift
-/// let verifier = LogVerifier(directory: path, level: .deep)
-/// ```
-public enum VerificationLevel: String, Sendable, Codable, CaseIterable, Comparable {
-    /// The manifest, the files, their lengths and headers.
-    case quick
-    /// Every checksum, order, promise, batch, footer and padding as well.
-    case full
-    /// Decompresses, checks content and CBOR, rebuilds the index and compares it, accounts live bytes, and names orphans.
-    case deep
-
-    /// Orders by how much is looked at.
-    public static func < (left: VerificationLevel, right: VerificationLevel) -> Bool {
-        allCases.firstIndex(of: left) ?? 0 < allCases.firstIndex(of: right) ?? 0
-    }
-}
-
-/// One thing that is not as it should be, or worth knowing.
-///
-/// ```swift
-/// for finding in report.findings where finding.severity == .damage { print(finding.file, finding.lost) }
-/// ```
-public struct VerificationFinding: Sendable, Hashable, Codable, CustomStringConvertible {
-    /// What a finding means for the log.
-    public enum Severity: String, Sendable, Codable, CaseIterable {
-        /// Nothing is wrong: foreign files, orphans.
-        case note
-        /// An unfinished last write, which nothing promised.
-        case tornTail
-        /// A part that the next opening for writing makes anew.
-        case rebuildable
-        /// Bytes that are not what was written, or not there.
-        case damage
-        /// A format, or a feature of it, that this version does not read.
-        case unsupported
-        /// What the system would not give.
-        case unreadable
-
-        /// The exit code of `log-verify` for the worst finding of this kind.
-        public var exitCode: Int { Self.allCases.firstIndex(of: self) ?? 0 }
-    }
-
-    /// A checkpoint that a finding costs.
-    public struct Lost: Sendable, Hashable, Codable {
-        /// 1…255, or 0 where only numbers are known.
-        public var level: Int
-        /// Empty where only numbers are known.
-        public var key: String
-        /// The way by which it came up the tree; empty for the log's own.
-        public var origin: String
-        /// The number, or the range of numbers as `3.1…3.17`.
-        public var sequenceNumber: String
-
-        /// Makes the name of a lost checkpoint.
-        public init(level: Int, key: String, origin: String, sequenceNumber: String) {
-            self.level = level
-            self.key = key
-            self.origin = origin
-            self.sequenceNumber = sequenceNumber
-        }
-    }
-
-    /// What it means.
-    public var severity: Severity
-    /// The name of the file in the log's directory; empty for the directory itself.
-    public var file: String
-    /// Bytes from the start of the file, where that is known.
-    public var offset: Int?
-    /// What is wrong, in a few words.
-    public var kind: String
-    /// What should be there.
-    public var expected: String?
-    /// What is there.
-    public var actual: String?
-    /// The live checkpoints that it costs.
-    public var lost: [Lost] = []
-    /// Whether nothing live is lost by it, as far as the rest of the log tells.
-    public var isHarmless = false
-
-    init(
-        _ severity: Severity, _ file: String, offset: Int? = nil, _ kind: String, expected: String? = nil,
-        actual: String? = nil
-    ) {
-        self.severity = severity
-        self.file = file
-        self.offset = offset
-        self.kind = kind
-        self.expected = expected
-        self.actual = actual
-    }
-
-    /// One line: severity, place, what is wrong, and what it costs.
-    public var description: String {
-        var text = "\(severity.rawValue): \(file.isEmpty ? "the directory" : file.onOneLine)"
-        if let offset { text += ":\(offset)" }
-        text += ": \(kind)"
-        if let expected { text += ", expected \(expected)" }
-        if let actual { text += ", found \(actual)" }
-        for lost in lost.prefix(8) {
-            text += "; lost: "
-            text += lost.key.isEmpty ? "records" : "level \(lost.level), key \"\(lost.key.onOneLine)\""
-            if !lost.origin.isEmpty { text += ", origin \(lost.origin.onOneLine)" }
-            text += ", number \(lost.sequenceNumber)"
-        }
-        if lost.count > 8 { text += "; and \(lost.count - 8) more" }
-        if lost.isEmpty, isHarmless { text += "; no live checkpoint lost" }
-        return text
     }
 }

@@ -6,12 +6,18 @@ package final class BufferPool: Sendable {
     private static let keptCount = 8
     private static let keptByteCount = 4 << 20
 
+    /// Up to here the stack is faster than the pool; Swift's own limit for temporary memory there.
+    private static let stackByteCount = 1_024
+
     private let free = Lock<[Buffer]>([])
 
     /// Calls `body` with a buffer of exactly `byteCount` bytes of undefined content.
     package func withBuffer<Result>(
         byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Result
     ) rethrows -> Result {
+        if byteCount <= Self.stackByteCount {
+            return unsafe try withUnsafeTemporaryAllocation(byteCount: byteCount, alignment: 16, body)
+        }
         var buffer =
             free.withLock { free in
                 let found = free.lastIndex { $0.capacity >= byteCount } ?? free.indices.last

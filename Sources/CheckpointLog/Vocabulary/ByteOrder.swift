@@ -8,6 +8,21 @@ extension UnsafeRawBufferPointer {
         return unsafe Integer(littleEndian: loadUnaligned(fromByteOffset: offset, as: Integer.self))
     }
 
+    /// Whether the bytes from `offset` are those of `other`; false where that reaches past the end.
+    @safe package func holds(_ other: UnsafeRawBufferPointer, at offset: Int) -> Bool {
+        guard offset >= 0, other.count <= count - offset else { return false }
+        var index = 0
+        while index + 8 <= other.count {
+            if integer(UInt64.self, at: offset + index) != other.integer(UInt64.self, at: index) { return false }
+            index += 8
+        }
+        while index < other.count {
+            if unsafe self[offset + index] != other[index] { return false }
+            index += 1
+        }
+        return true
+    }
+
     @safe package func isZero(in range: Range<Int>) -> Bool {
         var offset = range.lowerBound
         while offset + 8 <= range.upperBound {

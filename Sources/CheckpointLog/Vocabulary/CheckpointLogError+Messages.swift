@@ -1,3 +1,9 @@
+#if canImport(FoundationEssentials)
+internal import FoundationEssentials
+#else
+internal import Foundation
+#endif
+
 extension CheckpointLogError {
     package static func invalidKey(byteCount: Int) -> CheckpointLogError {
         let problem = byteCount == 0 ? "The key is empty" : "The key has \(byteCount) bytes of UTF-8"
@@ -13,16 +19,39 @@ extension CheckpointLogError {
         CheckpointLogError(code: .invalidConfiguration, message: message)
     }
 
-    package static func valueTooLarge(byteCount: Int, limit: Int, setting: String) -> CheckpointLogError {
-        CheckpointLogError(
-            code: .valueTooLarge,
-            message: "\(byteCount) encoded bytes are over the limit of \(limit); raise `\(setting)` or store less.")
+    /// - Parameter limit: nil when `byteCount` is where the encoding was given up.
+    package static func valueTooLarge(byteCount: Int, limit: Int?, setting: String) -> CheckpointLogError {
+        let what =
+            limit.map { "\(byteCount) encoded bytes are over the limit of \($0)" }
+            ?? "The value has more encoded bytes than the limit allows; encoding ended at \(byteCount)"
+        return CheckpointLogError(code: .valueTooLarge, message: "\(what); raise `\(setting)` or store less.")
     }
 
-    package static func encodingFailed(key: CheckpointKey, cause: any Error) -> CheckpointLogError {
-        CheckpointLogError(
-            code: .encodingFailed, message: "The value for key \"\(key)\" does not encode; nothing was written.",
+    /// - Parameters:
+    ///   - path: where in the value the error arose.
+    ///   - isKept: whether the value stays in the memory level, rather than being refused.
+    package static func encodingFailed(
+        key: CheckpointKey, path: [any CodingKey] = [], cause: any Error, isKept: Bool = false
+    ) -> CheckpointLogError {
+        let place = path.isEmpty ? "" : " at " + path.map(\.stringValue).joined(separator: ".")
+        let outcome =
+            isKept ? "it stays in memory and is not in the log; mend its `encode(to:)`" : "nothing was written"
+        return CheckpointLogError(
+            code: .encodingFailed, message: "The value for key \"\(key)\" does not encode\(place); \(outcome).",
             cause: cause)
+    }
+
+    package static func invalidGroup(memberCount: Int, limit: Int) -> CheckpointLogError {
+        CheckpointLogError(
+            code: .invalidGroup,
+            message: memberCount == 0
+                ? "The group is empty; put one member or more into it."
+                : "The group has \(memberCount) members and may have \(limit); make several groups of it.")
+    }
+
+    package static var groupReplaced: CheckpointLogError {
+        CheckpointLogError(
+            code: .unavailable, message: "A newer group of this name has taken its place; restore the group again.")
     }
 
     package static func decodingFailed(
@@ -36,7 +65,8 @@ extension CheckpointLogError {
     }
 
     package static func locked(path: String, holder: Int32?) -> CheckpointLogError {
-        let by = holder.map { "process \($0)" } ?? "another writer"
+        let own = ProcessInfo.processInfo.processIdentifier
+        let by = holder.map { $0 == own ? "this process itself" : "process \($0)" } ?? "another writer"
         return CheckpointLogError(
             code: .locked, message: "The log is open for writing by \(by); close it there, or open it for reading.",
             location: Location(path: path))
@@ -85,8 +115,8 @@ extension CheckpointLogError {
     package static func memoryFull(count: Int, byteCount: Int) -> CheckpointLogError {
         CheckpointLogError(
             code: .memoryFull,
-            message: "The memory level is full at \(count) keys or \(byteCount) bytes; remove checkpoints, or raise "
-                + "`memoryCountLimit` or `memoryByteLimit`.")
+            message: "The memory level is full at \(count) keys or \(byteCount) bytes, and nothing was changed; remove "
+                + "checkpoints, or raise `memoryCountLimit` or `memoryByteLimit`.")
     }
 
     package static func invalidTree(_ message: String) -> CheckpointLogError {
@@ -95,7 +125,9 @@ extension CheckpointLogError {
 
     package static func unavailable(_ name: String, cause: (any Error)?) -> CheckpointLogError {
         CheckpointLogError(
-            code: .unavailable, message: "The checkpointing actor \"\(name)\" cannot be reached.", cause: cause)
+            code: .unavailable,
+            message: "The checkpointing actor \"\(name)\" cannot be reached; see to it, or deregister it.", cause: cause
+        )
     }
 
     package static func duplicateKeyInGroup(_ key: CheckpointKey) -> CheckpointLogError {

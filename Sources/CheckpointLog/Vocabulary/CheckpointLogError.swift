@@ -1,3 +1,9 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
+public import Foundation
+#endif
+
 /// What a checkpoint log throws when it cannot do what it was asked.
 ///
 /// `code` tells programs what happened, `message` tells people what to do about it. A missing checkpoint is not an error:
@@ -27,7 +33,8 @@ public struct CheckpointLogError: Error, Sendable {
         private enum Value: String, Sendable {
             case invalidKey, invalidLevel, invalidConfiguration, valueTooLarge, encodingFailed, decodingFailed
             case locked, closed, damaged, unsupportedFormat, unsupported, ioFailure, diskFull, writerFailed
-            case readOnly, notALog, unavailable, duplicateKeyInGroup, memoryFull, invalidTree, deadlineExceeded
+            case readOnly, notALog, unavailable, duplicateKeyInGroup, invalidGroup, memoryFull, invalidTree,
+                deadlineExceeded
         }
 
         private let value: Value
@@ -70,6 +77,8 @@ public struct CheckpointLogError: Error, Sendable {
         public static var unavailable: Code { Code(.unavailable) }
         /// A key given twice to one group.
         public static var duplicateKeyInGroup: Code { Code(.duplicateKeyInGroup) }
+        /// A group without members, or with more than fit.
+        public static var invalidGroup: Code { Code(.invalidGroup) }
         /// Work that its deadline overtook; it goes on in the background.
         public static var deadlineExceeded: Code { Code(.deadlineExceeded) }
 
@@ -137,4 +146,9 @@ extension CheckpointLogError: CustomStringConvertible {
         if let cause { text += " Cause: \(cause)" }
         return text
     }
+}
+
+extension CheckpointLogError: LocalizedError {
+    /// The same as ``description``.
+    public var errorDescription: String? { description }
 }

@@ -8,7 +8,7 @@
 /// let receipt = try log.submit(state, for: "simulation")
 /// let again = try await log.restore(State.self, for: "simulation", version: .sequence(receipt.sequenceNumber))
 /// ```
-public struct SequenceNumber: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
+public struct SequenceNumber: RawRepresentable, Hashable, Comparable, Codable, Sendable, CustomStringConvertible {
     /// The number as it stands on disk. Zero is no record's.
     public let rawValue: UInt64
 

@@ -1,4 +1,5 @@
 import CheckpointLog
+import Foundation
 import SystemPackage
 import TestSupport
 import Testing
@@ -174,6 +175,13 @@ import Testing
         #expect(await code { try await log.checkpoint(1, for: long) } == .invalidKey)
         #expect(await code { try await log.checkpoint(1, for: "k", level: 0) } == .invalidLevel)
         #expect(await code { try await log.checkpoint(1, for: "k", level: 256) } == .invalidLevel)
+        #expect(await code { try await log.commit("empty") { _ in } } == .invalidGroup)
+        for key in ["", long] {
+            #expect(await code { _ = try await log.restore(Int.self, for: key) } == .invalidKey)
+            #expect(await code { _ = try await log.history(for: key) } == .invalidKey)
+            #expect(await code { _ = try await log.restoreGroup(key) } == .invalidKey)
+            #expect(await code { try await log.removeCheckpoint(for: key) } == .invalidKey)
+        }
         #expect(log.statistics.frameCount == before)
         try await log.checkpoint("text", for: "k")
         #expect(await code { _ = try await log.restore(Int.self, for: "k") } == .decodingFailed)
@@ -183,6 +191,52 @@ import Testing
         try await log.close()
         #expect(await code { try await log.checkpoint(1, for: "k") } == .closed)
         #expect(await code { _ = try await log.restore(Int.self, for: "k") } == .closed)
+    }
+
+    @Test func aGroupIsFoundAtWhicheverLevelIsNewest() async throws {
+        let log = try await open()
+        try await log.commit("group", level: 2) { try $0.put(2, for: "k") }
+        #expect(try await log.restoreGroup("group")?.level == 2)
+        try await log.commit("group", level: 1) { try $0.put(1, for: "k") }
+        #expect(try await log.restoreGroup("group")?.level == 1)
+        #expect(try await log.restoreGroup("group", level: 2)?.level == 2)
+        #expect(try await log.restoreGroup("group", level: 3) == nil)
+        try await log.close()
+    }
+
+    @Test func aPolicyKeepsByItsDurabilityWhatItDoesNotSay() {
+        #expect(LevelPolicy(durability: .synced).retention == .newest(2))
+        #expect(LevelPolicy(durability: .written).retention == .newest(1))
+        #expect(LevelPolicy.standard(for: 1) == LevelPolicy(durability: .written))
+        #expect(LevelPolicy.standard(for: 255) == LevelPolicy(durability: .synced, retention: .newest(2)))
+    }
+
+    @Test func errorsSayWhereAndWhat() async throws {
+        struct Refused: Error {}
+        struct Inner: Codable, Sendable {
+            func encode(to encoder: any Encoder) throws { throw Refused() }
+            init() {}
+            init(from decoder: any Decoder) throws { throw Refused() }
+        }
+        struct Outer: Codable, Sendable {
+            var step = 1
+            var inner = Inner()
+        }
+        let log = try await open()
+        func message(_ body: () async throws -> Void) async -> String {
+            do { try await body() } catch { return error.localizedDescription }
+            return ""
+        }
+        let encoding = await message { try await log.checkpoint(Outer(), for: "outer") }
+        #expect(encoding.contains("encodingFailed") && encoding.contains("\"outer\"") && encoding.contains("at inner;"))
+        try await log.checkpoint(["a": 1, "b": 2], for: "map")
+        let decoding = await message { _ = try await log.restore([Double].self, for: "map") }
+        #expect(decoding.contains("a map of 2 entries") && decoding.contains("Array<Double>"))
+        let several = await message { _ = try await log.restore(Int.self, String.self, for: "map") }
+        #expect(several.contains("(Int, String)"))
+        try await log.close()
+        let nowhere = await message { _ = try await CheckpointLog.open(at: path + "/no/parent") }
+        #expect(nowhere.contains("make its parent directory first"))
     }
 
     @Test func readersSeeWhatWasWritten() async throws {

@@ -118,7 +118,10 @@ import Testing
         #expect(await log.intervals == Intervals(on: false, update: .seconds(10), save: .milliseconds(7)))
         let error = await #expect(throws: CheckpointLogError.self) { try await log.setInterval(update: .seconds(-1)) }
         #expect(error?.code == .invalidConfiguration)
-        #expect(await log.intervals.update == .seconds(10))
+        await #expect(throws: CheckpointLogError.self) {
+            try await log.setInterval(on: true, update: .seconds(Int64.max))
+        }
+        #expect(await log.intervals == Intervals(on: false, update: .seconds(10), save: .milliseconds(7)))
         try await log.close()
     }
 

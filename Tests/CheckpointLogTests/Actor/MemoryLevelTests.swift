@@ -202,4 +202,94 @@ import Testing
         #expect(try await log.restore(Int.self, for: "key 4") == nil)
         try await log.close()
     }
+
+    @Test func whatIsRefusedForWantOfRoomChangesNothing() async throws {
+        var configuration = Configuration()
+        configuration.memoryByteLimit = 1_000
+        let log = try await CheckpointLog.inMemory(configuration: configuration)
+        try await log.checkpoint(bytes: [UInt8](repeating: 1, count: 100), for: "a")
+        try await log.commit("group") { try $0.put([UInt8](repeating: 2, count: 300), for: "b") }
+        let large = [UInt8](repeating: 3, count: 2_000)
+        let error = await #expect(throws: CheckpointLogError.self) { try await log.checkpoint(bytes: large, for: "a") }
+        #expect(error?.code == .memoryFull)
+        #expect(try await log.restoreBytes(for: "a")?.count == 100)
+        await #expect(throws: CheckpointLogError.self) {
+            try await log.commit("group") { group in
+                try group.put([1 as UInt8], for: "c")
+                try group.put(large, for: "b")
+            }
+        }
+        #expect(try await log.restore([UInt8].self, for: "c") == nil)
+        let group = try #require(try await log.restoreGroup("group"))
+        #expect(try await group.restore([UInt8].self, for: "b")?.count == 300)
+    }
+
+    @Test func aGroupWithABadKeyLeavesNothingInMemory() async throws {
+        let log = try await CheckpointLog.inMemory()
+        let error = await #expect(throws: CheckpointLogError.self) {
+            try await log.commit("group") { group in
+                try group.put(1, for: "q")
+                try group.put(2, for: "")
+            }
+        }
+        #expect(error?.code == .invalidKey)
+        #expect(try await log.restore(Int.self, for: "q") == nil)
+    }
+
+    @Test func overTheLimitAValueThatDoesNotEncodeIsReportedAndHoldsNothingUp() async throws {
+        let reported = Lock(0)
+        let log = try await open {
+            $0.memoryCountLimit = 8
+            $0.onBackgroundFailure = { _ in reported.withLock { $0 += 1 } }
+        }
+        try await log.checkpoint(Probe(number: 500, refuses: true), for: "bad")
+        for number in 0..<100 { try await log.checkpoint(Probe(number: 501), for: "good \(number)") }
+        #expect(log.statistics.memoryRecordCount <= 9)
+        #expect(reported.withLock { $0 } == 1)
+        let error = await #expect(throws: CheckpointLogError.self) { try await log.save() }
+        #expect(error?.code == .encodingFailed && error?.message.contains("\"bad\"") == true)
+        try await log.removeCheckpoint(for: "bad")
+        try await log.close()
+    }
+
+    @Test func classesInCollectionsAndOptionalsAreIsolated() async throws {
+        let log = try await open()
+        let boxes = [Box(1), Box(2)]
+        let optional: Box? = Box(3)
+        try await log.checkpoint(boxes, optional, ["a": Box(4)], for: "boxes")
+        for box in boxes { box.set(100) }
+        optional?.set(100)
+        let restored = try #require(
+            try await log.restore([Box].self, Box?.self, [String: Box].self, for: "boxes"))
+        #expect(restored.0.map(\.value) == [1, 2])
+        #expect(restored.1?.value == 3)
+        #expect(restored.2["a"]?.value == 4)
+        try await log.close()
+    }
+
+    @Test func listingsAndBlockingReadsDoNotEncodeEither() async throws {
+        let log = try await open()
+        try await log.checkpoint(Probe(number: 600, refuses: true), for: "probe")
+        #expect(try await log.restoreAll(as: Probe.self) == ["probe": Probe(number: 600, refuses: true)])
+        func blocking() throws -> Probe? { try log.restoreBlocking(Probe.self, for: "probe") }
+        #expect(try blocking() == Probe(number: 600, refuses: true))
+        try await log.removeCheckpoint(for: "probe")
+        try await log.close()
+    }
+
+    @Test func theLargestValueIsRefusedWhileItIsEncoded() async throws {
+        var log = try await open { $0.valueByteLimit = 10_000 }
+        for level in 1...2 {
+            let error = await #expect(throws: CheckpointLogError.self) {
+                try await log.checkpoint([UInt8](repeating: 1, count: 20_000), for: "large", level: level)
+                try await log.save()
+            }
+            #expect(error?.code == .valueTooLarge && error?.message.contains("valueByteLimit") == true)
+        }
+        try await log.removeCheckpoint(for: "large")
+        try await log.close()
+        log = try await open()
+        #expect(try await log.keys().isEmpty)
+        try await log.close()
+    }
 }

@@ -41,6 +41,28 @@ import Testing
         #expect(read.frameCount == 0)
     }
 
+    @Test func everyByteWrittenIsCounted() async throws {
+        let statistics = try await fill()
+        #expect(statistics.writtenByteCount > statistics.frameByteCount)
+        // Footers, the manifest after each seal, and nothing that would be another copy of the frames.
+        #expect(statistics.writtenByteCount < statistics.frameByteCount * 3 / 2)
+        #expect(statistics.mappedByteCount == 0 || statistics.mappedByteCount == statistics.frameByteCount)
+        // At least the footer and the manifest for each segment, and a sync after each of these.
+        #expect(statistics.writeCallCount >= 2 * statistics.segmentCount)
+        #expect(statistics.flushCount >= 3 * statistics.segmentCount)
+    }
+
+    @Test func twoLogsCountByThemselves() async throws {
+        let busy = try await open()
+        let idle = try await CheckpointLog.open(at: directory.path.appending("idle").string)
+        let before = idle.statistics
+        try await busy.checkpoint((0..<40_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }, for: "large")
+        #expect(busy.statistics.writeCallCount > 0)
+        #expect(idle.statistics == before)
+        try await busy.close()
+        try await idle.close()
+    }
+
     @Test func aCompactionIsSeenWhileItRuns() async throws {
         _ = try await fill()
         let log = try await open()

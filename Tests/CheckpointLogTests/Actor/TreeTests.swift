@@ -198,7 +198,11 @@ import Testing
         await refuses(low, high)
         #expect(high.children == ["middle"])
         let error = await #expect(throws: CheckpointLogError.self) { try await high.deregister("nobody") }
-        #expect(error?.code == .unavailable)
+        #expect(error?.code == .invalidTree)
+        let ofNone = await #expect(throws: CheckpointLogError.self) {
+            try await twin.register(directory: path("x"), name: "x")
+        }
+        #expect(ofNone?.code == .invalidTree)
     }
 
     /// The worked example of the manual: A1…A17 checkpoint to C1…C3; C4 updates from C1 and C2; C5 from C3 and C4, and saves.

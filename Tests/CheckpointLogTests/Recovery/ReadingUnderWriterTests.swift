@@ -50,4 +50,84 @@ import Testing
         }
         #expect(interrupted > 8)
     }
+
+    /// The reader was told to keep more than the writer does: versions that it knows go with their segments.
+    @Test func whatACompactionDroppedIsGoneForAReaderThatKeepsMore() throws {
+        let disk = SimulatedFileSystem(seed: 4)
+        var configuration = Self.configuration(disk)
+        let engine = try LogEngine.open(at: Self.path, configuration)
+        defer { engine.abandon() }
+        try Self.append(engine, 120)
+        configuration.levels[1]?.retention = .newest(8)
+        let reader = try LogEngine.openForReading(at: Self.path, configuration, isSalvage: false)
+        let query = RecordQuery(key: "key 0", level: 1)
+        #expect(try reader.versions(query).count == 8)
+        try engine.requireWriter().maintenance.compact(fully: true)
+        // Tells the reader that something is new.
+        try Self.append(engine, 1)
+        let versions = try reader.versions(query)
+        #expect((1..<8).contains(versions.count))
+        for version in versions {
+            let byteCount = unsafe try reader.withContent(level: 1, key: "key 0", number: version.number) { $1.count }
+            #expect(byteCount == 1_900)
+        }
+        try reader.close()
+    }
+
+    /// A member that was superseded is held by its group alone, and has a new place after a compaction.
+    @Test func aReaderFindsAGroupsMembersWhereACompactionPutThem() async throws {
+        let disk = SimulatedFileSystem(seed: 5)
+        let log = try await CheckpointLog.open(at: "\(Self.path)", configuration: Self.configuration(disk))
+        try await log.commit("pair") { group in
+            try group.put(1, for: "a")
+            try group.put(2, for: "b")
+        }
+        try await log.checkpoint(3, for: "a")
+        try await log.close()
+        let again = try await CheckpointLog.open(at: "\(Self.path)", configuration: Self.configuration(disk))
+        let reader = try await CheckpointLog.openForReading(at: "\(Self.path)", configuration: Self.configuration(disk))
+        #expect(try await reader.restoreGroup("pair")?.restore(Int.self, for: "a") == 1)
+        try await again.compact()
+        try await again.checkpoint(4, for: "a")
+        #expect(try await reader.restoreGroup("pair")?.restore(Int.self, for: "a") == 1)
+        #expect(try await reader.restoreGroup("pair")?.restore(Int.self, for: "b") == 2)
+        try await reader.close()
+        try await again.close()
+    }
+
+    /// The newer group of the name is ended by the removal, and the older one it replaced does not come back.
+    @Test func aReaderDoesNotGoBackToAGroupThatWasReplaced() async throws {
+        let disk = SimulatedFileSystem(seed: 6)
+        let log = try await CheckpointLog.open(at: "\(Self.path)", configuration: Self.configuration(disk))
+        try await log.commit("pair") { try $0.put(1, for: "a") }
+        let reader = try await CheckpointLog.openForReading(at: "\(Self.path)", configuration: Self.configuration(disk))
+        #expect(try await reader.restoreGroup("pair")?.keys == ["a"])
+        try await log.commit("pair") { group in
+            try group.put(2, for: "a")
+            try group.put(3, for: "b")
+        }
+        try await log.removeCheckpoint(for: "b")
+        #expect(try await log.restoreGroup("pair")?.keys == nil)
+        #expect(try await reader.restoreGroup("pair")?.keys == nil)
+        try await reader.close()
+        try await log.close()
+    }
+
+    /// The reader saw the segment in the chain alone: by its next look the segment was sealed, and compacted away.
+    @Test func aReaderForgetsASegmentThatItNeverSawInTheManifest() async throws {
+        let disk = SimulatedFileSystem(seed: 7)
+        let path = "\(Self.path)"
+        let log = try await CheckpointLog.open(at: path, configuration: Self.configuration(disk))
+        try await log.checkpoint(1, for: "a")
+        let reader = try await CheckpointLog.openForReading(at: path, configuration: Self.configuration(disk))
+        #expect(try await reader.restore(Int.self, for: "a") == 1)
+        try await log.removeCheckpoint(for: "a")
+        try await log.close()
+        let again = try await CheckpointLog.open(at: path, configuration: Self.configuration(disk))
+        try await again.compact()
+        #expect(try await reader.restore(Int.self, for: "a") == nil)
+        #expect(try await reader.keys().isEmpty)
+        try await reader.close()
+        try await again.close()
+    }
 }

@@ -89,4 +89,52 @@ import Testing
         disk.setContents(bytes, of: "/log/00000009.val")
         #expect(code(reference) == .damaged)
     }
+
+    /// The number of threads changes nothing in the file, and a file that was read by one is read by several.
+    @Test(arguments: [1, 2, 4]) func threadsWriteTheSameFile(laneCount: Int) throws {
+        let directory = try TemporaryDirectory()
+        var real = identity
+        real.fileSystem = POSIXFileSystem.shared
+        real.directory = directory.path
+        real.laneCount = laneCount
+        for (index, length) in (Self.lengths + [(5 << 20) - 200, 9 << 20]).enumerated() {
+            for (place, method) in CompressionMethod.allCases.enumerated() {
+                let value = Self.value(length)
+                let segment = UInt32(index * 3 + place + 1)
+                let expected = try write(value, method, segment: segment)
+                let reference = unsafe try value.withUnsafeBytes { content in
+                    unsafe try Array("key".utf8).withUnsafeBytes { key in
+                        unsafe try ValueSegment.write(
+                            content, identity: real, segment: segment, epoch: 1, level: 1, key: key,
+                            number: SequenceNumber(epoch: 1, count: 5), timestamp: 77, compression: method)
+                    }
+                }
+                #expect(reference == expected)
+                let name = SegmentName(segment, .value)
+                let file = try POSIXFileSystem.shared.openFile(real.path(name), .read)
+                defer { file.close() }
+                let bytes = try #require(try file.bytes(0..<reference.fileByteCount))
+                #expect(try file.byteCount() == reference.fileByteCount)
+                #expect(bytes == disk.contents(of: identity.path(name)))
+                #expect(try ValueSegment.read(reference, identity: real) == value)
+            }
+        }
+    }
+
+    /// What fails in one thread ends the others, and leaves no file.
+    @Test(arguments: [1, 3]) func aDamagedChunkIsNamedByAnyThread(laneCount: Int) throws {
+        var several = identity
+        several.laneCount = laneCount
+        let reference = try write(Self.value(6 << 20), .lz4)
+        let path: FilePath = "/log/00000009.val"
+        let sound = try #require(disk.contents(of: path))
+        for place in stride(from: SegmentHeader.byteCount, to: sound.count, by: 797_111) {
+            var bytes = sound
+            bytes[place] ^= 4
+            disk.setContents(bytes, of: path)
+            #expect(throws: CheckpointLogError.self, "byte \(place)") {
+                _ = try ValueSegment.read(reference, identity: several)
+            }
+        }
+    }
 }

@@ -245,10 +245,16 @@ import Testing
                 let disk = sound.copy()
                 let offset = Int.random(in: 0..<count, using: &generator)
                 #expect(disk.flipBit((offset) * 8 + Int.random(in: 0..<8, using: &generator), of: path))
-                if Self.verify(disk, .full).exitCode == 0 { missed.append("\(name):\(offset)") }
+                if Self.verify(disk, .full).exitCode == 0, !Self.meansNothing(offset, in: name) {
+                    missed.append("\(name):\(offset)")
+                }
             }
         }
-        // The rest of POSITION's page is zero, is read by nobody, and is rewritten whole when the page is made anew.
-        #expect(missed.allSatisfy { $0.hasPrefix("POSITION:") }, "\(missed)")
+        #expect(missed.isEmpty, "\(missed)")
+    }
+
+    /// The boot is a number like any other, and a position has eight check bits: these words are not all that POSITION goes by.
+    private static func meansNothing(_ offset: Int, in file: String) -> Bool {
+        file == FileName.position && [64, 128, 192].contains { ($0..<$0 + 8).contains(offset) }
     }
 }

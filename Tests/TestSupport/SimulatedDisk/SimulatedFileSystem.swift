@@ -43,6 +43,11 @@ package final class SimulatedFileSystem: FileSystem {
 
     init(_ disk: SimulatedDisk) { state = Lock(State(disk: disk)) }
 
+    package var counters: DiskCounters? { nil }
+
+    /// A test's own traces count.
+    package func counting() -> any FileSystem { self }
+
     package var bootIdentifier: UInt64 { state.withLock { $0.disk.bootIdentifier } }
 
     package func openFile(_ path: FilePath, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile {

@@ -12,12 +12,14 @@ final class JSONFilePeer: Peer, @unchecked Sendable {
     }
 
     func put(_ key: [UInt8], _ value: [UInt8]) throws {
-        let path = directory + "/" + String(decoding: key, as: UTF8.self)
+        let path = path(of: key)
         guard promise == .synced else {
             return try Data(value).write(to: URL(filePath: path), options: .atomic)
         }
         let file = open(path + ".tmp", O_CREAT | O_TRUNC | O_WRONLY, 0o600)
-        guard file >= 0, value.withUnsafeBytes({ write(file, $0.baseAddress, $0.count) }) == value.count, fsync(file) == 0 else {
+        guard file >= 0, value.withUnsafeBytes({ write(file, $0.baseAddress, $0.count) }) == value.count,
+            fsync(file) == 0
+        else {
             throw PeerFailure("JSON file: \(errno)")
         }
         Glibc.close(file)
@@ -27,10 +29,13 @@ final class JSONFilePeer: Peer, @unchecked Sendable {
         Glibc.close(folder)
     }
 
-    func get(_ key: [UInt8], into buffer: inout [UInt8]) throws -> Int {
-        let value = try Data(contentsOf: URL(filePath: directory + "/" + String(decoding: key, as: UTF8.self)))
-        buffer.withUnsafeMutableBytes { _ = value.copyBytes(to: $0) }
-        return value.count
+    func get(_ key: [UInt8], into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        try Data(contentsOf: URL(filePath: path(of: key))).count
+    }
+
+    private func path(of key: [UInt8]) -> String {
+        let name = String(decoding: key, as: UTF8.self).replacingOccurrences(of: "/", with: "-")
+        return directory + "/" + name
     }
 
     func close() {}

@@ -38,7 +38,14 @@ final class LevelDBPeer: Peer, @unchecked Sendable {
         try Self.check(message)
     }
 
-    func get(_ key: [UInt8], into buffer: inout [UInt8]) throws -> Int {
+    func get(_ key: [UInt8], into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        // LevelDB hands out memory that is the caller's already; a second copy would be unfair.
+        try value(of: key).byteCount
+    }
+
+    func getFresh(_ key: [UInt8], byteCount: Int) throws -> FreshBytes { try value(of: key) }
+
+    private func value(of key: [UInt8]) throws -> FreshBytes {
         var message: UnsafeMutablePointer<CChar>?
         var count = 0
         let found = key.withUnsafeBytes { key in
@@ -47,9 +54,7 @@ final class LevelDBPeer: Peer, @unchecked Sendable {
         }
         try Self.check(message)
         guard let found else { throw PeerFailure("LevelDB has no such key.") }
-        buffer.withUnsafeMutableBytes { $0.baseAddress?.copyMemory(from: found, byteCount: count) }
-        leveldb_free(found)
-        return count
+        return FreshBytes(byteCount: count) { leveldb_free(found) }
     }
 
     func close() { leveldb_close(database) }

@@ -3,10 +3,50 @@ protocol Peer: AnyObject, Sendable {
     /// Keeps `value` under `key`, in place of what was there; by the promise it was opened with.
     func put(_ key: [UInt8], _ value: [UInt8]) throws
 
-    /// Reads the value of `key` into `buffer`, and gives its length.
-    func get(_ key: [UInt8], into buffer: inout [UInt8]) throws -> Int
+    /// Keeps `count` pairs, by whatever way is fastest: never timed.
+    func load(count: Int, _ pair: (Int) -> (key: [UInt8], value: [UInt8])) throws
+
+    /// Brings the value of `key` into memory of the caller, and gives its length: into `buffer`, or into memory of its own
+    /// where the store always makes that.
+    func get(_ key: [UInt8], into buffer: UnsafeMutableRawBufferPointer) throws -> Int
+
+    /// Brings the value of `key`, whose length is known, into memory that nothing else has.
+    func getFresh(_ key: [UInt8], byteCount: Int) throws -> FreshBytes
 
     func close()
+}
+
+extension Peer {
+    func load(count: Int, _ pair: (Int) -> (key: [UInt8], value: [UInt8])) throws {
+        for number in 0..<count {
+            let (key, value) = pair(number)
+            try put(key, value)
+        }
+    }
+
+    func getFresh(_ key: [UInt8], byteCount: Int) throws -> FreshBytes {
+        try FreshBytes(byteCount: byteCount) { try get(key, into: $0) }
+    }
+}
+
+/// Memory that was allocated for one value; given back when the last reference goes.
+final class FreshBytes {
+    let byteCount: Int
+    private let release: () -> Void
+
+    /// Takes over memory that a store made.
+    init(byteCount: Int, release: @escaping () -> Void) {
+        self.byteCount = byteCount
+        self.release = release
+    }
+
+    /// Allocates memory that `fill` fills, and tells how far.
+    convenience init(byteCount: Int, fill: (UnsafeMutableRawBufferPointer) throws -> Int) throws {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 16)
+        self.init(byteCount: try fill(buffer)) { buffer.deallocate() }
+    }
+
+    deinit { release() }
 }
 
 /// What holds when a put has returned.
@@ -25,11 +65,12 @@ enum PeerKind: String, CaseIterable, Sendable {
     case sqlite
     case json
 
-    func open(_ directory: String, _ promise: Promise) throws -> any Peer {
+    /// - Parameter byteCount: the bytes of the largest value; stores with settings for large ones get these.
+    func open(_ directory: String, _ promise: Promise, byteCount: Int = 0) throws -> any Peer {
         switch self {
         case .lmdb: try LMDBPeer(directory, promise)
         case .lmdbWriteMap: try LMDBPeer(directory, promise, usesWriteMap: true)
-        case .rocksdb: try RocksDBPeer(directory, promise)
+        case .rocksdb: try RocksDBPeer(directory, promise, keepsLargeValues: byteCount > 1 << 20)
         case .leveldb: try LevelDBPeer(directory, promise)
         case .sqlite: try SQLitePeer(directory, promise)
         case .json: try JSONFilePeer(directory, promise)

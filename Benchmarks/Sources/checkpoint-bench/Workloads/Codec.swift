@@ -1,11 +1,17 @@
 import CBOR
 import Foundation
 
-/// W13: the coder alone, beside Foundation's JSON coder.
+/// W13: the coder alone, which every checkpoint and restore pays, beside Foundation's JSON coder, its default for a Swift user.
+///
+/// Each side keeps its coder and ours its buffer, as the engine does. Times are for each struct, or for each double of an array; JSON
+/// codes an eighth of the doubles, which is linear and slow enough. The limit for doubles is `memcpy` of the same. Their arrays
+/// are over 32 MiB, so that fresh ones have fresh pages on both sides; see ``RestoreLarge``.
 struct Codec: Workload {
     enum Shape: String, CaseIterable {
         case encodeStruct = "encode-struct"
         case decodeStruct = "decode-struct"
+        case encodeStructs = "encode-structs"
+        case decodeStructs = "decode-structs"
         case encodeDoubles = "encode-doubles"
         case decodeDoubles = "decode-doubles"
     }
@@ -13,77 +19,117 @@ struct Codec: Workload {
     let shape: Shape
 
     var name: String { "codec-\(shape.rawValue)" }
-    var unit: String { shape == .encodeStruct || shape == .decodeStruct ? "ns" : "ns/double" }
+    var unit: String { isOfDoubles ? "ns/double" : "ns/struct" }
     let isRate = false
 
-    private func doubleCount(_ isQuick: Bool) -> Int { isQuick ? 1 << 17 : 1 << 20 }
+    private var isOfDoubles: Bool { shape == .encodeDoubles || shape == .decodeDoubles }
+
+    private func count(_ isQuick: Bool) -> Int {
+        switch shape {
+        case .encodeStruct, .decodeStruct: isQuick ? 5_000 : 50_000
+        case .encodeStructs, .decodeStructs: isQuick ? 10_000 : 100_000
+        case .encodeDoubles, .decodeDoubles: isQuick ? 5 << 20 : 8 << 20
+        }
+    }
 
     func summary(isQuick: Bool) -> String {
-        unit == "ns" ? "a struct of 9 fields" : "\(doubleCount(isQuick)) doubles"
+        switch shape {
+        case .encodeStruct, .decodeStruct: "a struct of 9 fields, \(count(isQuick)) times"
+        case .encodeStructs, .decodeStructs: "an array of \(count(isQuick)) structs of 3 fields"
+        case .encodeDoubles, .decodeDoubles: "an array of \(count(isQuick)) doubles"
+        }
     }
 
-    func contenders(isQuick: Bool) -> [Contender] {
-        let count = doubleCount(isQuick)
-        return [contender("ours", .ours, count, isJSON: false), contender("json", .peer, count, isJSON: true)]
-            + (unit == "ns" ? [] : [memcpy(count)])
+    func contenders(isQuick: Bool) throws -> [Contender] {
+        let count = count(isQuick)
+        let jsonCount = isOfDoubles ? count / 8 : count
+        let limit = isOfDoubles ? [memcpy(count)] : []
+        switch shape {
+        case .encodeStruct: return encoding(Sample(7), repeats: count, elements: 1)
+        case .decodeStruct: return decoding(Sample(7), repeats: count, elements: 1)
+        case .encodeStructs: return encoding((0..<count).map { Particle($0) }, repeats: 1, elements: count)
+        case .decodeStructs: return decoding((0..<count).map { Particle($0) }, repeats: 1, elements: count)
+        case .encodeDoubles:
+            return [ours(encoding: Self.values(count), 1, count), json(encoding: Self.values(jsonCount), 1, jsonCount)]
+                + limit
+        case .decodeDoubles:
+            return [ours(decoding: Self.values(count), 1, count), json(decoding: Self.values(jsonCount), 1, jsonCount)]
+                + limit
+        }
     }
 
-    private func contender(_ name: String, _ role: Contender.Role, _ count: Int, isJSON: Bool) -> Contender {
-        let shape = shape
-        let repeats = isJSON ? 5_000 : 50_000
-        return Contender(name: name, role: isJSON ? .peer : .ours) { _ in
-            let sample = Sample(7)
-            let values = doubles(count: count, isNoisy: false, seed: 1).map { $0 + 0.1 }
-            let cbor = (try CBOREncoder().encode(sample), try CBOREncoder().encode(values))
-            let json = (try JSONEncoder().encode(sample), try JSONEncoder().encode(values))
+    private static func values(_ count: Int) -> [Double] {
+        doubles(count: count, isNoisy: false, seed: 1).enumerated().map { $1 + Double($0) * 0.1 }
+    }
+
+    private func encoding<Value: Codable & Sendable>(_ value: Value, repeats: Int, elements: Int) -> [Contender] {
+        [ours(encoding: value, repeats, elements), json(encoding: value, repeats, elements)]
+    }
+
+    private func decoding<Value: Codable & Sendable>(_ value: Value, repeats: Int, elements: Int) -> [Contender] {
+        [ours(decoding: value, repeats, elements), json(decoding: value, repeats, elements)]
+    }
+
+    private func ours<Value: Codable & Sendable>(encoding value: Value, _ repeats: Int, _ elements: Int) -> Contender {
+        contender("ours", .ours, repeats, elements) {
             let buffer = CBOREncodingBuffer()
-            try buffer.encode(values)
-            return Session {
+            return {
                 buffer.removeAll()
-                switch shape {
-                case .encodeStruct:
-                    let time = try await seconds {
-                        for _ in 0..<repeats {
-                            if isJSON { _ = try JSONEncoder().encode(sample) } else {
-                                buffer.removeAll()
-                                try buffer.encode(sample)
-                            }
-                        }
-                    }
-                    return time / Double(repeats) * 1e9
-                case .decodeStruct:
-                    let time = try await seconds {
-                        for _ in 0..<repeats {
-                            _ = isJSON ? try JSONDecoder().decode(Sample.self, from: json.0) : try CBORDecoder().decode(Sample.self, from: cbor.0)
-                        }
-                    }
-                    return time / Double(repeats) * 1e9
-                case .encodeDoubles:
-                    let time = try await seconds {
-                        if isJSON { _ = try JSONEncoder().encode(values) } else { try buffer.encode(values) }
-                    }
-                    return time / Double(count) * 1e9
-                case .decodeDoubles:
-                    let time = try await seconds {
-                        _ = isJSON ? try JSONDecoder().decode([Double].self, from: json.1) : try CBORDecoder().decode([Double].self, from: cbor.1)
-                    }
-                    return time / Double(count) * 1e9
-                }
+                try buffer.encode(value)
             }
         }
     }
 
+    private func json<Value: Codable & Sendable>(encoding value: Value, _ repeats: Int, _ elements: Int) -> Contender {
+        contender("json", .peer, repeats, elements) {
+            let encoder = JSONEncoder()
+            return { _ = try encoder.encode(value) }
+        }
+    }
+
+    private func ours<Value: Codable & Sendable>(decoding value: Value, _ repeats: Int, _ elements: Int) -> Contender {
+        contender("ours", .ours, repeats, elements) {
+            let bytes = try CBOREncoder().encode(value)
+            let decoder = CBORDecoder()
+            return { _ = try decoder.decode(Value.self, from: bytes) }
+        }
+    }
+
+    private func json<Value: Codable & Sendable>(decoding value: Value, _ repeats: Int, _ elements: Int) -> Contender {
+        contender("json", .peer, repeats, elements) {
+            let bytes = try JSONEncoder().encode(value)
+            let decoder = JSONDecoder()
+            return { _ = try decoder.decode(Value.self, from: bytes) }
+        }
+    }
+
+    private func contender(
+        _ name: String, _ role: Contender.Role, _ repeats: Int, _ elements: Int,
+        _ prepare: @escaping @Sendable () throws -> @Sendable () throws -> Void
+    ) -> Contender {
+        Contender(name: name, role: role) { _ in
+            let code = try prepare()
+            return Session {
+                let time = try await seconds { for _ in 0..<repeats { try code() } }
+                return time / Double(repeats * elements) * 1e9
+            }
+        }
+    }
+
+    /// Into memory that was used before, as an encoder does it; into a fresh array, as a decoder must.
     private func memcpy(_ count: Int) -> Contender {
         let isFresh = shape == .decodeDoubles
         return Contender(name: "memcpy", role: .limit) { _ in
-            let values = doubles(count: count, isNoisy: false, seed: 1)
+            let values = Self.values(count)
             let target = Target(count)
             return Session {
-                let time = try await seconds {
-                    if isFresh { target.values = [Double](unsafeUninitializedCapacity: count) { buffer, filled in
-                        _ = buffer.initialize(from: values)
-                        filled = count
-                    } } else {
+                let time = await seconds {
+                    if isFresh {
+                        target.values = [Double](unsafeUninitializedCapacity: count) { buffer, filled in
+                            _ = buffer.initialize(from: values)
+                            filled = count
+                        }
+                    } else {
                         target.values.withUnsafeMutableBufferPointer { target in
                             values.withUnsafeBufferPointer { _ = target.update(from: $0) }
                         }
@@ -94,6 +140,7 @@ struct Codec: Workload {
         }
     }
 
+    /// Used by the one task that measures.
     private final class Target: @unchecked Sendable {
         var values: [Double]
 

@@ -11,31 +11,42 @@ struct LargeDurable: Workload {
 
     private func count(_ isQuick: Bool) -> Int { isQuick ? 1 << 20 : 8 << 20 }
 
-    func summary(isQuick: Bool) -> String { "[Double] of \(count(isQuick) >> 17) MiB, synced before it returns" }
-
-    func contenders(isQuick: Bool) -> [Contender] {
-        let values = doubles(count: count(isQuick), isNoisy: isNoisy, seed: 1)
-        return [ours(values)] + [PeerKind.lmdb, .rocksdb, .leveldb, .sqlite].map { peer($0, values) } + [limit(values)]
+    func summary(isQuick: Bool) -> String {
+        """
+        [Double] of \(count(isQuick) >> 17) MiB, \(isNoisy ? "which does not compress" : "which compresses well"), \
+        synced before it returns
+        """
     }
 
-    private func ours(_ values: [Double]) -> Contender {
+    func contenders(isQuick: Bool) -> [Contender] {
+        let count = count(isQuick)
+        return [ours(count)]
+            + [PeerKind.lmdb, .lmdbWriteMap, .rocksdb, .leveldb, .sqlite].map { peer($0, count) } + [limit(count)]
+    }
+
+    private func values(_ count: Int) -> [Double] { doubles(count: count, isNoisy: isNoisy, seed: 1) }
+
+    private func ours(_ count: Int) -> Contender {
         Contender(name: "ours", role: .ours) { directory in
             var configuration = Configuration()
             configuration.levels[2] = LevelPolicy(durability: .synced, retention: .newest(1))
-            let log = try await CheckpointLog.open(at: directory, configuration: configuration)
+            let log = try await CheckpointLog.open(at: directory + "/log", configuration: configuration)
+            let values = values(count)
             return Session {
-                Double(values.count * 8) / 1e9
+                Double(count * 8) / 1e9
                     / (try await seconds { try await log.checkpoint(values, for: "weights", level: 2) })
             } finish: {
                 try await log.close()
+            } bytesWrittenPerByte: {
+                log.statistics.bytesWritten(perByteOf: Double(count * 8))
             }
         }
     }
 
-    private func peer(_ kind: PeerKind, _ values: [Double]) -> Contender {
+    private func peer(_ kind: PeerKind, _ count: Int) -> Contender {
         Contender(name: kind.rawValue, role: .peer) { directory in
-            let peer = try kind.open(directory, .synced)
-            let bytes = values.withUnsafeBytes { Array($0) }
+            let peer = try kind.open(directory + "/store", .synced, byteCount: count * 8)
+            let bytes = values(count).withUnsafeBytes { Array($0) }
             return Session {
                 Double(bytes.count) / 1e9 / (try await seconds { try peer.put(Array("weights".utf8), bytes) })
             } finish: {
@@ -45,24 +56,39 @@ struct LargeDurable: Workload {
     }
 
     /// Direct writes of 1 MiB to a new preallocated file, and its sync.
-    private func limit(_ values: [Double]) -> Contender {
+    private func limit(_ count: Int) -> Contender {
         Contender(name: "direct write", role: .limit) { directory in
-            var pointer: UnsafeMutableRawPointer?
-            guard posix_memalign(&pointer, 4_096, values.count * 8) == 0, let pointer else { throw PeerFailure("no memory") }
-            values.withUnsafeBytes { pointer.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(pointer), byteCount: $0.count) }
-            nonisolated(unsafe) let bytes = UnsafeRawBufferPointer(start: pointer, count: values.count * 8)
+            let bytes = try AlignedBytes(values(count))
             return Session {
-                unlink(directory)
-                return Double(bytes.count) / 1e9
+                let path = directory + "/file"
+                unlink(path)
+                return Double(bytes.buffer.count) / 1e9
                     / (try await seconds {
-                        let file = try RawFile(directory, flags: RawFile.direct, preallocating: bytes.count)
-                        for start in stride(from: 0, to: bytes.count, by: 1 << 20) {
-                            try file.append(UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + 1 << 20, bytes.count)]))
+                        let file = try RawFile(path, isDirect: true, preallocating: bytes.buffer.count)
+                        for start in stride(from: 0, to: bytes.buffer.count, by: 1 << 20) {
+                            let end = min(start + 1 << 20, bytes.buffer.count)
+                            try file.append(UnsafeRawBufferPointer(rebasing: bytes.buffer[start..<end]))
                         }
                         try file.sync()
                         file.close()
                     })
             }
+        }
+    }
+
+    /// Memory that direct writing takes.
+    private final class AlignedBytes: @unchecked Sendable {
+        // Written in the initialiser alone, and kept to the end of the process.
+        let buffer: UnsafeRawBufferPointer
+
+        init(_ values: [Double]) throws {
+            var pointer: UnsafeMutableRawPointer?
+            let byteCount = values.count * 8
+            guard posix_memalign(&pointer, 4_096, byteCount) == 0, let pointer else { throw PeerFailure("no memory") }
+            values.withUnsafeBytes { source in
+                if let start = source.baseAddress { pointer.copyMemory(from: start, byteCount: byteCount) }
+            }
+            buffer = UnsafeRawBufferPointer(start: pointer, count: byteCount)
         }
     }
 }

@@ -1,39 +1,42 @@
 import CheckpointLog
 
 /// W1, W2: a simulation that hands over a small state after every step, under many keys in turn, and must not lose it to a kill.
+/// With several tasks: walkers that share one log.
 struct SmallWritten: Workload {
     let taskCount: Int
 
     var name: String { taskCount == 1 ? "small-written" : "small-written-\(taskCount)" }
     let unit = "µs"
     let isRate = false
-    private let keyCount = 10_000
 
-    private func count(_ isQuick: Bool) -> Int { isQuick ? 20_000 : 200_000 }
+    private static let keyCount = 10_000
+
+    private func count(_ isQuick: Bool) -> Int { isQuick ? 20_000 : 400_000 }
 
     func summary(isQuick: Bool) -> String {
-        "\(count(isQuick)) checkpoints of a struct of 9 fields under \(keyCount) keys, \(taskCount) tasks, safe from kill -9"
+        """
+        \(count(isQuick)) checkpoints of a struct of 9 fields, \(Self.keyCount) keys in turn, \
+        \(taskCount == 1 ? "one task" : "\(taskCount) tasks"), safe from kill -9
+        """
     }
 
     func contenders(isQuick: Bool) -> [Contender] {
         let total = count(isQuick)
-        var contenders = [ours(total)]
-        if taskCount == 1 {
-            contenders += [PeerKind.lmdb, .rocksdb, .leveldb, .sqlite].map { peer($0, total) }
-            contenders.append(Contender(name: "lmdb-writemap", role: .shown, prepare: peer(.lmdbWriteMap, total).prepare))
-            contenders.append(Contender(name: "json", role: .peer, prepare: peer(.json, total / 20).prepare))
-            contenders.append(limit(total))
-        } else {
-            contenders.append(Contender(name: "one task", role: .limit, prepare: SmallWritten(taskCount: 1).ours(total).prepare))
+        guard taskCount == 1 else {
+            let single = SmallWritten(taskCount: 1).ours(total)
+            return [ours(total), Contender(name: "one task", role: .limit, prepare: single.prepare)]
         }
-        return contenders
+        return [ours(total)]
+            + [PeerKind.lmdb, .rocksdb, .leveldb, .sqlite].map { peer($0, .peer, total) }
+            + [peer(.lmdbWriteMap, .shown, total), peer(.json, .peer, total / 100), limit(total)]
     }
 
     private func ours(_ total: Int) -> Contender {
-        let (keyCount, taskCount) = (keyCount, taskCount)
+        let taskCount = taskCount
         return Contender(name: "ours", role: .ours) { directory in
-            let log = try await CheckpointLog.open(at: directory)
-            let keys = (0..<keyCount).map { CheckpointKey(key($0)) }
+            let log = try await CheckpointLog.open(at: directory + "/log")
+            let keys = (0..<Self.keyCount).map { CheckpointKey(key($0)) }
+            let states = (0..<Self.keyCount).map { Sample($0) }
             return Session {
                 let share = total / taskCount
                 let time = try await seconds {
@@ -41,32 +44,34 @@ struct SmallWritten: Workload {
                         for task in 0..<taskCount {
                             group.addTask {
                                 for number in task * share..<(task + 1) * share {
-                                    try await log.checkpoint(Sample(number), for: keys[number % keyCount])
+                                    let index = number % Self.keyCount
+                                    try await log.checkpoint(states[index], for: keys[index])
                                 }
                             }
                         }
                         try await group.waitForAll()
                     }
                 }
-                return time / Double(total) * 1e6
+                return time / Double(share * taskCount) * 1e6
             } finish: {
                 try await log.close()
             } bytesWrittenPerByte: {
-                let statistics = log.statistics
-                return Double(statistics.frameByteCount) / Double(statistics.recordCount * Sample.encoded(1).count)
+                try log.statistics.bytesWritten(perByteOf: Sample.meanByteCount(Self.keyCount))
             }
         }
     }
 
-    private func peer(_ kind: PeerKind, _ total: Int) -> Contender {
-        let keyCount = keyCount
-        return Contender(name: kind.rawValue, role: .peer) { directory in
-            let peer = try kind.open(directory, .written)
-            let keys = (0..<keyCount).map { Array((kind == .json ? "k\($0)" : key($0)).utf8) }
-            let values = (0..<keyCount).map { Sample.encoded($0) }
+    private func peer(_ kind: PeerKind, _ role: Contender.Role, _ total: Int) -> Contender {
+        Contender(name: kind.rawValue, role: role) { directory in
+            let peer = try kind.open(directory + "/store", .written)
+            let keys = (0..<Self.keyCount).map { Array(key($0).utf8) }
+            let values = try (0..<Self.keyCount).map { try Sample.encoded($0) }
             return Session {
                 let time = try await seconds {
-                    for number in 0..<total { try peer.put(keys[number % keyCount], values[number % keyCount]) }
+                    for number in 0..<total {
+                        let index = number % Self.keyCount
+                        try peer.put(keys[index], values[index])
+                    }
                 }
                 return time / Double(total) * 1e6
             } finish: {
@@ -78,8 +83,8 @@ struct SmallWritten: Workload {
     /// One `write` of the same bytes for each.
     private func limit(_ total: Int) -> Contender {
         Contender(name: "write", role: .limit) { directory in
-            let file = try RawFile(directory)
-            let value = Sample.encoded(1)
+            let file = try RawFile(directory + "/file")
+            let value = try Sample.encoded(1)
             return Session {
                 let time = try await seconds { for _ in 0..<total { try file.append(value) } }
                 file.rewind()
@@ -88,5 +93,12 @@ struct SmallWritten: Workload {
                 file.close()
             }
         }
+    }
+}
+
+extension Statistics {
+    /// Bytes written, those of compaction, footers and the manifest included, for each byte of payload handed over.
+    func bytesWritten(perByteOf payloadByteCount: Double) -> Double? {
+        recordCount > 0 ? Double(writtenByteCount) / (Double(recordCount) * payloadByteCount) : nil
     }
 }

@@ -3,7 +3,7 @@ import Foundation
 /// What the system gives a raw loop: the limits that are measured in the same run.
 final class RawFile: @unchecked Sendable {
     /// `O_DIRECT`, which the C library's overlay leaves out.
-    static let direct: Int32 = {
+    private static let direct: Int32 = {
         #if arch(arm64)
         0o200000
         #else
@@ -11,20 +11,22 @@ final class RawFile: @unchecked Sendable {
         #endif
     }()
 
+    // Used by one thread at a time: those who share a file read it alone.
     private let file: Int32
     private var offset = 0
 
-    init(_ path: String, flags: Int32 = 0, preallocating byteCount: Int = 0) throws {
-        file = open(path, O_CREAT | O_RDWR | flags, 0o600)
+    /// - Parameters:
+    ///   - isDirect: past the page cache, where the file system allows it.
+    ///   - byteCount: blocks are allocated for this much.
+    init(_ path: String, isDirect: Bool = false, preallocating byteCount: Int = 0) throws {
+        var file = open(path, O_CREAT | O_RDWR | (isDirect ? Self.direct : 0), 0o600)
+        if file < 0, isDirect, errno == EINVAL { file = open(path, O_CREAT | O_RDWR, 0o600) }
         guard file >= 0 else { throw PeerFailure("raw file: \(errno)") }
+        self.file = file
         if byteCount > 0, posix_fallocate(file, 0, off_t(byteCount)) != 0 { throw PeerFailure("raw file: no space") }
     }
 
-    func append(_ bytes: [UInt8]) throws {
-        let count = bytes.withUnsafeBytes { pwrite(file, $0.baseAddress, $0.count, off_t(offset)) }
-        guard count == bytes.count else { throw PeerFailure("raw file: \(errno)") }
-        offset += count
-    }
+    func append(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try append($0) } }
 
     func append(_ bytes: UnsafeRawBufferPointer) throws {
         let count = pwrite(file, bytes.baseAddress, bytes.count, off_t(offset))
@@ -33,7 +35,9 @@ final class RawFile: @unchecked Sendable {
     }
 
     func read(_ count: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
-        guard pread(file, buffer.baseAddress, count, off_t(offset)) == count else { throw PeerFailure("raw file: \(errno)") }
+        guard pread(file, buffer.baseAddress, count, off_t(offset)) == count else {
+            throw PeerFailure("raw file: \(errno)")
+        }
     }
 
     func sync() throws { guard fdatasync(file) == 0 else { throw PeerFailure("raw file: \(errno)") } }

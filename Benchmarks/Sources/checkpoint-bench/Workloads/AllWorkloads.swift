@@ -1,4 +1,4 @@
-/// Every workload, in the order in which they are run.
+/// In the order in which they are run.
 let allWorkloads: [any Workload] =
     [
         SmallWritten(taskCount: 1), SmallWritten(taskCount: 2), SmallWritten(taskCount: 8), Durable(taskCount: 1),
@@ -6,5 +6,8 @@ let allWorkloads: [any Workload] =
         MemoryLevel(changesAnElement: false), MemoryLevel(changesAnElement: true),
         RestoreSmall(keyCount: 10_000, isDecoded: false), RestoreSmall(keyCount: 10_000, isDecoded: true),
         RestoreSmall(keyCount: 1_000_000, isDecoded: false), RestoreSmall(keyCount: 1_000_000, isDecoded: true),
-        RestoreLarge(), Reopen(wasKilled: false), Reopen(wasKilled: true), Verify(),
-    ] + Codec.Shape.allCases.map { Codec(shape: $0) }
+        RestoreLarge(), Reopen(wasKilled: false, isDistinct: false), Reopen(wasKilled: true, isDistinct: false),
+        Reopen(wasKilled: false, isDistinct: true), Reopen(wasKilled: true, isDistinct: true), IndexMemory(),
+        OverwriteSoak(choice: .uniform), OverwriteSoak(choice: .zipf), Verify(isQuarter: false),
+        Verify(isQuarter: true),
+    ] + Codec.Shape.allCases.map { Codec(shape: $0) } + [Growth(isWriting: true), Growth(isWriting: false)]

@@ -1,0 +1,46 @@
+import ArgumentParser
+import Foundation
+
+/// Compares what the engine counts with what is kept in files, or writes them anew.
+struct ExpectationsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "expectations",
+        abstract: "Compares deterministic counters of the engine with files: times prove nothing in CI, counters do.")
+
+    enum Mode: String, ExpressibleByArgument, CaseIterable { case check, write }
+
+    @Argument(help: "check, or write.")
+    var mode: Mode
+
+    @Option(help: "The directory of the files.")
+    var files = "Benchmarks/Expectations"
+
+    @Option(help: "The directory for the logs; the counters are complete where segments are mapped (ext4, XFS, tmpfs).")
+    var directory = ".build-bench-expectations"
+
+    func run() async throws {
+        var failures = 0
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        for script in OperationScript.all {
+            let path = "\(directory)/\(script.name)"
+            try? FileManager.default.removeItem(atPath: path)
+            let found = Expectation(try await script.run(path))
+            let file = "\(files)/\(script.name).json"
+            switch mode {
+            case .write:
+                try found.write(to: file)
+                print("\(file) written")
+            case .check:
+                let differences = found.differences(from: try Expectation(contentsOf: file))
+                failures += differences.isEmpty ? 0 : 1
+                print("\(script.name): \(differences.isEmpty ? "as expected" : "not as expected")")
+                for difference in differences { print("    \(difference)") }
+            }
+        }
+        guard failures == 0 else {
+            print("If the change is wanted: checkpoint-bench expectations write, and say why in the commit.")
+            throw ExitCode.failure
+        }
+    }
+}

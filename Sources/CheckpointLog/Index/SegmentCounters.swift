@@ -1,0 +1,65 @@
+/// A number of bytes for each segment: an open table with linear probing.
+///
+/// Every append counts twice in it. Segment numbers follow one another, so the number itself is a good hash and a key is found
+/// at the first probe; a dictionary's hash alone costs as much as the rest of the insert.
+struct SegmentCounters: Sendable {
+    private struct Slot {
+        /// 0 marks an empty slot; segments count from 1.
+        var segment: UInt32 = 0
+        var byteCount = 0
+    }
+
+    // The count is a power of two, and at least a quarter of the slots is empty.
+    private var slots = [Slot](repeating: Slot(), count: 64)
+    private var used = 0
+
+    init() {}
+
+    init(_ counts: [UInt32: Int]) {
+        for (segment, byteCount) in counts { add(byteCount, to: segment) }
+    }
+
+    subscript(segment: UInt32) -> Int { slots[place(of: segment)].byteCount }
+
+    var all: [UInt32: Int] {
+        var all: [UInt32: Int] = [:]
+        for slot in slots where slot.segment != 0 { all[slot.segment] = slot.byteCount }
+        return all
+    }
+
+    @inline(__always)
+    mutating func add(_ byteCount: Int, to segment: UInt32) {
+        let place = place(of: segment)
+        if slots[place].segment == segment {
+            slots[place].byteCount &+= byteCount
+        } else if segment != 0 {
+            insert(segment, byteCount)
+        }
+    }
+
+    mutating func remove(_ segment: UInt32) {
+        guard segment != 0, slots[place(of: segment)].segment == segment else { return }
+        var rest = all
+        rest[segment] = nil
+        self = SegmentCounters(rest)
+    }
+
+    private mutating func insert(_ segment: UInt32, _ byteCount: Int) {
+        if (used + 1) * 4 > slots.count * 3 {
+            let old = slots
+            slots = [Slot](repeating: Slot(), count: old.count * 2)
+            for slot in old where slot.segment != 0 { slots[place(of: slot.segment)] = slot }
+        }
+        slots[place(of: segment)] = Slot(segment: segment, byteCount: byteCount)
+        used += 1
+    }
+
+    /// The slot of `segment`, or the empty one where it belongs.
+    @inline(__always)
+    private func place(of segment: UInt32) -> Int {
+        let mask = slots.count - 1
+        var place = Int(segment) & mask
+        while slots[place].segment != segment, slots[place].segment != 0 { place = (place + 1) & mask }
+        return place
+    }
+}

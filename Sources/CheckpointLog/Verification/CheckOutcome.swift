@@ -1,0 +1,121 @@
+/// What the check of one file found, before it is known which of its records are live.
+struct CheckOutcome: Sendable {
+    /// Findings of one file that are listed one by one; the rest is summed up, so that a log that is all damage gives a
+    /// report that can be read.
+    static let itemLimit = 1_000
+
+    /// A finding, and the record it is about.
+    struct Item: Sendable {
+        var finding: VerificationFinding
+        var record: Record?
+    }
+
+    /// A record by name, for the question whether it is live.
+    struct Record: Sendable {
+        var kind: RecordKind
+        var level: UInt8
+        var key: [UInt8]
+        var origin: [UInt8]
+        var sequenceNumber: SequenceNumber
+        var location: FrameLocation
+        var valueSegment: UInt32 = 0
+
+        /// Whether it holds something that can be restored, rather than the end of it.
+        var isCheckpoint: Bool {
+            switch kind {
+            case .value, .reference, .group, .mark: true
+            case .removal, .removalOfAll, .roll, .promise, .chunk: false
+            }
+        }
+    }
+
+    /// A large value, as the frame that commits it states it.
+    struct Reference: Sendable {
+        var reference: ValueReference
+        var record: Record
+        var isRaw: Bool
+    }
+
+    struct AppendNumbers: Sendable {
+        var segment: UInt32
+        var first: SequenceNumber
+        var last: SequenceNumber
+    }
+
+    private(set) var items: [Item] = []
+    private var omitted: (count: Int, numbers: ClosedRange<SequenceNumber>?) = (0, nil)
+    var byteCount = 0
+    var frameCount = 0
+    /// Records of the chain's complete batches; those of sealed segments stand in their footers.
+    var records: [Record] = []
+    /// Records behind the end of the chain that were acknowledged, as far as their headers can be read.
+    var lostRecords: [Record] = []
+    /// That the chain ends before what was known good; the lost records belong to it.
+    var chainDamage: VerificationFinding?
+    var references: [Reference] = []
+    /// Value segments that some frame, sound or not, refers to.
+    var referencedSegments: Set<UInt32> = []
+    /// The first and the last append number of a log segment, or of the chain, and the segment that it begins with.
+    var appendNumbers: AppendNumbers?
+    /// Whether the file was not there: under a writer it may have gone since the manifest was read.
+    var isMissing = false
+
+    mutating func add(_ finding: VerificationFinding, _ record: Record? = nil) {
+        guard items.count >= Self.itemLimit else {
+            items.append(Item(finding: finding, record: record))
+            return
+        }
+        omitted.count += 1
+        guard let number = record?.sequenceNumber else { return }
+        let known = omitted.numbers ?? number...number
+        omitted.numbers = min(known.lowerBound, number)...max(known.upperBound, number)
+    }
+
+    /// Lists what was over the limit as one finding of `file`.
+    mutating func sumUp(_ file: String) {
+        guard omitted.count > 0 else { return }
+        var finding = VerificationFinding(.damage, file, "\(omitted.count) more findings of this kind")
+        if let numbers = omitted.numbers {
+            finding.lost = [.numbers("\(numbers.lowerBound)…\(numbers.upperBound)")]
+        }
+        items.append(Item(finding: finding))
+        omitted = (0, nil)
+    }
+
+    mutating func noteAppend(_ number: SequenceNumber, in segment: UInt32) {
+        if appendNumbers == nil { appendNumbers = AppendNumbers(segment: segment, first: number, last: number) }
+        appendNumbers?.last = number
+    }
+
+    mutating func updateFindings(_ change: (inout VerificationFinding) -> Void) {
+        for index in items.indices { change(&items[index].finding) }
+    }
+}
+
+extension CheckOutcome {
+    /// How much was found before a batch began.
+    struct Mark {
+        fileprivate var itemCount = 0
+        fileprivate var omitted: (count: Int, numbers: ClosedRange<SequenceNumber>?) = (0, nil)
+        fileprivate var recordCount = 0
+        fileprivate var referenceCount = 0
+        fileprivate var frameCount = 0
+        fileprivate var appendNumbers: AppendNumbers?
+    }
+
+    var mark: Mark {
+        Mark(
+            itemCount: items.count, omitted: omitted, recordCount: records.count, referenceCount: references.count,
+            frameCount: frameCount, appendNumbers: appendNumbers)
+    }
+
+    /// Forgets what a batch held that turned out to have no end.
+    mutating func rollBack(to mark: Mark) {
+        items.removeLast(items.count - mark.itemCount)
+        omitted = mark.omitted
+        records.removeLast(records.count - mark.recordCount)
+        references.removeLast(references.count - mark.referenceCount)
+        frameCount = mark.frameCount
+        appendNumbers = mark.appendNumbers
+    }
+}

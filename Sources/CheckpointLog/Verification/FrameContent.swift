@@ -1,0 +1,34 @@
+internal import CBOR
+
+/// What the content of a frame must be, by its kind and flags.
+enum FrameContent {
+    /// What is wrong with the content of a frame whose payload holds; nil when nothing is.
+    static func fault(_ header: FrameHeader, _ bytes: UnsafeRawBufferPointer) -> String? {
+        do {
+            return unsafe try FrameDecoder.withContent(of: header, in: bytes) { content in
+                switch header.kind {
+                case .value where !header.flags.contains(.raw):
+                    do throws(CBORError) {
+                        unsafe try CBORValidation.check(content)
+                    } catch {
+                        return "the content is no CBOR: \(error)"
+                    }
+                case .reference:
+                    guard header.compression == .none, unsafe ValueReference(Array(content)) != nil else {
+                        return "the reference is not one"
+                    }
+                case .group:
+                    guard unsafe GroupMembers(Array(content)) != nil else { return "the list of members is not one" }
+                case .mark:
+                    guard unsafe ChildMark(Array(content)) != nil else { return "the mark is not one" }
+                default: break
+                }
+                return nil
+            }
+        } catch let fault as FrameFault {
+            return fault.rawValue
+        } catch {
+            return "\(error)"
+        }
+    }
+}

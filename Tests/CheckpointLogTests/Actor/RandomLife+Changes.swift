@@ -1,0 +1,123 @@
+import CheckpointLog
+import TestSupport
+
+/// What changes the log.
+extension RandomLife {
+    func isSynced(_ level: Int) -> Bool { configuration.levels[level]?.durability == .synced }
+
+    func take(submitting: Bool) async throws {
+        let log = try opened
+        let key = chooseKey()
+        let level = chooseLevel()
+        let version = makeVersion(OracleSlot(level: level, key: key), count: chooseByteCount())
+        let count = byteCounts[version.value] ?? 0
+        detail("\(version.slot) value \(version.value), \(count) bytes")
+        inFlight = [.take([version])]
+        let receipt = try await take(version.value, count, for: key, level, log, submitting: submitting)
+        if disk.isPowerCut { return }
+        try expectNone(oracle.learnNewest(receipt.sequenceNumber.rawValue, of: version.value))
+        oracle.acknowledge(inFlight, isDurable: !submitting && isSynced(level))
+        inFlight = []
+        switch generator.number(below: 40) {
+        case 0...4 where submitting: try await wait(receipt, version)
+        case 5...8: heldReceipt = (receipt, version)
+        default: break
+        }
+    }
+
+    private func take(
+        _ value: Int, _ count: Int, for key: String, _ level: Int, _ log: CheckpointLog, submitting: Bool
+    ) async throws -> CheckpointReceipt {
+        let name = CheckpointKey(key)
+        let fill = Self.fill(value, count: count)
+        switch (Form(of: key), submitting) {
+        case (.structure, false):
+            return try await log.checkpoint(Payload(value: value, fill: fill), for: name, level: level)
+        case (.structure, true): return try log.submit(Payload(value: value, fill: fill), for: name, level: level)
+        case (.pair, false): return try await log.checkpoint(value, fill, for: name, level: level)
+        case (.pair, true): return try log.submit(value, fill, for: name, level: level)
+        // There is no synchronous form for bytes.
+        case (.bytes, _):
+            let receipt = try await log.checkpoint(bytes: Self.bytes(value, count: count), for: name, level: level)
+            return receipt
+        }
+    }
+
+    private func wait(_ receipt: CheckpointReceipt, _ version: OracleVersion) async throws {
+        let isSynced = generator.isOne(in: 2)
+        detail("wait for value \(version.value) \(isSynced ? "synced" : "written")")
+        try await receipt.wait(for: isSynced ? .synced : .written)
+        if disk.isPowerCut { return }
+        if version.slot.level != Self.memoryLevel {
+            if isSynced { oracle.acknowledgeSynced(version) }
+        } else if oracle.current.versions[version.slot]?.first?.value == version.value {
+            oracle.acknowledgeMemory(version.slot, isSynced: isSynced)
+        }
+    }
+
+    func waitForHeldReceipt() async throws {
+        guard let (receipt, version) = heldReceipt else { return }
+        heldReceipt = nil
+        try await wait(receipt, version)
+    }
+
+    func commit() async throws {
+        let log = try opened
+        let level = [1, 2, 3, 9][generator.number(below: 4)]
+        let group = OracleGroup(level: level, name: Self.groupNames[generator.number(below: Self.groupNames.count)])
+        let keys = Set((0...generator.number(below: 4)).map { _ in chooseKey() }).filter { Form(of: $0) != .bytes }
+            .sorted()
+        guard !keys.isEmpty else { return }
+        let isLarge = generator.isOne(in: 12)
+        let members = keys.map { key in
+            makeVersion(
+                OracleSlot(level: level, key: key), count: generator.number(below: isLarge ? 30_000 : 800))
+        }
+        detail("\(group.level)/\(group.name) values \(members.map(\.value))")
+        inFlight = [.commit(group, members)]
+        try await log.commit(CheckpointKey(group.name), level: level) { builder in
+            for member in members {
+                let fill = Self.fill(member.value, count: byteCounts[member.value] ?? 0)
+                let key = CheckpointKey(member.slot.key)
+                if Form(of: member.slot.key) == .structure {
+                    try builder.put(Payload(value: member.value, fill: fill), for: key)
+                } else {
+                    try builder.put(member.value, fill, for: key)
+                }
+            }
+        }
+        if disk.isPowerCut { return }
+        oracle.acknowledge(inFlight, isDurable: isSynced(level))
+        inFlight = []
+        for member in members { _ = try await seen(in: log, member.slot) }
+    }
+
+    func remove() async throws {
+        let log = try opened
+        let key = chooseKey()
+        let level = generator.isOne(in: 3) ? nil : chooseLevel()
+        let levels =
+            level.map { [$0] }
+            ?? Self.levels.filter { oracle.current.versions[OracleSlot(level: $0, key: key)] != nil }
+        detail("\(key) at \(level.map(String.init) ?? "all levels")")
+        // The order in which a removal reaches several levels is not told: what is synced last counts last.
+        inFlight = levels.filter { isSynced($0) }.map { .remove(OracleSlot(level: $0, key: key)) }
+        let syncedCount = inFlight.count
+        inFlight += levels.filter { !isSynced($0) }.map { .remove(OracleSlot(level: $0, key: key)) }
+        try await log.removeCheckpoint(for: CheckpointKey(key), level: level)
+        if disk.isPowerCut { return }
+        oracle.acknowledge(Array(inFlight.prefix(syncedCount)), isDurable: syncedCount > 0)
+        oracle.acknowledge(Array(inFlight.dropFirst(syncedCount)))
+        inFlight = []
+    }
+
+    func removeAll() async throws {
+        let level = generator.isOne(in: 3) ? nil : chooseLevel()
+        detail(level.map(String.init) ?? "all levels")
+        inFlight = [.removeAll(level)]
+        try await opened.removeAllCheckpoints(level: level)
+        if disk.isPowerCut { return }
+        oracle.acknowledge(inFlight, isDurable: level.map { isSynced($0) } ?? true)
+        inFlight = []
+    }
+}

@@ -1,0 +1,95 @@
+import CheckpointLog
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+/// R7: a real process on the real disk is killed with `SIGKILL`, again and again, while it takes checkpoints.
+///
+/// Proves: what was acknowledged survives the process, nothing that was not handed over appears, and groups are whole.
+@Suite struct KilledProcessTests {
+    /// What the process said before it ended, all of it.
+    struct Life {
+        var resumed: [String: Int] = [:]
+        var acknowledged: [String: Int] = [:]
+        var isStarted = false
+        var other: [String] = []
+
+        /// - Returns: whether the line tells of a checkpoint.
+        mutating func take(_ line: Substring) -> Bool {
+            let words = line.split(separator: " ")
+            guard let number = words.last.flatMap({ Int($0) }), words.count > 1 else {
+                if line == "started" { isStarted = true } else if line != "opening" { other.append(String(line)) }
+                return false
+            }
+            if words[0] == "resumed" {
+                resumed[words.dropFirst().dropLast().joined(separator: " ")] = number
+                return false
+            }
+            acknowledged[words.dropLast().joined(separator: " ")] = number
+            return true
+        }
+    }
+
+    /// Runs the writer, kills it after it told of `count` checkpoints, and gives all that it said.
+    static func live(_ path: String, killAfter count: Int) throws -> Life {
+        let process = Process()
+        process.executableURL = BuiltTool.builtProducts.appending(path: "KilledWriter")
+        process.arguments = [path]
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        var life = Life()
+        var rest = Substring()
+        var (told, isKilled) = (0, false)
+        while true {
+            let bytes = output.fileHandleForReading.availableData
+            if bytes.isEmpty { break }
+            rest += String(decoding: bytes, as: UTF8.self)
+            while let end = rest.firstIndex(of: "\n") {
+                if life.take(rest[..<end]) { told += 1 }
+                rest = rest[rest.index(after: end)...]
+            }
+            // At count 0 the opening itself is cut short.
+            if told >= count, !isKilled {
+                isKilled = true
+                kill(process.processIdentifier, SIGKILL)
+            }
+        }
+        process.waitUntilExit()
+        if process.terminationReason != .uncaughtSignal || process.terminationStatus != SIGKILL {
+            life.other.append("it ended by itself: \(process.terminationReason) \(process.terminationStatus)")
+        }
+        return life
+    }
+
+    @Test func whatWasAcknowledgedSurvivesTheKill() async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path.appending("log").string
+        let seed = testSeed(7)
+        var generator = SeededGenerator(seed: seed)
+        var acknowledged: [String: Int] = [:]
+        var starts = 0
+        for round in 0..<(isLongRun ? 10_000 : 50) {
+            let count = round % 5 == 4 ? 0 : 1 + generator.number(below: 400)
+            let life = try Self.live(path, killAfter: count)
+            let label = "seed \(seed), round \(round)"
+            #expect(life.other.isEmpty, "\(label): \(life.other)")
+            if life.isStarted {
+                starts += 1
+                for name in Set(acknowledged.keys).union(life.resumed.keys) where !["left", "right"].contains(name) {
+                    let (least, found) = (acknowledged[name] ?? 0, life.resumed[name] ?? 0)
+                    // Each name has one checkpoint under way at most.
+                    #expect((least...least + 1).contains(found), "\(label): \(name) is \(found), told \(least)")
+                    acknowledged[name] = found
+                }
+                acknowledged.merge(life.acknowledged) { max($0, $1) }
+            }
+            guard life.other.isEmpty else { return }
+        }
+        #expect(starts > 30)
+        #expect(acknowledged.count == 4 && acknowledged.values.allSatisfy { $0 > 50 }, "\(acknowledged)")
+        let report = await LogVerifier(directory: path, level: .deep).verify()
+        #expect(report.exitCode <= 1, "\(report.findings)")
+    }
+}

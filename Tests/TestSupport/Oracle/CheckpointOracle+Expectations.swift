@@ -1,0 +1,124 @@
+/// What a log may show.
+extension CheckpointOracle {
+    private func isAged(_ value: Int, level: Int, at now: Int64, orEqual: Bool) -> Bool {
+        guard let age = retention[level]?.age, let date = dates[value] else { return false }
+        return orEqual ? now - date >= age : now - date > age
+    }
+
+    /// Whether the version at `index` of those held must be there.
+    package func mustHold(_ held: [OracleState.Held], _ index: Int, of slot: OracleSlot) -> Bool {
+        if index == 0 { return true }
+        return !held[index].isDispensable
+            && !isAged(held[index].value, level: slot.level, at: greatestNow, orEqual: true)
+    }
+
+    /// Whether the version at `index` of those held may be there.
+    package func mayHold(_ held: [OracleState.Held], _ index: Int, of slot: OracleSlot) -> Bool {
+        index == 0 || !isAged(held[index].value, level: slot.level, at: now, orEqual: false)
+    }
+
+    /// What is wrong with the versions seen of a slot, which holds `held`.
+    package func contradiction(_ seen: [Seen], of slot: OracleSlot, holding held: [OracleState.Held]) -> String? {
+        var next = 0
+        var last: Seen?
+        for seen in seen {
+            guard let index = held[next...].firstIndex(where: { $0.value == seen.value }) else {
+                return "\(slot) shows value \(seen.value) (number \(seen.number)), which it must not hold, or not there"
+            }
+            if let missed = (next..<index).first(where: { mustHold(held, $0, of: slot) }) {
+                return "\(slot) misses value \(held[missed].value)"
+            }
+            guard mayHold(held, index, of: slot) else { return "\(slot) shows value \(seen.value), which is too old" }
+            if let known = numbers[seen.value], known != seen.number {
+                return "\(slot) shows value \(seen.value) as number \(seen.number), not \(known)"
+            }
+            if let date = dates[seen.value], date != seen.date {
+                return "\(slot) shows value \(seen.value) at \(seen.date), not \(date)"
+            }
+            if let last, seen.number >= last.number || seen.date > last.date {
+                return "\(slot) shows value \(seen.value) after \(last.value): not newest first"
+            }
+            last = seen
+            next = index + 1
+        }
+        if let missed = (next..<held.count).first(where: { mustHold(held, $0, of: slot) }) {
+            return "\(slot) misses value \(held[missed].value)"
+        }
+        return nil
+    }
+
+    /// What is wrong with all that was seen, if the log holds `state`; the slots of the memory level left out.
+    package func contradiction(_ observation: Observation, holding state: OracleState) -> String? {
+        for slot in Set(observation.versions.keys).union(state.versions.keys).sorted()
+        where !memoryLevels.contains(slot.level) {
+            if let wrong = contradiction(
+                observation.versions[slot] ?? [], of: slot, holding: state.versions[slot] ?? [])
+            {
+                return wrong
+            }
+        }
+        for group in Set(observation.groups.keys).union(state.groups.keys) {
+            let held = state.groups[group]?.map(\.value)
+            if held != observation.groups[group] {
+                return "group \(group.level)/\(group.name) gives \(observation.groups[group] ?? []), not \(held ?? [])"
+            }
+        }
+        return nil
+    }
+
+    /// Finds what a log holds after a crash, from what it shows, and goes on from there.
+    ///
+    /// - Parameters:
+    ///   - powerWasCut: whether what was not synced may be gone.
+    ///   - inFlight: what the log was doing; each of it happened or did not.
+    /// - Returns: what is wrong if nothing that may have happened explains what is seen.
+    package mutating func resume(
+        from observation: Observation, powerWasCut: Bool, inFlight: [OracleEvent]
+    ) -> String? {
+        var found: OracleState?
+        var wrong = ""
+        var state = powerWasCut ? durable : current
+        for count in 0...(powerWasCut ? pending.count : 0) {
+            if count > 0 { state.apply(pending[count - 1], keeping: retention) }
+            guard let reason = contradiction(observation, holding: state) else {
+                found = state
+                break
+            }
+            wrong += "\n    with \(count) of \(pending.count) since the last sync: \(reason)"
+        }
+        for choice in 0..<(1 << min(inFlight.count, 8)) where found == nil {
+            var last = state
+            for (index, event) in inFlight.enumerated() where choice >> index & 1 == 1 {
+                last.apply(event, keeping: retention)
+            }
+            guard let reason = contradiction(observation, holding: last) else {
+                found = last
+                break
+            }
+            wrong += "\n    with choice \(choice) of what was under way: \(reason)"
+        }
+        guard var found else { return "no beginning of what happened explains what is there:\(wrong)" }
+        for slot in Set(observation.versions.keys).union(current.versions.keys).union(trails.keys)
+        where memoryLevels.contains(slot.level) {
+            let trail = trails[slot] ?? Trail(states: [current.versions[slot] ?? []])
+            var states = Array(trail.states[(powerWasCut ? 0 : trail.written)...])
+            for event in inFlight {
+                var next = current
+                next.apply(event, keeping: retention)
+                states.append(next.versions[slot] ?? [])
+            }
+            let seen = observation.versions[slot] ?? []
+            guard let held = states.last(where: { contradiction(seen, of: slot, holding: $0) == nil }) else {
+                return
+                    "\(slot) of the memory level shows \(seen.map(\.value)), not one of its states \(states.map { $0.map(\.value) })"
+            }
+            found.set(held, of: slot)
+        }
+        for slot in found.versions.keys where memoryLevels.contains(slot.level) && observation.versions[slot] == nil {
+            found.set([], of: slot)
+        }
+        current = found
+        acknowledgeSave()
+        return nil
+    }
+}
