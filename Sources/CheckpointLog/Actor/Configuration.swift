@@ -36,7 +36,8 @@ public struct Configuration: Sendable {
     /// Default: 1 MiB.
     public var largeValueByteCount = 1 << 20
 
-    /// The greatest encoded value, in bytes. Default: 4 GiB. Over it a checkpoint throws and the log is untouched.
+    /// The greatest encoded value, in bytes. Default: 4 GiB. Over it a checkpoint throws and the log is untouched; so
+    /// does a restore, which holds the whole value in memory.
     public var valueByteLimit = 4 << 30
 
     /// Keys that the memory level holds, 1 or more. Default: 100,000. Over it those taken longest ago are written out; in a log

@@ -8,7 +8,7 @@ extension LogLoader {
         var wanted: [SequenceNumber: (group: Int, member: Int)] = [:]
         var holders: [KeyHash: [Int]] = [:]
         var ended: Set<Int> = []
-        for (hash, entry) in try groupFrames(outcome) {
+        for (hash, entry) in try possibleGroups(outcome) {
             let header: FrameHeader
             let members: GroupMembers
             do {
@@ -57,16 +57,49 @@ extension LogLoader {
         }
     }
 
-    /// The newest group frame of each name.
-    private func groupFrames(_ outcome: ChainReader.Outcome) throws -> [(KeyHash, IndexEntry)] {
-        var newest: [KeyHash: IndexEntry] = [:]
+    /// The newest group frames whose members may all be there, and those that cannot be read.
+    ///
+    /// A member is a record, and of one group only. Where more members are listed than there are records, some groups are at an
+    /// end and their members gone, or their lists are made to fill the memory: then the records are counted before any list is kept.
+    private func possibleGroups(_ outcome: ChainReader.Outcome) throws -> [(KeyHash, IndexEntry)] {
+        let (frames, recordCount) = try groupFrames(outcome)
+        // A list that cannot be read has no members; its damage is told later.
+        let counts = frames.map { _, entry in (try? groupMembers(at: entry.location))?.1.keys.count ?? 0 }
+        guard counts.reduce(0, +) > recordCount else { return frames }
+        var ranges: [(first: UInt64, end: UInt64, frame: Int, found: Int)] = []
+        for index in frames.indices.sorted(by: { frames[$0].1.sequenceNumber < frames[$1].1.sequenceNumber })
+        where counts[index] > 0 {
+            let end = frames[index].1.sequenceNumber.rawValue
+            let (first, isOver) = end.subtractingReportingOverflow(UInt64(counts[index]))
+            if !isOver, first >= ranges.last?.end ?? 0 { ranges.append((first, end, index, 0)) }
+        }
         try forEachRecord(outcome) { record in
+            let number = record.sequenceNumber.rawValue
+            var (low, high) = (0, ranges.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if ranges[middle].end <= number { low = middle + 1 } else { high = middle }
+            }
+            if low < ranges.count, ranges[low].first <= number { ranges[low].found += 1 }
+        }
+        let complete = Set(ranges.filter { $0.found >= counts[$0.frame] }.map(\.frame))
+        return frames.indices.filter { counts[$0] == 0 || complete.contains($0) }.map { frames[$0] }
+    }
+
+    /// The newest group frame of each name, and the count of all records.
+    private func groupFrames(
+        _ outcome: ChainReader.Outcome
+    ) throws -> (frames: [(KeyHash, IndexEntry)], recordCount: Int) {
+        var newest: [KeyHash: IndexEntry] = [:]
+        var recordCount = 0
+        try forEachRecord(outcome) { record in
+            recordCount += 1
             guard record.kind == .group else { return }
             let hash = record.hash(catalog.hashKey)
             guard let entry = catalog.index.newest(hash), entry.sequenceNumber == record.sequenceNumber else { return }
             newest[hash] = entry
         }
-        return Array(newest)
+        return (Array(newest), recordCount)
     }
 
     private func forEachRecord(_ outcome: ChainReader.Outcome, _ body: (CatalogRecord) -> Void) throws {
