@@ -23,12 +23,16 @@ package struct SpaceReserve: Sendable {
         return min(segmentByteCount, (wanted / leastByteCount + 1) * leastByteCount)
     }
 
-    /// Allocates the reserve, or grows it. Without room, or where blocks cannot be allocated ahead, there is none.
+    /// Allocates the reserve, or a larger one. Without room, or where blocks cannot be allocated ahead, there is none.
     package func keep(byteCount: Int) {
         do throws(FileSystemError) {
-            let file = try openOrCreate()
+            if let kept = try keptByteCount() {
+                guard kept < byteCount else { return }
+                // A file that is there already is never written to: its name may be one of two.
+                try fileSystem.remove(path)
+            }
+            let file = try fileSystem.openFile(path, .create)
             defer { file.close() }
-            guard try file.byteCount() < byteCount else { return }
             do throws(FileSystemError) {
                 if try file.reserve(byteCount: byteCount) { return }
             } catch {
@@ -40,11 +44,13 @@ package struct SpaceReserve: Sendable {
         }
     }
 
-    private func openOrCreate() throws(FileSystemError) -> any OpenFile {
+    private func keptByteCount() throws(FileSystemError) -> Int? {
         do throws(FileSystemError) {
-            return try fileSystem.openFile(path, .readWrite)
+            let file = try fileSystem.openFile(path, .read)
+            defer { file.close() }
+            return try file.byteCount()
         } catch  where error.code == .noSuchFileOrDirectory {
-            return try fileSystem.openFile(path, .create)
+            return nil
         } catch {
             throw error
         }
