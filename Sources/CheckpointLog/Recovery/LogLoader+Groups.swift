@@ -66,23 +66,9 @@ extension LogLoader {
         // A list that cannot be read has no members; its damage is told later.
         let counts = frames.map { _, entry in (try? groupMembers(at: entry.location))?.1.keys.count ?? 0 }
         guard counts.reduce(0, +) > recordCount else { return frames }
-        var ranges: [(first: UInt64, end: UInt64, frame: Int, found: Int)] = []
-        for index in frames.indices.sorted(by: { frames[$0].1.sequenceNumber < frames[$1].1.sequenceNumber })
-        where counts[index] > 0 {
-            let end = frames[index].1.sequenceNumber.rawValue
-            let (first, isOver) = end.subtractingReportingOverflow(UInt64(counts[index]))
-            if !isOver, first >= ranges.last?.end ?? 0 { ranges.append((first, end, index, 0)) }
-        }
-        try forEachRecord(outcome) { record in
-            let number = record.sequenceNumber.rawValue
-            var (low, high) = (0, ranges.count)
-            while low < high {
-                let middle = (low + high) / 2
-                if ranges[middle].end <= number { low = middle + 1 } else { high = middle }
-            }
-            if low < ranges.count, ranges[low].first <= number { ranges[low].found += 1 }
-        }
-        let complete = Set(ranges.filter { $0.found >= counts[$0.frame] }.map(\.frame))
+        var ranges = MemberRanges(zip(frames, counts).map { ($0.1.sequenceNumber, $1) })
+        try forEachRecord(outcome) { ranges.note($0.sequenceNumber) }
+        let complete = ranges.complete
         return frames.indices.filter { counts[$0] == 0 || complete.contains($0) }.map { frames[$0] }
     }
 
