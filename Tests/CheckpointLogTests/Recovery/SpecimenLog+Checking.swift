@@ -24,7 +24,8 @@ extension SpecimenLog {
 
     /// Opens a damaged copy and compares everything in it with what was put there.
     func judge(
-        _ copy: SimulatedFileSystem, damaged file: File, _ access: Access, boot: CrashBoot, mapping: Bool = true
+        _ copy: SimulatedFileSystem, damaged file: File, _ access: Access, boot: CrashBoot, mapping: Bool = true,
+        namesAnyFile: Bool = false
     ) -> Outcome {
         let configuration = Self.configuration(copy, mapping: mapping)
         let engine: LogEngine
@@ -35,7 +36,7 @@ extension SpecimenLog {
                 case .reading: try LogEngine.openForReading(at: Self.path, configuration, isSalvage: false)
                 }
         } catch let error as CheckpointLogError {
-            return judge(error, damaged: file)
+            return judge(error, damaged: file, namesAnyFile: namesAnyFile)
         } catch {
             return .wrong("an error of another kind: \(error)")
         }
@@ -66,9 +67,27 @@ extension SpecimenLog {
         return again == outcome ? outcome : .wrong("\(outcome) at first, \(again) when opened again")
     }
 
-    private func judge(_ error: CheckpointLogError, damaged file: File) -> Outcome {
+    /// What is wrong with what a salvage gives: a wrong value, or something missing that is not reported. Nil when nothing is.
+    func salvageProblem(_ copy: SimulatedFileSystem, boot: CrashBoot) -> String? {
+        let engine: LogEngine
+        do {
+            engine = try LogEngine.openForReading(at: Self.path, Self.configuration(copy), isSalvage: true)
+        } catch let error as CheckpointLogError {
+            // Without a manifest nothing says which files belong to the log.
+            return error.code == .damaged ? nil : "not told as damage: \(error)"
+        } catch {
+            return "an error of another kind: \(error)"
+        }
+        defer { engine.abandon() }
+        if case .wrong(let what) = contents(engine) { return what }
+        let least = boot == .same ? states.count - 1 : syncedCount
+        let isWhole = states.lastIndex(of: stateNumbers(engine)).map { $0 >= least } ?? false
+        return isWhole || !engine.report.damage.isEmpty ? nil : "what is missing is not reported"
+    }
+
+    private func judge(_ error: CheckpointLogError, damaged file: File, namesAnyFile: Bool) -> Outcome {
         guard error.code == .damaged else { return .wrong("not told as damage: \(error)") }
-        guard let path = error.location?.path, path == self.path(file).string else {
+        guard let path = error.location?.path, namesAnyFile || path == self.path(file).string else {
             return .wrong("the wrong file is named: \(error)")
         }
         if file != .manifest, error.lost.isEmpty { return .wrong("no record is named: \(error)") }

@@ -39,9 +39,16 @@ struct SpecimenLog: Sendable {
     /// The members' numbers of each group, in order.
     private(set) var members: [SequenceNumber: [SequenceNumber]] = [:]
     private let mapping: Bool
+    /// The least size of a value's bytes, which then do not compress, so that the files have many sectors.
+    private let leastValueByteCount: Int
+    private let seed: UInt64
+    /// The disk at earlier moments, oldest first.
+    private(set) var earlier: [SimulatedFileSystem] = []
 
-    init(mapping: Bool = true) throws {
+    init(mapping: Bool = true, leastValueByteCount: Int = 0, seed: UInt64 = 7) throws {
         self.mapping = mapping
+        self.leastValueByteCount = leastValueByteCount
+        self.seed = seed
         if !mapping { disk.mapping = .refused }
         try live()
     }
@@ -64,8 +71,14 @@ struct SpecimenLog: Sendable {
 
     // MARK: The life
 
+    private func open() throws -> LogEngine {
+        var configuration = Self.configuration(disk, mapping: mapping)
+        configuration.randomSeed = seed
+        return try LogEngine.open(at: Self.path, configuration)
+    }
+
     private mutating func live() throws {
-        var engine = try LogEngine.open(at: Self.path, Self.configuration(disk, mapping: mapping))
+        var engine = try open()
         for round in 0..<3 {
             for key in ["a", "b"] { try put(engine, 1, key, round) }
             try put(engine, 2, "kept", round)
@@ -75,16 +88,18 @@ struct SpecimenLog: Sendable {
         try group(engine, "early", 1)
         try put(engine, 1, "large", 1, count: 9_000)
         try engine.close()
-        engine = try LogEngine.open(at: Self.path, Self.configuration(disk, mapping: mapping))
+        engine = try open()
         try remove(engine, 1, "gone")
         for key in ["a", "b", "c"] { try put(engine, 1, key, 10) }
         try put(engine, 2, "kept", 10)
         try engine.requireWriter().maintenance.compact(fully: true)
         try put(engine, 3, "packed", 10, count: 700)
         try group(engine, "pair", 2)
+        earlier.append(disk.copy())
         try put(engine, 1, "b", 11)
         try engine.close()
-        engine = try LogEngine.open(at: Self.path, Self.configuration(disk, mapping: mapping))
+        earlier.append(disk.copy())
+        engine = try open()
         states = [state]
         try put(engine, 1, "a", 20)
         try put(engine, 2, "left", 20)
@@ -97,6 +112,7 @@ struct SpecimenLog: Sendable {
         syncedOffset = Int(writer.appender.writtenPosition.offset)
         try writer.sync.waitUntilSynced(writer.appender.writtenPosition)
         try writer.appender.appendPromise()
+        earlier.append(disk.copy())
         try put(engine, 1, "a", 30)
         try put(engine, 1, "e", 30)
         try group(engine, "late", 30)
@@ -131,6 +147,13 @@ struct SpecimenLog: Sendable {
         return Array(String(repeating: text, count: count / text.utf8.count + 1).utf8.prefix(count))
     }
 
+    private func bytes(_ level: UInt8, _ key: String, _ round: Int, count: Int) -> [UInt8] {
+        let text = Self.bytes(level, key, round, count: count)
+        guard count < leastValueByteCount else { return text }
+        var generator = SeededGenerator(seed: text.reduce(seed) { $0 &* 31 &+ UInt64($1) })
+        return generator.bytes(leastValueByteCount)
+    }
+
     private func content(_ level: UInt8) throws -> LogEngine.Content {
         let compression: CompressionMethod = level == 3 ? .zlib : .lz4
         return LogEngine.Content(
@@ -141,7 +164,7 @@ struct SpecimenLog: Sendable {
     private mutating func put(
         _ engine: LogEngine, _ level: UInt8, _ key: String, _ round: Int, count: Int = 20
     ) throws {
-        let bytes = Self.bytes(level, key, round, count: count)
+        let bytes = bytes(level, key, round, count: count)
         let appended = try engine.append(bytes, content(level), key: CheckpointKey(key))
         enter(level, key, appended.sequenceNumber, bytes)
         states.append(state)
@@ -161,7 +184,7 @@ struct SpecimenLog: Sendable {
     }
 
     private mutating func group(_ engine: LogEngine, _ name: String, _ round: Int) throws {
-        let members = Self.groupKeys.map { Self.bytes(2, $0, round, count: 30) }
+        let members = Self.groupKeys.map { bytes(2, $0, round, count: 30) }
         let last = try engine.appendGroup(
             CheckpointKey(name),
             zip(Self.groupKeys, members).map { (CheckpointKey($0), $1, FrameHeader.Flags.raw) }, Level(validating: 2))
