@@ -45,6 +45,9 @@ package struct LogRepair {
         }
         defer { file.close() }
         try wrapping { () throws(FileSystemError) in
+            #if PLANTED_BUGS
+            if PlantedBug.unsyncedNotRewritten.isPlanted { offset = part.end }
+            #endif
             while offset < part.end {
                 let end = min(offset + Self.blockByteCount, part.end)
                 guard let bytes = try file.bytes(offset..<end) else { break }

@@ -12,6 +12,9 @@ extension LogAppender {
         }
         guard Self.bits(end) != synced.load(ordering: .relaxed) else { return end }
         do throws(FileSystemError) {
+            #if PLANTED_BUGS
+            if PlantedBug.syncedPositionStatedEarly.isPlanted { try position.setSynced(end) }
+            #endif
             for rolled in rolled { try rolled.segment.file.sync() }
             try active.file.sync()
             state.withLock { state in
@@ -22,6 +25,9 @@ extension LogAppender {
             try position.setSynced(end)
         } catch {
             let failure = CheckpointLogError(error)
+            #if PLANTED_BUGS
+            if PlantedBug.failedSyncForgiven.isPlanted { throw failure }
+            #endif
             poison(failure)
             throw failure
         }

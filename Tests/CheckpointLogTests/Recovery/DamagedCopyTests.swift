@@ -148,4 +148,30 @@ import Testing
             }
         }
     }
+
+    /// A process that dies leaves what it had written, synced or not.
+    @Test func whatWasWrittenIsNoTornTailAfterAKill() throws {
+        let log = try SpecimenLog()
+        let bytes = try #require(log.disk.contents(of: log.path(.active)))
+        let image = log.disk.crashImage(.everything, boot: .same)
+        for place in stride(from: log.syncedOffset, to: log.writtenOffset, by: Self.byteStride) {
+            let copy = image.copy()
+            copy.setContents(Array(bytes.prefix(place)), of: log.path(.active))
+            let outcome = log.judge(copy, damaged: .active, .writing, boot: .same)
+            #expect(outcome == .refused, "cut at byte \(place)")
+        }
+    }
+
+    /// Without POSITION only the promises of later frames tell that what stands before them was durable.
+    @Test func promisesAloneTellDamageFromATornTail() throws {
+        let log = try SpecimenLog()
+        let image = log.disk.crashImage(.everything, boot: .another)
+        image.removeFile(log.path(.position))
+        for place in stride(from: SegmentHeader.byteCount, to: log.syncedOffset, by: Self.byteStride * 5) {
+            let copy = image.copy()
+            copy.flipBit(place * 8, of: log.path(.active))
+            let outcome = log.judge(copy, damaged: .active, .writing, boot: .another)
+            #expect(outcome == .refused, "byte \(place)")
+        }
+    }
 }
