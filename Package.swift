@@ -107,13 +107,19 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["CheckpointLog", .product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/TestSupport", swiftSettings: swiftSettings),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "CBOR", "CheckpointLog", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/FuzzTargets", exclude: ["Corpus"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CBORTests", dependencies: ["CBOR"], resources: [.copy("Vectors"), .copy("Peer")],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "CheckpointLogTests",
             dependencies: [
-                "CheckpointLog", "CBOR", "CChecksum", "TestSupport",
+                "CheckpointLog", "CBOR", "CChecksum", "FuzzTargets", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             exclude: ["Golden", "Peer/reader.py"], swiftSettings: swiftSettings),
@@ -159,3 +165,10 @@ let package = Package(
             swiftSettings: swiftSettings),
     ]
 )
+
+// Has its `main` from libFuzzer, and so links only under `swift build --sanitize fuzzer`, as Scripts/fuzz calls it.
+if Context.environment["CHECKPOINT_LOG_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz", swiftSettings: swiftSettings))
+}

@@ -16,11 +16,14 @@ import Testing
 
     var path: String { directory.path.appending("log").string }
 
-    @Test(arguments: [
-        [], [0], Array("text\n".utf8), (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* $0 >> 3) },
-        [UInt8](repeating: 0, count: 2 << 20),
-    ])
-    func bytesComeBackAsTheyWere(bytes: [UInt8]) async throws {
+    static let contents: [String: [UInt8]] = [
+        "none": [], "a zero": [0], "text": Array("text\n".utf8),
+        "100,000 bytes": (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* $0 >> 3) },
+        "2 MiB of zeros": [UInt8](repeating: 0, count: 2 << 20),
+    ]
+
+    @Test(arguments: contents.keys.sorted()) func bytesComeBackAsTheyWere(name: String) async throws {
+        let bytes = try #require(Self.contents[name])
         let put = try await tool("put", path, "key", input: bytes)
         #expect(put.exitCode == 0 && put.output.isEmpty && put.complaint.isEmpty)
         let get = try await tool("get", path, "key")

@@ -23,8 +23,8 @@ package final class BlockingThreads: Sendable {
                 state.threads += 1
                 return true
             }
-            if startsThread {
-                _ = NamedThread(name: "ckpt-io") { [state] in Self.work(state) }
+            if startsThread, NamedThread(name: "ckpt-io", { [state] in Self.work(state) }) == nil {
+                workWithoutThread()
             } else {
                 state.wakeAll()
             }
@@ -35,6 +35,15 @@ package final class BlockingThreads: Sendable {
     package func stop() {
         state.withLock { $0.isStopping = true }
         state.wakeAll()
+    }
+
+    /// Where the system has no thread to give, the caller's has to do: slower for others is better than never.
+    private func workWithoutThread() {
+        let job = state.withLock { state in
+            state.threads -= 1
+            return state.threads == 0 && !state.jobs.isEmpty ? state.jobs.removeFirst() : nil
+        }
+        job?()
     }
 
     private static func work(_ state: Lock<State>) {

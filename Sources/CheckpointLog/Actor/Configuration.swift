@@ -36,7 +36,8 @@ public struct Configuration: Sendable {
     /// Default: 1 MiB.
     public var largeValueByteCount = 1 << 20
 
-    /// The greatest encoded value, in bytes. Default: 4 GiB. Over it a checkpoint throws and the log is untouched.
+    /// The greatest encoded value, in bytes. Default: 4 GiB. Over it a checkpoint throws and the log is untouched; so
+    /// does a restore, which holds the whole value in memory.
     public var valueByteLimit = 4 << 30
 
     /// Keys that the memory level holds, 1 or more. Default: 100,000. Over it those taken longest ago are written out; in a log
@@ -73,7 +74,6 @@ public struct Configuration: Sendable {
     /// Makes the default configuration.
     public init() {}
 
-    /// The bytes over which a value is large in this log: a frame must fit into a segment several times.
     /// Threads for one large value: as many as there are processors, four at the most. One where calls must come in the same order
     /// in every run.
     package var laneCount: Int {
@@ -87,6 +87,7 @@ public struct Configuration: Sendable {
         return encoder
     }
 
+    /// The bytes over which a value is large in this log: a frame must fit into a segment several times.
     package var largeValueLimit: Int { min(largeValueByteCount, segmentByteLimit / 4) }
 
     package func policy(for level: UInt8) -> LevelPolicy { levels[Int(level)] ?? .standard(for: Int(level)) }

@@ -11,7 +11,10 @@ extension LogEngine {
         try makeDirectory(directory, in: fileSystem)
         let lock = try takeLock(directory.appending(FileName.lock), in: fileSystem)
         do {
-            return try open(at: directory, configuration, lock: lock)
+            // An opening can be cut off anywhere and begun again, so one that found no room is.
+            return try SpaceReserve(directory: directory, fileSystem: fileSystem).spending {
+                try open(at: directory, configuration, lock: lock)
+            }
         } catch {
             lock.unlock()
             throw error
@@ -202,10 +205,7 @@ extension LogEngine {
     ) throws -> Writer {
         let (epoch, active) = try wrapping { () throws(FileSystemError) in
             let epoch = try manifest.takeEpoch()
-            let active = try ActiveSegment.create(
-                identity, number: try manifest.takeSegmentNumber(), previous: manifest.current.lastSealed, epoch: epoch,
-                capacity: configuration.segmentByteLimit, mapping: configuration.usesMapping,
-                created: configuration.now())
+            let active = try firstSegment(identity, configuration, manifest, epoch: epoch)
             try active.file.sync()
             return (epoch, active)
         }
@@ -221,7 +221,9 @@ extension LogEngine {
             manifest: manifest, position: position, active: active, epoch: epoch, lastTimestamp: lastTimestamp,
             now: configuration.now, onRoll: { notes.withLock { $0 }?.noteRoll() })
         let sync = SyncQueue(appender, runsInline: configuration.runsInline)
-        let compactor = Compactor(catalog: catalog, files: files, appender: appender) {
+        let compactor = Compactor(
+            catalog: catalog, files: files, appender: appender, isThrottled: !configuration.runsInline
+        ) {
             #if PLANTED_BUGS
             if PlantedBug.supersederNotSynced.isPlanted { return }
             #endif
@@ -231,11 +233,38 @@ extension LogEngine {
             appender: appender, sync: sync, compactor: compactor, catalog: catalog, configuration: configuration,
             replayedByteCount: replayedByteCount)
         notes.withLock { $0 = maintenance }
-        sync.start()
-        maintenance.start()
+        do {
+            try sync.start()
+            try maintenance.start()
+        } catch {
+            maintenance.stop()
+            sync.stop()
+            position.close()
+            throw error
+        }
         return Writer(
             lock: lock, manifest: manifest, position: position, appender: appender, sync: sync,
             maintenance: maintenance)
+    }
+
+    /// The segment that an opening goes on in. A disk without room for a whole one gets one whose blocks come with its frames: a full
+    /// disk must not keep a log from being opened, and made smaller.
+    private static func firstSegment(
+        _ identity: LogIdentity, _ configuration: Configuration, _ manifest: ManifestFile, epoch: UInt32
+    ) throws(FileSystemError) -> ActiveSegment {
+        func segment(reservesBlocks: Bool) throws(FileSystemError) -> ActiveSegment {
+            try ActiveSegment.create(
+                identity, number: try manifest.takeSegmentNumber(), previous: manifest.current.lastSealed, epoch: epoch,
+                capacity: configuration.segmentByteLimit, reservesBlocks: reservesBlocks,
+                mapping: configuration.usesMapping, created: configuration.now())
+        }
+        do throws(FileSystemError) {
+            return try segment(reservesBlocks: true)
+        } catch  where error.isDiskFull && error.operation == .reserve {
+            return try segment(reservesBlocks: false)
+        } catch {
+            throw error
+        }
     }
 
     private static func say(_ report: RecoveryReport, _ configuration: Configuration) {

@@ -20,6 +20,7 @@ package final class Maintenance: Sendable {
     private let compactor: Compactor
     private let catalog: RecordCatalog
     private let configuration: Configuration
+    private let reserve: SpaceReserve
     private let state = Lock(State())
 
     /// - Parameter replayedByteCount: bytes of the log that the last snapshot does not cover.
@@ -33,6 +34,7 @@ package final class Maintenance: Sendable {
         self.sync = sync
         self.compactor = compactor
         self.configuration = configuration
+        reserve = compactor.reserve
     }
 
     package var lastCompaction: CompactionOutcome? { state.withLock { $0.lastCompaction } }
@@ -41,19 +43,27 @@ package final class Maintenance: Sendable {
 
     package var isCompacting: Bool { compactor.isCompacting }
 
-    package func start() {
+    /// - Throws: `.ioFailure` when the system has no threads to give; none is left behind once ``stop()`` was called.
+    package func start() throws {
         guard !configuration.runsInline else { return }
-        state.withLock { $0.threads = configuration.compactsAutomatically ? 2 : 1 }
-        _ = NamedThread(name: "ckpt-seal") { [self] in
+        try startThread("ckpt-seal") { [self] in
             loop(wanted: \.wantsSeal) { try prepareAndSeal() }
         }
         guard configuration.compactsAutomatically else { return }
-        _ = NamedThread(name: "ckpt-compact") { [self] in
+        try startThread("ckpt-compact") { [self] in
             Compactor.lowerPriority()
             loop(wanted: \.wantsCompaction) {
                 try compact()
                 try writeSnapshotIfDue()
             }
+        }
+    }
+
+    private func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) throws {
+        state.withLock { $0.threads += 1 }
+        guard NamedThread(name: name, body) != nil else {
+            state.withLock { $0.threads -= 1 }
+            throw CheckpointLogError.threadRefused
         }
     }
 
@@ -83,6 +93,8 @@ package final class Maintenance: Sendable {
         } catch {
             // The append that needs the segment makes it itself, and tells its caller if it cannot.
             configuration.logger?.warning("the next segment could not be prepared: \(error)")
+            // An earlier compaction may have failed for the same want of room.
+            if error.isDiskFull { noteSegment() }
         }
         try sealAll()
     }
@@ -92,9 +104,11 @@ package final class Maintenance: Sendable {
             try sync.waitUntilSynced(LogPosition(segment: rolled.segment.name.identifier, offset: rolled.end))
             while rolled.segment.hasPendingEntries { Compactor.yield() }
             do {
-                try SegmentSealer.seal(
-                    rolled.segment.name, rolled.segment.file, end: rolled.end, identity: appender.identity,
-                    manifest: appender.manifest)
+                try reserve.spending {
+                    try SegmentSealer.seal(
+                        rolled.segment.name, rolled.segment.file, end: rolled.end, identity: appender.identity,
+                        manifest: appender.manifest)
+                }
             } catch let error as CheckpointLogError where error.isLackOfRoom {
                 // Nothing was lost: the segment stays in the chain, and the next roll or the closing tries again.
                 throw error
@@ -154,7 +168,9 @@ package final class Maintenance: Sendable {
     /// Compacts until the log is within its bound; gives the last outcome, nil when there was nothing to do.
     @discardableResult
     package func compact(fully: Bool = false) throws -> CompactionOutcome? {
+        compactor.keepReserve()
         var last: CompactionOutcome?
+        defer { if last != nil { compactor.keepReserve() } }
         while let outcome = try compactor.runOnce(fully: fully) {
             last = outcome
             state.withLock { state in

@@ -28,10 +28,13 @@ package final class SyncQueue: Sendable {
         self.runsInline = runsInline
     }
 
-    package func start() {
+    /// - Throws: `.ioFailure` when the system has no thread to give.
+    package func start() throws {
         guard !runsInline else { return }
-        let body: @Sendable () -> Void = { [self] in run() }
-        thread.withLock { $0 = NamedThread(name: "ckpt-sync", body) }
+        guard let made = NamedThread(name: "ckpt-sync", { [self] in run() }) else {
+            throw CheckpointLogError.threadRefused
+        }
+        thread.withLock { $0 = made }
     }
 
     /// Ends the thread once everyone who waits is served.

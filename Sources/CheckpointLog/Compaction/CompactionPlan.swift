@@ -1,10 +1,14 @@
 /// Which segments a compaction rewrites, and why.
 package struct CompactionPlan: Sendable, Equatable {
     package var inputs: [Manifest.Segment]
+    /// Whether so much of the log is dead that the work may take from the appends what it needs.
+    package var isUrgent = false
 
     /// Bytes over which the sealed part of a log is compacted, and under which it stops, as multiples of its live bytes.
     private static let upperBound = 1.5
     private static let lowerBound = 1.45
+    /// Bytes over which compaction no longer rests, as a multiple of the live bytes.
+    private static let urgentBound = 2.0
 
     /// Chooses the inputs; nil when nothing is worth the copying.
     ///
@@ -25,8 +29,10 @@ package struct CompactionPlan: Sendable, Equatable {
             return fitted(small.map { segments[$0] }, small.map { live[$0] }, total, liveTotal, outputLimit, all: true)
         }
         let ranked = segments.indices.sorted { score(segments[$0], live[$0], now) > score(segments[$1], live[$1], now) }
-        return fitted(
+        var plan = fitted(
             ranked.map { segments[$0] }, ranked.map { live[$0] }, total, liveTotal, outputLimit, all: fully)
+        plan?.isUrgent = fully || Double(total) > urgentBound * Double(liveTotal)
+        return plan
     }
 
     /// Takes segments in order until the bound is met, as far as their live bytes fit into one output.

@@ -21,20 +21,33 @@ package final class Compactor: Sendable {
     private let files: SegmentFiles
     private let appender: LogAppender
     private let waitUntilSynced: @Sendable (LogPosition) throws -> Void
-    private let isStopping = Lock(false)
+    private let control = Lock(Control())
+    private let isThrottled: Bool
     private let isRunning = Lock(false)
     /// One compaction at a time, whoever asks.
     private let turn = Lock(())
+    package let reserve: SpaceReserve
 
+    private struct Control {
+        var isStopping = false
+        /// Callers that wait for a compaction.
+        var waiting = 0
+
+        var isUrgent: Bool { isStopping || waiting > 0 }
+    }
+
+    /// - Parameter isThrottled: whether a compaction that nobody waits for rests as long as it works.
     package init(
-        catalog: RecordCatalog, files: SegmentFiles, appender: LogAppender,
+        catalog: RecordCatalog, files: SegmentFiles, appender: LogAppender, isThrottled: Bool,
         waitUntilSynced: @escaping @Sendable (LogPosition) throws -> Void
     ) {
         identity = appender.identity
         manifest = appender.manifest
+        reserve = SpaceReserve(directory: identity.directory, fileSystem: identity.fileSystem)
         self.catalog = catalog
         self.files = files
         self.appender = appender
+        self.isThrottled = isThrottled
         self.waitUntilSynced = waitUntilSynced
     }
 
@@ -42,10 +55,25 @@ package final class Compactor: Sendable {
 
     package static func yield() { _ = sched_yield() }
 
-    package func stop() { isStopping.withLock { $0 = true } }
+    package func stop() {
+        control.withLock { $0.isStopping = true }
+        control.wakeAll()
+    }
+
+    /// Rests for as long as the copying since `start` took, so that appends and reads have half of the disk and of a processor
+    /// to themselves. Not while someone waits for the compaction or its end.
+    private func rest(since start: ContinuousClock.Instant) {
+        let worked = ContinuousClock.now - start
+        let (seconds, attoseconds) = worked.components
+        let nanoseconds = Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000)
+        _ = control.wait(atMost: min(nanoseconds, 1_000_000_000)) { $0.isUrgent ? () : nil }
+    }
 
     /// Whether a plan is being carried out.
     package var isCompacting: Bool { isRunning.withLock { $0 } }
+
+    /// Bytes that are copied between two rests.
+    private static let restByteCount = 1 << 20
 
     private struct Copy {
         var hash: KeyHash
@@ -61,8 +89,13 @@ package final class Compactor: Sendable {
 
     /// Carries out one plan; nil when there is nothing worth doing.
     package func runOnce(fully: Bool) throws -> CompactionOutcome? {
-        try turn.withLock { _ in
-            if isStopping.withLock({ $0 }) || appender.failure != nil { return nil }
+        if fully {
+            control.withLock { $0.waiting += 1 }
+            control.wakeAll()
+        }
+        defer { if fully { control.withLock { $0.waiting -= 1 } } }
+        return try turn.withLock { _ in
+            if control.withLock({ $0.isStopping }) || appender.failure != nil { return nil }
             let segments = manifest.current.segments
             let plan = CompactionPlan.plan(
                 segments: segments.filter { !catalog.usage.isHeld($0.name.identifier) },
@@ -71,11 +104,23 @@ package final class Compactor: Sendable {
             guard let plan else { return nil }
             isRunning.withLock { $0 = true }
             defer { isRunning.withLock { $0 = false } }
-            return try carryOut(plan, among: segments)
+            let rests = isThrottled && !plan.isUrgent
+            return try reserve.spending { try carryOut(plan, among: segments, rests: rests) }
         }
     }
 
-    private func carryOut(_ plan: CompactionPlan, among segments: [Manifest.Segment]) throws -> CompactionOutcome? {
+    /// Keeps as much disk as the next output may need, before the disk is full.
+    package func keepReserve() {
+        guard appender.failure == nil else { return }
+        let sealed = manifest.current.segments.reduce(0) { $0 + $1.byteCount }
+        reserve.keep(
+            byteCount: SpaceReserve.byteCount(
+                sealedByteCount: sealed, segmentByteCount: appender.limits.segmentByteCount))
+    }
+
+    private func carryOut(
+        _ plan: CompactionPlan, among segments: [Manifest.Segment], rests: Bool
+    ) throws -> CompactionOutcome? {
         let loader = LogFooters(identity: identity)
         let footers = try plan.inputs.map { try loader.footer(of: $0) }
         // Markers are needed while any older record may exist outside of what is rewritten here.
@@ -101,7 +146,7 @@ package final class Compactor: Sendable {
         }
         // Everything that superseded what is dropped stands before this position.
         let position = appender.writtenPosition
-        guard let (output, copies) = try write(live) else { return nil }
+        guard let (output, copies) = try write(live, rests: rests) else { return nil }
         #if PLANTED_BUGS
         if PlantedBug.inputsRemovedBeforeEdit.isPlanted { try drop(plan.inputs, references: []) }
         #endif
@@ -144,16 +189,21 @@ package final class Compactor: Sendable {
 
     /// Copies frames into a new segment, complete and durable; nil when the compactor was stopped on the way.
     private func write(
-        _ live: [(Manifest.Segment, SegmentFooter.Entry)]
+        _ live: [(Manifest.Segment, SegmentFooter.Entry)], rests: Bool
     ) throws -> (Manifest.Segment?, [Copy])? {
         guard !live.isEmpty else { return (nil, []) }
         let number = try wrapping { () throws(FileSystemError) in try manifest.takeSegmentNumber() }
         let name = SegmentName(number, .output)
         let output = try OutputSegment(identity: identity, name: name, created: appender.now())
         var copies: [Copy] = []
+        var (start, rested) = (ContinuousClock.now, 0)
         do {
             for (segment, entry) in live {
-                if isStopping.withLock({ $0 }) {
+                if rests, output.byteCount - rested >= Self.restByteCount {
+                    rest(since: start)
+                    (start, rested) = (ContinuousClock.now, output.byteCount)
+                }
+                if control.withLock({ $0.isStopping }) {
                     output.abandon()
                     return nil
                 }

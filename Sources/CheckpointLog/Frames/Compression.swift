@@ -20,11 +20,37 @@ package enum Compression {
     /// Below this many bytes nothing is tried: the header alone is longer than what could be won.
     package static let leastByteCount = 256
 
-    /// Compresses `source` into `target` and gives the number of bytes; nil when that would save less than an eighth.
+    /// Compresses `source` into `target` and gives the number of bytes; nil when that would save less than an eighth, or when
+    /// samples of a large source save next to nothing.
     package static func compress(
         _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, method: CompressionMethod
     ) -> Int? {
-        let limit = Swift.min(target.count, source.count - source.count / 8)
+        guard unsafe isPromising(source, target, method) else { return nil }
+        return unsafe compress(source, into: target, limit: source.count - source.count / 8, method: method)
+    }
+
+    /// Sources of this many bytes and more are tried at two places first. Numbers that are noise, which most large values are, do not
+    /// get smaller, and a whole pass that finds it out takes a third as long as the disk takes to write them.
+    private static let probedByteCount = 256 << 10
+    /// Half of the distance over which LZ4 finds repetitions.
+    private static let probeByteCount = 32 << 10
+
+    /// Whether one of two samples gets smaller by a sixteenth.
+    private static func isPromising(
+        _ source: UnsafeRawBufferPointer, _ room: UnsafeMutableRawBufferPointer, _ method: CompressionMethod
+    ) -> Bool {
+        guard source.count >= probedByteCount, room.count >= probeByteCount else { return true }
+        return [source.count / 4, source.count / 4 * 3].contains { start in
+            let sample = unsafe UnsafeRawBufferPointer(rebasing: source[start..<start + probeByteCount])
+            return unsafe compress(sample, into: room, limit: probeByteCount / 16 * 15, method: method) != nil
+        }
+    }
+
+    private static func compress(
+        _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, limit: Int,
+        method: CompressionMethod
+    ) -> Int? {
+        let limit = Swift.min(target.count, limit)
         guard limit > 0, source.count <= Int(Int32.max), let from = source.baseAddress, let to = target.baseAddress
         else {
             return nil

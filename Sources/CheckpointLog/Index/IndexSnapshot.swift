@@ -233,9 +233,9 @@ package struct IndexSnapshot {
                 other.withLock { $0 = result }
             }
             let first = read(0..<half)
-            thread.join()
-            let second = other.withLock { $0 }
-            outcome = Result { () throws(SnapshotFault) in try first.get() + (second?.get() ?? []) }
+            thread?.join()
+            let second = other.withLock { $0 } ?? read(half..<parsedTables.count)
+            outcome = Result { () throws(SnapshotFault) in try first.get() + second.get() }
         }
         switch outcome {
         case .success(let shards): return shards

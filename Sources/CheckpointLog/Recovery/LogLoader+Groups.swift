@@ -8,7 +8,7 @@ extension LogLoader {
         var wanted: [SequenceNumber: (group: Int, member: Int)] = [:]
         var holders: [KeyHash: [Int]] = [:]
         var ended: Set<Int> = []
-        for (hash, entry) in try groupFrames(outcome) {
+        for (hash, entry) in try possibleGroups(outcome) {
             let header: FrameHeader
             let members: GroupMembers
             do {
@@ -57,16 +57,35 @@ extension LogLoader {
         }
     }
 
-    /// The newest group frame of each name.
-    private func groupFrames(_ outcome: ChainReader.Outcome) throws -> [(KeyHash, IndexEntry)] {
+    /// The newest group frames whose members may all be there, and those that cannot be read.
+    ///
+    /// A member is a record, and of one group only. Where more members are listed than there are records, some groups are at an
+    /// end and their members gone, or their lists are made to fill the memory: then the records are counted before any list is kept.
+    private func possibleGroups(_ outcome: ChainReader.Outcome) throws -> [(KeyHash, IndexEntry)] {
+        let (frames, recordCount) = try groupFrames(outcome)
+        // A list that cannot be read has no members; its damage is told later.
+        let counts = frames.map { _, entry in (try? groupMembers(at: entry.location))?.1.keys.count ?? 0 }
+        guard counts.reduce(0, +) > recordCount else { return frames }
+        var ranges = MemberRanges(zip(frames, counts).map { ($0.1.sequenceNumber, $1) })
+        try forEachRecord(outcome) { ranges.note($0.sequenceNumber) }
+        let complete = ranges.complete
+        return frames.indices.filter { counts[$0] == 0 || complete.contains($0) }.map { frames[$0] }
+    }
+
+    /// The newest group frame of each name, and the count of all records.
+    private func groupFrames(
+        _ outcome: ChainReader.Outcome
+    ) throws -> (frames: [(KeyHash, IndexEntry)], recordCount: Int) {
         var newest: [KeyHash: IndexEntry] = [:]
+        var recordCount = 0
         try forEachRecord(outcome) { record in
+            recordCount += 1
             guard record.kind == .group else { return }
             let hash = record.hash(catalog.hashKey)
             guard let entry = catalog.index.newest(hash), entry.sequenceNumber == record.sequenceNumber else { return }
             newest[hash] = entry
         }
-        return Array(newest)
+        return (Array(newest), recordCount)
     }
 
     private func forEachRecord(_ outcome: ChainReader.Outcome, _ body: (CatalogRecord) -> Void) throws {

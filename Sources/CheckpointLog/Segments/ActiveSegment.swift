@@ -32,16 +32,17 @@ package final class ActiveSegment: Sendable {
     package func removePendingEntry() { pending.subtract(1, ordering: .releasing) }
 
     /// Makes the file of a new segment: blocks allocated, header written, directory entry synced. The header becomes durable
-    /// with the segment's first sync.
+    /// with the segment's first sync. Without reserved blocks it is not mapped, and each frame may find the disk full.
     package static func create(
-        _ identity: LogIdentity, number: UInt32, previous: UInt32, epoch: UInt32, capacity: Int, mapping: Bool,
-        created: Int64
+        _ identity: LogIdentity, number: UInt32, previous: UInt32, epoch: UInt32, capacity: Int,
+        reservesBlocks: Bool = true, mapping: Bool, created: Int64
     ) throws(FileSystemError) -> ActiveSegment {
         let name = SegmentName(number, .log)
         let path = identity.path(name)
         let file = try identity.fileSystem.openFile(path, .create)
         do throws(FileSystemError) {
-            let isReserved = try file.reserve(byteCount: capacity)
+            var isReserved = false
+            if reservesBlocks { isReserved = try file.reserve(byteCount: capacity) }
             var isMapped = false
             if mapping, isReserved { isMapped = try file.map(byteCount: capacity) }
             let header = SegmentHeader(

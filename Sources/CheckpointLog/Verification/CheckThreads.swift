@@ -18,7 +18,8 @@ enum CheckThreads {
                 results.withLock { $0[index] = result }
             }
         }
-        let threads = (1..<max(1, min(threadCount, jobs.count))).map { _ in NamedThread(name: "ckpt-verify", work) }
+        let count = max(1, min(threadCount, jobs.count))
+        let threads = (1..<count).compactMap { _ in NamedThread(name: "ckpt-verify", work) }
         work()
         for thread in threads { thread.join() }
         return try results.withLock { results in try jobs.indices.compactMap { try results[$0]?.get() } }

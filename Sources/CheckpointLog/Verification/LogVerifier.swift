@@ -52,7 +52,8 @@ public struct LogVerifier: Sendable {
     ///   the index of all keys is in memory.
     public func verify(progress: @escaping Progress = { _, _ in }) async -> VerificationReport {
         await withCheckedContinuation { continuation in
-            _ = NamedThread(name: "ckpt-verify") { continuation.resume(returning: run(progress)) }
+            let check: @Sendable () -> Void = { continuation.resume(returning: run(progress)) }
+            if NamedThread(name: "ckpt-verify", check) == nil { check() }
         }
     }
 

@@ -46,7 +46,7 @@ struct RebuiltIndex {
     /// Finds the members of the newest group of each name, which are live whatever came after them.
     private mutating func restoreGroups() {
         guard catalog.hasGroupFrames else { return }
-        var groups = newestGroups()
+        var groups = possibleGroups()
         var wanted: [SequenceNumber: (group: Int, member: Int)] = [:]
         var holders: [KeyHash: [Int]] = [:]
         for (index, group) in groups.enumerated() {
@@ -81,29 +81,61 @@ struct RebuiltIndex {
         }
     }
 
-    private func newestGroups() -> [Group] {
-        var newest: [KeyHash: CheckOutcome.Record] = [:]
+    /// The newest group of each name whose members may all be there. A group that lacks some is judged by itself when more members
+    /// are listed than there are records: lists can be made to fill the memory.
+    private mutating func possibleGroups() -> [Group] {
+        let (newest, recordCount) = newestGroups()
+        let counts = newest.map { members(at: $0.record.location)?.keys.count ?? 0 }
+        guard counts.reduce(0, +) > recordCount else { return newest.compactMap { group($0.name, $0.record) } }
+        var ranges = MemberRanges(zip(newest, counts).map { ($0.record.sequenceNumber, $1) })
+        var removals: [KeyHash: SequenceNumber] = [:]
         forEachRecord { record in
+            ranges.note(record.sequenceNumber)
+            guard record.kind == .removal else { return }
+            let hash = record.hash(catalog.hashKey)
+            removals[hash] = max(removals[hash] ?? record.sequenceNumber, record.sequenceNumber)
+        }
+        let complete = ranges.complete
+        var possible: [Group] = []
+        for (index, (name, record)) in newest.enumerated() {
+            guard let group = group(name, record) else { continue }
+            let number = record.sequenceNumber
+            if complete.contains(index) {
+                possible.append(group)
+            } else if !group.members.contains(where: { removals[$0.hash, default: number] > number }) {
+                groupFindings.append(finding(group, lacks: nil))
+            }
+        }
+        return possible
+    }
+
+    private func newestGroups() -> (groups: [(name: KeyHash, record: CheckOutcome.Record)], recordCount: Int) {
+        var newest: [KeyHash: CheckOutcome.Record] = [:]
+        var recordCount = 0
+        forEachRecord { record in
+            recordCount += 1
             guard record.kind == .group else { return }
             let hash = record.hash(catalog.hashKey)
             guard catalog.index.newest(hash)?.sequenceNumber == record.sequenceNumber else { return }
             newest[hash] = CheckOutcome.Record(record)
         }
-        return newest.compactMap { hash, record in
-            // A list that cannot be read is a finding of its frame.
-            guard let list = members(at: record.location) else { return nil }
-            var members: [GroupTable.Member] = []
-            for (index, key) in list.keys.enumerated() {
-                guard let number = list.sequenceNumber(at: index, of: record.sequenceNumber) else { return nil }
-                let memberHash = unsafe key.withUnsafeBytes {
-                    unsafe KeyHash(catalog.hashKey, level: record.level, origin: .empty, key: $0)
-                }
-                members.append(
-                    GroupTable.Member(
-                        key: key, hash: memberHash, sequenceNumber: number, location: FrameLocation(bits: 0)))
+        return (newest.map { ($0.key, $0.value) }, recordCount)
+    }
+
+    /// The group with its members; nil for a list that cannot be read, which is a finding of its frame.
+    private func group(_ name: KeyHash, _ record: CheckOutcome.Record) -> Group? {
+        guard let list = members(at: record.location) else { return nil }
+        var members: [GroupTable.Member] = []
+        for (index, key) in list.keys.enumerated() {
+            guard let number = list.sequenceNumber(at: index, of: record.sequenceNumber) else { return nil }
+            let memberHash = unsafe key.withUnsafeBytes {
+                unsafe KeyHash(catalog.hashKey, level: record.level, origin: .empty, key: $0)
             }
-            return Group(name: hash, record: record, members: members)
+            members.append(
+                GroupTable.Member(
+                    key: key, hash: memberHash, sequenceNumber: number, location: FrameLocation(bits: 0)))
         }
+        return Group(name: name, record: record, members: members)
     }
 
     private func members(at location: FrameLocation) -> GroupMembers? {
@@ -127,11 +159,11 @@ struct RebuiltIndex {
         manifest.segments.first { $0.name.identifier == segment }?.name ?? SegmentName(segment, .log)
     }
 
-    private func finding(_ group: Group, lacks member: GroupTable.Member) -> VerificationFinding {
+    private func finding(_ group: Group, lacks member: GroupTable.Member?) -> VerificationFinding {
         var finding = VerificationFinding(
             .damage, name(of: group.record.location.segment).fileName, offset: group.record.location.offset,
             "a group lacks a member",
-            expected: "key \"\(VerificationFinding.text(member.key))\", number \(member.sequenceNumber)")
+            expected: member.map { "key \"\(VerificationFinding.text($0.key))\", number \($0.sequenceNumber)" })
         finding.lost = [VerificationFinding.Lost(group.record)]
         return finding
     }

@@ -1,6 +1,6 @@
 /// Work on many parts of one thing, by a few threads at a time.
 package enum Lanes {
-    /// Calls `body` with each number below `count`, begun in order, on `laneCount` threads: the caller's and others.
+    /// Calls `body` with each number below `count`, begun in order, on up to `laneCount` threads: the caller's and others.
     ///
     /// Returns when all have ended; after the first failure no more are begun, and it is thrown.
     package static func forEach(
@@ -20,7 +20,7 @@ package enum Lanes {
                 }
             }
         }
-        let threads = (1..<min(laneCount, count)).map { _ in NamedThread(name: "ckpt-lane", work) }
+        let threads = (1..<min(laneCount, count)).compactMap { _ in NamedThread(name: "ckpt-lane", work) }
         work()
         for thread in threads { thread.join() }
         if let failure = state.withLock({ $0.failure }) { throw failure }

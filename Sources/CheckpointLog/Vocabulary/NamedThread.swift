@@ -17,8 +17,8 @@ package struct NamedThread: Sendable {
 
     private let done: Lock<Bool>
 
-    /// Starts a thread called `name` (Linux shows the first 15 bytes).
-    package init(name: String, _ body: @escaping @Sendable () -> Void) {
+    /// Starts a thread called `name` (Linux shows the first 15 bytes); nil when the system has none to give.
+    package init?(name: String, _ body: @escaping @Sendable () -> Void) {
         let done = Lock(false)
         self.done = done
         let start = Start(name: name) {
@@ -33,7 +33,10 @@ package struct NamedThread: Sendable {
         var thread: pthread_t? = nil
         #endif
         let code = unsafe pthread_create(&thread, nil, Start.entry, context)
-        precondition(code == 0, "The system refused a thread (code \(code)): raise the limit on threads.")
+        guard code == 0 else {
+            unsafe Unmanaged<Start>.fromOpaque(context).release()
+            return nil
+        }
         #if os(Linux)
         pthread_detach(thread)
         #else

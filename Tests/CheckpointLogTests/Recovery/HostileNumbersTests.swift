@@ -196,6 +196,39 @@ import Testing
         try checkPayload(.group, "65,536 of no bytes", [0x80, 0x80, 0x04] + [UInt8](repeating: 0, count: 65_536))
     }
 
+    /// Lists of 65,536 members that take 300 bytes each, and of which no member is there. Bound: as for all.
+    @Test func listsOfMembersThatAreNotThereTakeNoMemory() throws {
+        let content = GroupMembers(keys: [[UInt8]](repeating: [UInt8](repeating: 0x61, count: 30), count: 65_536)).bytes
+        var stored = [UInt8](repeating: 0, count: content.count)
+        let count = unsafe content.withUnsafeBytes { content in
+            unsafe stored.withUnsafeMutableBytes { unsafe Compression.compress(content, into: $0, method: .zlib) }
+        }
+        stored = Array(stored.prefix(try #require(count)))
+        #if DEBUG
+        let groupCount = 4
+        #else
+        let groupCount = 100
+        #endif
+        try check("\(groupCount) lists") { log in
+            let manifest = try HostileLog.manifest
+            let name = try #require(HostileLog.segments(.log).last).fileName
+            let seed = FrameSeed(
+                log: manifest.identifier, segment: try #require(HostileLog.segments(.log).last).identifier)
+            var bytes = Array(try log.bytes(name)[..<128])
+            for group in 1...groupCount {
+                var header = Forge.value(UInt32(group) * 70_000, epoch: 3)
+                header.kind = .group
+                header.flags = []
+                header.compression = .zlib
+                header.contentByteCount = content.count
+                header.contentCRC = Checksum.mask(Checksum.of(content))
+                bytes += Forge.frame(
+                    header, key: Array("group \(group)".utf8), payload: stored, seed: seed, at: bytes.count)
+            }
+            try log.put(bytes, name)
+        }
+    }
+
     @Test func anyNumberInAMarkIsAnErrorAtMost() throws {
         for word in Self.words {
             for offset in [0, 8, 16, 24, 32, 40, 48] {

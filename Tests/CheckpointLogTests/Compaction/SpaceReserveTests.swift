@@ -1,0 +1,108 @@
+import CheckpointLog
+import SystemPackage
+import TestSupport
+import Testing
+
+/// What the log keeps of the disk is there when the disk is full.
+@Suite struct SpaceReserveTests {
+    static let path = SpecimenLog.path
+    static let reserve = path.appending(FileName.reserve)
+
+    static func configuration(_ disk: SimulatedFileSystem) -> Configuration {
+        var configuration = SpecimenLog.configuration(disk)
+        configuration.levels[1] = LevelPolicy(durability: .written, compression: .none)
+        configuration.snapshotByteCount = .max
+        return configuration
+    }
+
+    /// 1.9 KB under each of 20 keys, over and over.
+    static func append(_ engine: LogEngine, _ numbers: Range<Int>) throws {
+        for number in numbers {
+            let bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: 1_900)
+            _ = try engine.append(bytes, try engine.content(1).adding(.raw), key: "key \(number % 20)")
+        }
+    }
+
+    static func value(_ engine: LogEngine, _ key: Int) throws -> UInt8? {
+        unsafe try engine.withContent(level: 1, key: "key \(key)", number: nil) { unsafe $1.first ?? 0 }
+    }
+
+    /// A log with a reserve, and many dead bytes; then not a block is free.
+    static func fullDisk() throws -> (SimulatedFileSystem, LogEngine) {
+        let disk = SimulatedFileSystem(seed: 2)
+        let engine = try LogEngine.open(at: path, configuration(disk))
+        try append(engine, 0..<120)
+        try engine.requireWriter().maintenance.compact()
+        try append(engine, 120..<400)
+        disk.byteQuota = disk.usedByteCount
+        return (disk, engine)
+    }
+
+    @Test func aCompactionOnAFullDiskWritesIntoTheReserve() throws {
+        let (disk, engine) = try Self.fullDisk()
+        defer { engine.abandon() }
+        #expect(disk.contents(of: Self.reserve) != nil)
+        let before = disk.usedByteCount
+        let outcome = try engine.requireWriter().maintenance.compact(fully: true)
+        #expect(try #require(outcome).recordCount > 0)
+        #expect(disk.usedByteCount < before / 2)
+        // What was won pays for the next reserve, and the appends go on.
+        #expect(disk.contents(of: Self.reserve) != nil)
+        try Self.append(engine, 400..<440)
+        for key in 0..<20 { #expect(try Self.value(engine, key) == UInt8(truncatingIfNeeded: 420 + key)) }
+    }
+
+    @Test func withoutAReserveACompactionOnAFullDiskFailsAndNothingIsLost() throws {
+        let (disk, engine) = try Self.fullDisk()
+        defer { engine.abandon() }
+        try disk.remove(Self.reserve)
+        disk.byteQuota = disk.usedByteCount
+        let error = #expect(throws: CheckpointLogError.self) {
+            try engine.requireWriter().maintenance.compact(fully: true)
+        }
+        #expect(error?.code == .diskFull)
+        for key in 0..<20 { #expect(try Self.value(engine, key) == UInt8(truncatingIfNeeded: 380 + key)) }
+        disk.byteQuota = nil
+        #expect(try engine.requireWriter().maintenance.compact(fully: true) != nil)
+    }
+
+    @Test(arguments: [false, true]) func aLogOpensOnAFullDiskAndCanBeMadeSmaller(isClosed: Bool) throws {
+        var (disk, engine) = try Self.fullDisk()
+        disk.byteQuota = nil
+        if isClosed {
+            try engine.close()
+        } else {
+            engine.abandon()
+            disk = disk.crashImage(boot: .same)
+        }
+        #expect(disk.contents(of: Self.reserve) != nil)
+        disk.byteQuota = disk.usedByteCount
+        engine = try LogEngine.open(at: Self.path, Self.configuration(disk))
+        for key in 0..<20 { #expect(try Self.value(engine, key) == UInt8(truncatingIfNeeded: 380 + key)) }
+        #expect(try engine.requireWriter().maintenance.compact(fully: true) != nil)
+        try Self.append(engine, 400..<440)
+        try engine.close()
+    }
+
+    @Test func aReserveThatDoesNotFitIsNotKept() throws {
+        let disk = SimulatedFileSystem(seed: 3)
+        let directory = FilePath("/log")
+        try disk.createDirectory(directory)
+        let reserve = SpaceReserve(directory: directory, fileSystem: disk)
+        disk.byteQuota = disk.usedByteCount + 16 << 10
+        reserve.keep(byteCount: 64 << 10)
+        #expect(disk.fileNames(in: directory).isEmpty)
+        reserve.keep(byteCount: 8 << 10)
+        #expect(disk.contents(of: Self.reserve)?.count == 8 << 10)
+        #expect(reserve.giveUp())
+        #expect(!reserve.giveUp())
+    }
+
+    @Test func aReserveIsAsLargeAsTheNextOutputMayBe() {
+        let segment = 64 << 20
+        #expect(SpaceReserve.byteCount(sealedByteCount: 0, segmentByteCount: segment) == 256 << 10)
+        #expect(SpaceReserve.byteCount(sealedByteCount: 256 << 10, segmentByteCount: segment) == 512 << 10)
+        #expect(SpaceReserve.byteCount(sealedByteCount: 1 << 40, segmentByteCount: segment) == segment)
+        #expect(SpaceReserve.byteCount(sealedByteCount: 0, segmentByteCount: 64 << 10) == 64 << 10)
+    }
+}
