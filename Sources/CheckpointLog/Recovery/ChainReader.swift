@@ -117,6 +117,10 @@ package struct ChainReader {
             }
             isOpen = false
         }
+        if let end = outcome.end, end.offset == 0, let knownGood = outcome.knownGood, knownGood.segment < end.segment {
+            // The segment that does not follow the last one read tells nothing of what stood between the two.
+            outcome.end = nil
+        }
         if outcome.end == nil {
             outcome.isComplete = true
             // A roll frame was the last thing that reached the disk, or all that was ever written is sealed.
