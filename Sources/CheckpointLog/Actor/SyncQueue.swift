@@ -131,6 +131,9 @@ package final class SyncQueue: Sendable {
             let served = state.waiters.filter { failure != nil || $0.position <= synced }
             state.waiters.removeAll { failure != nil || $0.position <= synced }
             state.isPromiseDue = failure == nil
+            #if PLANTED_BUGS
+            if PlantedBug.quietPromiseMissing.isPlanted { state.isPromiseDue = false }
+            #endif
             state.lastServed = served.count
             return served
         }

@@ -112,6 +112,7 @@ package final class RecordCatalog: Sendable {
     package func isLive(_ record: CatalogRecord) -> Bool {
         #if PLANTED_BUGS
         if PlantedBug.removalMarkerDropped.isPlanted, record.kind == .removal { return false }
+        if PlantedBug.removalOfAllDropped.isPlanted, record.kind == .removalOfAll { return false }
         if PlantedBug.groupMemberDropped.isPlanted, record.kind == .value {
             return index.holds(record.hash(hashKey), record.sequenceNumber)
         }

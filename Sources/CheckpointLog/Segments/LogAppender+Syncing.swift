@@ -15,7 +15,12 @@ extension LogAppender {
             #if PLANTED_BUGS
             if PlantedBug.syncedPositionStatedEarly.isPlanted { try position.setSynced(end) }
             #endif
-            for rolled in rolled { try rolled.segment.file.sync() }
+            for rolled in rolled {
+                #if PLANTED_BUGS
+                if PlantedBug.rolledSegmentNotSynced.isPlanted { break }
+                #endif
+                try rolled.segment.file.sync()
+            }
             try active.file.sync()
             state.withLock { state in
                 state.unsynced.removeFirst(rolled.count)

@@ -206,6 +206,9 @@ package final class LogAppender: Sendable {
                 throw error
             }
             for appended in appended { appended.segment.addPendingEntry() }
+            #if PLANTED_BUGS
+            if PlantedBug.batchPositionNotStated.isPlanted { return appended }
+            #endif
             try publish(&state)
             return appended
         }

@@ -100,4 +100,44 @@ import Testing
             }
         }
     }
+
+    /// After a kill a hole in what was written last is damage, be it a record's or a batch's.
+    @Test(arguments: [false, true]) func whatWasWrittenLastIsNoTornTailAfterAKill(isBatch: Bool) throws {
+        let engine = try Self.open(disk)
+        try Self.put(engine, "key", 1)
+        if isBatch { try Self.group(engine, 2, count: 200) } else { try Self.put(engine, "key", 2) }
+        let end = try engine.requireWriter().appender.writtenPosition
+        let image = disk.crashImage(boot: .same)
+        engine.abandon()
+        let path = SpecimenLog.path.appending(SegmentName(end.segment, .log).fileName)
+        #expect(image.flipBit((Int(end.offset) - 40) * 8, of: path))
+        let error = #expect(throws: CheckpointLogError.self) { try Self.open(image).abandon() }
+        #expect(error?.code == .damaged)
+    }
+
+    /// Some 50 ms after the last sync, a frame promises what that sync made durable, and is synced itself.
+    @Test func aQuietLogPromisesWhatWasSyncedLast() throws {
+        var configuration = SpecimenLog.configuration(disk)
+        configuration.runsInline = false
+        let engine = try LogEngine.open(at: SpecimenLog.path, configuration)
+        let syncCount = Lock(0)
+        disk.observe { call in
+            guard call.operation == .sync, call.path.string.hasSuffix(".log") else { return }
+            syncCount.withLock { $0 += 1 }
+            syncCount.wakeAll()
+        }
+        try Self.put(engine, "key", 1)
+        let writer = try engine.requireWriter()
+        let end = writer.appender.writtenPosition
+        try writer.sync.waitUntilSynced(end)
+        #expect(syncCount.wait(atMost: 10_000_000_000) { $0 == 2 ? () : nil } != nil)
+        disk.observe(nil)
+        engine.abandon()
+        let image = disk.crashImage(.syncedOnly, boot: .another)
+        image.removeFile(SpecimenLog.path.appending("POSITION"))
+        image.flipBit(
+            (Int(end.offset) - 40) * 8, of: SpecimenLog.path.appending(SegmentName(end.segment, .log).fileName))
+        let error = #expect(throws: CheckpointLogError.self) { try Self.open(image).abandon() }
+        #expect(error?.code == .damaged)
+    }
 }
