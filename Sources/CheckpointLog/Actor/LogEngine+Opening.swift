@@ -176,7 +176,11 @@ extension LogEngine {
 
     private static func takeLock(_ path: FilePath, in fileSystem: any FileSystem) throws -> any FileLock {
         switch try wrapping({ () throws(FileSystemError) in try fileSystem.lock(path) }) {
-        case .acquired(let lock): return lock
+        case .acquired(let lock):
+            #if PLANTED_BUGS
+            if PlantedBug.lockGivenBack.isPlanted { lock.unlock() }
+            #endif
+            return lock
         case .held(let holder): throw CheckpointLogError.locked(path: path.string, holder: holder)
         }
     }
@@ -220,6 +224,9 @@ extension LogEngine {
         let compactor = Compactor(
             catalog: catalog, files: files, appender: appender, isThrottled: !configuration.runsInline
         ) {
+            #if PLANTED_BUGS
+            if PlantedBug.supersederNotSynced.isPlanted { return }
+            #endif
             try sync.waitUntilSynced($0)
         }
         let maintenance = Maintenance(

@@ -116,6 +116,12 @@ extension LogEngine {
             do {
                 let header = unsafe try FrameDecoder.header(
                     in: bytes, at: location.offset, seed: identity.seed(of: location.segment))
+                #if PLANTED_BUGS
+                let found = unsafe UnsafeRawBufferPointer(
+                    rebasing: bytes[FrameHeader.byteCount...].prefix(header.keyByteCount))
+                let key = unsafe PlantedBug.keyNotCompared.isPlanted ? found : key
+                let number = PlantedBug.numberNotCompared.isPlanted ? header.sequenceNumber : number
+                #endif
                 guard header.sequenceNumber == number, header.level == level, header.keyByteCount == key.count,
                     header.originByteCount == origin.bytes.count, bytes.holds(key, at: FrameHeader.byteCount),
                     unsafe origin.bytes.withUnsafeBytes({

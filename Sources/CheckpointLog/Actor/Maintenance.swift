@@ -155,7 +155,12 @@ package final class Maintenance: Sendable {
             _ = try IndexSnapshot.write(
                 catalog, manifest: appender.manifest.current, excluding: { catalog.usage.isHeld($0) },
                 identity: appender.identity
-            ) { try sync.waitUntilSynced(appender.writtenPosition) }
+            ) {
+                #if PLANTED_BUGS
+                if PlantedBug.snapshotBeforeSync.isPlanted { return }
+                #endif
+                try sync.waitUntilSynced(appender.writtenPosition)
+            }
         }
         state.withLock { $0.snapshotPoint = written }
     }

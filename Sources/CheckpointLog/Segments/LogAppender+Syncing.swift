@@ -12,7 +12,15 @@ extension LogAppender {
         }
         guard Self.bits(end) != synced.load(ordering: .relaxed) else { return end }
         do throws(FileSystemError) {
-            for rolled in rolled { try rolled.segment.file.sync() }
+            #if PLANTED_BUGS
+            if PlantedBug.syncedPositionStatedEarly.isPlanted { try position.setSynced(end) }
+            #endif
+            for rolled in rolled {
+                #if PLANTED_BUGS
+                if PlantedBug.rolledSegmentNotSynced.isPlanted { break }
+                #endif
+                try rolled.segment.file.sync()
+            }
             try active.file.sync()
             state.withLock { state in
                 state.unsynced.removeFirst(rolled.count)
@@ -22,6 +30,9 @@ extension LogAppender {
             try position.setSynced(end)
         } catch {
             let failure = CheckpointLogError(error)
+            #if PLANTED_BUGS
+            if PlantedBug.failedSyncForgiven.isPlanted { throw failure }
+            #endif
             poison(failure)
             throw failure
         }

@@ -46,6 +46,9 @@ package final class ManifestFile: Sendable {
             let epoch = state.manifest.nextEpoch
             guard epoch < SequenceNumber.epochLimit else { throw usedUp }
             try edit(&state) { $0.nextEpoch = epoch + 1 }
+            #if PLANTED_BUGS
+            if PlantedBug.epochReused.isPlanted, epoch > 1 { return epoch - 1 }
+            #endif
             return epoch
         }
     }
@@ -80,6 +83,9 @@ package final class ManifestFile: Sendable {
         try file.write(bytes, at: 0)
         try file.sync()
         try fileSystem.rename(temporary, to: path)
+        #if PLANTED_BUGS
+        if PlantedBug.renameNotSynced.isPlanted { return }
+        #endif
         try fileSystem.syncDirectory(path.removingLastComponent())
     }
 }
