@@ -69,8 +69,15 @@ extension LogEngine {
         found.sort { $0.number > $1.number }
         switch query.version.choice {
         case .newest: return found
-        case .sequence(let number): return found.filter { $0.number == number }
+        case .sequence(let number):
+            #if PLANTED_BUGS
+            if PlantedBug.versionIgnored.isPlanted { return found }
+            #endif
+            return found.filter { $0.number == number }
         case .asOf(let time):
+            #if PLANTED_BUGS
+            if PlantedBug.dateIgnored.isPlanted { return found }
+            #endif
             guard let first = try found.firstIndex(where: { try timestamp(of: $0, mode) <= time }) else { return [] }
             return Array(found[first...])
         }
