@@ -35,6 +35,11 @@ extension LogEngine {
     package func appendBatch(_ members: [BatchMember], group name: (CheckpointKey, Level)? = nil) throws
         -> AppendedBatch
     {
+        try beforeClosing { try appendWhileOpen(members, group: name) }
+    }
+
+    private func appendWhileOpen(_ members: [BatchMember], group name: (CheckpointKey, Level)?) throws -> AppendedBatch
+    {
         let writer = try requireWriter()
         let byteCount = members.reduce(0) { $0 + $1.bytes.count }
         guard byteCount <= configuration.valueByteLimit else {
@@ -42,6 +47,7 @@ extension LogEngine {
                 byteCount: byteCount, limit: configuration.valueByteLimit, setting: "valueByteLimit")
         }
         var batch = PreparedBatch()
+        var isInDoubt = false
         do {
             for member in members { try prepare(member, in: &batch, writer) }
             var list: GroupMembers?
@@ -52,10 +58,12 @@ extension LogEngine {
                 try prepareGroup(name, level, members, in: &batch)
             }
             if batch.frameByteCount <= configuration.largeValueLimit {
-                return try appendInPlace(batch, list, writer)
+                return try appendInPlace(batch, list, writer, &isInDoubt)
             }
-            return try appendAsSegments(batch, list, writer)
+            return try appendAsSegments(batch, list, writer, &isInDoubt)
         } catch {
+            // The next opening may find the batch, and then wants its values.
+            if isInDoubt { throw error }
             // Value segments of a batch that has failed are orphans: the space is wanted now rather than at the next opening.
             for segment in batch.valueSegments {
                 try? identity.fileSystem.remove(identity.path(SegmentName(segment, .value)))
@@ -108,9 +116,16 @@ extension LogEngine {
     }
 
     private func appendInPlace(
-        _ batch: PreparedBatch, _ list: GroupMembers?, _ writer: Writer
+        _ batch: PreparedBatch, _ list: GroupMembers?, _ writer: Writer, _ isInDoubt: inout Bool
     ) throws -> AppendedBatch {
-        let appended = try batch.withDrafts { try writer.appender.append(batch: $0) }
+        let appended: [Appended]
+        do {
+            appended = try batch.withDrafts { try writer.appender.append(batch: $0) }
+        } catch {
+            // Frames whose position could not be stated are there all the same.
+            isInDoubt = writer.appender.failure != nil
+            throw error
+        }
         guard let last = appended.last else {
             return AppendedBatch(
                 sequenceNumber: writer.appender.lastSequenceNumber, frameByteCount: 0,
@@ -128,7 +143,7 @@ extension LogEngine {
     /// The manifest edit is the commit: before it the segments are orphans. They cannot be compacted before the index has all
     /// of their records.
     private func appendAsSegments(
-        _ batch: PreparedBatch, _ list: GroupMembers?, _ writer: Writer
+        _ batch: PreparedBatch, _ list: GroupMembers?, _ writer: Writer, _ isInDoubt: inout Bool
     ) throws -> AppendedBatch {
         batchesUnderWay.withLock { $0 += 1 }
         defer { batchesUnderWay.withLock { $0 -= 1 } }
@@ -176,6 +191,7 @@ extension LogEngine {
             try writer.manifest.edit { $0.segments += sealed }
         } catch {
             // The files stay: which manifest is in force on disk is not known.
+            isInDoubt = true
             let failure = CheckpointLogError(error)
             if !error.isDiskFull { writer.appender.poison(failure) }
             throw failure

@@ -31,6 +31,12 @@ extension LogEngine {
             return record
         }
         memory.put(record, hash, keep: 1)
+        let none = SequenceNumber(rawValue: 0)
+        // A removal that came between the number and here has looked for the record already.
+        let ended = max(
+            catalog.index.newest(hash).map { $0.isRemoval ? $0.sequenceNumber : none } ?? none,
+            catalog.index.floor(of: level.rawValue))
+        if ended > record.number { memory.drop(hash, key: key, through: record.number) }
         try writeOutOverflow()
         return record
     }
@@ -86,14 +92,20 @@ extension LogEngine {
                 let batch = try appendBatch(members)
                 end = max(end, batch.end)
                 for (record, byteCount) in written {
-                    let hash = try hash(of: record.key, level: record.level.rawValue, origin: record.origin)
+                    let hash = try self.hash(of: record.key, level: record.level.rawValue, origin: record.origin)
                     memory.markWritten(hash, record.number, byteCount: byteCount)
                 }
                 members = []
                 written = []
                 byteCount = 0
             }
-            for record in records where isStillDirty(record) {
+            for earlier in records {
+                // What was taken anew meanwhile is written in its place: whoever waits for the earlier one is met by it.
+                let hash = try self.hash(
+                    of: earlier.key, level: earlier.level.rawValue, origin: earlier.origin)
+                guard let record = memory.newest(hash), record.isDirty, record.number >= earlier.number else {
+                    continue
+                }
                 let bytes: [UInt8]
                 do {
                     bytes = try record.encode(byteLimit: configuration.valueByteLimit)
@@ -103,8 +115,7 @@ extension LogEngine {
                     }
                 } catch {
                     failure = failure ?? Self.refusal(of: record, error)
-                    memory.markStuck(
-                        try hash(of: record.key, level: record.level.rawValue, origin: record.origin), record.number)
+                    memory.markStuck(hash, record.number)
                     configuration.logger?.error(
                         "a checkpoint of the memory level does not encode",
                         metadata: ["key": "\(record.key)", "level": "\(record.level)"])

@@ -86,6 +86,9 @@ package final class Maintenance: Sendable {
         state.wait { $0.threads == 0 ? () : nil }
     }
 
+    /// Waits for a compaction that was asked for; none begins after ``stop()``.
+    package func waitUntilIdle() { compactor.whileIdle {} }
+
     /// Prepares the next segment and seals what waits for it.
     package func prepareAndSeal() throws {
         do throws(FileSystemError) {

@@ -69,6 +69,8 @@ package final class LogAppender: Sendable {
     /// Microseconds since 1970-01-01 UTC.
     let now: @Sendable () -> Int64
     let state: Lock<State>
+    /// One sync at a time, whoever asks.
+    let syncing = Lock(())
     /// All before it survives power loss; as segment << 32 | offset.
     let synced: Atomic<UInt64>
     /// Told after a roll, outside the lock's critical work: the next segment is wanted, and one waits for its seal.
@@ -214,11 +216,16 @@ package final class LogAppender: Sendable {
         }
     }
 
+    /// What a call is told after `failure`; a log that was dropped has failed at nothing.
+    static func refusal(_ failure: CheckpointLogError) -> CheckpointLogError {
+        failure.code == .closed ? failure : .writerFailed(cause: failure)
+    }
+
     static func checkOpen(_ state: State) throws {
         #if PLANTED_BUGS
         if PlantedBug.poisonIgnored.isPlanted, !state.isClosed { return }
         #endif
-        if let failure = state.failure { throw CheckpointLogError.writerFailed(cause: failure) }
+        if let failure = state.failure { throw refusal(failure) }
         if state.isClosed { throw CheckpointLogError.closed }
     }
 
