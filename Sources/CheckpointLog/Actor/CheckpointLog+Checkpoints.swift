@@ -104,9 +104,10 @@ extension CheckpointLog {
             levels = [level]
             _ = try engine.appendRemoval(of: key, level, origin: origin)
         } else {
-            let query = RecordQuery(key: key, level: nil, origin: origin)
-            while let next = try engine.newest(query)?.level, let level = Level(rawValue: next), !levels.contains(level)
-            {
+            try engine.refresh()
+            for level in engine.levelsInUse.compactMap(Level.init(rawValue:)) {
+                let query = RecordQuery(key: key, level: level.rawValue, origin: origin)
+                guard try engine.newest(query) != nil else { continue }
                 levels.append(level)
                 _ = try engine.appendRemoval(of: key, level, origin: origin)
             }

@@ -147,11 +147,18 @@ extension LogEngine {
     ) throws -> AppendedBatch {
         batchesUnderWay.withLock { $0 += 1 }
         defer { batchesUnderWay.withLock { $0 -= 1 } }
-        let first = try writer.appender.takeSequenceNumbers(batch.count)
+        // A reader that meets a number from after the batch's finds its file: `LogFollower.settledEnd`.
+        var output: OutputSegment? = try makeOutput(writer)
+        let first: TakenNumber
+        do {
+            first = try writer.appender.takeSequenceNumbers(batch.count)
+        } catch {
+            output?.abandon()
+            throw error
+        }
         var sealed: [Manifest.Segment] = []
         var placements: [Placement] = []
         try batch.withDrafts { drafts in
-            var output: OutputSegment?
             do {
                 for (index, draft) in drafts.enumerated() {
                     var header = draft.header
@@ -166,7 +173,7 @@ extension LogEngine {
                         sealed.append(try full.finish())
                         output = nil
                     }
-                    let segment = try output ?? makeOutput(writer, created: first.timestamp)
+                    let segment = try output ?? makeOutput(writer)
                     output = segment
                     placements.append(
                         Placement(
@@ -204,9 +211,11 @@ extension LogEngine {
             sequenceNumber: last, frameByteCount: batch.frameByteCount, end: writer.appender.syncedPosition)
     }
 
-    private func makeOutput(_ writer: Writer, created: Int64) throws -> OutputSegment {
-        let number = try wrapping { () throws(FileSystemError) in try writer.manifest.takeSegmentNumber() }
-        return try OutputSegment(identity: identity, name: SegmentName(number, .output), created: created)
+    private func makeOutput(_ writer: Writer) throws -> OutputSegment {
+        try writer.manifest.makeSegment { number in
+            try OutputSegment(
+                identity: identity, name: SegmentName(number, .output), created: configuration.now())
+        }
     }
 
     /// Tells the index of all records of a batch, the group first, so that none of its members is ever taken for dead.

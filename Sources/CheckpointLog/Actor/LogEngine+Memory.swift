@@ -166,6 +166,26 @@ extension LogEngine {
         return max(try writeOut(memory.dirty()), writer.appender.writtenPosition)
     }
 
+    /// As ``writeOutAll()``, but gives the refusal of a value that does not encode, for the caller to throw once all others are safe.
+    package func writeOutAllButRefused() throws -> CheckpointLogError? {
+        do {
+            _ = try writeOutAll()
+            return nil
+        } catch let error as CheckpointLogError where error.code == .encodingFailed {
+            return error
+        }
+    }
+
+    /// Writes out everything that the memory level holds and syncs, on the calling thread and that of the syncs.
+    package func save() throws {
+        try checkOpen()
+        if isInMemory { return }
+        let writer = try requireWriter()
+        let refusal = hasMemoryLevel ? try writeOutAllButRefused() : nil
+        try writer.sync.waitUntilSynced(writer.appender.writtenPosition)
+        if let refusal { throw refusal }
+    }
+
     package func hash(of key: CheckpointKey, level: UInt8, origin: Origin, space: KeyHash.Space = .key) throws
         -> KeyHash
     {

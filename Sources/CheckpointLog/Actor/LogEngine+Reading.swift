@@ -31,6 +31,17 @@ extension LogEngine {
         }
     }
 
+    /// As ``withContent(_:_:_:)`` for one record, or for the newest of its key when that has taken its place meanwhile.
+    package func withContentOrNewer<Result>(
+        key: CheckpointKey, level: UInt8, number: SequenceNumber, origin: Origin,
+        _ body: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result? {
+        var query = RecordQuery(key: key, level: level, version: .sequence(number), origin: origin)
+        if let result = unsafe try withContent(query, .waiting, body) { return result }
+        query.version = .newest
+        return unsafe try withContent(query, .waiting, body)
+    }
+
     /// Runs `body` again, after a look at what is new, when a file that it read is gone: a compaction has moved the record since it
     /// was looked up.
     ///
@@ -46,7 +57,7 @@ extension LogEngine {
         return try body(true)
     }
 
-    private static func isGone(_ error: CheckpointLogError) -> Bool {
+    static func isGone(_ error: CheckpointLogError) -> Bool {
         (error.cause as? FileSystemError)?.code == .noSuchFileOrDirectory
     }
 

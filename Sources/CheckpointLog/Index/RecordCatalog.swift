@@ -132,7 +132,8 @@ package final class RecordCatalog: Sendable {
     ) {
         let inIndex = index.relocate(hash, sequenceNumber, from: old, to: new)
         let inGroups = groups.relocate(from: old, to: new)
-        if inIndex || inGroups { usage.add(new) }
+        // A removal of everything is in neither: it is the floor of its level.
+        if inIndex || inGroups || index.floor(of: hash.level) == sequenceNumber { usage.add(new) }
         references.withLock { references in
             if let segment = references.removeValue(forKey: old) { references[new] = segment }
         }

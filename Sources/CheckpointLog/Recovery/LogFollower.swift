@@ -3,7 +3,7 @@ import SystemPackage
 /// Keeps the catalog of a read-only opening up with a log that another process writes and compacts. It changes nothing on
 /// disk.
 ///
-/// `POSITION` says whether anything was written. What is new is then read: footers of segments that the manifest came to list,
+/// `POSITION` and the manifest's generation say whether anything was written. What is new is then read: footers of segments that the manifest came to list,
 /// and the chain from where the last reading ended, to the written position while a writer holds the lock, else to where
 /// recovery would say that the log ends.
 package final class LogFollower: Sendable {
@@ -14,9 +14,6 @@ package final class LogFollower: Sendable {
         var told: Set<SegmentName>
         /// Everything in the chain before it is in the catalog.
         var end: LogPosition?
-        /// Whether a segment with a number below `end` came to the log since `end` was last asked for: positions then do not
-        /// tell what is new.
-        var hasLateSegment = false
         /// Whether a group was read whose members were not looked up: the attempt that read it ended in an error.
         var owesGroups = false
         /// The greatest append number that was read.
@@ -53,12 +50,23 @@ package final class LogFollower: Sendable {
     /// The sealed segments, as far as they are known.
     package var segments: [Manifest.Segment] { state.withLock { $0.manifest.segments } }
 
-    /// All before the position is in the catalog, and every append number up to the highest. The position is nil when it does not
-    /// tell what is new since the last call.
-    package func takeProgress() -> (end: LogPosition?, highestNumber: SequenceNumber, hasLateSegment: Bool) {
-        state.withLock { state in
-            defer { state.hasLateSegment = false }
-            return (state.end, state.highestNumber, state.hasLateSegment)
+    /// How far everything is in the catalog: all before the position, and every append number up to the highest; nil while that
+    /// cannot be told, because a large batch may be under way.
+    ///
+    /// Such a batch has a file from before it takes its first number until the manifest lists it. So when what was read holds a
+    /// later number, either the file is there now, or the manifest is another than the one that was read, or this reading has the
+    /// batch.
+    package func settledEnd() throws -> (position: LogPosition, number: SequenceNumber)? {
+        try state.withLock { state in
+            guard let end = state.end else { return nil }
+            let known = Set(state.manifest.segments.map(\.name.identifier))
+            let isSettled = try wrapping { () throws(FileSystemError) in
+                // Files of a writer that is gone are remains: nothing will list them.
+                let isWritten = try identity.fileSystem.isLocked(identity.path(FileName.lock))
+                let outputs = try LogDirectory(identity.directory, in: identity.fileSystem).outputs
+                return !isWritten || known.isSuperset(of: outputs)
+            }
+            return isSettled && generation == state.manifest.generation ? (end, state.highestNumber) : nil
         }
     }
 
@@ -66,11 +74,14 @@ package final class LogFollower: Sendable {
     ///
     /// - Parameter isForced: whether to look also when `POSITION` says that nothing was written, because a file is gone.
     /// - Throws: `.damaged`, `.ioFailure`, as an opening for reading does.
-    /// - Complexity: one read of `POSITION` when nothing was written; else O(n) in the new records.
+    /// - Complexity: one read each of `POSITION` and of the manifest's head when nothing was written; else O(n) in the new records.
     package func refresh(isForced: Bool) throws {
         try state.withLock { state in
             let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
-            guard isForced || position != state.position else { return }
+            // A large batch is a change of the manifest alone.
+            guard try isForced || position != state.position || readGeneration() != state.manifest.generation else {
+                return
+            }
             for attempt in 1... {
                 let before = generation
                 do {
@@ -86,6 +97,13 @@ package final class LogFollower: Sendable {
 
     private var generation: UInt64? {
         (try? LogLoader.manifest(in: identity.directory, identity.fileSystem))?.generation
+    }
+
+    /// Which manifest is there now, unverified; nil when there is none.
+    private func readGeneration() throws -> UInt64? {
+        try wrapping { () throws(FileSystemError) in
+            try ManifestFile.generation(in: identity.directory, identity.fileSystem)
+        }
     }
 
     package static func isRace(_ error: CheckpointLogError) -> Bool {
@@ -115,9 +133,6 @@ package final class LogFollower: Sendable {
         for segment in manifest.segments where !known.contains(segment.name) {
             files.add(segment.name)
             state.told.insert(segment.name)
-            if let end = state.end, segment.name.role == .output, segment.name.identifier < end.segment {
-                state.hasLateSegment = true
-            }
             for entry in try loader.footer(of: segment).entries {
                 SegmentFooter.withRecord(entry, of: segment.name.identifier) { record in
                     if catalog.update(record), record.kind == .group { state.owesGroups = true }

@@ -103,6 +103,8 @@ package final class LogAppender: Sendable {
 
     static func bits(_ position: LogPosition) -> UInt64 { UInt64(position.segment) << 32 | UInt64(position.offset) }
 
+    package var activeSegment: ActiveSegment { state.withLock { $0.active } }
+
     package var writtenPosition: LogPosition { state.withLock { $0.end } }
 
     /// The end of the log and the last number, when everything before is in the index; nil while an append is between the two.

@@ -5,6 +5,8 @@
 package struct Manifest: Sendable, Equatable {
     package static let magic: [UInt8] = Array("CKPTMAN\n".utf8)
     private static let fixedByteCount = 96
+    /// Where the generation stands in the file.
+    package static let generationOffset = 64
     private static let entryByteCount = 64
     /// Sealed segments that a manifest can list.
     private static let entryLimit = 1 << 20

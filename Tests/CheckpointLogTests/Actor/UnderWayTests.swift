@@ -1,7 +1,26 @@
 import CheckpointLog
+import FoundationEssentials
 import SystemPackage
 import TestSupport
 import Testing
+
+/// A value whose encoding does something else besides.
+private struct Hooked: Codable, Sendable {
+    var number: Int
+    var hook: (@Sendable () -> Void)?
+
+    init(number: Int, hook: (@Sendable () -> Void)?) {
+        self.number = number
+        self.hook = hook
+    }
+
+    init(from decoder: any Decoder) throws { number = try Int(from: decoder) }
+
+    func encode(to encoder: any Encoder) throws {
+        hook?()
+        try number.encode(to: encoder)
+    }
+}
 
 /// Large batches, closings and removals that meet each other half way.
 @Suite struct UnderWayTests {
@@ -35,6 +54,10 @@ import Testing
 
     static func value(_ engine: LogEngine, _ key: CheckpointKey) throws -> UInt8? {
         unsafe try engine.withContent(level: 1, key: key) { unsafe $1.first }.flatMap { $0 }
+    }
+
+    static func firstByte(_ engine: LogEngine, _ query: RecordQuery) throws -> UInt8? {
+        unsafe try engine.withContent(query) { unsafe $1.first }.flatMap { $0 }
     }
 
     static func isOutput(_ call: SimulatedCall) -> Bool {
@@ -136,6 +159,204 @@ import Testing
         try again.close()
     }
 
+    @Test func aReaderSeesALargeBatchAfterWhichNothingWasWritten() throws {
+        let disk = SimulatedFileSystem(seed: 11)
+        let engine = try Self.open(disk)
+        try Self.put(engine, "part 0", 1)
+        let reader = try LogEngine.openForReading(at: Self.path, Self.configuration(disk), isSalvage: false)
+        #expect(try Self.value(reader, "part 0") == 1)
+        try Self.commitLarge(engine, 2)
+        #expect(try Self.value(engine, "part 0") == 2)
+        #expect(try Self.value(reader, "part 0") == 2)
+        try reader.close()
+        try engine.close()
+    }
+
+    /// A removal of everything stays for ever; alone in a segment it must not be all that compaction ever sees.
+    @Test func aRemovalOfAllDoesNotKeepCompactionFromTheRest() throws {
+        let disk = SimulatedFileSystem(seed: 15)
+        let engine = try Self.open(disk)
+        let maintenance = try engine.requireWriter().maintenance
+        func fill() throws {
+            // In each segment a few live records among many dead ones.
+            for round in 0..<8 {
+                for number in 0..<5 { try Self.put(engine, "kept \(round).\(number)", 1, count: 2_000) }
+                for _ in 0..<20 { try Self.put(engine, "busy", 2, count: 2_000) }
+            }
+        }
+        _ = try engine.appendRemovalOfAll(Level(validating: 1))
+        try fill()
+        try maintenance.compact(fully: true)
+        try fill()
+        for _ in 0..<3 { try maintenance.compact(fully: true) }
+        try fill()
+        for _ in 0..<3 { try maintenance.compact(fully: true) }
+        let segments = try engine.requireWriter().manifest.current.segments
+        let total = segments.reduce(0) { $0 + $1.byteCount }
+        // 40 records of 2,000 bytes are live.
+        #expect(total < 150_000, "\(segments.map(\.byteCount))")
+        try engine.close()
+    }
+
+    /// The child's batch has its numbers before other records that are taken over first.
+    @Test func aLargeBatchIsTakenOverThoughNewerRecordsWereBefore() throws {
+        let disk = SimulatedFileSystem(seed: 16)
+        let child = try Self.open(disk)
+        try Self.put(child, "first", 1)
+        let reader = try LogEngine.openForReading(at: Self.path, Self.configuration(disk), isSalvage: false)
+        let parent = LogIdentifier(high: 1, low: 2)
+        let mark = Lock<ChildMark?>(nil)
+        let interruption = Interruption(turn: 1)
+        disk.observe { call in
+            guard Self.isOutput(call) else { return }
+            interruption.arrive {
+                try? Self.put(child, "second", 1)
+                let takeover = try? reader.takeover(after: nil, by: parent)
+                mark.withLock { $0 = takeover?.mark }
+            }
+        }
+        try Self.commitLarge(child, 2)
+        disk.observe(nil)
+        try Self.put(child, "third", 1)
+        let last = try #require(mark.withLock { $0 })
+        let keys = try reader.takeover(after: last, by: parent).records.map(\.key)
+        #expect(keys == ["part 0", "part 1", "part 2", "part 3", "third"])
+        try reader.close()
+        try child.close()
+    }
+
+    /// Compaction and new values go on while a parent takes over: a key that is written all the time is never passed over.
+    @Test(arguments: 1...4) func whatIsRewrittenMeanwhileIsTakenOver(turn: Int) throws {
+        let disk = SimulatedFileSystem(seed: 17)
+        let child = try Self.open(disk)
+        try Self.put(child, "busy", 1)
+        try Self.put(child, "quiet", 1)
+        let interruption = Interruption(turn: turn)
+        disk.observe { call in
+            guard call.operation == .read else { return }
+            interruption.arrive { try? Self.put(child, "busy", 2) }
+        }
+        let parent = LogIdentifier(high: 1, low: 2)
+        let first = try child.takeover(after: nil, by: parent)
+        disk.observe(nil)
+        #expect(interruption.isDone)
+        #expect(first.records.map(\.key) == ["busy", "quiet"])
+        let second = try child.takeover(after: first.mark, by: parent)
+        // Each value once, whether it came before the reading or after.
+        let taken = (first.records + second.records).filter { $0.key == "busy" }.compactMap(\.bytes.first)
+        #expect(taken == [2] || taken == [1, 2])
+        try child.close()
+    }
+
+    @Test(arguments: 1...4) func whatIsRewrittenMeanwhileIsLoaded(turn: Int) throws {
+        let disk = SimulatedFileSystem(seed: 18)
+        let other = try Self.open(disk)
+        try Self.put(other, "busy", 1)
+        try Self.put(other, "quiet", 1)
+        let interruption = Interruption(turn: turn)
+        disk.observe { call in
+            guard call.operation == .read else { return }
+            interruption.arrive { try? Self.put(other, "busy", 2) }
+        }
+        let log = try LogEngine.open(at: "/loading", Self.configuration(SimulatedFileSystem(seed: 19)))
+        #expect(try log.takeAll(of: other).count == 2)
+        disk.observe(nil)
+        #expect(interruption.isDone)
+        #expect(try Self.value(log, "busy") != nil)
+        try log.close()
+        try other.close()
+    }
+
+    /// A value that is encoded for `save` may be slow, or take another checkpoint: what its task has taken by then is what is saved.
+    @Test func whatIsTakenWhileOthersAreSavedIsSaved() throws {
+        let disk = SimulatedFileSystem(seed: 20)
+        let engine = try Self.open(disk)
+        let level = try Level(validating: 4)
+        @Sendable func take(_ key: CheckpointKey, _ number: Int, _ hook: (@Sendable () -> Void)? = nil) throws {
+            _ = try engine.remember(.values([Hooked(number: number, hook: hook)]), [], key: key, level)
+        }
+        try take("a", 1) { try? take("b", 2) }
+        try take("b", 1)
+        _ = try engine.writeOutAll()
+        engine.abandon()
+        let again = try Self.open(disk)
+        let found = try Self.firstByte(again, RecordQuery(key: "b", level: 4))
+        // CBOR of the number.
+        #expect(found == 2)
+        try again.close()
+    }
+
+    /// The snapshot that a closing writes says what the index says, so it waits for those who have appended and not told the index.
+    @Test func aClosingWaitsForEntriesThatAreStillToCome() throws {
+        let disk = SimulatedFileSystem(seed: 21)
+        let engine = try Self.open(disk)
+        try Self.put(engine, "key", 1)
+        let active = try engine.requireWriter().appender.activeSegment
+        active.addPendingEntry()
+        let isClosed = Lock(false)
+        let closer = NamedThread(name: "closer") {
+            try? engine.close()
+            isClosed.withLock { $0 = true }
+            isClosed.wakeAll()
+        }
+        #expect(isClosed.wait(atMost: 100_000_000) { $0 ? () : nil } == nil)
+        active.removePendingEntry()
+        isClosed.wait { $0 ? () : nil }
+        closer?.join()
+    }
+
+    /// A key is removed from every level, though one of its checkpoints is taken anew meanwhile.
+    @Test func aRemovalLeavesNoLevelOut() async throws {
+        let disk = SimulatedFileSystem(seed: 23)
+        var configuration = Self.configuration(disk)
+        for level in 1...3 { configuration.levels[level] = LevelPolicy(durability: .written) }
+        let log = try await CheckpointLog.open(at: Self.path.string, configuration: configuration)
+        let isOver = Lock(false)
+        let taker = Task.detached {
+            while !isOver.withLock({ $0 }) {
+                _ = try log.submit(30, for: "key", level: 3)
+                await Task.yield()
+            }
+        }
+        for _ in 0..<200 {
+            for level in 1...3 { try await log.checkpoint(level, for: "key", level: level) }
+            try await log.removeCheckpoint(for: "key")
+            #expect(try await log.restore(Int.self, for: "key", level: 1) == nil)
+            #expect(try await log.restore(Int.self, for: "key", level: 2) == nil)
+        }
+        isOver.withLock { $0 = true }
+        try await taker.value
+        try await log.close()
+    }
+
+    /// An older version whose header is damaged is found by reading it, and hides none of the others.
+    @Test func aDamagedHeaderHidesNoOtherVersion() throws {
+        let disk = SimulatedFileSystem(seed: 22)
+        var configuration = Self.configuration(disk)
+        configuration.levels[1]?.retention = .newest(3).younger(than: .seconds(3_600))
+        let engine = try LogEngine.open(at: Self.path, configuration)
+        for byte in UInt8(1)...3 { try Self.put(engine, "key", byte) }
+        let found = try engine.versions(RecordQuery(key: "key", level: 1))
+        guard found.count == 3, case .frame(let entry, _, _) = found[1] else {
+            Issue.record("There are three versions in the log.")
+            return
+        }
+        #expect(disk.flipBit((entry.location.offset + 9) * 8, of: engine.files.path(of: entry.location.segment)))
+        #expect(try Self.value(engine, "key") == 3)
+        let reports = Lock(0)
+        for version in [RestoreVersion.newest, .asOf(Date(timeIntervalSince1970: 2e9))] {
+            let value = unsafe try engine.withIntactContent(
+                RecordQuery(key: "key", level: 1, version: version), report: { _ in reports.withLock { $0 += 1 } }
+            ) { unsafe $1.first }
+            #expect(value == 3)
+        }
+        #expect(reports.withLock { $0 } == 0)
+        // Its own number is refused by name.
+        let query = RecordQuery(key: "key", level: 1, version: .sequence(entry.sequenceNumber))
+        let error = #expect(throws: CheckpointLogError.self) { try Self.firstByte(engine, query) }
+        #expect(error?.code == .damaged)
+        engine.abandon()
+    }
 }
 
 /// A receipt may outlive its log.
