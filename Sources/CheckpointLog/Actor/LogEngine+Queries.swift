@@ -78,7 +78,8 @@ extension LogEngine {
             #if PLANTED_BUGS
             if PlantedBug.dateIgnored.isPlanted { return found }
             #endif
-            guard let first = try found.firstIndex(where: { try timestamp(of: $0, mode).map { $0 <= time } ?? true }) else { return [] }
+            guard let first = try found.firstIndex(where: { try timestamp(of: $0, mode).map { $0 <= time } ?? true })
+            else { return [] }
             return Array(found[first...])
         }
     }
