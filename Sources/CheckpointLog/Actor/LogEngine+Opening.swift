@@ -69,8 +69,9 @@ extension LogEngine {
             writer: writer)
     }
 
-    /// A log that is being written changes under an opening for reading, which then begins again: this often.
-    private static let readingAttempts = 5
+    /// A log that is being written changes under an opening for reading, which then begins again: this often, as long as each finds
+    /// that the log has changed.
+    private static let readingAttempts = LogFollower.attempts
 
     /// Opens the log at `directory` for reading, as it stands now.
     package static func openForReading(
@@ -80,14 +81,15 @@ extension LogEngine {
         func generation() -> UInt64? {
             (try? LogLoader.manifest(in: directory, configuration.fileSystem))?.generation
         }
-        for _ in 1..<readingAttempts {
+        for attempt in 1..<readingAttempts {
             let before = generation()
             do {
                 let engine = try openAsItStands(directory, configuration, isSalvage: isSalvage)
                 if engine.report.damage.isEmpty || generation() == before { return engine }
-            } catch {
-                // A seal or a compaction that went between the manifest and the files it names has replaced the manifest.
-                if generation() == before { throw error }
+            } catch let error as CheckpointLogError where LogFollower.isRace(error) {
+                // A seal or a compaction that went between the manifest and the files it names has replaced the manifest; the first
+                // thing that another writer's opening does is to remove segments that were never used.
+                if attempt >= LogFollower.attemptsAtRest, generation() == before { throw error }
             }
         }
         return try openAsItStands(directory, configuration, isSalvage: isSalvage)
@@ -109,9 +111,9 @@ extension LogEngine {
         let isWritten = try wrapping { () throws(FileSystemError) in
             try fileSystem.isLocked(identity.path(FileName.lock))
         }
-        // In this order: what is written by now is in the chain, or in what the manifest lists, and the chain's files are there.
-        let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
+        // In this order, as LogFollower has it: what a compaction has dropped is superseded by records up to the position.
         let manifest = try LogLoader.manifest(in: directory, fileSystem) ?? known
+        let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
         let listing = try listingForReading(directory, in: fileSystem)
         let loader = LogLoader(
             identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: isSalvage)

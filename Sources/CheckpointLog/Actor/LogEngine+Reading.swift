@@ -14,8 +14,9 @@ extension LogEngine {
     /// Bytes over which a read is never made on a task's thread: the copy alone takes long.
     private static let inlineByteLimit = 128 << 10
 
-    /// Reads may run before a compaction moves a record and end after it: then the record is looked up again.
-    private static let attempts = 3
+    /// Reads may run before a compaction moves a record and end after it: then the record is looked up again. Three times are enough
+    /// for segments of the usual size; the smallest are compacted as fast as a reader in another process looks things up.
+    private static let attempts = 20
 
     /// Calls `body` with the content of the record that answers `query`; nil where there is none.
     ///

@@ -10,18 +10,24 @@ package final class LogFollower: Sendable {
     private struct State {
         var position: PositionPage.Content?
         var manifest: Manifest
-        /// The segments of the chain that were read and that the manifest did not yet call sealed.
-        var chain: Set<SegmentName>
+        /// The segments whose records the catalog may have been told of, also by attempts that ended in an error.
+        var told: Set<SegmentName>
         /// Everything in the chain before it is in the catalog.
         var end: LogPosition?
         /// Whether a segment with a number below `end` came to the log since `end` was last asked for: positions then do not
         /// tell what is new.
         var hasLateSegment = false
+        /// Whether a group was read whose members were not looked up: the attempt that read it ended in an error.
+        var owesGroups = false
         /// The greatest append number that was read.
         var highestNumber: SequenceNumber
     }
 
-    private static let attempts = 5
+    /// Attempts that may fail while the manifest stays as it is: a file can go before the edit that says so is seen.
+    package static let attemptsAtRest = 5
+    /// Attempts while each finds that the manifest was replaced meanwhile. A writer of the smallest segments rolls and compacts about
+    /// as fast as a reader reads, so that some attempts in a row can be lost; every one of them is a change of the log.
+    package static let attempts = 200
 
     private let identity: LogIdentity
     private let catalog: RecordCatalog
@@ -39,7 +45,8 @@ package final class LogFollower: Sendable {
         self.isSalvage = isSalvage
         state = Lock(
             State(
-                position: position, manifest: manifest, chain: Set(chain), end: Self.resumePoint(outcome),
+                position: position, manifest: manifest,
+                told: Set(chain).union(manifest.segments.map(\.name)), end: Self.resumePoint(outcome),
                 highestNumber: outcome.highestNumber))
     }
 
@@ -65,17 +72,23 @@ package final class LogFollower: Sendable {
             let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
             guard isForced || position != state.position else { return }
             for attempt in 1... {
+                let before = generation
                 do {
                     try catchUp(&state)
                     return
                 } catch let error as CheckpointLogError where attempt < Self.attempts && Self.isRace(error) {
                     // A seal or a compaction went between the manifest that was read and the files it names.
+                    if attempt >= Self.attemptsAtRest, generation == before { throw error }
                 }
             }
         }
     }
 
-    private static func isRace(_ error: CheckpointLogError) -> Bool {
+    private var generation: UInt64? {
+        (try? LogLoader.manifest(in: identity.directory, identity.fileSystem))?.generation
+    }
+
+    package static func isRace(_ error: CheckpointLogError) -> Bool {
         error.code == .damaged || (error.cause as? FileSystemError)?.code == .noSuchFileOrDirectory
     }
 
@@ -84,8 +97,6 @@ package final class LogFollower: Sendable {
         let isWritten = try wrapping { () throws(FileSystemError) in
             try fileSystem.isLocked(identity.path(FileName.lock))
         }
-        // Before the manifest: what is written by then is in the chain or in what that manifest lists.
-        let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
         guard let manifest = try LogLoader.manifest(in: identity.directory, fileSystem) else {
             throw CheckpointLogError.notALog(path: identity.directory.string, "its manifest is gone.")
         }
@@ -93,41 +104,46 @@ package final class LogFollower: Sendable {
             throw CheckpointLogError.notALog(
                 path: identity.directory.string, "another log has taken its place; open that one.")
         }
+        // Behind the manifest, whose compactions have dropped what is superseded by records up to here; before the files are listed. A
+        // segment that is sealed and compacted in between is then missing from the chain, which is another attempt.
+        let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
         let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(identity.directory, in: fileSystem)
         }
         let loader = LogLoader(
             identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: isSalvage)
-        var sawGroup = false
         let known = Set(state.manifest.segments.map(\.name))
         for segment in manifest.segments where !known.contains(segment.name) {
             files.add(segment.name)
+            state.told.insert(segment.name)
             if let end = state.end, segment.name.role == .output, segment.name.identifier < end.segment {
                 state.hasLateSegment = true
             }
             for entry in try loader.footer(of: segment).entries {
                 SegmentFooter.withRecord(entry, of: segment.name.identifier) { record in
-                    if catalog.update(record), record.kind == .group { sawGroup = true }
+                    if catalog.update(record), record.kind == .group { state.owesGroups = true }
                 }
             }
         }
+        let chain = listing.chain(after: manifest)
+        state.told.formUnion(chain)
         let outcome = try readChain(
-            listing, manifest, position, stop: isWritten ? position?.written : nil, from: state.end, &sawGroup)
-        if sawGroup {
+            listing, manifest, position, stop: isWritten ? position?.written : nil, from: state.end, &state.owesGroups)
+        if state.owesGroups {
             let whole = try readChain(
-                listing, manifest, position, stop: isWritten ? position?.written : nil, from: nil, &sawGroup)
+                listing, manifest, position, stop: isWritten ? position?.written : nil, from: nil, &state.owesGroups)
             try loader.restoreGroups(whole)
+            state.owesGroups = false
         }
         // A segment of the chain may have been sealed and compacted since, and was then never seen in a manifest.
-        let sealed = state.chain.filter { $0.identifier <= manifest.lastSealed }
-        let gone = known.union(sealed).subtracting(manifest.segments.map(\.name))
+        let present = Set(manifest.segments.map(\.name)).union(chain)
+        let gone = state.told.subtracting(present)
         if !gone.isEmpty {
             for name in gone { files.forget(name.identifier) }
             // What no footer gave another place is nowhere: the writer keeps less, or a removal's marker is gone, too.
             catalog.removeEntries(in: Set(gone.map(\.identifier)))
         }
-        let chain = listing.chain(after: manifest)
         for name in chain { files.add(name) }
-        state.chain = state.chain.subtracting(sealed).union(chain)
+        state.told = present
         state.manifest = manifest
         state.position = position
         if let end = Self.resumePoint(outcome) { state.end = end }
@@ -145,6 +161,8 @@ package final class LogFollower: Sendable {
         let reader = ChainReader(
             identity: identity, lastSealed: manifest.lastSealed, position: position, stop: stop, resume: resume)
         var found = false
+        // Also when the reading ends in an error: what it read by then is known the next time.
+        defer { if found { sawGroup = true } }
         let outcome = try reader.read(listing.chain(after: manifest)) { name, frame in
             let valueSegment = try frame.valueSegment()
             let isNew = unsafe catalog.update(
@@ -155,7 +173,6 @@ package final class LogFollower: Sendable {
                     key: frame.key, origin: frame.origin, valueSegment: valueSegment))
             if isNew, frame.header.kind == .group { found = true }
         }
-        if found { sawGroup = true }
         if let damage = outcome.damage, !isSalvage {
             throw LogLoader(
                 identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: false
@@ -164,7 +181,12 @@ package final class LogFollower: Sendable {
         return outcome
     }
 
+    /// Where the next reading begins. It has to meet the roll frame of a segment whose successor was not there yet: from behind it,
+    /// nothing would tell that the log goes on in another segment.
     private static func resumePoint(_ outcome: ChainReader.Outcome) -> LogPosition? {
-        outcome.parts.last.map { LogPosition(segment: $0.name.identifier, offset: $0.end) }
+        outcome.parts.last.map { part in
+            let end = part.isRolled ? part.end - FrameHeader.byteCount : part.end
+            return LogPosition(segment: part.name.identifier, offset: end)
+        }
     }
 }
