@@ -125,8 +125,15 @@ let package = Package(
             exclude: ["Golden", "Peer/reader.py"], swiftSettings: swiftSettings),
         // A process for tests to kill.
         .executableTarget(
-            name: "KilledWriter", dependencies: ["CheckpointLog"], path: "Tests/KilledWriter",
+            name: "KilledWriter", dependencies: ["CheckpointLog", "TestSupport"], path: "Tests/KilledWriter",
             swiftSettings: swiftSettings),
+        // A process with a thousand tasks, which Scripts/torture runs.
+        .executableTarget(
+            name: "LoadedLog",
+            dependencies: [
+                "CheckpointLog", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/LoadedLog", swiftSettings: swiftSettings),
         .testTarget(
             name: "CheckpointLogToolTests",
             dependencies: [

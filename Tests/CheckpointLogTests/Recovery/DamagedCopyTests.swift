@@ -94,6 +94,7 @@ import Testing
             copy.setContents(Array(bytes.prefix(place)), of: log.path(file))
         }
         Self.expectOutcomes(counts, of: file)
+        tellCounts("DamagedCopy", ["truncations": counts.values.reduce(0, +)])
     }
 
     @Test(arguments: SpecimenLog.File.allCases) func everyFlippedBitIsNoticedOrHarmless(file: SpecimenLog.File) throws {
@@ -104,6 +105,7 @@ import Testing
             copy.flipBit(place, of: log.path(file))
         }
         Self.expectOutcomes(counts, of: file)
+        tellCounts("DamagedCopy", ["flips": counts.values.reduce(0, +)])
     }
 
     /// Each file has outcomes of its own: one that is missing means that the sweep missed what it is for.
