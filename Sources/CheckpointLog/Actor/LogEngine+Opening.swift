@@ -109,7 +109,7 @@ extension LogEngine {
         let catalog = makeCatalog(identity, configuration)
         var report = RecoveryReport()
         let isWritten = try wrapping { () throws(FileSystemError) in
-            try fileSystem.isLocked(identity.path(FileName.lock))
+            try fileSystem.isAnnounced(identity.path(FileName.lock))
         }
         // In this order, as LogFollower has it: what a compaction has dropped is superseded by records up to the position.
         let manifest = try LogLoader.manifest(in: directory, fileSystem) ?? known
@@ -215,6 +215,8 @@ extension LogEngine {
         let position = try wrapping { () throws(FileSystemError) in
             try PositionPage.open(identity, start: start, mapping: configuration.usesMapping)
         }
+        // From here on the position is this writer's, and nothing behind it is for readers.
+        lock.announce()
         let notes = Lock<Maintenance?>(nil)
         let appender = LogAppender(
             identity: identity,

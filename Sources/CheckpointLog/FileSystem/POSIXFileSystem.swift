@@ -151,13 +151,21 @@ package final class POSIXFileSystem: FileSystem {
     }
 
     package func isLocked(_ path: FilePath) throws(FileSystemError) -> Bool {
+        try ask(path, checkpoint_is_locked)
+    }
+
+    package func isAnnounced(_ path: FilePath) throws(FileSystemError) -> Bool {
+        try ask(path, checkpoint_is_announced)
+    }
+
+    private func ask(_ path: FilePath, _ question: (Int32) -> Int32) throws(FileSystemError) -> Bool {
         let file = unsafe path.withPlatformString { unsafe open($0, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK) }
         guard file >= 0 else {
             if Errno.current == .noSuchFileOrDirectory { return false }
             throw FileSystemError(.lock, path, .current)
         }
         defer { _ = Self.systemClose(file) }
-        let code = checkpoint_is_locked(file)
+        let code = question(file)
         guard code >= 0 else { throw FileSystemError(.lock, path, .current) }
         return code == 1
     }
@@ -181,6 +189,8 @@ private final class POSIXLock: FileLock {
     init(_ file: Int32) { self.file = file }
 
     deinit { _ = POSIXFileSystem.systemClose(file) }
+
+    func announce() { checkpoint_announce(file) }
 
     func unlock() {
         let wasHeld = isHeld.withLock { isHeld in

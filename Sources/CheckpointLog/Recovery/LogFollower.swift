@@ -4,8 +4,8 @@ import SystemPackage
 /// disk.
 ///
 /// `POSITION` and the manifest's generation say whether anything was written. What is new is then read: footers of segments that the manifest came to list,
-/// and the chain from where the last reading ended, to the written position while a writer holds the lock, else to where
-/// recovery would say that the log ends.
+/// and the chain from where the last reading ended, to the written position while a writer appends, else, and while one
+/// still recovers, to where recovery would say that the log ends.
 package final class LogFollower: Sendable {
     private struct State {
         var position: PositionPage.Content?
@@ -113,7 +113,7 @@ package final class LogFollower: Sendable {
     private func catchUp(_ state: inout State) throws {
         let fileSystem = identity.fileSystem
         let isWritten = try wrapping { () throws(FileSystemError) in
-            try fileSystem.isLocked(identity.path(FileName.lock))
+            try fileSystem.isAnnounced(identity.path(FileName.lock))
         }
         guard let manifest = try LogLoader.manifest(in: identity.directory, fileSystem) else {
             throw CheckpointLogError.notALog(path: identity.directory.string, "its manifest is gone.")

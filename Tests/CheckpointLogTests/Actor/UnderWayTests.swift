@@ -329,6 +329,43 @@ private struct Hooked: Codable, Sendable {
         try await log.close()
     }
 
+    /// A record in front of whose written position its writer was killed is there for a reader. It stays there for another one while the
+    /// next writer recovers, which holds the lock by then, and has not stated a position of its own.
+    @Test func whatOneReaderSawNoOtherMissesWhileAWriterRecovers() throws {
+        let disk = SimulatedFileSystem(seed: 24)
+        let engine = try Self.open(disk)
+        try Self.put(engine, "key", 1)
+        disk.observe { call in
+            if call.operation == .storeWord { disk.cutPower() }
+        }
+        try Self.put(engine, "key", 2)
+        disk.observe(nil)
+        let image = disk.crashImage(.everything, boot: .same)
+        @Sendable func read(_ disk: SimulatedFileSystem) throws -> UInt8? {
+            let reader = try LogEngine.openForReading(at: Self.path, Self.configuration(disk), isSalvage: false)
+            defer { reader.abandon() }
+            return try Self.value(reader, "key")
+        }
+        #expect(try read(image) == 2)
+        var turn = 0
+        var isOver = false
+        while !isOver {
+            turn += 1
+            let copy = image.copy()
+            let interruption = Interruption(turn: turn)
+            let found = Lock<Result<UInt8?, any Error>?>(nil)
+            copy.observe { call in
+                interruption.arrive { found.withLock { $0 = Result { try read(copy) } } }
+            }
+            let next = try Self.open(copy)
+            copy.observe(nil)
+            next.abandon()
+            isOver = !interruption.isDone
+            if let found = found.withLock({ $0 }) { #expect(try found.get() == 2, "before call \(turn)") }
+        }
+        #expect(turn > 20)
+    }
+
     /// An older version whose header is damaged is found by reading it, and hides none of the others.
     @Test func aDamagedHeaderHidesNoOtherVersion() throws {
         let disk = SimulatedFileSystem(seed: 22)
