@@ -122,7 +122,7 @@ extension LogEngine {
         for segment in manifest.segments { files.add(segment.name) }
         let follower = LogFollower(
             identity: identity, manifest: manifest, catalog: catalog, files: files, isSalvage: isSalvage,
-            position: position, chain: listing.chain(after: manifest), outcome: outcome)
+            position: position, isWritten: isWritten, chain: listing.chain(after: manifest), outcome: outcome)
         return LogEngine(
             identity: identity, configuration: configuration, catalog: catalog, files: files, report: report,
             writer: nil, follower: follower)

@@ -68,9 +68,12 @@ package struct ChainReader {
         if isSameBoot, let synced = position?.synced { outcome.knownGood = max(outcome.knownGood ?? synced, synced) }
         var isOpen = true
         var previous = lastSealed
+        // The last segment that is all known from before.
+        var known = lastSealed
         for name in names {
             if let resume, name.identifier < resume.segment {
                 previous = name.identifier
+                known = name.identifier
                 continue
             }
             let file: any OpenFile
@@ -126,7 +129,7 @@ package struct ChainReader {
             // A roll frame was the last thing that reached the disk, or all that was ever written is sealed.
             outcome.end =
                 outcome.parts.last.map { LogPosition(segment: $0.name.identifier, offset: $0.end) }
-                ?? LogPosition(segment: lastSealed, offset: LogPosition.offsetLimit - 8)
+                ?? LogPosition(segment: known, offset: LogPosition.offsetLimit - 8)
         }
         return outcome
     }

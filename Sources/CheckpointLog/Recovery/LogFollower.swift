@@ -3,12 +3,14 @@ import SystemPackage
 /// Keeps the catalog of a read-only opening up with a log that another process writes and compacts. It changes nothing on
 /// disk.
 ///
-/// `POSITION` and the manifest's generation say whether anything was written. What is new is then read: footers of segments that the manifest came to list,
-/// and the chain from where the last reading ended, to the written position while a writer appends, else, and while one
-/// still recovers, to where recovery would say that the log ends.
+/// `POSITION`, the manifest's generation and the lock say whether anything is new. What is new is then read: footers of segments
+/// that the manifest came to list, and the chain from where the last reading ended, to the written position while a writer
+/// appends, else, and while one still recovers, to where recovery would say that the log ends.
 package final class LogFollower: Sendable {
     private struct State {
         var position: PositionPage.Content?
+        /// Whether a writer appended then: of one that has died since, more counts than what it stated.
+        var isWritten: Bool
         var manifest: Manifest
         /// The segments whose records the catalog may have been told of, also by attempts that ended in an error.
         var told: Set<SegmentName>
@@ -34,7 +36,7 @@ package final class LogFollower: Sendable {
 
     package init(
         identity: LogIdentity, manifest: Manifest, catalog: RecordCatalog, files: SegmentFiles, isSalvage: Bool,
-        position: PositionPage.Content?, chain: [SegmentName], outcome: ChainReader.Outcome
+        position: PositionPage.Content?, isWritten: Bool, chain: [SegmentName], outcome: ChainReader.Outcome
     ) {
         self.identity = identity
         self.catalog = catalog
@@ -42,7 +44,7 @@ package final class LogFollower: Sendable {
         self.isSalvage = isSalvage
         state = Lock(
             State(
-                position: position, manifest: manifest,
+                position: position, isWritten: isWritten, manifest: manifest,
                 told: Set(chain).union(manifest.segments.map(\.name)), end: Self.resumePoint(outcome),
                 highestNumber: outcome.highestNumber))
     }
@@ -74,14 +76,15 @@ package final class LogFollower: Sendable {
     ///
     /// - Parameter isForced: whether to look also when `POSITION` says that nothing was written, because a file is gone.
     /// - Throws: `.damaged`, `.ioFailure`, as an opening for reading does.
-    /// - Complexity: one read each of `POSITION` and of the manifest's head when nothing was written; else O(n) in the new records.
+    /// - Complexity: one read each of `POSITION`, of the manifest's head and of the lock when nothing was written; else O(n) in the new records.
     package func refresh(isForced: Bool) throws {
         try state.withLock { state in
             let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
             // A large batch is a change of the manifest alone.
-            guard try isForced || position != state.position || readGeneration() != state.manifest.generation else {
-                return
-            }
+            guard
+                try isForced || position != state.position || readGeneration() != state.manifest.generation
+                    || isWritten() != state.isWritten
+            else { return }
             for attempt in 1... {
                 let before = generation
                 do {
@@ -99,6 +102,12 @@ package final class LogFollower: Sendable {
         (try? LogLoader.manifest(in: identity.directory, identity.fileSystem))?.generation
     }
 
+    private func isWritten() throws -> Bool {
+        try wrapping { () throws(FileSystemError) in
+            try identity.fileSystem.isAnnounced(identity.path(FileName.lock))
+        }
+    }
+
     /// Which manifest is there now, unverified; nil when there is none.
     private func readGeneration() throws -> UInt64? {
         try wrapping { () throws(FileSystemError) in
@@ -112,9 +121,7 @@ package final class LogFollower: Sendable {
 
     private func catchUp(_ state: inout State) throws {
         let fileSystem = identity.fileSystem
-        let isWritten = try wrapping { () throws(FileSystemError) in
-            try fileSystem.isAnnounced(identity.path(FileName.lock))
-        }
+        let isWritten = try isWritten()
         guard let manifest = try LogLoader.manifest(in: identity.directory, fileSystem) else {
             throw CheckpointLogError.notALog(path: identity.directory.string, "its manifest is gone.")
         }
@@ -161,6 +168,7 @@ package final class LogFollower: Sendable {
         state.told = present
         state.manifest = manifest
         state.position = position
+        state.isWritten = isWritten
         if let end = Self.resumePoint(outcome) { state.end = end }
         state.highestNumber = max(
             state.highestNumber, outcome.highestNumber,

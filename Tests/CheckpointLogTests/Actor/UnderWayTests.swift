@@ -329,41 +329,85 @@ private struct Hooked: Codable, Sendable {
         try await log.close()
     }
 
-    /// A record in front of whose written position its writer was killed is there for a reader. It stays there for another one while the
-    /// next writer recovers, which holds the lock by then, and has not stated a position of its own.
-    @Test func whatOneReaderSawNoOtherMissesWhileAWriterRecovers() throws {
-        let disk = SimulatedFileSystem(seed: 24)
-        let engine = try Self.open(disk)
+    /// A record behind the position that its writer stated last is there once the writer is dead, for a reader that looked before, too.
+    @Test func aReaderLooksAgainAtWhatADeadWriterLeft() throws {
+        let disk = SimulatedFileSystem(seed: 25)
+        disk.mapping = .refused
+        var configuration = Self.configuration(disk)
+        configuration.usesMapping = false
+        let engine = try LogEngine.open(at: Self.path, configuration)
         try Self.put(engine, "key", 1)
-        disk.observe { call in
-            if call.operation == .storeWord { disk.cutPower() }
-        }
-        try Self.put(engine, "key", 2)
-        disk.observe(nil)
-        let image = disk.crashImage(.everything, boot: .same)
-        @Sendable func read(_ disk: SimulatedFileSystem) throws -> UInt8? {
-            let reader = try LogEngine.openForReading(at: Self.path, Self.configuration(disk), isSalvage: false)
-            defer { reader.abandon() }
-            return try Self.value(reader, "key")
-        }
-        #expect(try read(image) == 2)
-        var turn = 0
-        var isOver = false
+        let reader = try LogEngine.openForReading(at: Self.path, configuration, isSalvage: false)
+        #expect(try Self.value(reader, "key") == 1)
+        disk.fail(.write, where: { $0.lastComponent?.string == FileName.position }, with: .ioError)
+        #expect(throws: CheckpointLogError.self) { try Self.put(engine, "key", 2) }
+        #expect(try Self.value(reader, "key") == 1)
+        engine.abandon()
+        let fresh = try LogEngine.openForReading(at: Self.path, configuration, isSalvage: false)
+        #expect(try Self.value(fresh, "key") == 2)
+        #expect(try Self.value(reader, "key") == 2)
+        try fresh.close()
+        try reader.close()
+    }
+
+    /// Wherever a writer is killed, also at a roll, what is there for a reader stays there, for it and for a new one, at every call of
+    /// the recovery that follows: the next writer holds the lock by then, and has not stated a position of its own.
+    @Test func whatOneReaderSawNoOtherMissesWhileAWriterRecovers() throws {
+        var (cut, isOver, turnCount) = (0, false, 0)
         while !isOver {
-            turn += 1
-            let copy = image.copy()
-            let interruption = Interruption(turn: turn)
-            let found = Lock<Result<UInt8?, any Error>?>(nil)
-            copy.observe { call in
-                interruption.arrive { found.withLock { $0 = Result { try read(copy) } } }
+            cut += 1
+            let image = try Self.killed(atStore: cut, &isOver)
+            @Sendable func read(_ disk: SimulatedFileSystem) throws -> UInt8? {
+                let reader = try LogEngine.openForReading(at: Self.path, Self.configuration(disk), isSalvage: false)
+                defer { reader.abandon() }
+                return try Self.value(reader, "key")
             }
-            let next = try Self.open(copy)
-            copy.observe(nil)
-            next.abandon()
-            isOver = !interruption.isDone
-            if let found = found.withLock({ $0 }) { #expect(try found.get() == 2, "before call \(turn)") }
+            let least = try read(image) ?? 0
+            var (turn, isTurnOver) = (0, false)
+            while !isTurnOver {
+                turn += 1
+                let copy = image.copy()
+                let before = try LogEngine.openForReading(at: Self.path, Self.configuration(copy), isSalvage: false)
+                let interruption = Interruption(turn: turn)
+                let found = Lock<[Result<UInt8?, any Error>]>([])
+                copy.observe { call in
+                    interruption.arrive {
+                        let seen = [Result { try Self.value(before, "key") }, Result { try read(copy) }]
+                        found.withLock { $0 = seen }
+                    }
+                }
+                let next = try Self.open(copy)
+                copy.observe(nil)
+                next.abandon()
+                isTurnOver = !interruption.isDone
+                for found in found.withLock({ $0 }) {
+                    #expect(try found.get() ?? 0 == least, "killed at store \(cut), before call \(turn)")
+                }
+                before.abandon()
+            }
+            turnCount += turn
         }
-        #expect(turn > 20)
+        #expect(cut > 10 && turnCount > 10 * cut)
+    }
+
+    /// What a writer leaves that is killed at the `number`th of the stores of a life with one roll.
+    private static func killed(atStore number: Int, _ isOver: inout Bool) throws -> SimulatedFileSystem {
+        let disk = SimulatedFileSystem(seed: 24)
+        let engine = try open(disk)
+        try put(engine, "filler", 0, count: 4_000)
+        for byte in UInt8(1)...14 { try put(engine, "filler", byte, count: 4_000) }
+        let interruption = Interruption(turn: number)
+        disk.observe { call in
+            guard call.operation == .storeWord || call.operation == .store else { return }
+            interruption.arrive { disk.cutPower() }
+        }
+        for byte in UInt8(1)...6 {
+            try? put(engine, "key", byte)
+            try? put(engine, "filler", byte, count: 1_000)
+        }
+        disk.observe(nil)
+        isOver = !interruption.isDone
+        return disk.crashImage(.everything, boot: .same)
     }
 
     /// An older version whose header is damaged is found by reading it, and hides none of the others.
