@@ -372,7 +372,14 @@ private struct Hooked: Codable, Sendable {
                 let found = Lock<[Result<UInt8?, any Error>]>([])
                 copy.observe { call in
                     interruption.arrive {
-                        let seen = [Result { try Self.value(before, "key") }, Result { try read(copy) }]
+                        // By force, as if the recovery had sealed an earlier segment before.
+                        let seen = [
+                            Result {
+                                try before.refresh(isForced: true)
+                                return try Self.value(before, "key")
+                            },
+                            Result { try read(copy) },
+                        ]
                         found.withLock { $0 = seen }
                     }
                 }
