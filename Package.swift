@@ -16,6 +16,9 @@ var swiftSettings: [SwiftSetting] = [
 if Context.environment["CHECKPOINT_LOG_WARNINGS_AS_ERRORS"] != nil {
     swiftSettings.append(.treatAllWarnings(as: .error))
 }
+// Bugs to be found by the tests, one of them chosen at run time: in no build but that of Scripts/planted-bugs.
+var engineSettings = swiftSettings
+if Context.environment["CHECKPOINT_LOG_PLANTED_BUGS"] != nil { engineSettings.append(.define("PLANTED_BUGS")) }
 
 let package = Package(
     name: "checkpoint-log",
@@ -59,7 +62,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
             ],
-            swiftSettings: swiftSettings),
+            swiftSettings: engineSettings),
         .executableTarget(
             name: "log-verify",
             dependencies: [
@@ -122,8 +125,15 @@ let package = Package(
             exclude: ["Golden", "Peer/reader.py"], swiftSettings: swiftSettings),
         // A process for tests to kill.
         .executableTarget(
-            name: "KilledWriter", dependencies: ["CheckpointLog"], path: "Tests/KilledWriter",
+            name: "KilledWriter", dependencies: ["CheckpointLog", "TestSupport"], path: "Tests/KilledWriter",
             swiftSettings: swiftSettings),
+        // A process with a thousand tasks, which Scripts/torture runs.
+        .executableTarget(
+            name: "LoadedLog",
+            dependencies: [
+                "CheckpointLog", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/LoadedLog", swiftSettings: swiftSettings),
         .testTarget(
             name: "CheckpointLogToolTests",
             dependencies: [

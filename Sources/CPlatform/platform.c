@@ -98,10 +98,25 @@ int checkpoint_sync(int file) {
 #endif
 }
 
+#ifdef __linux__
+// One lock file holds two locks of its open description: byte 0 is who may write, byte 1 that it does.
+enum { HELD = 0, ANNOUNCED = 1 };
+
+static int set_lock(int file, short type, off_t start, off_t length) {
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+    return fcntl(file, F_OFD_SETLK, &lock);
+}
+
+static int has_lock(int file, off_t start) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = 1};
+    if (fcntl(file, F_OFD_GETLK, &lock) != 0) return -1;
+    return lock.l_type != F_UNLCK;
+}
+#endif
+
 int checkpoint_lock(int file) {
 #ifdef __linux__
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    int result = fcntl(file, F_OFD_SETLK, &lock);
+    int result = set_lock(file, F_WRLCK, HELD, 1);
     if (result != 0 && errno == EACCES) errno = EAGAIN;
     return result;
 #else
@@ -109,10 +124,17 @@ int checkpoint_lock(int file) {
 #endif
 }
 
+void checkpoint_announce(int file) {
+#ifdef __linux__
+    (void)set_lock(file, F_WRLCK, ANNOUNCED, 1);
+#else
+    (void)file;
+#endif
+}
+
 int checkpoint_unlock(int file) {
 #ifdef __linux__
-    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
-    return fcntl(file, F_OFD_SETLK, &lock);
+    return set_lock(file, F_UNLCK, HELD, 2);
 #else
     return flock(file, LOCK_UN);
 #endif
@@ -120,12 +142,18 @@ int checkpoint_unlock(int file) {
 
 int checkpoint_is_locked(int file) {
 #ifdef __linux__
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(file, F_OFD_GETLK, &lock) != 0) return -1;
-    return lock.l_type != F_UNLCK;
+    return has_lock(file, HELD);
 #else
     if (flock(file, LOCK_SH | LOCK_NB) == 0) return flock(file, LOCK_UN);
     return errno == EWOULDBLOCK ? 1 : -1;
+#endif
+}
+
+int checkpoint_is_announced(int file) {
+#ifdef __linux__
+    return has_lock(file, ANNOUNCED);
+#else
+    return checkpoint_is_locked(file);
 #endif
 }
 

@@ -11,6 +11,9 @@ package func peakMemoryGrowth(during body: () throws -> Void) rethrows -> Int? {
     return max(0, peak - before)
 }
 
+/// The greatest resident size that this process ever had; nil where the system does not tell.
+package func peakResidentByteCount() -> Int? { residentByteCount("VmHWM:") }
+
 private func residentByteCount(_ field: String) -> Int? {
     guard let status = try? Data(contentsOf: URL(filePath: "/proc/self/status")) else { return nil }
     let line = String(decoding: status, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix(field) }

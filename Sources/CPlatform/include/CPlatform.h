@@ -33,11 +33,18 @@ int checkpoint_sync(int file);
 // Takes the exclusive lock of an open file: 0, or -1 with errno (EAGAIN: held by someone).
 int checkpoint_lock(int file);
 
+// Says, for as long as the lock of an open file is held, that its holder writes. Nothing where the system cannot say it.
+void checkpoint_announce(int file);
+
 // Gives the lock of an open file back: 0 or -1 with errno.
 int checkpoint_unlock(int file);
 
 // 1 when someone holds the lock of an open file, 0 when nobody does, -1 with errno.
 int checkpoint_is_locked(int file);
+
+// 1 when someone has announced to write, 0 when nobody has, -1 with errno; the same as checkpoint_is_locked where the system cannot
+// tell the two apart.
+int checkpoint_is_announced(int file);
 
 // 1 where a store into a shared mapping of the file lands in the page cache that sync writes from.
 int checkpoint_can_map(int file);

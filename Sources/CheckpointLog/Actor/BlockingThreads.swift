@@ -39,11 +39,13 @@ package final class BlockingThreads: Sendable {
 
     /// Where the system has no thread to give, the caller's has to do: slower for others is better than never.
     private func workWithoutThread() {
-        let job = state.withLock { state in
-            state.threads -= 1
-            return state.threads == 0 && !state.jobs.isEmpty ? state.jobs.removeFirst() : nil
+        state.withLock { $0.threads -= 1 }
+        // All that wait: whoever came meanwhile counted on the thread that is not there.
+        while let job = state.withLock({ state in
+            state.threads == 0 && !state.jobs.isEmpty ? state.jobs.removeFirst() : nil
+        }) {
+            job()
         }
-        job?()
     }
 
     private static func work(_ state: Lock<State>) {

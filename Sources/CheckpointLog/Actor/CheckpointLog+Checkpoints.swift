@@ -94,6 +94,9 @@ extension CheckpointLog {
         let level = try level.map { try Level(validating: $0) }
         let origin = origin.map { Origin($0) } ?? .own
         _ = try engine.hash(of: key, level: 1, origin: origin)
+        #if PLANTED_BUGS
+        if PlantedBug.keyNotRemoved.isPlanted { return }
+        #endif
         if engine.isInMemory { return try engine.removeFromMemory(key, level, origin) }
         _ = try engine.requireWriter()
         var levels: [Level] = []
@@ -101,9 +104,10 @@ extension CheckpointLog {
             levels = [level]
             _ = try engine.appendRemoval(of: key, level, origin: origin)
         } else {
-            let query = RecordQuery(key: key, level: nil, origin: origin)
-            while let next = try engine.newest(query)?.level, let level = Level(rawValue: next), !levels.contains(level)
-            {
+            try engine.refresh()
+            for level in engine.levelsInUse.compactMap(Level.init(rawValue:)) {
+                let query = RecordQuery(key: key, level: level.rawValue, origin: origin)
+                guard try engine.newest(query) != nil else { continue }
                 levels.append(level)
                 _ = try engine.appendRemoval(of: key, level, origin: origin)
             }
@@ -117,6 +121,9 @@ extension CheckpointLog {
     /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)``.
     public nonisolated func removeAllCheckpoints(level: Int? = nil) async throws {
         let level = try level.map { try Level(validating: $0) }
+        #if PLANTED_BUGS
+        if PlantedBug.allNotRemoved.isPlanted { return }
+        #endif
         if engine.isInMemory { return try engine.removeFromMemory(nil, level) }
         _ = try engine.appendRemovalOfAll(level)
         let durability = level.map { engine.policy(for: $0.rawValue).durability } ?? .synced
@@ -143,6 +150,9 @@ extension CheckpointLog {
         }
         var flags: FrameHeader.Flags = []
         var snapshot = MemoryRecord.Content.values(kept)
+        #if PLANTED_BUGS
+        if PlantedBug.objectKept.isPlanted { holdsClass = false }
+        #endif
         if holdsClass {
             let buffer = engine.takeEncodeBuffer()
             defer { engine.giveBack(buffer) }
@@ -174,6 +184,9 @@ extension CheckpointLog {
             unsafe keepsInMemory(content)
             ? try keep(.encoded(Array(bytes)), content, key: key)
             : CheckpointReceipt(try engine.append(bytes, content, key: key), engine)
+        #if PLANTED_BUGS
+        if PlantedBug.notPassedUp.isPlanted { return receipt }
+        #endif
         guard let parent = node.parent(passing: Int(content.level.rawValue)) else { return receipt }
         do {
             var above = try parent.engine.content(Int(content.level.rawValue)).adding(content.flags)
@@ -216,6 +229,9 @@ extension CheckpointLog {
         } catch {
             throw CheckpointLogError.encodingFailed(key: key, path: buffer.failedCodingPath, cause: error)
         }
+        #if PLANTED_BUGS
+        if PlantedBug.severalUnmarked.isPlanted { return [] }
+        #endif
         return count == 1 ? [] : .severalValues
     }
 }

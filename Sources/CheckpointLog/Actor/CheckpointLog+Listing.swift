@@ -78,6 +78,9 @@ extension CheckpointLog {
     ) async throws -> [CheckpointKey: Value] {
         var values: [CheckpointKey: Value] = [:]
         for key in try await keys(level: level) {
+            #if PLANTED_BUGS
+            if PlantedBug.restoredOneOfAll.isPlanted, !values.isEmpty { break }
+            #endif
             // A key that was removed since the listing is left out.
             if let value = try await restoreHere(type, for: key, level: level) { values[key] = value }
         }
@@ -95,12 +98,18 @@ extension CheckpointLog {
 
 extension LogEngine {
     func history(_ query: RecordQuery) throws -> [CheckpointVersion] {
-        try retryingMoved { _ in try versions(query).compactMap { try version($0) } }
+        #if PLANTED_BUGS
+        if PlantedBug.historyOfOne.isPlanted { return try versions(query).prefix(1).compactMap { try version($0) } }
+        #endif
+        return try retryingMoved { _ in try versions(query).compactMap { try version($0) } }
     }
 
     package func checkpoints(level: UInt8?) throws -> [CheckpointVersion] {
         try checkOpen()
         try refresh()
+        #if PLANTED_BUGS
+        let level = PlantedBug.listingOfAllLevels.isPlanted ? nil : level
+        #endif
         var newest: [KeyHash: CheckpointVersion] = [:]
         for record in memory.records(level: level) {
             let hash = try hash(of: record.key, level: record.level.rawValue, origin: record.origin)

@@ -27,7 +27,7 @@ public actor CheckpointLog {
     /// Children that are being taken over, each by one task at a time.
     var childUpdates: [String: Task<(any Error)?, Never>] = [:]
 
-    private init(_ engine: LogEngine) {
+    init(_ engine: LogEngine) {
         self.engine = engine
         let configuration = engine.configuration
         node = TreeNode(name: configuration.name, rank: configuration.rank)
@@ -107,16 +107,12 @@ public actor CheckpointLog {
         try engine.checkOpen()
         if engine.isInMemory { return }
         let writer = try engine.requireWriter()
-        var failure: (any Error)?
+        var refusal: CheckpointLogError?
         if engine.hasMemoryLevel {
-            do {
-                _ = try await engine.blocking.run { try engine.writeOutAll() }
-            } catch let error as CheckpointLogError where error.code == .encodingFailed {
-                failure = error
-            }
+            refusal = try await engine.blocking.run { try engine.writeOutAllButRefused() }
         }
         try await engine.synced(writer.appender.writtenPosition)
-        if let failure { throw failure }
+        if let refusal { throw refusal }
     }
 
     /// Closes the log: stops its timers, saves, ends its threads, seals the last segment and gives the lock back.

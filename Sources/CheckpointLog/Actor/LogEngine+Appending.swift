@@ -87,6 +87,14 @@ extension LogEngine {
         _ bytes: UnsafeRawBufferPointer, _ content: Content, key: UnsafeRawBufferPointer,
         origin: UnsafeRawBufferPointer, _ writer: Writer
     ) throws -> Appended {
+        try beforeClosing { unsafe try appendLargeWhileOpen(bytes, content, key: key, origin: origin, writer) }
+    }
+
+    private func appendLargeWhileOpen(
+        _ bytes: UnsafeRawBufferPointer, _ content: Content, key: UnsafeRawBufferPointer,
+        origin: UnsafeRawBufferPointer, _ writer: Writer
+    ) throws -> Appended {
+        try checkOpen()
         let taken = try content.taken ?? writer.appender.takeSequenceNumber()
         let reference = unsafe try writeValueSegment(bytes, content, key: key, taken, writer)
         let payload = reference.bytes

@@ -35,6 +35,11 @@ extension LogEngine {
     package func appendBatch(_ members: [BatchMember], group name: (CheckpointKey, Level)? = nil) throws
         -> AppendedBatch
     {
+        try beforeClosing { try appendWhileOpen(members, group: name) }
+    }
+
+    private func appendWhileOpen(_ members: [BatchMember], group name: (CheckpointKey, Level)?) throws -> AppendedBatch
+    {
         let writer = try requireWriter()
         let byteCount = members.reduce(0) { $0 + $1.bytes.count }
         guard byteCount <= configuration.valueByteLimit else {
@@ -42,6 +47,7 @@ extension LogEngine {
                 byteCount: byteCount, limit: configuration.valueByteLimit, setting: "valueByteLimit")
         }
         var batch = PreparedBatch()
+        var isInDoubt = false
         do {
             for member in members { try prepare(member, in: &batch, writer) }
             var list: GroupMembers?
@@ -52,10 +58,12 @@ extension LogEngine {
                 try prepareGroup(name, level, members, in: &batch)
             }
             if batch.frameByteCount <= configuration.largeValueLimit {
-                return try appendInPlace(batch, list, writer)
+                return try appendInPlace(batch, list, writer, &isInDoubt)
             }
-            return try appendAsSegments(batch, list, writer)
+            return try appendAsSegments(batch, list, writer, &isInDoubt)
         } catch {
+            // The next opening may find the batch, and then wants its values.
+            if isInDoubt { throw error }
             // Value segments of a batch that has failed are orphans: the space is wanted now rather than at the next opening.
             for segment in batch.valueSegments {
                 try? identity.fileSystem.remove(identity.path(SegmentName(segment, .value)))
@@ -108,9 +116,16 @@ extension LogEngine {
     }
 
     private func appendInPlace(
-        _ batch: PreparedBatch, _ list: GroupMembers?, _ writer: Writer
+        _ batch: PreparedBatch, _ list: GroupMembers?, _ writer: Writer, _ isInDoubt: inout Bool
     ) throws -> AppendedBatch {
-        let appended = try batch.withDrafts { try writer.appender.append(batch: $0) }
+        let appended: [Appended]
+        do {
+            appended = try batch.withDrafts { try writer.appender.append(batch: $0) }
+        } catch {
+            // Frames whose position could not be stated are there all the same.
+            isInDoubt = writer.appender.failure != nil
+            throw error
+        }
         guard let last = appended.last else {
             return AppendedBatch(
                 sequenceNumber: writer.appender.lastSequenceNumber, frameByteCount: 0,
@@ -128,15 +143,22 @@ extension LogEngine {
     /// The manifest edit is the commit: before it the segments are orphans. They cannot be compacted before the index has all
     /// of their records.
     private func appendAsSegments(
-        _ batch: PreparedBatch, _ list: GroupMembers?, _ writer: Writer
+        _ batch: PreparedBatch, _ list: GroupMembers?, _ writer: Writer, _ isInDoubt: inout Bool
     ) throws -> AppendedBatch {
         batchesUnderWay.withLock { $0 += 1 }
         defer { batchesUnderWay.withLock { $0 -= 1 } }
-        let first = try writer.appender.takeSequenceNumbers(batch.count)
+        // A reader that meets a number from after the batch's finds its file: `LogFollower.settledEnd`.
+        var output: OutputSegment? = try makeOutput(writer)
+        let first: TakenNumber
+        do {
+            first = try writer.appender.takeSequenceNumbers(batch.count)
+        } catch {
+            output?.abandon()
+            throw error
+        }
         var sealed: [Manifest.Segment] = []
         var placements: [Placement] = []
         try batch.withDrafts { drafts in
-            var output: OutputSegment?
             do {
                 for (index, draft) in drafts.enumerated() {
                     var header = draft.header
@@ -151,7 +173,7 @@ extension LogEngine {
                         sealed.append(try full.finish())
                         output = nil
                     }
-                    let segment = try output ?? makeOutput(writer, created: first.timestamp)
+                    let segment = try output ?? makeOutput(writer)
                     output = segment
                     placements.append(
                         Placement(
@@ -176,6 +198,7 @@ extension LogEngine {
             try writer.manifest.edit { $0.segments += sealed }
         } catch {
             // The files stay: which manifest is in force on disk is not known.
+            isInDoubt = true
             let failure = CheckpointLogError(error)
             if !error.isDiskFull { writer.appender.poison(failure) }
             throw failure
@@ -188,9 +211,11 @@ extension LogEngine {
             sequenceNumber: last, frameByteCount: batch.frameByteCount, end: writer.appender.syncedPosition)
     }
 
-    private func makeOutput(_ writer: Writer, created: Int64) throws -> OutputSegment {
-        let number = try wrapping { () throws(FileSystemError) in try writer.manifest.takeSegmentNumber() }
-        return try OutputSegment(identity: identity, name: SegmentName(number, .output), created: created)
+    private func makeOutput(_ writer: Writer) throws -> OutputSegment {
+        try writer.manifest.makeSegment { number in
+            try OutputSegment(
+                identity: identity, name: SegmentName(number, .output), created: configuration.now())
+        }
     }
 
     /// Tells the index of all records of a batch, the group first, so that none of its members is ever taken for dead.

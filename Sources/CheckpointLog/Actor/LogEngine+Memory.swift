@@ -31,6 +31,12 @@ extension LogEngine {
             return record
         }
         memory.put(record, hash, keep: 1)
+        let none = SequenceNumber(rawValue: 0)
+        // A removal that came between the number and here has looked for the record already.
+        let ended = max(
+            catalog.index.newest(hash).map { $0.isRemoval ? $0.sequenceNumber : none } ?? none,
+            catalog.index.floor(of: level.rawValue))
+        if ended > record.number { memory.drop(hash, key: key, through: record.number) }
         try writeOutOverflow()
         return record
     }
@@ -86,14 +92,20 @@ extension LogEngine {
                 let batch = try appendBatch(members)
                 end = max(end, batch.end)
                 for (record, byteCount) in written {
-                    let hash = try hash(of: record.key, level: record.level.rawValue, origin: record.origin)
+                    let hash = try self.hash(of: record.key, level: record.level.rawValue, origin: record.origin)
                     memory.markWritten(hash, record.number, byteCount: byteCount)
                 }
                 members = []
                 written = []
                 byteCount = 0
             }
-            for record in records where isStillDirty(record) {
+            for earlier in records {
+                // What was taken anew meanwhile is written in its place: whoever waits for the earlier one is met by it.
+                let hash = try self.hash(
+                    of: earlier.key, level: earlier.level.rawValue, origin: earlier.origin)
+                guard let record = memory.newest(hash), record.isDirty, record.number >= earlier.number else {
+                    continue
+                }
                 let bytes: [UInt8]
                 do {
                     bytes = try record.encode(byteLimit: configuration.valueByteLimit)
@@ -103,8 +115,7 @@ extension LogEngine {
                     }
                 } catch {
                     failure = failure ?? Self.refusal(of: record, error)
-                    memory.markStuck(
-                        try hash(of: record.key, level: record.level.rawValue, origin: record.origin), record.number)
+                    memory.markStuck(hash, record.number)
                     configuration.logger?.error(
                         "a checkpoint of the memory level does not encode",
                         metadata: ["key": "\(record.key)", "level": "\(record.level)"])
@@ -149,7 +160,30 @@ extension LogEngine {
     /// Writes out everything that the memory level holds, and gives the position through which a sync makes all durable.
     package func writeOutAll() throws -> LogPosition {
         let writer = try requireWriter()
+        #if PLANTED_BUGS
+        if PlantedBug.memoryNotSaved.isPlanted { return writer.appender.writtenPosition }
+        #endif
         return max(try writeOut(memory.dirty()), writer.appender.writtenPosition)
+    }
+
+    /// As ``writeOutAll()``, but gives the refusal of a value that does not encode, for the caller to throw once all others are safe.
+    package func writeOutAllButRefused() throws -> CheckpointLogError? {
+        do {
+            _ = try writeOutAll()
+            return nil
+        } catch let error as CheckpointLogError where error.code == .encodingFailed {
+            return error
+        }
+    }
+
+    /// Writes out everything that the memory level holds and syncs, on the calling thread and that of the syncs.
+    package func save() throws {
+        try checkOpen()
+        if isInMemory { return }
+        let writer = try requireWriter()
+        let refusal = hasMemoryLevel ? try writeOutAllButRefused() : nil
+        try writer.sync.waitUntilSynced(writer.appender.writtenPosition)
+        if let refusal { throw refusal }
     }
 
     package func hash(of key: CheckpointKey, level: UInt8, origin: Origin, space: KeyHash.Space = .key) throws

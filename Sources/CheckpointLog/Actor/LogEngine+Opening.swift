@@ -69,8 +69,9 @@ extension LogEngine {
             writer: writer)
     }
 
-    /// A log that is being written changes under an opening for reading, which then begins again: this often.
-    private static let readingAttempts = 5
+    /// A log that is being written changes under an opening for reading, which then begins again: this often, as long as each finds
+    /// that the log has changed.
+    private static let readingAttempts = LogFollower.attempts
 
     /// Opens the log at `directory` for reading, as it stands now.
     package static func openForReading(
@@ -80,14 +81,15 @@ extension LogEngine {
         func generation() -> UInt64? {
             (try? LogLoader.manifest(in: directory, configuration.fileSystem))?.generation
         }
-        for _ in 1..<readingAttempts {
+        for attempt in 1..<readingAttempts {
             let before = generation()
             do {
                 let engine = try openAsItStands(directory, configuration, isSalvage: isSalvage)
                 if engine.report.damage.isEmpty || generation() == before { return engine }
-            } catch {
-                // A seal or a compaction that went between the manifest and the files it names has replaced the manifest.
-                if generation() == before { throw error }
+            } catch let error as CheckpointLogError where LogFollower.isRace(error) {
+                // A seal or a compaction that went between the manifest and the files it names has replaced the manifest; the first
+                // thing that another writer's opening does is to remove segments that were never used.
+                if attempt >= LogFollower.attemptsAtRest, generation() == before { throw error }
             }
         }
         return try openAsItStands(directory, configuration, isSalvage: isSalvage)
@@ -107,11 +109,11 @@ extension LogEngine {
         let catalog = makeCatalog(identity, configuration)
         var report = RecoveryReport()
         let isWritten = try wrapping { () throws(FileSystemError) in
-            try fileSystem.isLocked(identity.path(FileName.lock))
+            try fileSystem.isAnnounced(identity.path(FileName.lock))
         }
-        // In this order: what is written by now is in the chain, or in what the manifest lists, and the chain's files are there.
-        let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
+        // In this order, as LogFollower has it: what a compaction has dropped is superseded by records up to the position.
         let manifest = try LogLoader.manifest(in: directory, fileSystem) ?? known
+        let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
         let listing = try listingForReading(directory, in: fileSystem)
         let loader = LogLoader(
             identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: isSalvage)
@@ -120,7 +122,7 @@ extension LogEngine {
         for segment in manifest.segments { files.add(segment.name) }
         let follower = LogFollower(
             identity: identity, manifest: manifest, catalog: catalog, files: files, isSalvage: isSalvage,
-            position: position, chain: listing.chain(after: manifest), outcome: outcome)
+            position: position, isWritten: isWritten, chain: listing.chain(after: manifest), outcome: outcome)
         return LogEngine(
             identity: identity, configuration: configuration, catalog: catalog, files: files, report: report,
             writer: nil, follower: follower)
@@ -176,7 +178,11 @@ extension LogEngine {
 
     private static func takeLock(_ path: FilePath, in fileSystem: any FileSystem) throws -> any FileLock {
         switch try wrapping({ () throws(FileSystemError) in try fileSystem.lock(path) }) {
-        case .acquired(let lock): return lock
+        case .acquired(let lock):
+            #if PLANTED_BUGS
+            if PlantedBug.lockGivenBack.isPlanted { lock.unlock() }
+            #endif
+            return lock
         case .held(let holder): throw CheckpointLogError.locked(path: path.string, holder: holder)
         }
     }
@@ -209,6 +215,8 @@ extension LogEngine {
         let position = try wrapping { () throws(FileSystemError) in
             try PositionPage.open(identity, start: start, mapping: configuration.usesMapping)
         }
+        // From here on the position is this writer's, and nothing behind it is for readers.
+        lock.announce()
         let notes = Lock<Maintenance?>(nil)
         let appender = LogAppender(
             identity: identity,
@@ -220,6 +228,9 @@ extension LogEngine {
         let compactor = Compactor(
             catalog: catalog, files: files, appender: appender, isThrottled: !configuration.runsInline
         ) {
+            #if PLANTED_BUGS
+            if PlantedBug.supersederNotSynced.isPlanted { return }
+            #endif
             try sync.waitUntilSynced($0)
         }
         let maintenance = Maintenance(

@@ -45,7 +45,7 @@ extension LogEngine {
         try refresh()
         let last = mark.flatMap { $0.log == identity.identifier ? $0 : nil }
         let known = Set(last?.exceptions ?? [])
-        let (settled, positionsTell) = settledEnd()
+        let settled = try settledEnd()
         var takeover = Takeover(
             mark: ChildMark(
                 log: identity.identifier, appendNumber: settled?.number ?? last?.appendNumber ?? .init(rawValue: 0),
@@ -60,8 +60,8 @@ extension LogEngine {
                 offer(Candidate(found: .memory(record), hash: hash), Name(key: record.key, origin: record.origin))
             }
         }
-        for (hash, entry) in entries(after: positionsTell ? last?.position : nil) {
-            guard let frame = try movedHeader(hash, entry) else { continue }
+        for (hash, listed) in entries(after: last?.position) {
+            guard let (entry, frame) = try current(hash, listed) else { continue }
             if frame.header.kind == .mark { try refuseCycle(frame, entry, parent) }
             guard frame.header.kind == .value || frame.header.kind == .reference else { continue }
             guard frame.header.appendNumber > (last?.appendNumber ?? .init(rawValue: 0)) else { continue }
@@ -75,7 +75,11 @@ extension LogEngine {
             let exception = Self.exception(candidate.hash, candidate.found.number)
             if case .memory = candidate.found { takeover.mark.exceptions.append(exception) }
             if known.contains(exception) { continue }
-            if let record = try read(candidate.found, name) { takeover.records.append(record) }
+            guard let (number, record) = try read(candidate.found, name) else { continue }
+            takeover.records.append(record)
+            if number != candidate.found.number {
+                takeover.mark.exceptions.append(Self.exception(candidate.hash, number))
+            }
         }
         takeover.records.sort { ($0.origin, $0.key) < ($1.origin, $1.key) }
         return takeover
@@ -97,21 +101,18 @@ extension LogEngine {
 
     /// A moment at which everything appended is in the index; nil when appends never paused for it.
     ///
-    /// Also whether positions tell what is new since the last such moment: not when a large batch with a number from before it
-    /// came to the log.
-    private func settledEnd() -> ((position: LogPosition, number: SequenceNumber)?, positionsTell: Bool) {
-        if let follower {
-            let progress = follower.takeProgress()
-            return (progress.end.map { ($0, progress.highestNumber) }, !progress.hasLateSegment)
-        }
-        guard let writer else { return (nil, true) }
+    /// What comes later has greater numbers and stands behind it, large batches too: their segments are numbered after every
+    /// segment of the chain that was there.
+    private func settledEnd() throws -> (position: LogPosition, number: SequenceNumber)? {
+        if let follower { return try follower.settledEnd() }
+        guard let writer else { return nil }
         for _ in 0..<Self.settleAttempts {
             let end = writer.appender.settledEnd
             // A batch that is under way has numbers from before this moment, and is not in the index.
-            guard batchesUnderWay.withLock({ $0 == 0 }) else { return (nil, true) }
-            if let end { return (end, true) }
+            guard batchesUnderWay.withLock({ $0 == 0 }) else { return nil }
+            if let end { return end }
         }
-        return (nil, true)
+        return nil
     }
 
     /// Newest entries whose frames stand at or after `position`.
@@ -125,22 +126,33 @@ extension LogEngine {
         return entries.sorted { $0.1.location.bits < $1.1.location.bits }
     }
 
-    /// The header of a record, looked up again when compaction has moved it; nil when a newer one took its place.
-    private func movedHeader(_ hash: KeyHash, _ entry: IndexEntry) throws -> FoundHeader? {
+    /// A listed record and its header, looked up again when compaction has moved it, or the newer one that took its place; nil
+    /// when the key was removed.
+    private func current(_ hash: KeyHash, _ listed: IndexEntry) throws -> (IndexEntry, FoundHeader)? {
         try retryingMoved { _ in
-            guard let location = catalog.index.location(hash, entry.sequenceNumber) else { return nil }
-            return try header(at: location)
+            var entry = listed
+            if let location = catalog.index.location(hash, listed.sequenceNumber) {
+                entry.location = location
+            } else {
+                guard let newest = catalog.index.newest(hash), !newest.isRemoval,
+                    newest.sequenceNumber > catalog.index.floor(of: hash.level)
+                else { return nil }
+                entry = newest
+            }
+            return (entry, try header(at: entry.location))
         }
     }
 
-    private func read(_ found: FoundRecord, _ name: Name) throws -> Takeover.Record? {
+    /// A record and its number: a newer one of its key when that took its place meanwhile.
+    private func read(_ found: FoundRecord, _ name: Name) throws -> (SequenceNumber, Takeover.Record)? {
         guard let level = Level(rawValue: found.level) else { return nil }
-        let query = RecordQuery(
-            key: name.key, level: found.level, version: .sequence(found.number), origin: name.origin)
-        return unsafe try withContent(query) { facts, content in
-            unsafe Takeover.Record(
+        return unsafe try withContentOrNewer(
+            key: name.key, level: found.level, number: found.number, origin: name.origin
+        ) { facts, content in
+            let record = unsafe Takeover.Record(
                 key: name.key, origin: name.origin, level: level,
                 flags: facts.flags.intersection([.raw, .severalValues]), bytes: Array(content))
+            return (facts.number, record)
         }
     }
 

@@ -27,6 +27,8 @@ package final class LogEngine: Sendable {
     package let writingOut = Lock(())
     /// Large batches between their first number and their last index entry.
     package let batchesUnderWay = Lock(0)
+    /// Writes that may make files or edit the manifest: a closing waits for them before it gives the lock back.
+    private let unfinishedWrites = Lock(0)
     package let blocking = BlockingThreads()
     private let encodeBuffers = Lock<[CBOREncodingBuffer]>([])
     private let isClosed = Atomic(false)
@@ -91,6 +93,24 @@ package final class LogEngine: Sendable {
     private static let keptEncodeBuffers = 8
     private static let keptEncodeByteCount = 128 << 20
 
+    /// Runs a write that may make files or edit the manifest, and keeps the log from closing under it.
+    package func beforeClosing<Result>(_ body: () throws -> Result) rethrows -> Result {
+        unfinishedWrites.withLock { $0 += 1 }
+        defer {
+            unfinishedWrites.withLock { $0 -= 1 }
+            unfinishedWrites.wakeAll()
+        }
+        return try body()
+    }
+
+    /// Waits for all that may still edit the manifest, once appends are refused: after the lock is given back the manifest is
+    /// another writer's.
+    private func finishWrites(_ writer: Writer) {
+        unfinishedWrites.wait { $0 == 0 ? () : nil }
+        writer.maintenance.stop()
+        writer.maintenance.waitUntilIdle()
+    }
+
     /// Brings a log that was opened for reading up to what its writer has written. Nothing for any other.
     ///
     /// - Parameter isForced: whether to look for moved records although nothing new was written.
@@ -114,6 +134,7 @@ package final class LogEngine: Sendable {
         }
         guard let writer else { return }
         _ = writer.appender.refuseAppends()
+        unfinishedWrites.wait { $0 == 0 ? () : nil }
         defer { writer.lock.unlock() }
         let failure: (any Error)?
         do {
@@ -122,13 +143,15 @@ package final class LogEngine: Sendable {
         } catch {
             failure = error
         }
-        writer.maintenance.stop()
+        finishWrites(writer)
         writer.sync.stop()
         defer { writer.position.close() }
         if let failure { throw failure }
         try writer.maintenance.sealAll()
         if let prepared = writer.appender.takePrepared() { writer.appender.discard(prepared) }
         let active = writer.appender.takeActive()
+        // Whoever appended last may not have told the index yet, and the snapshot says what the index says.
+        while active.segment.hasPendingEntries { Compactor.yield() }
         if active.end == SegmentHeader.byteCount {
             writer.appender.discard(active.segment)
         } else {
@@ -160,8 +183,10 @@ package final class LogEngine: Sendable {
         blocking.stop()
         guard let writer else { return }
         _ = writer.appender.refuseAppends()
-        writer.maintenance.stop()
+        finishWrites(writer)
         writer.sync.stop()
+        // A receipt may outlive the log.
+        writer.appender.endSyncing()
         writer.position.close()
         writer.lock.unlock()
     }

@@ -86,6 +86,9 @@ package final class Maintenance: Sendable {
         state.wait { $0.threads == 0 ? () : nil }
     }
 
+    /// Waits for a compaction that was asked for; none begins after ``stop()``.
+    package func waitUntilIdle() { compactor.whileIdle {} }
+
     /// Prepares the next segment and seals what waits for it.
     package func prepareAndSeal() throws {
         do throws(FileSystemError) {
@@ -155,7 +158,12 @@ package final class Maintenance: Sendable {
             _ = try IndexSnapshot.write(
                 catalog, manifest: appender.manifest.current, excluding: { catalog.usage.isHeld($0) },
                 identity: appender.identity
-            ) { try sync.waitUntilSynced(appender.writtenPosition) }
+            ) {
+                #if PLANTED_BUGS
+                if PlantedBug.snapshotBeforeSync.isPlanted { return }
+                #endif
+                try sync.waitUntilSynced(appender.writtenPosition)
+            }
         }
         state.withLock { $0.snapshotPoint = written }
     }

@@ -147,6 +147,9 @@ package final class Compactor: Sendable {
         // Everything that superseded what is dropped stands before this position.
         let position = appender.writtenPosition
         guard let (output, copies) = try write(live, rests: rests) else { return nil }
+        #if PLANTED_BUGS
+        if PlantedBug.inputsRemovedBeforeEdit.isPlanted { try drop(plan.inputs, references: []) }
+        #endif
         try waitUntilSynced(position)
         do throws(FileSystemError) {
             try manifest.edit { manifest in

@@ -29,6 +29,9 @@ package protocol FileSystem: AnyObject, Sendable {
     /// Whether anyone, this process included, holds the lock of `path`. False when there is no such file.
     func isLocked(_ path: FilePath) throws(FileSystemError) -> Bool
 
+    /// Whether anyone holds the lock of `path` and has announced that it writes; where the system cannot tell, as ``isLocked(_:)``.
+    func isAnnounced(_ path: FilePath) throws(FileSystemError) -> Bool
+
     /// A number that is the same until the machine starts anew, and never zero.
     var bootIdentifier: UInt64 { get }
 
@@ -69,6 +72,9 @@ package enum LockOutcome: Sendable {
 }
 
 package protocol FileLock: AnyObject, Sendable {
+    /// Tells readers, until ``unlock()`` or the end of the process, that the holder has stated where its log ends, and writes.
+    func announce()
+
     func unlock()
 }
 

@@ -6,6 +6,7 @@ import Musl
 import Darwin
 #endif
 import CPlatform
+import Synchronization
 package import SystemPackage
 
 /// The disk of this machine. The one file of the engine that makes system calls on files.
@@ -150,13 +151,21 @@ package final class POSIXFileSystem: FileSystem {
     }
 
     package func isLocked(_ path: FilePath) throws(FileSystemError) -> Bool {
+        try ask(path, checkpoint_is_locked)
+    }
+
+    package func isAnnounced(_ path: FilePath) throws(FileSystemError) -> Bool {
+        try ask(path, checkpoint_is_announced)
+    }
+
+    private func ask(_ path: FilePath, _ question: (Int32) -> Int32) throws(FileSystemError) -> Bool {
         let file = unsafe path.withPlatformString { unsafe open($0, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK) }
         guard file >= 0 else {
             if Errno.current == .noSuchFileOrDirectory { return false }
             throw FileSystemError(.lock, path, .current)
         }
         defer { _ = Self.systemClose(file) }
-        let code = checkpoint_is_locked(file)
+        let code = question(file)
         guard code >= 0 else { throw FileSystemError(.lock, path, .current) }
         return code == 1
     }
@@ -180,6 +189,8 @@ private final class POSIXLock: FileLock {
     init(_ file: Int32) { self.file = file }
 
     deinit { _ = POSIXFileSystem.systemClose(file) }
+
+    func announce() { checkpoint_announce(file) }
 
     func unlock() {
         let wasHeld = isHeld.withLock { isHeld in
@@ -214,22 +225,24 @@ private final class POSIXLock: FileLock {
     }
 }
 
-/// `@unchecked Sendable`: the descriptor never changes, and the mapping only in ``map(byteCount:)`` and ``unmap()``, which
-/// the one writer of a file calls before its first store and after its last.
+/// `@unchecked Sendable`: the mapping changes only in ``map(byteCount:)`` and ``unmap()``, which the one writer of a file calls
+/// before its first store and after its last.
 @safe private final class POSIXFile: OpenFile, @unchecked Sendable {
     let path: FilePath
-    private let file: Int32
+    /// -1 once closed, so that a late call fails: the number may be another file's by then.
+    private let descriptor: Atomic<Int32>
     private let counters: DiskCounters?
     private var mapping: UnsafeMutableRawBufferPointer?
-    private let isOpen = Lock(true)
 
     init(_ file: Int32, path: FilePath, _ counters: DiskCounters?) {
-        self.file = file
+        descriptor = Atomic(file)
         self.path = path
         self.counters = counters
     }
 
     deinit { close() }
+
+    private var file: Int32 { descriptor.load(ordering: .relaxed) }
 
     func byteCount() throws(FileSystemError) -> Int {
         var status = stat()
@@ -313,11 +326,8 @@ private final class POSIXLock: FileLock {
     }
 
     func close() {
-        let wasOpen = isOpen.withLock { isOpen in
-            defer { isOpen = false }
-            return isOpen
-        }
-        guard wasOpen else { return }
+        let file = descriptor.exchange(-1, ordering: .relaxed)
+        guard file >= 0 else { return }
         unmap()
         _ = POSIXFileSystem.systemClose(file)
     }

@@ -110,7 +110,14 @@ package final class RecordCatalog: Sendable {
 
     /// Whether a frame must be kept: something can still restore it, or needs it to stay removed.
     package func isLive(_ record: CatalogRecord) -> Bool {
-        switch record.kind {
+        #if PLANTED_BUGS
+        if PlantedBug.removalMarkerDropped.isPlanted, record.kind == .removal { return false }
+        if PlantedBug.removalOfAllDropped.isPlanted, record.kind == .removalOfAll { return false }
+        if PlantedBug.groupMemberDropped.isPlanted, record.kind == .value {
+            return index.holds(record.hash(hashKey), record.sequenceNumber)
+        }
+        #endif
+        return switch record.kind {
         case .roll, .promise, .chunk: false
         case .removalOfAll: index.floor(of: record.level) == record.sequenceNumber
         case .removal: index.holds(record.hash(hashKey), record.sequenceNumber)
@@ -125,14 +132,20 @@ package final class RecordCatalog: Sendable {
     ) {
         let inIndex = index.relocate(hash, sequenceNumber, from: old, to: new)
         let inGroups = groups.relocate(from: old, to: new)
-        if inIndex || inGroups { usage.add(new) }
+        // A removal of everything is in neither: it is the floor of its level.
+        if inIndex || inGroups || index.floor(of: hash.level) == sequenceNumber { usage.add(new) }
         references.withLock { references in
             if let segment = references.removeValue(forKey: old) { references[new] = segment }
         }
     }
 
     /// The value segments that any record refers to, dead or alive.
-    package var referencedSegments: Set<UInt32> { references.withLock { Set($0.values) } }
+    package var referencedSegments: Set<UInt32> {
+        #if PLANTED_BUGS
+        if PlantedBug.referencedValueRemoved.isPlanted { return [] }
+        #endif
+        return references.withLock { Set($0.values) }
+    }
 
     /// What a snapshot keeps beside the index.
     struct Sides: Sendable {
@@ -155,7 +168,12 @@ package final class RecordCatalog: Sendable {
     package func removeEntries(outside segments: Set<UInt32>) { removeEntries { !segments.contains($0) } }
 
     /// Drops all that is known of segments that left the log.
-    package func removeEntries(in segments: Set<UInt32>) { removeEntries { segments.contains($0) } }
+    package func removeEntries(in segments: Set<UInt32>) {
+        #if PLANTED_BUGS
+        if PlantedBug.goneSegmentsFollowed.isPlanted { return }
+        #endif
+        removeEntries { segments.contains($0) }
+    }
 
     private func removeEntries(where isGone: (_ segment: UInt32) -> Bool) {
         index.removeEntries(where: isGone)

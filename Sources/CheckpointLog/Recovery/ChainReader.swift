@@ -68,9 +68,12 @@ package struct ChainReader {
         if isSameBoot, let synced = position?.synced { outcome.knownGood = max(outcome.knownGood ?? synced, synced) }
         var isOpen = true
         var previous = lastSealed
+        // The last segment that is all known from before.
+        var known = lastSealed
         for name in names {
             if let resume, name.identifier < resume.segment {
                 previous = name.identifier
+                known = name.identifier
                 continue
             }
             let file: any OpenFile
@@ -117,12 +120,16 @@ package struct ChainReader {
             }
             isOpen = false
         }
+        if let end = outcome.end, end.offset == 0, let knownGood = outcome.knownGood, knownGood.segment < end.segment {
+            // The segment that does not follow the last one read tells nothing of what stood between the two.
+            outcome.end = nil
+        }
         if outcome.end == nil {
             outcome.isComplete = true
             // A roll frame was the last thing that reached the disk, or all that was ever written is sealed.
             outcome.end =
                 outcome.parts.last.map { LogPosition(segment: $0.name.identifier, offset: $0.end) }
-                ?? LogPosition(segment: lastSealed, offset: LogPosition.offsetLimit - 8)
+                ?? LogPosition(segment: known, offset: LogPosition.offsetLimit - 8)
         }
         return outcome
     }
@@ -135,14 +142,20 @@ package struct ChainReader {
         let bytes = try wrapping { () throws(FileSystemError) in try file.bytes(0..<SegmentHeader.byteCount) }
         guard let bytes,
             let header = try SegmentHeader(bytes, of: identity.identifier, path: file.path.string),
-            header.segment == name.identifier, header.role == .log,
-            header.previous == previous
+            header.segment == name.identifier, header.role == .log
         else { return false }
+        #if PLANTED_BUGS
+        if PlantedBug.chainLinkNotChecked.isPlanted { return true }
+        #endif
+        guard header.previous == previous else { return false }
         outcome.newestEpoch = max(outcome.newestEpoch, header.epoch)
         return true
     }
 
     private func notePromises(of scanner: SegmentScanner, from start: Int, in outcome: inout Outcome) throws {
+        #if PLANTED_BUGS
+        if PlantedBug.promiseIgnored.isPlanted { return }
+        #endif
         if let promise = try scanner.greatestPromise(from: start) {
             outcome.knownGood = max(outcome.knownGood ?? promise, promise)
         }

@@ -3,25 +3,30 @@ import SystemPackage
 /// Keeps the catalog of a read-only opening up with a log that another process writes and compacts. It changes nothing on
 /// disk.
 ///
-/// `POSITION` says whether anything was written. What is new is then read: footers of segments that the manifest came to list,
-/// and the chain from where the last reading ended, to the written position while a writer holds the lock, else to where
-/// recovery would say that the log ends.
+/// `POSITION`, the manifest's generation and the lock say whether anything is new. What is new is then read: footers of segments
+/// that the manifest came to list, and the chain from where the last reading ended, to the written position while a writer
+/// appends, else, and while one still recovers, to where recovery would say that the log ends.
 package final class LogFollower: Sendable {
     private struct State {
         var position: PositionPage.Content?
+        /// Whether a writer appended then: of one that has died since, more counts than what it stated.
+        var isWritten: Bool
         var manifest: Manifest
-        /// The segments of the chain that were read and that the manifest did not yet call sealed.
-        var chain: Set<SegmentName>
+        /// The segments whose records the catalog may have been told of, also by attempts that ended in an error.
+        var told: Set<SegmentName>
         /// Everything in the chain before it is in the catalog.
         var end: LogPosition?
-        /// Whether a segment with a number below `end` came to the log since `end` was last asked for: positions then do not
-        /// tell what is new.
-        var hasLateSegment = false
+        /// Whether a group was read whose members were not looked up: the attempt that read it ended in an error.
+        var owesGroups = false
         /// The greatest append number that was read.
         var highestNumber: SequenceNumber
     }
 
-    private static let attempts = 5
+    /// Attempts that may fail while the manifest stays as it is: a file can go before the edit that says so is seen.
+    package static let attemptsAtRest = 5
+    /// Attempts while each finds that the manifest was replaced meanwhile. A writer of the smallest segments rolls and compacts about
+    /// as fast as a reader reads, so that some attempts in a row can be lost; every one of them is a change of the log.
+    package static let attempts = 200
 
     private let identity: LogIdentity
     private let catalog: RecordCatalog
@@ -31,7 +36,7 @@ package final class LogFollower: Sendable {
 
     package init(
         identity: LogIdentity, manifest: Manifest, catalog: RecordCatalog, files: SegmentFiles, isSalvage: Bool,
-        position: PositionPage.Content?, chain: [SegmentName], outcome: ChainReader.Outcome
+        position: PositionPage.Content?, isWritten: Bool, chain: [SegmentName], outcome: ChainReader.Outcome
     ) {
         self.identity = identity
         self.catalog = catalog
@@ -39,19 +44,31 @@ package final class LogFollower: Sendable {
         self.isSalvage = isSalvage
         state = Lock(
             State(
-                position: position, manifest: manifest, chain: Set(chain), end: Self.resumePoint(outcome),
+                position: position, isWritten: isWritten, manifest: manifest,
+                told: Set(chain).union(manifest.segments.map(\.name)), end: Self.resumePoint(outcome),
                 highestNumber: outcome.highestNumber))
     }
 
     /// The sealed segments, as far as they are known.
     package var segments: [Manifest.Segment] { state.withLock { $0.manifest.segments } }
 
-    /// All before the position is in the catalog, and every append number up to the highest. The position is nil when it does not
-    /// tell what is new since the last call.
-    package func takeProgress() -> (end: LogPosition?, highestNumber: SequenceNumber, hasLateSegment: Bool) {
-        state.withLock { state in
-            defer { state.hasLateSegment = false }
-            return (state.end, state.highestNumber, state.hasLateSegment)
+    /// How far everything is in the catalog: all before the position, and every append number up to the highest; nil while that
+    /// cannot be told, because a large batch may be under way.
+    ///
+    /// Such a batch has a file from before it takes its first number until the manifest lists it. So when what was read holds a
+    /// later number, either the file is there now, or the manifest is another than the one that was read, or this reading has the
+    /// batch.
+    package func settledEnd() throws -> (position: LogPosition, number: SequenceNumber)? {
+        try state.withLock { state in
+            guard let end = state.end else { return nil }
+            let known = Set(state.manifest.segments.map(\.name.identifier))
+            let isSettled = try wrapping { () throws(FileSystemError) in
+                // Files of a writer that is gone are remains: nothing will list them.
+                let isWritten = try identity.fileSystem.isLocked(identity.path(FileName.lock))
+                let outputs = try LogDirectory(identity.directory, in: identity.fileSystem).outputs
+                return !isWritten || known.isSuperset(of: outputs)
+            }
+            return isSettled && generation == state.manifest.generation ? (end, state.highestNumber) : nil
         }
     }
 
@@ -59,33 +76,52 @@ package final class LogFollower: Sendable {
     ///
     /// - Parameter isForced: whether to look also when `POSITION` says that nothing was written, because a file is gone.
     /// - Throws: `.damaged`, `.ioFailure`, as an opening for reading does.
-    /// - Complexity: one read of `POSITION` when nothing was written; else O(n) in the new records.
+    /// - Complexity: one read each of `POSITION`, of the manifest's head and of the lock when nothing was written; else O(n) in the new records.
     package func refresh(isForced: Bool) throws {
         try state.withLock { state in
             let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
-            guard isForced || position != state.position else { return }
+            // A large batch is a change of the manifest alone.
+            guard
+                try isForced || position != state.position || readGeneration() != state.manifest.generation
+                    || isWritten() != state.isWritten
+            else { return }
             for attempt in 1... {
+                let before = generation
                 do {
                     try catchUp(&state)
                     return
                 } catch let error as CheckpointLogError where attempt < Self.attempts && Self.isRace(error) {
                     // A seal or a compaction went between the manifest that was read and the files it names.
+                    if attempt >= Self.attemptsAtRest, generation == before { throw error }
                 }
             }
         }
     }
 
-    private static func isRace(_ error: CheckpointLogError) -> Bool {
+    private var generation: UInt64? {
+        (try? LogLoader.manifest(in: identity.directory, identity.fileSystem))?.generation
+    }
+
+    private func isWritten() throws -> Bool {
+        try wrapping { () throws(FileSystemError) in
+            try identity.fileSystem.isAnnounced(identity.path(FileName.lock))
+        }
+    }
+
+    /// Which manifest is there now, unverified; nil when there is none.
+    private func readGeneration() throws -> UInt64? {
+        try wrapping { () throws(FileSystemError) in
+            try ManifestFile.generation(in: identity.directory, identity.fileSystem)
+        }
+    }
+
+    package static func isRace(_ error: CheckpointLogError) -> Bool {
         error.code == .damaged || (error.cause as? FileSystemError)?.code == .noSuchFileOrDirectory
     }
 
     private func catchUp(_ state: inout State) throws {
         let fileSystem = identity.fileSystem
-        let isWritten = try wrapping { () throws(FileSystemError) in
-            try fileSystem.isLocked(identity.path(FileName.lock))
-        }
-        // Before the manifest: what is written by then is in the chain or in what that manifest lists.
-        let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
+        let isWritten = try isWritten()
         guard let manifest = try LogLoader.manifest(in: identity.directory, fileSystem) else {
             throw CheckpointLogError.notALog(path: identity.directory.string, "its manifest is gone.")
         }
@@ -93,43 +129,46 @@ package final class LogFollower: Sendable {
             throw CheckpointLogError.notALog(
                 path: identity.directory.string, "another log has taken its place; open that one.")
         }
+        // Behind the manifest, whose compactions have dropped what is superseded by records up to here; before the files are listed. A
+        // segment that is sealed and compacted in between is then missing from the chain, which is another attempt.
+        let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
         let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(identity.directory, in: fileSystem)
         }
         let loader = LogLoader(
             identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: isSalvage)
-        var sawGroup = false
         let known = Set(state.manifest.segments.map(\.name))
         for segment in manifest.segments where !known.contains(segment.name) {
             files.add(segment.name)
-            if let end = state.end, segment.name.role == .output, segment.name.identifier < end.segment {
-                state.hasLateSegment = true
-            }
+            state.told.insert(segment.name)
             for entry in try loader.footer(of: segment).entries {
                 SegmentFooter.withRecord(entry, of: segment.name.identifier) { record in
-                    if catalog.update(record), record.kind == .group { sawGroup = true }
+                    if catalog.update(record), record.kind == .group { state.owesGroups = true }
                 }
             }
         }
+        let chain = listing.chain(after: manifest)
+        state.told.formUnion(chain)
         let outcome = try readChain(
-            listing, manifest, position, stop: isWritten ? position?.written : nil, from: state.end, &sawGroup)
-        if sawGroup {
+            listing, manifest, position, stop: isWritten ? position?.written : nil, from: state.end, &state.owesGroups)
+        if state.owesGroups {
             let whole = try readChain(
-                listing, manifest, position, stop: isWritten ? position?.written : nil, from: nil, &sawGroup)
+                listing, manifest, position, stop: isWritten ? position?.written : nil, from: nil, &state.owesGroups)
             try loader.restoreGroups(whole)
+            state.owesGroups = false
         }
         // A segment of the chain may have been sealed and compacted since, and was then never seen in a manifest.
-        let sealed = state.chain.filter { $0.identifier <= manifest.lastSealed }
-        let gone = known.union(sealed).subtracting(manifest.segments.map(\.name))
+        let present = Set(manifest.segments.map(\.name)).union(chain)
+        let gone = state.told.subtracting(present)
         if !gone.isEmpty {
             for name in gone { files.forget(name.identifier) }
             // What no footer gave another place is nowhere: the writer keeps less, or a removal's marker is gone, too.
             catalog.removeEntries(in: Set(gone.map(\.identifier)))
         }
-        let chain = listing.chain(after: manifest)
         for name in chain { files.add(name) }
-        state.chain = state.chain.subtracting(sealed).union(chain)
+        state.told = present
         state.manifest = manifest
         state.position = position
+        state.isWritten = isWritten
         if let end = Self.resumePoint(outcome) { state.end = end }
         state.highestNumber = max(
             state.highestNumber, outcome.highestNumber,
@@ -145,6 +184,8 @@ package final class LogFollower: Sendable {
         let reader = ChainReader(
             identity: identity, lastSealed: manifest.lastSealed, position: position, stop: stop, resume: resume)
         var found = false
+        // Also when the reading ends in an error: what it read by then is known the next time.
+        defer { if found { sawGroup = true } }
         let outcome = try reader.read(listing.chain(after: manifest)) { name, frame in
             let valueSegment = try frame.valueSegment()
             let isNew = unsafe catalog.update(
@@ -155,7 +196,6 @@ package final class LogFollower: Sendable {
                     key: frame.key, origin: frame.origin, valueSegment: valueSegment))
             if isNew, frame.header.kind == .group { found = true }
         }
-        if found { sawGroup = true }
         if let damage = outcome.damage, !isSalvage {
             throw LogLoader(
                 identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: false
@@ -164,7 +204,12 @@ package final class LogFollower: Sendable {
         return outcome
     }
 
+    /// Where the next reading begins. It has to meet the roll frame of a segment whose successor was not there yet: from behind it,
+    /// nothing would tell that the log goes on in another segment.
     private static func resumePoint(_ outcome: ChainReader.Outcome) -> LogPosition? {
-        outcome.parts.last.map { LogPosition(segment: $0.name.identifier, offset: $0.end) }
+        outcome.parts.last.map { part in
+            let end = part.isRolled ? part.end - FrameHeader.byteCount : part.end
+            return LogPosition(segment: part.name.identifier, offset: end)
+        }
     }
 }

@@ -78,6 +78,9 @@ package struct LogLoader {
                     report.recordCount += segment.entryCount
                     continue
                 }
+                #if PLANTED_BUGS
+                if PlantedBug.staleSnapshotTrusted.isPlanted, covered != nil { continue }
+                #endif
                 let entries = try footers.footer(of: segment).entries
                 for entry in entries { SegmentFooter.withRecord(entry, of: name, insert) }
                 report.recordCount += entries.count

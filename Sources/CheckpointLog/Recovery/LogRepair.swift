@@ -19,7 +19,12 @@ package struct LogRepair {
     ) throws {
         for part in outcome.parts { try rewriteUnsynced(part, synced: synced) }
         // A cut takes every later segment, and these must be gone for good before the manifest says that the chain ends.
-        for name in outcome.surplus { try remove(identity.path(name)) }
+        for name in outcome.surplus {
+            #if PLANTED_BUGS
+            if PlantedBug.surplusKept.isPlanted { break }
+            #endif
+            try remove(identity.path(name))
+        }
         for part in outcome.parts where part.end == SegmentHeader.byteCount { try remove(identity.path(part.name)) }
         try wrapping { () throws(FileSystemError) in try identity.fileSystem.syncDirectory(identity.directory) }
         for part in outcome.parts where part.end > SegmentHeader.byteCount {
@@ -45,6 +50,9 @@ package struct LogRepair {
         }
         defer { file.close() }
         try wrapping { () throws(FileSystemError) in
+            #if PLANTED_BUGS
+            if PlantedBug.unsyncedNotRewritten.isPlanted { offset = part.end }
+            #endif
             while offset < part.end {
                 let end = min(offset + Self.blockByteCount, part.end)
                 guard let bytes = try file.bytes(offset..<end) else { break }

@@ -3,16 +3,33 @@ import Synchronization
 extension LogAppender {
     /// Syncs everything appended so far and gives the position through which it is durable.
     ///
-    /// One thread at a time. Segments are synced oldest first: nothing in a segment counts before all of the one before it.
+    /// Segments are synced oldest first: nothing in a segment counts before all of the one before it.
     /// A failed sync closes the log for writing: the pages may be gone, and a second sync would not tell.
     package func syncAll() throws -> LogPosition {
+        try syncing.withLock { _ in try syncWhileAlone() }
+    }
+
+    /// Refuses all syncs from now on, for a log that was dropped.
+    package func endSyncing() {
+        syncing.withLock { _ in poison(.closed) }
+    }
+
+    private func syncWhileAlone() throws -> LogPosition {
         let (end, active, rolled) = try state.withLock { state in
-            if let failure = state.failure { throw CheckpointLogError.writerFailed(cause: failure) }
+            if let failure = state.failure { throw Self.refusal(failure) }
             return (state.end, state.active, state.unsynced)
         }
         guard Self.bits(end) != synced.load(ordering: .relaxed) else { return end }
         do throws(FileSystemError) {
-            for rolled in rolled { try rolled.segment.file.sync() }
+            #if PLANTED_BUGS
+            if PlantedBug.syncedPositionStatedEarly.isPlanted { try position.setSynced(end) }
+            #endif
+            for rolled in rolled {
+                #if PLANTED_BUGS
+                if PlantedBug.rolledSegmentNotSynced.isPlanted { break }
+                #endif
+                try rolled.segment.file.sync()
+            }
             try active.file.sync()
             state.withLock { state in
                 state.unsynced.removeFirst(rolled.count)
@@ -22,6 +39,9 @@ extension LogAppender {
             try position.setSynced(end)
         } catch {
             let failure = CheckpointLogError(error)
+            #if PLANTED_BUGS
+            if PlantedBug.failedSyncForgiven.isPlanted { throw failure }
+            #endif
             poison(failure)
             throw failure
         }

@@ -69,6 +69,8 @@ package final class LogAppender: Sendable {
     /// Microseconds since 1970-01-01 UTC.
     let now: @Sendable () -> Int64
     let state: Lock<State>
+    /// One sync at a time, whoever asks.
+    let syncing = Lock(())
     /// All before it survives power loss; as segment << 32 | offset.
     let synced: Atomic<UInt64>
     /// Told after a roll, outside the lock's critical work: the next segment is wanted, and one waits for its seal.
@@ -100,6 +102,8 @@ package final class LogAppender: Sendable {
     }
 
     static func bits(_ position: LogPosition) -> UInt64 { UInt64(position.segment) << 32 | UInt64(position.offset) }
+
+    package var activeSegment: ActiveSegment { state.withLock { $0.active } }
 
     package var writtenPosition: LogPosition { state.withLock { $0.end } }
 
@@ -173,6 +177,11 @@ package final class LogAppender: Sendable {
             if state.offset + byteCount + FrameHeader.byteCount > state.active.capacity {
                 try makeRoom(byteCount, &state)
             }
+            #if PLANTED_BUGS
+            if PlantedBug.writtenPositionStatedEarly.isPlanted {
+                try position.setWritten(LogPosition(segment: state.end.segment, offset: state.offset + byteCount))
+            }
+            #endif
             let appended = try put(draft, continues: false, &state)
             appended.segment.addPendingEntry()
             try publish(&state)
@@ -201,13 +210,24 @@ package final class LogAppender: Sendable {
                 throw error
             }
             for appended in appended { appended.segment.addPendingEntry() }
+            #if PLANTED_BUGS
+            if PlantedBug.batchPositionNotStated.isPlanted { return appended }
+            #endif
             try publish(&state)
             return appended
         }
     }
 
+    /// What a call is told after `failure`; a log that was dropped has failed at nothing.
+    static func refusal(_ failure: CheckpointLogError) -> CheckpointLogError {
+        failure.code == .closed ? failure : .writerFailed(cause: failure)
+    }
+
     static func checkOpen(_ state: State) throws {
-        if let failure = state.failure { throw CheckpointLogError.writerFailed(cause: failure) }
+        #if PLANTED_BUGS
+        if PlantedBug.poisonIgnored.isPlanted, !state.isClosed { return }
+        #endif
+        if let failure = state.failure { throw refusal(failure) }
         if state.isClosed { throw CheckpointLogError.closed }
     }
 
@@ -227,12 +247,18 @@ package final class LogAppender: Sendable {
     /// Writes one frame at the end of the active segment, which has room for it.
     func put(_ draft: FrameDraft, continues: Bool, _ state: inout State) throws -> Appended {
         var header = draft.header
+        #if PLANTED_BUGS
+        if PlantedBug.lateNumberForgotten.isPlanted { header.flags.remove(.late) }
+        #endif
         header.appendNumber = try Self.nextNumber(&state)
         if !header.flags.contains(.late) {
             header.sequenceNumber = header.appendNumber
             header.timestamp = timestamp(&state)
         }
         if continues { header.flags.insert(.batchContinues) }
+        #if PLANTED_BUGS
+        if PlantedBug.batchFlagMissing.isPlanted { header.flags.remove(.batchContinues) }
+        #endif
         let synced = syncedPosition
         header.promise = synced
         let offset = state.offset

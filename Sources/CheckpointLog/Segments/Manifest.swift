@@ -5,6 +5,8 @@
 package struct Manifest: Sendable, Equatable {
     package static let magic: [UInt8] = Array("CKPTMAN\n".utf8)
     private static let fixedByteCount = 96
+    /// Where the generation stands in the file.
+    package static let generationOffset = 64
     private static let entryByteCount = 64
     /// Sealed segments that a manifest can list.
     private static let entryLimit = 1 << 20
@@ -126,7 +128,7 @@ package struct Manifest: Sendable, Equatable {
     package init?(_ bytes: [UInt8], path: String) throws {
         guard bytes.count >= Self.fixedByteCount, bytes.starts(with: Self.magic) else { return nil }
         var cursor = ByteCursor(bytes, from: 8)
-        guard cursor.integer(UInt32.self) == Checksum.mask(Checksum.of(Array(bytes[12...]))),
+        guard Self.isIntact(bytes, crc: cursor.integer(UInt32.self)),
             let version = cursor.integer(UInt16.self), cursor.integer(UInt16.self) == 0,
             let required = cursor.integer(UInt64.self)
         else { return nil }
@@ -153,5 +155,12 @@ package struct Manifest: Sendable, Equatable {
             // The next replacement counts on.
             generation < .max, (1...SequenceNumber.epochLimit).contains(nextEpoch)
         else { return nil }
+    }
+
+    private static func isIntact(_ bytes: [UInt8], crc: UInt32?) -> Bool {
+        #if PLANTED_BUGS
+        if PlantedBug.manifestNotChecked.isPlanted { return true }
+        #endif
+        return crc == Checksum.mask(Checksum.of(Array(bytes[12...])))
     }
 }

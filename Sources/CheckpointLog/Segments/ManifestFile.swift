@@ -32,12 +32,38 @@ package final class ManifestFile: Sendable {
 
     /// A segment number that was never used, reserved on disk.
     package func takeSegmentNumber() throws(FileSystemError) -> UInt32 {
-        try state.withLock { state throws(FileSystemError) in
-            if state.nextSegment >= state.manifest.nextSegment { try edit(&state) { _ in } }
-            guard state.nextSegment < .max else { throw usedUp }
-            defer { state.nextSegment += 1 }
-            return state.nextSegment
+        try state.withLock { state throws(FileSystemError) in try takeNumber(&state) }
+    }
+
+    /// Makes the file of a segment under a number that was never used, before anyone is given a greater one.
+    package func makeSegment<Segment>(_ make: (UInt32) throws -> Segment) throws -> Segment {
+        try state.withLock { state in
+            let number = try wrapping { () throws(FileSystemError) in try takeNumber(&state) }
+            return try make(number)
         }
+    }
+
+    private func takeNumber(_ state: inout State) throws(FileSystemError) -> UInt32 {
+        if state.nextSegment >= state.manifest.nextSegment { try edit(&state) { _ in } }
+        guard state.nextSegment < .max else { throw usedUp }
+        defer { state.nextSegment += 1 }
+        return state.nextSegment
+    }
+
+    /// The generation of the manifest in `directory`, unverified: it tells a replacement, and nothing else. Nil when there is none.
+    package static func generation(
+        in directory: FilePath, _ fileSystem: any FileSystem
+    ) throws(FileSystemError) -> UInt64? {
+        let file: any OpenFile
+        do throws(FileSystemError) {
+            file = try fileSystem.openFile(directory.appending(FileName.manifest), .read)
+        } catch  where error.code == .noSuchFileOrDirectory {
+            return nil
+        }
+        defer { file.close() }
+        let bytes = try file.bytes(Manifest.generationOffset..<Manifest.generationOffset + 8)
+        var cursor = ByteCursor(bytes ?? [])
+        return cursor.integer(UInt64.self)
     }
 
     /// Reserves the next epoch: 2³² sequence numbers that no other opening will use.
@@ -46,6 +72,9 @@ package final class ManifestFile: Sendable {
             let epoch = state.manifest.nextEpoch
             guard epoch < SequenceNumber.epochLimit else { throw usedUp }
             try edit(&state) { $0.nextEpoch = epoch + 1 }
+            #if PLANTED_BUGS
+            if PlantedBug.epochReused.isPlanted, epoch > 1 { return epoch - 1 }
+            #endif
             return epoch
         }
     }
@@ -80,6 +109,9 @@ package final class ManifestFile: Sendable {
         try file.write(bytes, at: 0)
         try file.sync()
         try fileSystem.rename(temporary, to: path)
+        #if PLANTED_BUGS
+        if PlantedBug.renameNotSynced.isPlanted { return }
+        #endif
         try fileSystem.syncDirectory(path.removingLastComponent())
     }
 }

@@ -47,6 +47,12 @@ package final class OutputSegment {
                 guard header.crc == entry.headerCRC, header.frameByteCount == entry.byteCount else {
                     throw FrameFault.badField
                 }
+                #if PLANTED_BUGS
+                if PlantedBug.checksumLaundered.isPlanted, header.compression == .none {
+                    let end = header.prefixByteCount + header.storedByteCount
+                    unsafe header.setPayload(UnsafeRawBufferPointer(rebasing: bytes[header.prefixByteCount..<end]))
+                }
+                #endif
                 unsafe try FrameDecoder.checkPayload(of: header, in: bytes)
                 unsafe try FrameDecoder.withContent(of: header, in: bytes) { _ in }
             } catch let fault as FrameFault {
@@ -119,12 +125,19 @@ package final class OutputSegment {
         pending = bytes + trailer.bytes
         try flush()
         try wrapping { () throws(FileSystemError) in
+            #if PLANTED_BUGS
+            if PlantedBug.outputNotSynced.isPlanted { return try giveName() }
+            #endif
             try file.sync()
-            try identity.fileSystem.rename(temporary, to: identity.path(name))
-            try identity.fileSystem.syncDirectory(identity.directory)
+            try giveName()
         }
         file.close()
         return Manifest.Segment(name: name, footer: footer, trailer: trailer)
+    }
+
+    private func giveName() throws(FileSystemError) {
+        try identity.fileSystem.rename(temporary, to: identity.path(name))
+        try identity.fileSystem.syncDirectory(identity.directory)
     }
 
     package func abandon() {

@@ -45,6 +45,10 @@ package final class PositionPage: Sendable {
             var cursor = ByteCursor(bytes, from: offset)
             words.append(cursor.integer(UInt64.self) ?? 0)
         }
+        #if PLANTED_BUGS
+        if PlantedBug.anyBootTrusted.isPlanted { words[0] = identity.fileSystem.bootIdentifier }
+        if PlantedBug.noBootTrusted.isPlanted { words[0] = 0 }
+        #endif
         let written = LogPosition(word: words[1])
         let synced = LogPosition(word: words[2])
         let isSound =

@@ -2,9 +2,9 @@
 package enum SegmentRole: UInt8, Sendable, CaseIterable {
     /// Frames in the order in which they were appended.
     case log = 1
-    /// Live frames that compaction copied.
+    /// Live frames that compaction copied, or a large batch.
     case output = 2
-    /// One large value, or one batch too large for a log segment.
+    /// One large value.
     case value = 3
 
     package var fileExtension: String {

@@ -24,13 +24,20 @@ package enum SegmentSealer {
             file.unmap()
             try file.write(bytes + trailer.bytes, at: end)
             try file.truncate(toByteCount: sealed.byteCount)
+            #if PLANTED_BUGS
+            if PlantedBug.sealedBeforeSync.isPlanted { return try list(sealed, in: manifest) }
+            #endif
             try file.sync()
-            try manifest.edit { manifest in
-                manifest.segments.append(sealed)
-                if name.role == .log { manifest.lastSealed = max(manifest.lastSealed, name.identifier) }
-            }
+            try list(sealed, in: manifest)
         } catch {
             throw CheckpointLogError(error)
+        }
+    }
+
+    private static func list(_ sealed: Manifest.Segment, in manifest: ManifestFile) throws(FileSystemError) {
+        try manifest.edit { manifest in
+            manifest.segments.append(sealed)
+            if sealed.name.role == .log { manifest.lastSealed = max(manifest.lastSealed, sealed.name.identifier) }
         }
     }
 

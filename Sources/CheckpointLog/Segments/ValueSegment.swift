@@ -30,11 +30,15 @@ package enum ValueSegment {
             let writer = unsafe ValueSegmentWriter(
                 file, content, draft: draft, key: key, seed: identity.seed(of: segment), compression: compression)
             let (trailer, chunkCount, byteCount) = try writer.run(header, segment, laneCount: identity.laneCount)
-            try file.sync()
-            try identity.fileSystem.syncDirectory(identity.directory)
-            return ValueReference(
+            let reference = ValueReference(
                 segment: segment, chunkCount: chunkCount, contentByteCount: content.count, fileByteCount: byteCount,
                 footerCRC: trailer.footerCRC, chunkNumber: number)
+            #if PLANTED_BUGS
+            if PlantedBug.valueNotSynced.isPlanted { return reference }
+            #endif
+            try file.sync()
+            try identity.fileSystem.syncDirectory(identity.directory)
+            return reference
         } catch {
             try? identity.fileSystem.remove(identity.path(name))
             throw error

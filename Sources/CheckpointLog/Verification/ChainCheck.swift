@@ -161,8 +161,15 @@ struct ChainCheck {
     // MARK: Judgement
 
     private func judge(_ reading: inout Reading) throws {
-        let isComplete = reading.end == nil
-        let position = reading.end?.position ?? reading.last
+        var end = reading.end
+        if let found = end, found.position.offset == 0, let known = reading.known,
+            known.segment < found.segment.identifier
+        {
+            // A segment that does not follow the last one read tells nothing of what stood between the two.
+            end = nil
+        }
+        let isComplete = end == nil
+        let position = end?.position ?? reading.last
         guard let known = reading.known, position < known,
             // The segment of such a position was empty, and a closing or a recovery that was cut short has removed it.
             !(isComplete && known.offset <= SegmentHeader.byteCount)
@@ -174,10 +181,10 @@ struct ChainCheck {
             reading.outcome.add(finding)
             return
         }
-        let segment = reading.end?.segment ?? SegmentName(known.segment, .log)
+        let segment = end?.segment ?? SegmentName(known.segment, .log)
         var finding = VerificationFinding(
             .damage, segment.fileName, offset: isComplete ? 0 : Int(position.offset),
-            reading.end?.kind ?? "the log ends before what was known to be good", expected: "sound through \(known)",
+            end?.kind ?? "the log ends before what was known to be good", expected: "sound through \(known)",
             actual: "the end at \(position)")
         let isUnnamed = try findLost(from: position, to: known, &reading.outcome)
         if isUnnamed {

@@ -113,7 +113,22 @@ import Testing
         for value in 1...5 { try await log.checkpoint(value, for: "v", level: 3) }
         let history = try await log.history(for: "v", level: 3)
         #expect(history.count == 3)
-        #expect(try await log.restore(Int.self, for: "v", level: 3, version: .sequence(history[2].sequenceNumber)) == 3)
+        let oldest = try #require(history.dropFirst(2).first).sequenceNumber
+        #expect(try await log.restore(Int.self, for: "v", level: 3, version: .sequence(oldest)) == 3)
+        try await log.close()
+    }
+
+    @Test func aListingIsOfTheLevelAskedFor() async throws {
+        let log = try await open()
+        try await log.checkpoint(1, for: "a")
+        try await log.checkpoint(2, for: "a", level: 2)
+        try await log.checkpoint(3, for: "b", level: 2)
+        #expect(try await log.checkpoints(level: 1).map(\.key) == ["a"])
+        #expect(try await log.checkpoints(level: 2).map(\.key) == ["a", "b"])
+        #expect(try await log.checkpoints().map(\.level) == [1, 2, 2])
+        #expect(try await log.keys(level: 3).isEmpty)
+        #expect(try await log.restoreAll(as: Int.self, level: 2) == ["a": 2, "b": 3])
+        #expect(try await log.restoreAll(as: Int.self) == ["a": 2, "b": 3])
         try await log.close()
     }
 

@@ -40,6 +40,8 @@ import Testing
         for operation in RandomLife.Operation.allCases {
             #expect(counts[operation, default: 0] > 0, "\(operation) was never drawn")
         }
+        let cuts = counts[.crash, default: 0] + counts[.cutSoon, default: 0]
+        tellCounts("RandomOperations", ["operations": counts.values.reduce(0, +), "cuts": cuts])
     }
 
     private func report(_ error: any Error, _ life: RandomLife) async throws {

@@ -63,6 +63,29 @@ import Testing
         try await log.close()
     }
 
+    /// One record removed all keys of the level; its segment is rewritten while the older one, nearly all live, stays.
+    @Test func whatWasRemovedAllAtOnceDoesNotComeBack() throws {
+        let disk = SimulatedFileSystem()
+        var engine = try LogEngine.open(at: SpecimenLog.path, Self.configuration(disk))
+        try Self.put(engine, "key", 1)
+        for number in 0..<4 { try Self.put(engine, "ballast \(number)", number, level: 1, count: 13_000) }
+        try engine.close()
+        engine = try LogEngine.open(at: SpecimenLog.path, Self.configuration(disk))
+        _ = try engine.appendRemovalOfAll(Level(validating: 2))
+        for number in 10..<40 { try Self.put(engine, "other", number, level: 1) }
+        try engine.close()
+        engine = try LogEngine.open(at: SpecimenLog.path, Self.configuration(disk))
+        let first = try engine.requireWriter().manifest.current.segments.map(\.name)
+        try engine.requireWriter().maintenance.compact(fully: true)
+        let second = try engine.requireWriter().manifest.current.segments.map(\.name)
+        #expect(Set(first).intersection(second).count == 1 && second.count == 2)
+        try engine.close()
+        engine = try LogEngine.open(at: SpecimenLog.path, Self.configuration(disk))
+        #expect(try engine.versions(Self.keyQuery).isEmpty)
+        #expect(try engine.versions(RecordQuery(key: "other", level: 1)).count == 1)
+        try engine.close()
+    }
+
     /// Once no older frame is left anywhere, the marker goes, too.
     @Test func aMarkerThatNothingNeedsIsDropped() throws {
         let disk = SimulatedFileSystem()

@@ -250,13 +250,18 @@ import Testing
             return
         }
         #expect(try system.isLocked(path))
+        #if os(Linux)
+        #expect(try !system.isAnnounced(path))
+        #endif
+        lock.announce()
+        #expect(try system.isLocked(path) && system.isAnnounced(path))
         guard case .held(let holder) = try system.lock(path) else {
             Issue.record("A lock was given twice.")
             return
         }
         #expect(holder == ProcessInfo.processInfo.processIdentifier)
         lock.unlock()
-        #expect(try !system.isLocked(path))
+        #expect(try !system.isLocked(path) && !system.isAnnounced(path))
         #expect(try system.openFile(path, .read).byteCount() == 0)
     }
 

@@ -127,4 +127,24 @@ import Testing
         #expect(!engine.report.usedSnapshot)
         try engine.close()
     }
+
+    /// A snapshot that knew more than the disk would lead to frames that are not there.
+    @Test func aSnapshotKnowsNothingThatAPowerCutCanTake() throws {
+        for number in 1...2 {
+            let engine = try LogEngine.open(at: Self.path, configuration(disk))
+            _ = try engine.append(PowerLossTests.bytes(number, count: 200), PowerLossTests.content(), key: "key")
+            if number == 1 {
+                try engine.close()
+            } else {
+                try engine.requireWriter().maintenance.writeSnapshot()
+                engine.abandon()
+            }
+        }
+        let image = disk.crashImage(.syncedOnly, boot: .another)
+        let engine = try LogEngine.open(at: Self.path, configuration(image))
+        #expect(engine.report.usedSnapshot)
+        let found = unsafe try engine.withContent(level: 1, key: "key") { unsafe Array($1) }
+        #expect(found.flatMap(PowerLossTests.number) == 2)
+        try engine.close()
+    }
 }

@@ -275,7 +275,7 @@ class Log:
     def chain(self):
         numbers = sorted(int(name[:8], 16) for name in os.listdir(self.directory)
                          if len(name) == 12 and name.endswith(".log"))
-        end, known, previous, open_end = None, self.synced(), self.last_sealed, True
+        end, last, known, previous, open_end = None, None, self.synced(), self.last_sealed, True
         for number in (number for number in numbers if number > self.last_sealed):
             data = self.read("%08x.log" % number)
             start = 0
@@ -284,11 +284,13 @@ class Log:
                     require(self.header(data, number, 1) == previous, "another chain")
                     start, rolled, known = self.scan(data, number, known)
                     previous, open_end = number, rolled
-                    end = (number, start)
+                    end = last = (number, start)
                 except Damage:
                     end, open_end = (number, 0), False
             if not open_end:
                 known = self.promises(data, number, start, known)
+        if known is not None and end is not None and end[1] == 0 and known[0] < end[0]:
+            end, open_end = last, True
         complete = open_end
         if known is None or end is not None and end >= known:
             return

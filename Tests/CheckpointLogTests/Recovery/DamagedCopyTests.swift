@@ -94,6 +94,7 @@ import Testing
             copy.setContents(Array(bytes.prefix(place)), of: log.path(file))
         }
         Self.expectOutcomes(counts, of: file)
+        tellCounts("DamagedCopy", ["truncations": counts.values.reduce(0, +)])
     }
 
     @Test(arguments: SpecimenLog.File.allCases) func everyFlippedBitIsNoticedOrHarmless(file: SpecimenLog.File) throws {
@@ -104,6 +105,7 @@ import Testing
             copy.flipBit(place, of: log.path(file))
         }
         Self.expectOutcomes(counts, of: file)
+        tellCounts("DamagedCopy", ["flips": counts.values.reduce(0, +)])
     }
 
     /// Each file has outcomes of its own: one that is missing means that the sweep missed what it is for.
@@ -146,6 +148,45 @@ import Testing
                 #expect(place > log.writtenOffset - 8, "cut at byte \(place)")
                 continue
             }
+        }
+    }
+
+    /// The footer is found by the trailer at the end, or else by a scan: a cut that leaves all frames must be told, too.
+    @Test(arguments: [SpecimenLog.File.sealed, .output], [true, false])
+    func aShortenedSealedSegmentIsNoticed(file: SpecimenLog.File, withSnapshot: Bool) throws {
+        let log = try SpecimenLog()
+        let bytes = try #require(log.disk.contents(of: log.path(file)))
+        for count in [bytes.count - 1, bytes.count - 8, bytes.count - SegmentFooter.trailerByteCount, bytes.count / 2] {
+            let copy = log.disk.crashImage(.everything, boot: .another)
+            if !withSnapshot { copy.removeFile(log.path(.snapshot)) }
+            copy.setContents(Array(bytes.prefix(count)), of: log.path(file))
+            #expect(log.judge(copy, damaged: file, .writing, boot: .another) == .refused, "\(count) bytes")
+        }
+    }
+
+    /// A process that dies leaves what it had written, synced or not.
+    @Test func whatWasWrittenIsNoTornTailAfterAKill() throws {
+        let log = try SpecimenLog()
+        let bytes = try #require(log.disk.contents(of: log.path(.active)))
+        let image = log.disk.crashImage(.everything, boot: .same)
+        for place in stride(from: log.syncedOffset, to: log.writtenOffset, by: Self.byteStride) {
+            let copy = image.copy()
+            copy.setContents(Array(bytes.prefix(place)), of: log.path(.active))
+            let outcome = log.judge(copy, damaged: .active, .writing, boot: .same)
+            #expect(outcome == .refused, "cut at byte \(place)")
+        }
+    }
+
+    /// Without POSITION only the promises of later frames tell that what stands before them was durable.
+    @Test func promisesAloneTellDamageFromATornTail() throws {
+        let log = try SpecimenLog()
+        let image = log.disk.crashImage(.everything, boot: .another)
+        image.removeFile(log.path(.position))
+        for place in stride(from: SegmentHeader.byteCount, to: log.syncedOffset, by: Self.byteStride * 5) {
+            let copy = image.copy()
+            copy.flipBit(place * 8, of: log.path(.active))
+            let outcome = log.judge(copy, damaged: .active, .writing, boot: .another)
+            #expect(outcome == .refused, "byte \(place)")
         }
     }
 }

@@ -62,22 +62,24 @@ import Testing
         let whole = FaultedLife(mapping: mapping, failedSync: .kept)
         whole.run()
         let calls = whole.disk.callCount
-        var shown = 0
+        var (faults, shown) = (0, 0)
         for call in stride(from: 1, through: calls, by: Self.callStride) {
             let life = FaultedLife(mapping: mapping, failedSync: call % 2 == 0 ? .kept : .dropped)
             fault.place(on: life.disk, call: call)
+            faults += 1
             life.run()
             life.checkAfterwards()
             guard !life.problems.isEmpty, shown < 6 else { continue }
             shown += 1
             Issue.record("\(fault.testDescription) at call \(call) of \(calls): \(life.problems.prefix(3))")
         }
+        tellCounts("FaultSweep", ["faults": faults])
     }
 
     @Test(arguments: Fault.all, SpecimenLog.Access.allCases)
     func anOpeningThatFailsChangesNothingForTheNext(fault: Fault, access: SpecimenLog.Access) throws {
         let log = try SpecimenLog()
-        var failures = 0
+        var (faults, failures) = (0, 0)
         for boot in [CrashBoot.same, .another] {
             let image = log.disk.crashImage(.everything, boot: boot)
             let whole = image.copy()
@@ -85,6 +87,7 @@ import Testing
             for call in stride(from: 1, through: whole.callCount, by: Self.callStride) {
                 let disk = image.copy()
                 fault.place(on: disk, call: call)
+                faults += 1
                 let label = "\(fault.testDescription) at call \(call)"
                 do {
                     let configuration = SpecimenLog.configuration(disk)
@@ -109,5 +112,6 @@ import Testing
         // A lack of room that the reserve ends is none: the opening is begun again.
         let isMet = fault.name == "ENOSPC" && fault.once && access == .writing
         if case .failure(let code) = fault.effect, code != .interrupted, !isMet { #expect(failures > 4) }
+        tellCounts("FaultSweep", ["faults": faults])
     }
 }

@@ -154,11 +154,12 @@ import Testing
         let calls = whole.mutatingCallCount
         #expect(calls > 200)
         let stride = isLongRun ? 1 : 3
-        var images = 0
+        var (cuts, images) = (0, 0)
         for call in Swift.stride(from: 1, through: calls, by: stride) {
             let disk = SimulatedFileSystem(seed: seed &+ UInt64(call))
             if !mapping { disk.mapping = .refused }
             disk.cutPower(atCall: call, tearing: call % 2 == 0 ? UInt64(call) : nil)
+            cuts += 1
             var told = Acknowledged()
             try? Self.live(disk, mapping: mapping, steps: steps, &told)
             let label = "seed \(seed), cut at call \(call)"
@@ -170,6 +171,7 @@ import Testing
             }
         }
         #expect(images > 100)
+        tellCounts("PowerLoss", ["cuts": cuts, "images": images + cuts])
     }
 
     @Test(arguments: [true, false]) func aSecondCutInRecoveryLosesNothing(mapping: Bool) throws {
@@ -199,5 +201,6 @@ import Testing
             }
         }
         #expect(seconds > 20)
+        tellCounts("PowerLoss", ["cuts": seconds, "images": 2 * seconds])
     }
 }

@@ -51,6 +51,32 @@ import Testing
         #expect(interrupted > 8)
     }
 
+    /// Also between the frame that ends a segment and the file of the next one.
+    @Test func aReaderThatLooksBeforeAnyCallOfTheWriterSeesWhatFollows() throws {
+        var interrupted = 0
+        for turn in 1...200 {
+            let disk = SimulatedFileSystem(seed: 8)
+            let engine = try LogEngine.open(at: Self.path, Self.configuration(disk))
+            defer { engine.abandon() }
+            try Self.append(engine, 20)
+            let reader = try LogEngine.openForReading(at: Self.path, Self.configuration(disk), isSalvage: false)
+            let interruption = Interruption(turn: turn)
+            disk.observe { _ in interruption.arrive { try? reader.refresh(isForced: true) } }
+            try Self.append(engine, 40)
+            disk.observe(nil)
+            for key in 0..<9 {
+                let query = RecordQuery(key: "key \(key)", level: 1)
+                #expect(
+                    try reader.versions(query).map(\.number) == engine.versions(query).map(\.number),
+                    "key \(key), looked before call \(turn)")
+            }
+            try reader.close()
+            guard interruption.isDone else { break }
+            interrupted += 1
+        }
+        #expect(interrupted > 40)
+    }
+
     /// The reader was told to keep more than the writer does: versions that it knows go with their segments.
     @Test func whatACompactionDroppedIsGoneForAReaderThatKeepsMore() throws {
         let disk = SimulatedFileSystem(seed: 4)

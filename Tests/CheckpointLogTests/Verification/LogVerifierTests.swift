@@ -237,12 +237,14 @@ import Testing
     @Test func everyFlippedByteIsFoundOrMeansNothing() throws {
         let sound = try Self.specimen()
         var missed: [String] = []
+        var flips = 0
         var generator = SeededGenerator(seed: testSeed())
         for name in sound.fileNames(in: "/log") where ![FileName.lock, FileName.reserve].contains(name) {
             let path = FilePath("/log").appending(name)
             let count = try #require(sound.contents(of: path)).count
             for _ in 0..<(isLongRun ? 2_000 : 60) {
                 let disk = sound.copy()
+                flips += 1
                 let offset = Int.random(in: 0..<count, using: &generator)
                 #expect(disk.flipBit((offset) * 8 + Int.random(in: 0..<8, using: &generator), of: path))
                 if Self.verify(disk, .full).exitCode == 0, !Self.meansNothing(offset, in: name) {
@@ -251,6 +253,7 @@ import Testing
             }
         }
         #expect(missed.isEmpty, "\(missed)")
+        tellCounts("LogVerifier", ["flips": flips])
     }
 
     /// The boot is a number like any other, and a position has eight check bits: these words are not all that POSITION goes by.

@@ -46,13 +46,14 @@ import Testing
         let count = try #require(log.disk.contents(of: log.path(file))).count
         var generator = SeededGenerator(seed: testSeed())
         var exitCodes: Set<Int> = []
-        var failures = 0
+        var (flips, failures) = (0, 0)
         for boot in [CrashBoot.same, .another] {
             let image = log.disk.crashImage(.everything, boot: boot)
             for offset in stride(from: 0, to: file == .position ? 256 : count, by: Self.byteStride) {
                 let bit = offset * 8 + generator.number(below: 8)
                 let copy = image.copy()
                 copy.flipBit(bit, of: log.path(file))
+                flips += 1
                 let report = Self.verify(copy)
                 exitCodes.insert(report.exitCode)
                 let outcome = log.judge(copy, damaged: file, .writing, boot: boot)
@@ -64,6 +65,7 @@ import Testing
             }
         }
         #expect(failures == 0)
+        tellCounts("VerificationAgreement", ["flips": flips])
         switch file {
         case .snapshot: #expect(exitCodes == [2])
         case .manifest, .value, .position: break
@@ -75,12 +77,13 @@ import Testing
     func everyCutIsJudgedAsRecoveryJudgesIt(file: SpecimenLog.File) throws {
         let log = try SpecimenLog()
         let bytes = try #require(log.disk.contents(of: log.path(file)))
-        var failures = 0
+        var (truncations, failures) = (0, 0)
         for boot in [CrashBoot.same, .another] {
             let image = log.disk.crashImage(.everything, boot: boot)
             for count in stride(from: 0, to: bytes.count, by: Self.byteStride * 3) {
                 let copy = image.copy()
                 copy.setContents(Array(bytes.prefix(count)), of: log.path(file))
+                truncations += 1
                 let report = Self.verify(copy)
                 let outcome = log.judge(copy, damaged: file, .writing, boot: boot)
                 guard let problem = Self.disagreement(report, outcome, isCut: true) else { continue }
@@ -91,6 +94,7 @@ import Testing
             }
         }
         #expect(failures == 0)
+        tellCounts("VerificationAgreement", ["truncations": truncations])
     }
 
     @Test(arguments: SpecimenLog.File.allCases)
@@ -114,10 +118,12 @@ import Testing
         var told = PowerLossTests.Acknowledged()
         try PowerLossTests.live(whole, mapping: mapping, steps: 30, &told)
         var exitCodes: Set<Int> = []
+        var (cuts, images) = (0, 0)
         for call in stride(from: 1, through: whole.mutatingCallCount, by: isLongRun ? 1 : 17) {
             let disk = SimulatedFileSystem(seed: seed &+ UInt64(call))
             if !mapping { disk.mapping = .refused }
             disk.cutPower(atCall: call, tearing: UInt64(call))
+            cuts += 1
             var told = PowerLossTests.Acknowledged()
             try? PowerLossTests.live(disk, mapping: mapping, steps: 30, &told)
             for (kind, boot) in [
@@ -126,6 +132,7 @@ import Testing
             ] {
                 let image = disk.crashImage(kind, boot: boot)
                 let report = Self.verify(image)
+                images += 1
                 exitCodes.insert(report.exitCode)
                 // Without a manifest nothing was acknowledged yet.
                 let isBegun = image.contents(of: "/log/MANIFEST") != nil
@@ -135,5 +142,6 @@ import Testing
             }
         }
         #expect(exitCodes.contains(0) && exitCodes.contains(1))
+        tellCounts("VerificationAgreement", ["cuts": cuts, "images": images])
     }
 }

@@ -32,6 +32,7 @@ extension SimulatedDisk {
         var disk = self
         disk.handles = [:]
         disk.locks = [:]
+        disk.announced = []
         disk.collectFiles()
         return disk
     }
@@ -44,6 +45,7 @@ extension SimulatedDisk {
         var disk = self
         disk.handles = [:]
         disk.locks = [:]
+        disk.announced = []
         disk.bootIdentifier = bootIdentifier == .max ? 1 : bootIdentifier + 1
         disk.directories = [:]
         disk.files = [:]

@@ -122,6 +122,7 @@ extension SimulatedDisk {
 
     mutating func unlock(_ file: Int) {
         guard locks.removeValue(forKey: file) != nil else { return }
+        announced.remove(file)
         writeHolder("", to: file)
     }
 
@@ -133,5 +134,10 @@ extension SimulatedDisk {
     func isLocked(_ path: FilePath) throws(Errno) -> Bool {
         guard case .file(let file)? = try existingNode(at: path) else { return false }
         return locks[file] != nil
+    }
+
+    func isAnnounced(_ path: FilePath) throws(Errno) -> Bool {
+        guard case .file(let file)? = try existingNode(at: path) else { return false }
+        return announced.contains(file)
     }
 }

@@ -12,6 +12,8 @@ struct SimulatedDisk: Sendable {
     var handles: [Int: Handle] = [:]
     /// The process that holds the lock of a file.
     var locks: [Int: Int32] = [:]
+    /// The locks whose holders have announced that they write.
+    var announced: Set<Int> = []
     var bootIdentifier: UInt64 = 1
     var byteQuota: Int?
     var mapping = SimulatedMapping.allowed

@@ -112,6 +112,10 @@ final class SimulatedLock: FileLock {
 
     deinit { unlock() }
 
+    func announce() {
+        system.state.withLock { _ = $0.disk.announced.insert(file) }
+    }
+
     func unlock() {
         let wasHeld = isHeld.withLock { isHeld in
             defer { isHeld = false }

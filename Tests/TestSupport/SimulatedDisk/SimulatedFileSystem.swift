@@ -105,6 +105,12 @@ package final class SimulatedFileSystem: FileSystem {
         }
     }
 
+    package func isAnnounced(_ path: FilePath) throws(FileSystemError) -> Bool {
+        try perform(SimulatedCall(operation: .isLocked, path: path)) { (disk, _) throws(Errno) in
+            try disk.isAnnounced(path)
+        }
+    }
+
     /// Carries out one call of the seam, as far as the plan of faults lets it.
     ///
     /// `body` is given the number of bytes it may take. `whenFailed` runs when a fault fails the call.
