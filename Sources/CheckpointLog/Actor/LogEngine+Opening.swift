@@ -42,11 +42,6 @@ extension LogEngine {
         let loader = LogLoader(
             identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: false)
         let outcome = try loader.load(position: position, into: &report)
-        guard max(outcome.newestEpoch, outcome.highestNumber.epoch) < manifest.nextEpoch else {
-            throw CheckpointLogError.damaged(
-                "The manifest is older than the log's last segment; put the right one back.",
-                path: identity.path(FileName.manifest).string)
-        }
         let highest = max(listing.highestSegment, manifest.lastSealed)
         guard max(highest, manifest.nextSegment) < SegmentName.numberLimit else {
             throw CheckpointLogError.unsupported(

@@ -153,7 +153,7 @@ package final class LogFollower: Sendable {
         if state.owesGroups {
             let whole = try readChain(
                 listing, manifest, position, stop: isWritten ? position?.written : nil, from: nil, &state.owesGroups)
-            try loader.restoreGroups(whole)
+            try loader.restoreGroups(whole) { _ in }
             state.owesGroups = false
         }
         // A segment of the chain may have been sealed and compacted since, and was then never seen in a manifest.

@@ -3,12 +3,14 @@ import SystemPackage
 extension LogLoader {
     /// Puts the newest group of each name together again. Its frame lists the members' keys; their numbers are the ones
     /// before its own; where the index dropped a member as superseded, the segments are gone through once more for it.
-    func restoreGroups(_ outcome: ChainReader.Outcome) throws {
+    ///
+    /// - Parameter note: told of each segment that cannot be gone through, in a salvage; without one the first is thrown.
+    func restoreGroups(_ outcome: ChainReader.Outcome, note: (CheckpointLogError) -> Void) throws {
         var groups: [(name: KeyHash, entry: IndexEntry, members: [GroupTable.Member])] = []
         var wanted: [SequenceNumber: (group: Int, member: Int)] = [:]
         var holders: [KeyHash: [Int]] = [:]
         var ended: Set<Int> = []
-        for (hash, entry) in try possibleGroups(outcome) {
+        for (hash, entry) in try possibleGroups(outcome, note) {
             let header: FrameHeader
             let members: GroupMembers
             do {
@@ -61,8 +63,10 @@ extension LogLoader {
     ///
     /// A member is a record, and of one group only. Where more members are listed than there are records, some groups are at an
     /// end and their members gone, or their lists are made to fill the memory: then the records are counted before any list is kept.
-    private func possibleGroups(_ outcome: ChainReader.Outcome) throws -> [(KeyHash, IndexEntry)] {
-        let (frames, recordCount) = try groupFrames(outcome)
+    private func possibleGroups(
+        _ outcome: ChainReader.Outcome, _ note: (CheckpointLogError) -> Void
+    ) throws -> [(KeyHash, IndexEntry)] {
+        let (frames, recordCount) = try groupFrames(outcome, note)
         // A list that cannot be read has no members; its damage is told later.
         let counts = frames.map { _, entry in (try? groupMembers(at: entry.location))?.1.keys.count ?? 0 }
         guard counts.reduce(0, +) > recordCount else { return frames }
@@ -74,11 +78,11 @@ extension LogLoader {
 
     /// The newest group frame of each name, and the count of all records.
     private func groupFrames(
-        _ outcome: ChainReader.Outcome
+        _ outcome: ChainReader.Outcome, _ note: (CheckpointLogError) -> Void
     ) throws -> (frames: [(KeyHash, IndexEntry)], recordCount: Int) {
         var newest: [KeyHash: IndexEntry] = [:]
         var recordCount = 0
-        try forEachRecord(outcome) { record in
+        try forEachRecord(outcome, note) { record in
             recordCount += 1
             guard record.kind == .group else { return }
             let hash = record.hash(catalog.hashKey)
@@ -88,7 +92,9 @@ extension LogLoader {
         return (Array(newest), recordCount)
     }
 
-    private func forEachRecord(_ outcome: ChainReader.Outcome, _ body: (CatalogRecord) -> Void) throws {
+    private func forEachRecord(
+        _ outcome: ChainReader.Outcome, _ note: (CheckpointLogError) -> Void = { _ in }, _ body: (CatalogRecord) -> Void
+    ) throws {
         guard hasGroups else { return }
         for segment in manifest.segments {
             do {
@@ -96,7 +102,8 @@ extension LogLoader {
                     SegmentFooter.withRecord(entry, of: segment.name.identifier, body)
                 }
             } catch let error as CheckpointLogError where error.code == .damaged && isSalvage {
-                // The loader has noted it.
+                // Not known yet where a snapshot stood for the footer.
+                note(error)
             }
         }
         for part in outcome.parts {

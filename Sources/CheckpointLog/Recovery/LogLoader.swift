@@ -113,12 +113,23 @@ package struct LogLoader {
             outcome.lastTimestamp = max(outcome.lastTimestamp, segment.newestTimestamp)
             outcome.highestNumber = max(outcome.highestNumber, segment.highestSequenceNumber)
         }
+        if max(outcome.newestEpoch, outcome.highestNumber.epoch) >= manifest.nextEpoch {
+            // Which outputs of later compactions belong to the log is not known.
+            let error = CheckpointLogError.damaged(
+                "The manifest is older than the log's last segment; put the right one back.",
+                path: identity.path(FileName.manifest).string)
+            guard isSalvage else { throw error }
+            report.damage.append(error)
+        }
         if let damage = outcome.damage {
             let error = damagedChain(at: damage, outcome)
             guard isSalvage else { throw error }
             report.damage.append(error)
         }
-        try restoreGroups(outcome)
+        try restoreGroups(outcome) { error in
+            let isKnown = report.damage.contains { $0.location?.path == error.location?.path }
+            if !isKnown { report.damage.append(error) }
+        }
         return outcome
     }
 

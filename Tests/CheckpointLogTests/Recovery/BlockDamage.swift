@@ -46,7 +46,9 @@ struct BlockDamage: Sendable, CustomStringConvertible {
                 }
             }
             for (state, former) in older.enumerated() {
-                add(.older, place, "as of \(state)", replacing(place, of: bytes, by: former.dropFirst(place.lowerBound)))
+                add(
+                    .older, place, "as of \(state)",
+                    replacing(place, of: bytes, by: former.dropFirst(place.lowerBound)))
             }
             if let foreign {
                 add(.foreign, place, "", replacing(place, of: bytes, by: foreign.dropFirst(place.lowerBound)))

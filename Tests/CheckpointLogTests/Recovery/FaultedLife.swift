@@ -199,10 +199,23 @@ final class FaultedLife {
         check(disk.crashImage(.syncedOnly, boot: .another), "after a power cut that follows", \.written)
     }
 
-    private func check(_ disk: SimulatedFileSystem, _ label: String, _ least: KeyPath<History, Int>) {
+    /// Reads everything on a disk that is still full, which asks for no room.
+    func checkFull() {
+        // A log that could not even be begun is none.
+        guard disk.contents(of: SpecimenLog.path.appending(FileName.manifest)) != nil else { return }
+        check(disk, "on the full disk", \.written, isReading: true)
+    }
+
+    private func check(
+        _ disk: SimulatedFileSystem, _ label: String, _ least: KeyPath<History, Int>, isReading: Bool = false
+    ) {
         let engine: LogEngine
         do {
-            engine = try LogEngine.open(at: SpecimenLog.path, configuration(disk, snapshots: false))
+            let configuration = configuration(disk, snapshots: false)
+            engine =
+                isReading
+                ? try LogEngine.openForReading(at: SpecimenLog.path, configuration, isSalvage: false)
+                : try LogEngine.open(at: SpecimenLog.path, configuration)
         } catch {
             return problems.append("\(label) the log does not open: \(error)")
         }
