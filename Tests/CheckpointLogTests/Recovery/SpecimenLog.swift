@@ -149,9 +149,9 @@ struct SpecimenLog: Sendable {
 
     private func bytes(_ level: UInt8, _ key: String, _ round: Int, count: Int) -> [UInt8] {
         let text = Self.bytes(level, key, round, count: count)
-        guard count < leastValueByteCount else { return text }
+        guard leastValueByteCount > 0 else { return text }
         var generator = SeededGenerator(seed: text.reduce(seed) { $0 &* 31 &+ UInt64($1) })
-        return generator.bytes(leastValueByteCount)
+        return generator.bytes(max(count, leastValueByteCount))
     }
 
     private func content(_ level: UInt8) throws -> LogEngine.Content {
