@@ -310,6 +310,8 @@ private struct Hooked: Codable, Sendable {
         let disk = SimulatedFileSystem(seed: 23)
         var configuration = Self.configuration(disk)
         for level in 1...3 { configuration.levels[level] = LevelPolicy(durability: .written) }
+        // Inline, whoever appends seals, and here two tasks do.
+        configuration.runsInline = false
         let log = try await CheckpointLog.open(at: Self.path.string, configuration: configuration)
         let isOver = Lock(false)
         let taker = Task.detached {
