@@ -109,7 +109,7 @@ struct ChainCheck {
         let total = try span.walk(from: SegmentHeader.byteCount, to: byteCount, endsInZeros: true) { offset, step in
             switch step {
             case .empty: return nil
-            case .fault(let fault):
+            case .fault(let fault), .damaged(_, _, let fault):
                 kind = fault.rawValue
                 return nil
             case .frame(let header, let bytes):

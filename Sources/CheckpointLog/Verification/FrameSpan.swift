@@ -8,9 +8,19 @@
     /// A frame as it stands in the block, or why there is none.
     @safe enum Step {
         case frame(FrameHeader, UnsafeRawBufferPointer)
+        /// A frame whose header, key and origin hold, and whose payload or padding does not.
+        case damaged(FrameHeader, UnsafeRawBufferPointer, FrameFault)
         /// The bytes from here to the end of the range are zero, or there are none.
         case empty
         case fault(FrameFault)
+
+        /// What is wrong, nil with a whole frame and at the end.
+        var fault: FrameFault? {
+            switch self {
+            case .damaged(_, _, let fault), .fault(let fault): fault
+            case .frame, .empty: nil
+            }
+        }
     }
 
     let file: any OpenFile
@@ -118,14 +128,20 @@
 
     @inline(__always)
     private static func step(_ bytes: UnsafeRawBufferPointer, _ offset: Int, _ seed: FrameSeed) -> Step {
+        let header: FrameHeader
         do throws(FrameFault) {
-            let header = unsafe try FrameDecoder.header(in: bytes, at: offset, seed: seed)
+            header = unsafe try FrameDecoder.header(in: bytes, at: offset, seed: seed)
             guard bytes.count >= header.frameByteCount else { throw .truncated }
-            unsafe try FrameDecoder.checkPayload(of: header, in: bytes)
-            return unsafe .frame(header, UnsafeRawBufferPointer(rebasing: bytes[..<header.frameByteCount]))
         } catch {
             return .fault(error)
         }
+        let frame = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<header.frameByteCount])
+        do throws(FrameFault) {
+            unsafe try FrameDecoder.checkPayload(of: header, in: frame)
+        } catch {
+            return unsafe .damaged(header, frame, error)
+        }
+        return unsafe .frame(header, frame)
     }
 
     /// Whether a range is all zeros: preallocated space that nothing was written to.

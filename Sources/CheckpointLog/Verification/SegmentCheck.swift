@@ -109,17 +109,19 @@ struct SegmentCheck {
         found.byteCount += try span.walk(from: SegmentHeader.byteCount, to: segment.footerOffset, endsInZeros: false) {
             offset, step in
             switch step {
-            case .frame(let header, let bytes):
+            case .damaged(let header, let bytes, _) where header.kind != .reference,
+                .frame(let header, let bytes):
                 count += 1
                 if isLog { found.noteAppend(header.appendNumber, in: number) }
+                // Made where it is asked for only: it copies the key.
+                func record() -> CheckOutcome.Record {
+                    unsafe CheckOutcome.Record(header, bytes, segment: number, at: offset)
+                }
                 var valueSegment: UInt32 = 0
-                if header.kind == .reference {
-                    let record = unsafe CheckOutcome.Record(header, bytes, segment: number, at: offset)
-                    if let reference = unsafe CheckOutcome.Reference(header, bytes, record) {
-                        valueSegment = reference.reference.segment
-                        found.references.append(reference)
-                        found.referencedSegments.insert(valueSegment)
-                    }
+                if header.kind == .reference, let reference = unsafe CheckOutcome.Reference(header, bytes, record()) {
+                    valueSegment = reference.reference.segment
+                    found.references.append(reference)
+                    found.referencedSegments.insert(valueSegment)
                 }
                 let keyEnd = FrameHeader.byteCount + header.keyByteCount
                 unsafe encoder.append(
@@ -127,21 +129,18 @@ struct SegmentCheck {
                     key: UnsafeRawBufferPointer(rebasing: bytes[FrameHeader.byteCount..<keyEnd]),
                     origin: UnsafeRawBufferPointer(rebasing: bytes[keyEnd..<header.prefixByteCount]))
                 if let fault = order.fault(of: header, at: offset) {
-                    found.add(
-                        VerificationFinding(.damage, name, offset: offset, fault),
-                        unsafe CheckOutcome.Record(header, bytes, segment: number, at: offset))
+                    found.add(VerificationFinding(.damage, name, offset: offset, fault), record())
                 }
-                if level == .deep, let fault = unsafe FrameContent.fault(header, bytes) {
-                    found.add(
-                        VerificationFinding(.damage, name, offset: offset, fault),
-                        unsafe CheckOutcome.Record(header, bytes, segment: number, at: offset))
+                if let fault = step.fault {
+                    found.add(VerificationFinding(.damage, name, offset: offset, fault.rawValue), record())
+                } else if level == .deep, let fault = unsafe FrameContent.fault(header, bytes) {
+                    found.add(VerificationFinding(.damage, name, offset: offset, fault), record())
                 }
                 return offset + header.frameByteCount
-            case .empty, .fault:
+            case .empty, .fault, .damaged:
                 faults += 1
-                var what = FrameFault.headerChecksum.rawValue
-                if case .fault(let fault) = step { what = fault.rawValue }
-                // Where it goes on, and what it was, the footer alone tells.
+                let what = (step.fault ?? .headerChecksum).rawValue
+                // Where it goes on, and what it was, the footer alone tells; of a reference, also to what.
                 guard let place = Self.place(of: offset, in: entries) else {
                     found.add(lostWhole(what, offset: offset))
                     return nil

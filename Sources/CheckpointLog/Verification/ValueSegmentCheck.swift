@@ -107,10 +107,9 @@ struct ValueSegmentCheck {
                 } else if level == .deep, let fault = unsafe FrameContent.fault(header, bytes) {
                     found.add(VerificationFinding(.damage, name, offset: offset, fault), reference.record)
                 }
-            case .empty, .fault:
-                var what = FrameFault.truncated.rawValue
-                if case .fault(let fault) = step { what = fault.rawValue }
-                found.add(VerificationFinding(.damage, name, offset: offset, what), reference.record)
+            case .empty, .fault, .damaged:
+                let fault = step.fault ?? .truncated
+                found.add(VerificationFinding(.damage, name, offset: offset, fault.rawValue), reference.record)
             }
             return entry.offset + entry.byteCount
         }
