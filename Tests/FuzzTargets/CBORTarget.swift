@@ -92,7 +92,8 @@ enum CBORTarget {
             } else if let value = try? single.decode(Int64.self) {
                 self = .integer(value)
             } else if let value = try? single.decode(Double.self) {
-                self = .double(value)
+                // An integer beyond 64 bits, rounded to one within, comes back as that.
+                self = Int64(exactly: value).map { .integer($0) } ?? .double(value)
             } else if let value = try? single.decode(String.self) {
                 self = .text(value)
             } else {

@@ -196,6 +196,11 @@ extension LogEngine {
         return RecordCatalog(hashKey: identity.hashKey) { counts[Int($0)] }
     }
 
+    /// Weak, because maintenance holds the appender that leaves notes for it, and the index with it.
+    private struct WeakMaintenance {
+        weak var maintenance: Maintenance?
+    }
+
     private static func makeWriter(
         _ identity: LogIdentity, _ configuration: Configuration, lock: any FileLock, manifest: ManifestFile,
         catalog: RecordCatalog, files: SegmentFiles, lastTimestamp: Int64, replayedByteCount: Int
@@ -212,13 +217,13 @@ extension LogEngine {
         }
         // From here on the position is this writer's, and nothing behind it is for readers.
         lock.announce()
-        let notes = Lock<Maintenance?>(nil)
+        let notes = Lock(WeakMaintenance())
         let appender = LogAppender(
             identity: identity,
             limits: .init(
                 segmentByteCount: configuration.segmentByteLimit, usesMapping: configuration.usesMapping),
             manifest: manifest, position: position, active: active, epoch: epoch, lastTimestamp: lastTimestamp,
-            now: configuration.now, onRoll: { notes.withLock { $0 }?.noteRoll() })
+            now: configuration.now, onRoll: { notes.withLock { $0.maintenance }?.noteRoll() })
         let sync = SyncQueue(appender, runsInline: configuration.runsInline)
         let compactor = Compactor(
             catalog: catalog, files: files, appender: appender, isThrottled: !configuration.runsInline
@@ -231,7 +236,7 @@ extension LogEngine {
         let maintenance = Maintenance(
             appender: appender, sync: sync, compactor: compactor, catalog: catalog, configuration: configuration,
             replayedByteCount: replayedByteCount)
-        notes.withLock { $0 = maintenance }
+        notes.withLock { $0.maintenance = maintenance }
         do {
             try sync.start()
             try maintenance.start()

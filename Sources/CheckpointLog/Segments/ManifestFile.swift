@@ -87,7 +87,8 @@ package final class ManifestFile: Sendable {
     private func edit(_ state: inout State, _ change: (inout Manifest) -> Void) throws(FileSystemError) {
         var manifest = state.manifest
         change(&manifest)
-        manifest.generation += 1
+        // It need only differ from the one before; what was read may be the greatest there is.
+        manifest.generation &+= 1
         let (reserved, isOver) = state.nextSegment.addingReportingOverflow(Self.reservedSegments)
         manifest.nextSegment = max(manifest.nextSegment, isOver ? .max : reserved)
         try Self.replace(directory.appending(FileName.manifest), with: manifest.bytes, in: fileSystem)
