@@ -182,7 +182,11 @@ extension LogEngine {
                                 header, key: draft.key, origin: draft.origin, payload: draft.payload,
                                 valueSegment: batch.valueSegment(at: index))))
                 }
-                if let output { sealed.append(try output.finish()) }
+                if let full = output {
+                    output = nil
+                    sealed.append(try full.finish())
+                }
+                try syncPredecessors(writer)
             } catch {
                 output?.abandon()
                 for segment in sealed { try? identity.fileSystem.remove(identity.path(segment.name)) }
@@ -209,6 +213,15 @@ extension LogEngine {
         let last = SequenceNumber(rawValue: first.sequenceNumber.rawValue + UInt64(batch.count - 1))
         return AppendedBatch(
             sequenceNumber: last, frameByteCount: batch.frameByteCount, end: writer.appender.syncedPosition)
+    }
+
+    /// Makes durable what was written before a batch that the manifest commits: after a power cut the log is a beginning of what
+    /// happened, and the edit is durable by itself.
+    private func syncPredecessors(_ writer: Writer) throws {
+        #if PLANTED_BUGS
+        if PlantedBug.predecessorsNotSynced.isPlanted { return }
+        #endif
+        try writer.sync.waitUntilSynced(writer.appender.writtenPosition)
     }
 
     private func makeOutput(_ writer: Writer) throws -> OutputSegment {

@@ -139,7 +139,8 @@ package final class LogEngine: Sendable {
         let failure: (any Error)?
         do {
             try writer.sync.waitUntilSynced(writer.appender.writtenPosition)
-            failure = nil
+            // With everything synced the log may have failed at something else, such as an edit of the manifest.
+            failure = writer.appender.failure.map(LogAppender.refusal)
         } catch {
             failure = error
         }

@@ -19,6 +19,7 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case batchPositionNotStated = "batch-position-not-stated"
     case quietPromiseMissing = "quiet-promise-missing"
     case sealedBeforeSync = "sealed-before-sync"
+    case predecessorsNotSynced = "predecessors-not-synced"
     case outputNotSynced = "output-not-synced"
     case valueNotSynced = "value-not-synced"
     case snapshotBeforeSync = "snapshot-before-sync"

@@ -71,6 +71,18 @@ import Testing
         engine.abandon()
     }
 
+    /// A batch that the manifest commits does not wait for a sync of the chain; what was written before it must not be lost alone.
+    @Test func aBatchOfItsOwnTakesAlongWhatWasWrittenBefore() throws {
+        let engine = try Self.open(disk)
+        try Self.put(engine, "before", 1)
+        try Self.group(engine, 2, count: 3_000)
+        let after = try reopened()
+        #expect(try Self.number(after, "left") == 2)
+        #expect(try Self.number(after, "before") == 1)
+        after.abandon()
+        engine.abandon()
+    }
+
     /// POSITION may reach the disk by itself at any moment, and the process may die between any two calls.
     @Test func aPositionIsStatedAfterTheFactAndABatchIsWhole() throws {
         let engine = try Self.open(disk)
