@@ -6,3 +6,12 @@ import Foundation
 
 /// Whether the environment asks for the long amounts: `CHECKPOINT_LOG_LONG=1`.
 package var isLongRun: Bool { ProcessInfo.processInfo.environment["CHECKPOINT_LOG_LONG"] == "1" }
+
+/// Whether this build is unoptimized: sweeps then take a part of what they take in `-c release`.
+package var isDebugBuild: Bool {
+    #if DEBUG
+    true
+    #else
+    false
+    #endif
+}

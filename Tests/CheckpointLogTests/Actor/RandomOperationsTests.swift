@@ -11,20 +11,10 @@ import Testing
 @Suite struct RandomOperationsTests {
     static let lifeLength = 2_500
 
-    static var isDebug: Bool {
-        var isDebug = false
-        assert(
-            {
-                isDebug = true
-                return true
-            }())
-        return isDebug
-    }
-
     /// Two rows, which run side by side.
     @Test(arguments: [0, 1]) func everyAnswerIsOneThatTheOracleAllows(row: UInt64) async throws {
         let seed = testSeed(9)
-        let operationCount = isLongRun ? 100_000_000 : Self.isDebug ? 10_000 : 200_000
+        let operationCount = isLongRun ? 100_000_000 : isDebugBuild ? 10_000 : 200_000
         let lives = operationCount / Self.lifeLength / 2
         var counts: [RandomLife.Operation: Int] = [:]
         for number in 0..<UInt64(lives) {

@@ -10,21 +10,9 @@ import Testing
 /// lost; a salvage gives right values only and reports what it misses; the verifier finds what recovery calls damage.
 @Suite struct BlockDamageTests {
     /// Unoptimized, one partner in so many is tried for a block, and one image in so many is looked at.
-    static var partnerStride: Int {
-        #if DEBUG
-        isLongRun ? 1 : 7
-        #else
-        1
-        #endif
-    }
+    static var partnerStride: Int { isDebugBuild && !isLongRun ? 7 : 1 }
 
-    static var imageStride: Int {
-        #if DEBUG
-        isLongRun ? 1 : 5
-        #else
-        1
-        #endif
-    }
+    static var imageStride: Int { isDebugBuild && !isLongRun ? 5 : 1 }
 
     static func specimen(seed: UInt64 = 7) throws -> SpecimenLog {
         try SpecimenLog(leastValueByteCount: 1_100, seed: seed)

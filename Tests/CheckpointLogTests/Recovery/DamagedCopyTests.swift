@@ -9,21 +9,9 @@ import Testing
 /// lost; never a wrong value and never a silent loss.
 @Suite struct DamagedCopyTests {
     /// Unoptimized, a part is tried that reaches every field.
-    static var bitStride: Int {
-        #if DEBUG
-        isLongRun ? 1 : 61
-        #else
-        1
-        #endif
-    }
+    static var bitStride: Int { isDebugBuild && !isLongRun ? 61 : 1 }
 
-    static var byteStride: Int {
-        #if DEBUG
-        isLongRun ? 1 : 7
-        #else
-        1
-        #endif
-    }
+    static var byteStride: Int { isDebugBuild && !isLongRun ? 7 : 1 }
 
     struct Sight: Sendable, CustomTestStringConvertible {
         var boot: CrashBoot

@@ -10,13 +10,7 @@ import Testing
 @Suite struct DiskQuotaTests {
     private static let blockByteCount = 4_096
 
-    static var blockStride: Int {
-        #if DEBUG
-        isLongRun ? 1 : 9
-        #else
-        1
-        #endif
-    }
+    static var blockStride: Int { isDebugBuild && !isLongRun ? 9 : 1 }
 
     @Test(arguments: [true, false]) func aDiskOfAnySizeLosesNothing(mapping: Bool) throws {
         var (blocks, shown, refusedCount, begunCount) = (0, 0, 0, 0)

@@ -40,13 +40,7 @@ import Testing
         ]
     }
 
-    static var callStride: Int {
-        #if DEBUG
-        isLongRun ? 1 : 13
-        #else
-        1
-        #endif
-    }
+    static var callStride: Int { isDebugBuild && !isLongRun ? 13 : 1 }
 
     @Test func theLifeWithoutAFaultReachesEverything() throws {
         for mapping in [true, false] {

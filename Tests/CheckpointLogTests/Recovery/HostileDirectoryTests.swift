@@ -158,11 +158,7 @@ import Darwin
     }
 
     @Test func aHundredThousandForeignFilesAreLeftAlone() throws {
-        #if DEBUG
-        let count = 2_000
-        #else
-        let count = isLongRun ? 100_000 : 20_000
-        #endif
+        let count = isDebugBuild && !isLongRun ? 2_000 : 100_000
         let log = try HostileLog()
         for number in 0..<count { try log.put([], "\(number).txt") }
         #expect(log.look(.reading) == .opened(restored: 10))

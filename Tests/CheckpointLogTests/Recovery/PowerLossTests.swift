@@ -6,7 +6,7 @@ import Testing
 /// R5 and R6: the power is cut at every call of a scripted life, and again at every call of the recovery that follows.
 ///
 /// Proves: what was acknowledged as written survives the process, what was acknowledged as synced survives power loss, what
-/// was never acknowledged is wholly there or wholly absent, and a group is all or none.
+/// was never acknowledged is wholly there or wholly absent, a group is all or none, and what is found is a beginning of what happened.
 @Suite struct PowerLossTests {
     /// What the life was told, in order.
     struct Acknowledged {
@@ -14,10 +14,9 @@ import Testing
         var synced: [String: Int] = [:]
         /// Every value ever handed over for a key, by the order of the calls.
         var attempted: [String: [Int]] = [:]
-        var removedWritten: Set<String> = []
         var groups: [Int] = []
         var syncedGroup = 0
-        var attemptedGroup = 0
+        var attemptedGroups: [Int] = []
     }
 
     static let path: FilePath = "/log"
@@ -67,7 +66,7 @@ import Testing
         LogEngine.Content(level: try Level(validating: level), policy: LevelPolicy(durability: .written), flags: .raw)
     }
 
-    /// Two openings with appends, syncs, rolls, large values, groups, removals and compaction.
+    /// Two openings with appends, syncs, rolls, large values, groups of both kinds, snapshots and compaction.
     static func live(_ disk: SimulatedFileSystem, mapping: Bool, steps: Int, _ told: inout Acknowledged) throws {
         var number = 0
         for opening in 0..<2 {
@@ -82,7 +81,7 @@ import Testing
                 try stopIfCut(disk)
                 told.written[key] = number
                 if step % 10 == 7 {
-                    told.attemptedGroup = number
+                    told.attemptedGroups.append(number)
                     // Four members are over `largeValueByteCount`, and become a segment of their own.
                     let names = step % 20 == 7 ? ["left", "right"] : ["left", "third", "fourth", "right"]
                     let members = names.map { (CheckpointKey($0), bytes(number), FrameHeader.Flags.raw) }
@@ -124,11 +123,13 @@ import Testing
             return
         }
         let least = boot == .same ? told.written : told.synced
+        var values: [String: Int] = [:]
         for (key, attempted) in told.attempted {
             let found = unsafe try engine.withContent(level: 1, key: CheckpointKey(key)) { unsafe Array($1) }
             let value = found.flatMap(number)
             #expect(found == nil || value != nil, "\(label): \(key) gives a value that was never taken")
             if let value { #expect(attempted.contains(value), "\(label): \(key) gives \(value) of another key") }
+            values[key] = value ?? 0
             #expect(
                 (value ?? 0) >= (least[key] ?? 0),
                 "\(label): \(key) gives \(value ?? 0), acknowledged \(least[key] ?? 0)")
@@ -141,7 +142,21 @@ import Testing
         #expect(pair[0] == pair[1], "\(label): the group is split: \(pair)")
         let leastGroup = boot == .same ? told.groups.last ?? 0 : told.syncedGroup
         #expect((pair[0] ?? 0) >= leastGroup, "\(label): the group gives \(pair[0] ?? 0), acknowledged \(leastGroup)")
+        checkPrefix(values, group: pair[0] ?? 0, told, label)
         try engine.close()
+    }
+
+    /// The numbers of a life go up with every call, a group's number being that of the value before it: with the greatest one found
+    /// everything up to it must be found.
+    private static func checkPrefix(_ values: [String: Int], group: Int, _ told: Acknowledged, _ label: String) {
+        let end = max(values.values.max() ?? 0, group)
+        for (key, value) in values {
+            let last = told.attempted[key]?.last { $0 <= end } ?? 0
+            #expect(value == last, "\(label): \(end) is there, and \(key) gives \(value) instead of \(last)")
+        }
+        let last = told.attemptedGroups.last { $0 < end } ?? 0
+        #expect(
+            group == end || group == last, "\(label): \(end) is there, and the group gives \(group) instead of \(last)")
     }
 
     @Test(arguments: [true, false]) func everyCutLeavesAPrefix(mapping: Bool) throws {
@@ -153,7 +168,8 @@ import Testing
         try Self.live(whole, mapping: mapping, steps: steps, &told)
         let calls = whole.mutatingCallCount
         #expect(calls > 200)
-        let stride = isLongRun ? 1 : 3
+        let stride = isLongRun || !isDebugBuild ? 1 : 3
+        let imageCount = isLongRun ? 64 : isDebugBuild ? 2 : 14
         var (cuts, images) = (0, 0)
         for call in Swift.stride(from: 1, through: calls, by: stride) {
             let disk = SimulatedFileSystem(seed: seed &+ UInt64(call))
@@ -164,7 +180,8 @@ import Testing
             try? Self.live(disk, mapping: mapping, steps: steps, &told)
             let label = "seed \(seed), cut at call \(call)"
             try Self.check(disk.crashImage(boot: .same), mapping: mapping, boot: .same, told, label + ", same boot")
-            for kind in [CrashImageKind.syncedOnly, .everything, .random(UInt64(call)), .random(UInt64(call) &* 31)] {
+            let random = (0..<imageCount).map { CrashImageKind.random(UInt64(call) &+ UInt64($0) &* 0x9E37_79B9) }
+            for kind in [CrashImageKind.syncedOnly, .everything] + random {
                 let image = disk.crashImage(kind, boot: .another)
                 try Self.check(image, mapping: mapping, boot: .another, told, label + ", \(kind)")
                 images += 1
