@@ -28,6 +28,12 @@ struct TypedArrayTag {
 
     var isBytes: Bool { element == .unsigned && width == 1 }
 
+    #if _endian(little)
+    static let isNativeLittleEndian = true
+    #else
+    static let isNativeLittleEndian = false
+    #endif
+
     init?(_ tag: UInt64) {
         guard (64...87).contains(tag), tag != 76 else { return nil }
         let isFloat = tag & 0b10000 != 0

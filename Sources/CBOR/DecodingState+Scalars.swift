@@ -1,4 +1,3 @@
-internal import CPlatform
 extension DecodingState {
     func isNull(at offset: Int, path: CodingPath?) throws -> Bool {
         try reading(path) { () throws(CBORError) in try reader.untagged(at: offset).head.isNull }
@@ -111,10 +110,7 @@ extension DecodingState {
         }
         return unsafe [Number](unsafeUninitializedCapacity: content.count / width) { buffer, count in
             let target = UnsafeMutableRawBufferPointer(buffer)
-            if target.count >= 4 << 20, let start = target.baseAddress {
-                // Fresh pages of the ordinary size cost as much as the copy into them.
-                unsafe checkpoint_want_large_pages(start, target.count)
-            }
+            unsafe LargeArrays.wantLargePages(target)
             unsafe content.copy(to: target, from: reader)
             if !isNative {
                 for start in stride(from: 0, to: target.count, by: width) {
@@ -146,11 +142,7 @@ extension DecodingState {
             throw DecodingError.dataCorrupted(
                 .init(codingPath: CodingPath.keys(path), debugDescription: "A typed array ends inside an element."))
         }
-        #if _endian(little)
-        return (content, form.isLittleEndian)
-        #else
-        return (content, !form.isLittleEndian)
-        #endif
+        return (content, form.isLittleEndian == TypedArrayTag.isNativeLittleEndian)
     }
 
     /// What a string holds: a range of the bytes being decoded, or chunks that were joined.

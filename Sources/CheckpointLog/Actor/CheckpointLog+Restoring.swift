@@ -26,6 +26,8 @@ extension CheckpointLog {
         unsafe try await answer(key, level, version, origin, fallback) { record in
             guard case .values(let values) = record.content, values.count == 1 else { return nil }
             return Self.cast(values[0], type)
+        } receive: { facts, reader in
+            try Self.receive(type, reader, facts.flags)
         } decode: { facts, content in
             unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
         }
@@ -68,7 +70,9 @@ extension CheckpointLog {
         {
             return value
         }
-        return unsafe try engine.withContent(query) { facts, content in
+        return unsafe try engine.withContent(
+            query, receive: { facts, reader in try receive(type, reader, facts.flags) }
+        ) { facts, content in
             unsafe try decode(type, content: content, flags: facts.flags, key: query.key, level: Int(facts.level))
         }
     }
@@ -81,6 +85,8 @@ extension CheckpointLog {
     ) async throws -> [UInt8]? {
         unsafe try await answer(key, level, version, origin, .none) { _ in
             nil
+        } receive: { _, reader in
+            try reader.bytes()
         } decode: { _, content in
             unsafe Array(content)
         }
@@ -159,15 +165,17 @@ extension CheckpointLog {
     /// Asks each actor that may know in turn.
     private nonisolated func answer<Result: Sendable>(
         _ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?, _ fallback: RestoreFallback,
-        remembered: (MemoryRecord) -> Result?,
+        remembered: (MemoryRecord) -> Result?, receive: LogEngine.Receive<Result>? = nil,
         decode: @escaping @Sendable (ContentFacts, UnsafeRawBufferPointer) throws -> Result
     ) async throws -> Result? {
         let query = try RecordQuery(key, level, version, origin)
         guard let queries = queries(query, level) else {
-            return unsafe try await engine.answer(query, fallback, remembered, decode)
+            return unsafe try await engine.answer(query, fallback, remembered, receive, decode)
         }
         for (log, query) in queries {
-            if let value = unsafe try await log.engine.answer(query, fallback, remembered, decode) { return value }
+            if let value = unsafe try await log.engine.answer(query, fallback, remembered, receive, decode) {
+                return value
+            }
         }
         return nil
     }
@@ -191,6 +199,19 @@ extension CheckpointLog {
         }
         guard let tuple = try? (repeat next(each types)), index == values.count else { return nil }
         return tuple
+    }
+
+    /// An array of numbers is read to where it keeps them: a copy of a large one costs as much as the reading.
+    private static func receive<Value: Codable & Sendable>(
+        _ type: Value.Type, _ reader: LargeValueReader, _ flags: FrameHeader.Flags
+    ) throws -> Value? {
+        guard flags.isDisjoint(with: [.raw, .severalValues]) else { return nil }
+        let beginning = try reader.beginning(limit: CBORDecoder.arrayHeadByteLimit)
+        return unsafe try beginning.withUnsafeBytes {
+            unsafe try CBORDecoder().decodeArray(type, beginning: $0, byteCount: reader.byteCount) {
+                unsafe try reader.read(from: $0, into: $1)
+            }
+        }
     }
 
     static func decode<Value: Codable & Sendable>(
@@ -245,6 +266,7 @@ extension LogEngine {
     /// Asks the memory, then the page cache, then the disk.
     fileprivate func answer<Result: Sendable>(
         _ query: RecordQuery, _ fallback: RestoreFallback, _ remembered: (MemoryRecord) -> Result?,
+        _ receive: Receive<Result>?,
         _ decode: @escaping @Sendable (ContentFacts, UnsafeRawBufferPointer) throws -> Result
     ) async throws -> Result? {
         do {
@@ -258,8 +280,10 @@ extension LogEngine {
             // The thread below waits in its place.
         }
         return try await blocking.run {
-            guard let report = fallback.report else { return unsafe try self.withContent(query, .waiting, decode) }
-            return unsafe try self.withIntactContent(query, report: report, decode)
+            guard let report = fallback.report else {
+                return unsafe try self.withContent(query, .waiting, receive: receive, decode)
+            }
+            return unsafe try self.withIntactContent(query, report: report, receive: receive, decode)
         }
     }
 }

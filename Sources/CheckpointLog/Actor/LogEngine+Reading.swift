@@ -8,6 +8,9 @@ extension LogEngine {
         case cachedOnly
     }
 
+    /// Makes a result of a large value that is read straight to where the result keeps it; nil where that cannot be.
+    package typealias Receive<Result> = @Sendable (ContentFacts, LargeValueReader) throws -> Result?
+
     /// Thrown by a read that would have to wait, and must not.
     package struct WouldWait: Error {}
 
@@ -20,14 +23,15 @@ extension LogEngine {
 
     /// Calls `body` with the content of the record that answers `query`; nil where there is none.
     ///
+    /// - Parameter receive: is asked first for a large value.
     /// - Throws: ``WouldWait`` in a mode that must not; `.damaged`; what `body` throws.
     package func withContent<Result>(
-        _ query: RecordQuery, _ mode: ReadMode = .waiting,
+        _ query: RecordQuery, _ mode: ReadMode = .waiting, receive: Receive<Result>? = nil,
         _ body: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result? {
         try retryingMoved { _ in
             guard let found = try newest(query, mode) else { return nil }
-            return unsafe try withContent(of: found, key: query.key, mode, body)
+            return unsafe try withContent(of: found, key: query.key, mode, receive, body)
         }
     }
 
@@ -63,7 +67,7 @@ extension LogEngine {
 
     /// Calls `body` with the newest content that is intact, telling `report` of what is damaged and newer.
     package func withIntactContent<Result>(
-        _ query: RecordQuery, report: (CheckpointLogError) -> Void,
+        _ query: RecordQuery, report: (CheckpointLogError) -> Void, receive: Receive<Result>? = nil,
         _ body: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result? {
         var skipped: [CheckpointLogError] = []
@@ -77,7 +81,7 @@ extension LogEngine {
             skipped = []
             for found in try versions(query) {
                 do {
-                    return unsafe try withContent(of: found, key: query.key, .waiting, body)
+                    return unsafe try withContent(of: found, key: query.key, .waiting, receive, body)
                 } catch let error as CheckpointLogError
                     where error.code == .damaged && (isLast || !Self.isGone(error))
                 {
@@ -90,7 +94,7 @@ extension LogEngine {
     }
 
     private func withContent<Result>(
-        of found: FoundRecord, key: CheckpointKey, _ mode: ReadMode,
+        of found: FoundRecord, key: CheckpointKey, _ mode: ReadMode, _ receive: Receive<Result>?,
         _ body: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {
         switch found {
@@ -106,11 +110,9 @@ extension LogEngine {
         case .frame(let entry, let level, let origin):
             return unsafe try key.withValidatedBytes { key in
                 unsafe try withFrame(
-                    at: entry.location, number: entry.sequenceNumber, level: level, key: key, origin: origin, mode
-                ) { header, content in
-                    let facts = ContentFacts(flags: header.flags, level: header.level, number: header.sequenceNumber)
-                    return unsafe try body(facts, content)
-                }
+                    at: entry.location, number: entry.sequenceNumber, level: level, key: key, origin: origin, mode,
+                    receive: receive
+                ) { header, content in unsafe try body(ContentFacts(header), content) }
             }
         }
     }
@@ -118,7 +120,7 @@ extension LogEngine {
     /// Reads the frame at `location`, checks that it is record `number` of (level, origin, key), and gives its content.
     package func withFrame<Result>(
         at location: FrameLocation, number: SequenceNumber, level: UInt8, key: UnsafeRawBufferPointer,
-        origin: Origin = .own, _ mode: ReadMode = .waiting,
+        origin: Origin = .own, _ mode: ReadMode = .waiting, receive: Receive<Result>? = nil,
         _ body: (FrameHeader, UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {
         if mode == .cachedOnly, location.byteCountBound > Self.inlineByteLimit { throw WouldWait() }
@@ -144,7 +146,7 @@ extension LogEngine {
                 unsafe try FrameDecoder.checkPayload(of: header, in: bytes)
                 return unsafe try FrameDecoder.withContent(of: header, in: bytes) { content in
                     guard header.kind == .reference else { return unsafe try body(header, content) }
-                    return unsafe try withLargeValue(content, header, body)
+                    return unsafe try withLargeValue(content, header, receive, body)
                 }
             } catch let fault as FrameFault {
                 throw unsafe damaged(fault.rawValue, at: location, number: number, level: level, key: key)
@@ -178,14 +180,17 @@ extension LogEngine {
     }
 
     private func withLargeValue<Result>(
-        _ payload: UnsafeRawBufferPointer, _ header: FrameHeader,
+        _ payload: UnsafeRawBufferPointer, _ header: FrameHeader, _ receive: Receive<Result>?,
         _ body: (FrameHeader, UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {
         guard let reference = unsafe ValueReference(Array(payload)) else { throw FrameFault.badField }
         let content: [UInt8]
         do {
-            content = try ValueSegment.read(
+            let reader = try LargeValueReader(
                 reference, identity: identity, byteLimit: configuration.valueByteLimit)
+            defer { reader.close() }
+            if let result = try receive?(ContentFacts(header), reader) { return result }
+            content = try reader.bytes()
         } catch let error as FileSystemError where error.code == .noSuchFileOrDirectory {
             // The cause lets a caller look the record up again, should a compaction have taken the file away.
             var missing = CheckpointLogError.damaged(

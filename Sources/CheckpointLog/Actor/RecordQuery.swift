@@ -48,3 +48,9 @@ package struct ContentFacts: Sendable {
     package var level: UInt8
     package var number: SequenceNumber
 }
+
+extension ContentFacts {
+    init(_ header: FrameHeader) {
+        self.init(flags: header.flags, level: header.level, number: header.sequenceNumber)
+    }
+}

@@ -87,6 +87,57 @@ import Testing
         #expect(!names.contains { $0.hasSuffix(".val") })
     }
 
+    /// Arrays of numbers are read to where they stay; asked for as something else, the same bytes go through the decoder.
+    @Test func aLargeArrayIsRestoredAsWhatIsAskedFor() async throws {
+        let log = try await open()
+        let floats = (0..<600_000).map { Float($0) * 0.25 }
+        try await log.checkpoint(floats, for: "floats")
+        #expect(try await log.restore([Float].self, for: "floats") == floats)
+        #expect(try await log.restore([Float?].self, for: "floats")?.count == floats.count)
+        #expect(try await log.restore([Double].self, for: "floats") == floats.map(Double.init))
+        await #expect(throws: CheckpointLogError.self) { try await log.restore([String].self, for: "floats") }
+        let bytes = try await log.restoreBytes(for: "floats")
+        #expect(bytes?.count == 4 * floats.count + 7)
+        try await log.checkpoint(bytes: try #require(bytes), for: "bytes")
+        #expect(try await log.restoreBytes(for: "bytes") == bytes)
+        // Bytes that were taken as they are decode as nothing, also where they look like an array.
+        await #expect(throws: CheckpointLogError.self) { try await log.restore([Float].self, for: "bytes") }
+        try await log.checkpoint(floats, 1, for: "two")
+        #expect(try await log.restore([Float].self, Int.self, for: "two")?.0 == floats)
+        await #expect(throws: CheckpointLogError.self) { try await log.restore([Float].self, for: "two") }
+        try await log.close()
+    }
+
+    @Test func aDamagedLargeArrayIsNamedAndAnOlderOneFound() async throws {
+        let log = try await open { $0.levels[1] = LevelPolicy(durability: .synced, retention: .newest(2)) }
+        let older = (0..<300_000).map { Double($0).squareRoot() }
+        try await log.checkpoint(older, for: "large")
+        try await log.checkpoint(older.map { -$0 }, for: "large")
+        let files = POSIXFileSystem.shared
+        let newest = try #require(
+            try files.entries(of: FilePath(path)).map(\.name).filter { $0.hasSuffix(".val") }.max())
+        let file = FilePath(path).appending(newest)
+        let byteCount = try Data(contentsOf: URL(filePath: file.string)).count
+        for place in [200, byteCount / 2, byteCount * 7 / 8] {
+            var bytes = try [UInt8](Data(contentsOf: URL(filePath: file.string)))
+            bytes[place] ^= 16
+            try Data(bytes).write(to: URL(filePath: file.string))
+            let error = await #expect(throws: CheckpointLogError.self) {
+                try await log.restore([Double].self, for: "large")
+            }
+            #expect(error?.code == .damaged && error?.location?.path == file.string && error?.lost.count == 1)
+            let found = Lock<[CheckpointLogError]>([])
+            let restored = try await log.restore(
+                [Double].self, for: "large", fallback: .lastIntact { error in found.withLock { $0.append(error) } })
+            #expect(restored == older)
+            #expect(found.withLock { $0.map(\.code) } == [.damaged])
+            bytes[place] ^= 16
+            try Data(bytes).write(to: URL(filePath: file.string))
+        }
+        #expect(try await log.restore([Double].self, for: "large")?[1] == -1)
+        try await log.close()
+    }
+
     @Test func compactionKeepsTheNewestAndGivesSpaceBack() async throws {
         let log = try await open()
         let padding = [UInt8](repeating: 7, count: 500).enumerated().map { UInt8(truncatingIfNeeded: $0.offset * 31) }

@@ -137,4 +137,32 @@ import Testing
             }
         }
     }
+
+    /// Without its first bytes a value is read to where it stays; what is left out is checked all the same.
+    @Test(arguments: CompressionMethod.allCases) func aValueIsReadFromAnyOffset(method: CompressionMethod) throws {
+        for length in [1, 4_096, (1 << 20) + 1, (3 << 20) + 5] {
+            let value = Self.value(length)
+            let reader = try LargeValueReader(
+                try write(value, method, segment: UInt32(length)), identity: identity, byteLimit: length)
+            defer { reader.close() }
+            #expect(try reader.bytes() == value)
+            #expect(try reader.beginning(limit: 18) == Array(value.prefix(18)))
+            for start in [0, 1, 11, 4_095, 1 << 20, (1 << 20) + 1, (2 << 20) + 77, length] where start <= length {
+                var rest = [UInt8](repeating: 0xAA, count: length - start)
+                unsafe try rest.withUnsafeMutableBytes { unsafe try reader.read(from: start, into: $0) }
+                #expect(rest == Array(value[start...]), "from \(start) of \(length)")
+            }
+        }
+        let reference = try write(Self.value(3 << 20), method)
+        let path: FilePath = "/log/00000009.val"
+        var bytes = try #require(disk.contents(of: path))
+        bytes[SegmentHeader.byteCount + 200] ^= 1
+        disk.setContents(bytes, of: path)
+        let reader = try LargeValueReader(reference, identity: identity, byteLimit: 3 << 20)
+        defer { reader.close() }
+        var rest = [UInt8](repeating: 0, count: 1 << 20)
+        #expect(throws: CheckpointLogError.self) {
+            unsafe try rest.withUnsafeMutableBytes { unsafe try reader.read(from: 2 << 20, into: $0) }
+        }
+    }
 }

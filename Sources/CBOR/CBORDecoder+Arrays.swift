@@ -1,0 +1,90 @@
+internal import CPlatform
+
+extension CBORDecoder {
+    /// Bytes of an item's beginning that tell whether it is an array that can be read in place: two heads at the most.
+    package static let arrayHeadByteLimit = 18
+
+    /// Decodes an array of numbers whose bytes are elsewhere, by having them read straight to where the array keeps them.
+    ///
+    /// - Parameters:
+    ///   - beginning: the first bytes of the item, ``arrayHeadByteLimit`` or all.
+    ///   - byteCount: the bytes of the whole input, which must be exactly one item.
+    ///   - read: fills all of the memory with the item's bytes from an offset on, or throws.
+    /// - Returns: nil, without a call of `read`, for a type that is no array of numbers, and for an item that is not the typed array
+    ///   of its elements in this machine's order: then it is decoded from its bytes.
+    /// - Throws: what `read` throws.
+    package func decodeArray<Value>(
+        _ type: Value.Type, beginning: UnsafeRawBufferPointer, byteCount: Int,
+        read: (_ offset: Int, UnsafeMutableRawBufferPointer) throws -> Void
+    ) throws -> Value? {
+        let item = unsafe TypedArrayItem(beginning: beginning, byteCount: byteCount)
+        guard let item else { return nil }
+        // Each array is of the type that its form was told by, so it is only renamed.
+        switch DirectForm(of: type) {
+        case .doubles: return unsafe renamed(try item.array(of: Double.self, .float, read))
+        case .floats: return unsafe renamed(try item.array(of: Float.self, .float, read))
+        case .ints: return unsafe renamed(try item.array(of: Int.self, .signed, read))
+        case .bytes: return unsafe renamed(try item.array(of: UInt8.self, .unsigned, read))
+        case .int32s: return unsafe renamed(try item.array(of: Int32.self, .signed, read))
+        case .int64s: return unsafe renamed(try item.array(of: Int64.self, .signed, read))
+        case .uint32s: return unsafe renamed(try item.array(of: UInt32.self, .unsigned, read))
+        case .uint64s: return unsafe renamed(try item.array(of: UInt64.self, .unsigned, read))
+        case .uints: return unsafe renamed(try item.array(of: UInt.self, .unsigned, read))
+        case .int16s: return unsafe renamed(try item.array(of: Int16.self, .signed, read))
+        case .uint16s: return unsafe renamed(try item.array(of: UInt16.self, .unsigned, read))
+        case .int8s: return unsafe renamed(try item.array(of: Int8.self, .signed, read))
+        case .none, .int, .double, .string, .float, .bool, .strings, .data, .date, .uuid, .url, .decimal: return nil
+        }
+    }
+
+    /// - Precondition: `Value` is `[Number]`.
+    private func renamed<Number, Value>(_ array: [Number]?) -> Value? {
+        array.map { unsafe unsafeBitCast($0, to: Value.self) }
+    }
+}
+
+/// An item that is one definite byte string under the tag of a typed array, or under none.
+private struct TypedArrayItem {
+    /// Nil without a tag: bytes.
+    var form: TypedArrayTag?
+    var content: Range<Int>
+
+    init?(beginning: UnsafeRawBufferPointer, byteCount: Int) {
+        let reader = unsafe CBORReader(beginning)
+        guard var head = try? reader.head(at: 0) else { return nil }
+        if head.major == .tag, !head.isIndefinite {
+            guard let tag = TypedArrayTag(head.argument), let inner = try? reader.head(at: head.end) else { return nil }
+            (form, head) = (tag, inner)
+        }
+        guard head.major == .bytes, !head.isIndefinite, byteCount >= head.end,
+            head.argument == UInt64(byteCount - head.end)
+        else { return nil }
+        content = head.end..<byteCount
+    }
+
+    func array<Number: BitwiseCopyable>(
+        of type: Number.Type, _ element: TypedArrayTag.Element,
+        _ read: (_ offset: Int, UnsafeMutableRawBufferPointer) throws -> Void
+    ) throws -> [Number]? {
+        let width = MemoryLayout<Number>.size
+        guard (form?.element ?? .unsigned) == element, (form?.width ?? 1) == width, content.count % width == 0,
+            width == 1 || form?.isLittleEndian == TypedArrayTag.isNativeLittleEndian
+        else { return nil }
+        return unsafe try [Number](unsafeUninitializedCapacity: content.count / width) { buffer, count in
+            let target = unsafe UnsafeMutableRawBufferPointer(
+                rebasing: UnsafeMutableRawBufferPointer(buffer)[..<content.count])
+            unsafe LargeArrays.wantLargePages(target)
+            unsafe try read(content.lowerBound, target)
+            count = content.count / width
+        }
+    }
+}
+
+/// Memory of arrays that are filled for the first time.
+enum LargeArrays {
+    /// Fresh pages of the ordinary size cost as much as the copy into them.
+    static func wantLargePages(_ memory: UnsafeMutableRawBufferPointer) {
+        guard memory.count >= 4 << 20, let start = memory.baseAddress else { return }
+        unsafe checkpoint_want_large_pages(start, memory.count)
+    }
+}
