@@ -213,8 +213,10 @@ extension LogEngine {
         }
         let start = LogPosition(segment: active.name.identifier, offset: SegmentHeader.byteCount)
         let position = try wrapping { () throws(FileSystemError) in
-            try PositionPage.open(identity, start: start, mapping: configuration.usesMapping)
+            try PositionPage.open(
+                identity, start: start, generation: manifest.current.generation, mapping: configuration.usesMapping)
         }
+        manifest.state(in: position)
         // From here on the position is this writer's, and nothing behind it is for readers.
         lock.announce()
         let notes = Lock(WeakMaintenance())

@@ -136,6 +136,7 @@ package final class LogFollower: Sendable {
         }
         let loader = LogLoader(
             identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: isSalvage)
+        if !isSalvage, let error = loader.olderManifest(position) { throw error }
         let known = Set(state.manifest.segments.map(\.name))
         for segment in manifest.segments where !known.contains(segment.name) {
             files.add(segment.name)

@@ -43,10 +43,25 @@ package struct LogLoader {
         return manifest
     }
 
+    /// What to say when `position` was told of a later manifest than this one: which files belong to the log is not known then.
+    package func olderManifest(_ position: PositionPage.Content?) -> CheckpointLogError? {
+        #if PLANTED_BUGS
+        if PlantedBug.olderManifestTrusted.isPlanted { return nil }
+        #endif
+        guard let known = position?.generation, known.isNewer(than: manifest.generation) else { return nil }
+        return .damaged(
+            "The manifest is older than one that was in force; put the right one back.",
+            path: identity.path(FileName.manifest).string)
+    }
+
     /// Tells the catalog of every record; the outcome says how the chain ends.
     package func load(
         position: PositionPage.Content?, stop: LogPosition? = nil, into report: inout RecoveryReport
     ) throws -> ChainReader.Outcome {
+        if let error = olderManifest(position) {
+            guard isSalvage else { throw error }
+            report.damage.append(error)
+        }
         report.foreignFiles = directory.foreign
         report.segmentCount = manifest.segments.count
         let covered = try wrapping { () throws(FileSystemError) in

@@ -8,6 +8,7 @@ package final class ManifestFile: Sendable {
     private struct State {
         var manifest: Manifest
         var nextSegment: UInt32
+        var position: PositionPage?
     }
 
     private let fileSystem: any FileSystem
@@ -19,6 +20,11 @@ package final class ManifestFile: Sendable {
         self.fileSystem = fileSystem
         self.directory = directory
         state = Lock(State(manifest: manifest, nextSegment: max(manifest.nextSegment, firstSegment)))
+    }
+
+    /// Has `position` state each manifest from now on, so that an older one in its place is noticed.
+    package func state(in position: PositionPage) {
+        state.withLock { $0.position = position }
     }
 
     package var current: Manifest { state.withLock { $0.manifest } }
@@ -93,6 +99,8 @@ package final class ManifestFile: Sendable {
         manifest.nextSegment = max(manifest.nextSegment, isOver ? .max : reserved)
         try Self.replace(directory.appending(FileName.manifest), with: manifest.bytes, in: fileSystem)
         state.manifest = manifest
+        // The new manifest is in force whatever becomes of this word, which may be behind.
+        try? state.position?.setGeneration(manifest.generation)
     }
 
     /// Puts `bytes` in the place of the file at `path`: the old or the new content is there at every moment.

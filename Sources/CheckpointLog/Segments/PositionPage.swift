@@ -11,6 +11,7 @@ package final class PositionPage: Sendable {
     private static let bootOffset = 64
     private static let writtenOffset = 128
     private static let syncedOffset = 192
+    private static let generationOffset = 256
 
     /// What the page said when it was read.
     package struct Content: Sendable, Equatable {
@@ -18,6 +19,8 @@ package final class PositionPage: Sendable {
         package var boot: UInt64
         package var written: LogPosition?
         package var synced: LogPosition?
+        /// The generation of a manifest that was in force; later ones may have followed.
+        package var generation: ManifestGeneration?
         /// False when a word's check bits are wrong, or a reserved byte is not zero.
         package var isSound: Bool
     }
@@ -41,7 +44,7 @@ package final class PositionPage: Sendable {
         defer { file.close() }
         guard let bytes = try file.bytes(0..<byteCount), bytes.starts(with: head(of: identity)) else { return nil }
         var words: [UInt64] = []
-        for offset in [bootOffset, writtenOffset, syncedOffset] {
+        for offset in [bootOffset, writtenOffset, syncedOffset, generationOffset] {
             var cursor = ByteCursor(bytes, from: offset)
             words.append(cursor.integer(UInt64.self) ?? 0)
         }
@@ -51,23 +54,26 @@ package final class PositionPage: Sendable {
         #endif
         let written = LogPosition(word: words[1])
         let synced = LogPosition(word: words[2])
+        let generation = ManifestGeneration(word: words[3])
         let isSound =
-            (words[1] == 0 || written != nil) && (words[2] == 0 || synced != nil) && reservedBytesAreZero(bytes)
-        return Content(boot: words[0], written: written, synced: synced, isSound: isSound)
+            (words[1] == 0 || written != nil) && (words[2] == 0 || synced != nil)
+            && (words[3] == 0 || generation != nil) && reservedBytesAreZero(bytes)
+        return Content(
+            boot: words[0], written: written, synced: synced, generation: generation, isSound: isSound)
     }
 
     private static func reservedBytesAreZero(_ bytes: [UInt8]) -> Bool {
-        let starts = [headByteCount, bootOffset + 8, writtenOffset + 8, syncedOffset + 8]
-        let ends = [bootOffset, writtenOffset, syncedOffset, byteCount]
+        let starts = [headByteCount, bootOffset + 8, writtenOffset + 8, syncedOffset + 8, generationOffset + 8]
+        let ends = [bootOffset, writtenOffset, syncedOffset, generationOffset, byteCount]
         return unsafe bytes.withUnsafeBytes { bytes in
             zip(starts, ends).allSatisfy { bytes.isZero(in: $0..<$1) }
         }
     }
 
-    /// Opens the page for a writer that begins at `start`, all before which is synced; makes it when it is missing or
-    /// not sound.
+    /// Opens the page for a writer that begins at `start`, all before which is synced, under the manifest of `generation`; makes it
+    /// when it is missing or not sound.
     package static func open(
-        _ identity: LogIdentity, start: LogPosition, mapping: Bool
+        _ identity: LogIdentity, start: LogPosition, generation: UInt64, mapping: Bool
     ) throws(FileSystemError) -> PositionPage {
         let path = identity.path(FileName.position)
         if try read(identity)?.isSound != true {
@@ -84,6 +90,7 @@ package final class PositionPage: Sendable {
         try page.set(start.word, at: writtenOffset)
         try page.set(start.word, at: syncedOffset)
         try page.set(identity.fileSystem.bootIdentifier, at: bootOffset)
+        try page.setGeneration(generation)
         try file.sync()
         return page
     }
@@ -94,6 +101,11 @@ package final class PositionPage: Sendable {
 
     package func setSynced(_ position: LogPosition) throws(FileSystemError) {
         try set(position.word, at: Self.syncedOffset)
+    }
+
+    /// States that the manifest of `generation` is in force and survives power loss.
+    package func setGeneration(_ generation: UInt64) throws(FileSystemError) {
+        try set(ManifestGeneration(generation)?.word ?? 0, at: Self.generationOffset)
     }
 
     package func sync() throws(FileSystemError) { try file.sync() }

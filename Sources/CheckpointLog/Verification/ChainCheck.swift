@@ -45,6 +45,12 @@ struct ChainCheck {
             defer { file.close() }
             try read(file, name, byteCount: try byteCount(of: file, name), &reading)
         }
+        if let known = position?.generation, known.isNewer(than: manifest.generation) {
+            reading.outcome.add(
+                VerificationFinding(
+                    .damage, FileName.manifest, "the manifest is older than one that was in force",
+                    expected: "generation \(known.number)", actual: "\(manifest.generation)"))
+        }
         if reading.newestEpoch >= manifest.nextEpoch {
             reading.outcome.add(
                 VerificationFinding(

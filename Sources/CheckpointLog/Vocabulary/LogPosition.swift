@@ -19,14 +19,14 @@ package struct LogPosition: Hashable, Comparable, Sendable, CustomStringConverti
     /// A position read from a disk; nil when its check bits are wrong, as those of a zero word are.
     package init?(word: UInt64) {
         let bits = word >> 8
-        guard UInt8(truncatingIfNeeded: word) == Self.checkBits(of: bits) else { return nil }
+        guard UInt8(truncatingIfNeeded: word) == CheckBits.of(bits) else { return nil }
         segment = UInt32(truncatingIfNeeded: bits >> 24)
         offset = UInt32(truncatingIfNeeded: bits & 0xFF_FFFF) * 8
     }
 
     package var word: UInt64 {
         let bits = UInt64(segment) << 24 | UInt64(offset / 8)
-        return bits << 8 | UInt64(Self.checkBits(of: bits))
+        return bits << 8 | UInt64(CheckBits.of(bits))
     }
 
     package static func < (left: LogPosition, right: LogPosition) -> Bool {
@@ -34,9 +34,4 @@ package struct LogPosition: Hashable, Comparable, Sendable, CustomStringConverti
     }
 
     package var description: String { "\(segment):\(offset)" }
-
-    /// The upper eight bits of a product modulo 2⁶⁴; the addend keeps a zero word from passing.
-    private static func checkBits(of bits: UInt64) -> UInt8 {
-        UInt8(truncatingIfNeeded: ((bits &+ 0x5851_F42D_4C95_7F2D) &* 0x9E37_79B9_7F4A_7C15) >> 56)
-    }
 }

@@ -34,6 +34,7 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case lockGivenBack = "lock-given-back"
     case removalLeavesMemory = "removal-leaves-memory"
     // Recovery and following.
+    case olderManifestTrusted = "older-manifest-trusted"
     case promiseIgnored = "promise-ignored"
     case chainLinkNotChecked = "chain-link-not-checked"
     case surplusKept = "surplus-kept"

@@ -80,11 +80,14 @@ class Cursor:
         return word >> 1 ^ -(word & 1)
 
 
+def check_bits(bits):
+    return ((bits + 0x5851F42D4C957F2D) * 0x9E3779B97F4A7C15 & (1 << 64) - 1) >> 56
+
+
 def position(word):
     """Segment and offset; None for zero and for wrong check bits."""
     bits = word >> 8
-    check = ((bits + 0x5851F42D4C957F2D) * 0x9E3779B97F4A7C15 & (1 << 64) - 1) >> 56
-    if word & 0xFF != check:
+    if word & 0xFF != check_bits(bits):
         return None
     return (bits >> 24, (bits & 0xFFFFFF) * 8)
 
@@ -204,7 +207,7 @@ class Log:
         require(version == 1 and required == 0 and zero == 0, "a version or feature that this reader does not know")
         self.log = cursor.take(16)
         cursor.take(16)
-        _, self.next_epoch, _, self.last_sealed, count, zero = cursor.unpack("QIIIIQ")
+        self.generation, self.next_epoch, _, self.last_sealed, count, zero = cursor.unpack("QIIIIQ")
         self.segments = []
         for _ in range(count):
             (number, role, length, footer, entries, crc, _, _, _, zero) = cursor.unpack("IIQQIIQQqQ")
@@ -306,6 +309,9 @@ class Log:
         head = Cursor(data)
         require(head.take(8) == b"CKPTPOS\n" and head.unpack("I")[0] == masked(crc32c(data[12:32])), "POSITION")
         require(head.unpack("HH") == (1, 0) and head.take(16) == self.log, "POSITION of another log")
+        generation = struct.unpack_from("<Q", data, 256)[0]
+        if generation & 0xFF == check_bits(generation >> 8) and generation >> 8 > self.generation:
+            raise Damage("the manifest is older than the one that POSITION states")
         return position(struct.unpack_from("<Q", data, 192)[0])
 
     def scan(self, data, number, known):

@@ -258,6 +258,6 @@ import Testing
 
     /// The boot is a number like any other, and a position has eight check bits: these words are not all that POSITION goes by.
     private static func meansNothing(_ offset: Int, in file: String) -> Bool {
-        file == FileName.position && [64, 128, 192].contains { ($0..<$0 + 8).contains(offset) }
+        file == FileName.position && [64, 128, 192, 256].contains { ($0..<$0 + 8).contains(offset) }
     }
 }
