@@ -90,6 +90,14 @@ void checkpoint_want_large_pages(void *address, size_t count) {
 #endif
 }
 
+void checkpoint_drop_mapped_pages(void *address, size_t count) {
+#ifdef __linux__
+    madvise(address, count, MADV_DONTNEED);
+#else
+    (void)address, (void)count;
+#endif
+}
+
 int checkpoint_sync(int file) {
 #ifdef __linux__
     return fdatasync(file);

@@ -27,6 +27,9 @@ int checkpoint_set_direct(int file, int is_direct);
 // Asks for large pages for memory that is about to be filled. A hint.
 void checkpoint_want_large_pages(void *address, size_t count);
 
+// Takes the pages of a shared mapping of a file out of the page table; they stay in the page cache, dirty as they are. A hint.
+void checkpoint_drop_mapped_pages(void *address, size_t count);
+
 // Makes data and length survive power loss: 0 or -1 with errno.
 int checkpoint_sync(int file);
 

@@ -233,6 +233,8 @@ private final class POSIXLock: FileLock {
     private let descriptor: Atomic<Int32>
     private let counters: DiskCounters?
     private var mapping: UnsafeMutableRawBufferPointer?
+    /// Held while the mapping goes, and while its pages are dropped: by then the addresses must not be another's.
+    private let unmapping = Lock(())
 
     init(_ file: Int32, path: FilePath, _ counters: DiskCounters?) {
         descriptor = Atomic(file)
@@ -306,8 +308,10 @@ private final class POSIXLock: FileLock {
     }
 
     func unmap() {
-        if let mapping = unsafe mapping { unsafe munmap(mapping.baseAddress, mapping.count) }
-        unsafe mapping = nil
+        unmapping.withLock { _ in
+            if let mapping = unsafe mapping { unsafe munmap(mapping.baseAddress, mapping.count) }
+            unsafe mapping = nil
+        }
     }
 
     func setDirect(_ isDirect: Bool) -> Bool { checkpoint_set_direct(file, isDirect ? 1 : 0) == 1 }
@@ -318,7 +322,17 @@ private final class POSIXLock: FileLock {
 
     func sync() throws(FileSystemError) {
         counters?.countSync()
+        dropMappedPages()
         guard checkpoint_sync(file) == 0 else { throw FileSystemError(.sync, path, .current) }
+    }
+
+    /// A mapped page that is written back is first write-protected, which interrupts every processor that runs this process, page by
+    /// page. Out of the page table all at once, that is one interruption; the page being appended to is mapped again at the next store.
+    private func dropMappedPages() {
+        unmapping.withLock { _ in
+            guard let mapping = unsafe mapping, let start = mapping.baseAddress else { return }
+            unsafe checkpoint_drop_mapped_pages(start, mapping.count)
+        }
     }
 
     func startWriteback(_ range: Range<Int>) {
