@@ -147,6 +147,7 @@ extension LogEngine {
     ) throws -> AppendedBatch {
         batchesUnderWay.withLock { $0 += 1 }
         defer { batchesUnderWay.withLock { $0 -= 1 } }
+        try writer.appender.requireOpen()
         // A reader that meets a number from after the batch's finds its file: `LogFollower.settledEnd`.
         var output: OutputSegment? = try makeOutput(writer)
         let first: TakenNumber
@@ -183,8 +184,8 @@ extension LogEngine {
                                 valueSegment: batch.valueSegment(at: index))))
                 }
                 if let full = output {
-                    output = nil
                     sealed.append(try full.finish())
+                    output = nil
                 }
                 try syncPredecessors(writer)
             } catch {
@@ -201,10 +202,16 @@ extension LogEngine {
         do throws(FileSystemError) {
             try writer.manifest.edit { $0.segments += sealed }
         } catch {
-            // The files stay: which manifest is in force on disk is not known.
-            isInDoubt = true
             let failure = CheckpointLogError(error)
-            if !error.isDiskFull { writer.appender.poison(failure) }
+            if !failure.isLackOfRoom { writer.appender.poison(failure) }
+            // Once the new manifest may be in force, the files stay.
+            isInDoubt = error.isBehindRename
+            if !isInDoubt {
+                for segment in sealed {
+                    files.forget(segment.name.identifier)
+                    try? identity.fileSystem.remove(identity.path(segment.name))
+                }
+            }
             throw failure
         }
         enter(batch, placements, list)

@@ -157,6 +157,8 @@ package final class Compactor: Sendable {
                 if let output { manifest.segments.append(output) }
             }
         } catch {
+            // Otherwise each attempt on a full disk would leave a file behind.
+            if let output, !error.isBehindRename { try? identity.fileSystem.remove(identity.path(output.name)) }
             throw CheckpointLogError(error)
         }
         if let output { files.add(output.name) }

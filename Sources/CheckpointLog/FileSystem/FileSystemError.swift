@@ -21,6 +21,9 @@ package struct FileSystemError: Error, Equatable, CustomStringConvertible {
         code == .noSpace || code == .diskQuotaExceeded || code == .fileTooLarge
     }
 
+    /// Whether a replacement that failed with this may be in force all the same: now, or after a power cut.
+    package var isBehindRename: Bool { operation == .syncDirectory || operation == .rename && !isDiskFull }
+
     package var description: String { "\(operation.rawValue) of \(path): \(code)" }
 }
 

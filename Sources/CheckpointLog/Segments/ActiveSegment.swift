@@ -33,6 +33,8 @@ package final class ActiveSegment: Sendable {
 
     /// Makes the file of a new segment: blocks allocated, header written, directory entry synced. The header becomes durable
     /// with the segment's first sync. Without reserved blocks it is not mapped, and each frame may find the disk full.
+    ///
+    /// - Throws: what failed; a failed `.remove` when a part of the segment stays behind.
     package static func create(
         _ identity: LogIdentity, number: UInt32, previous: UInt32, epoch: UInt32, capacity: Int,
         reservesBlocks: Bool = true, mapping: Bool, created: Int64
@@ -59,8 +61,9 @@ package final class ActiveSegment: Sendable {
             return segment
         } catch {
             file.close()
-            // The file would be an empty segment that recovery removes; on a full disk its blocks are wanted now.
-            try? identity.fileSystem.remove(path)
+            // The file would be an empty segment that recovery removes; on a full disk its blocks are wanted now. It must not be there
+            // beside another that follows the same segment: which of the two goes on could not be told.
+            try identity.fileSystem.remove(path)
             throw error
         }
     }

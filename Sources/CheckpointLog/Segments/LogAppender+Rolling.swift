@@ -34,6 +34,7 @@ extension LogAppender {
             do throws(FileSystemError) {
                 next = try makeSegment(after: state.active.name.identifier, epoch: state.epoch)
             } catch {
+                if error.operation == .remove { state.failure = state.failure ?? CheckpointLogError(error) }
                 throw CheckpointLogError(error)
             }
         }
@@ -65,7 +66,10 @@ extension LogAppender {
         do throws(FileSystemError) {
             made = try makeSegment(after: previous, epoch: epoch)
         } catch {
-            state.withLock { $0.isPreparing = false }
+            state.withLock { state in
+                state.isPreparing = false
+                if error.operation == .remove { state.failure = state.failure ?? CheckpointLogError(error) }
+            }
             state.wakeAll()
             throw error
         }

@@ -151,6 +151,9 @@ package final class LogAppender: Sendable {
         }
     }
 
+    /// - Throws: what an append would, to a log that has failed or is closed.
+    package func requireOpen() throws { try state.withLock { try Self.checkOpen($0) } }
+
     /// A number for a record that is appended later.
     package func takeSequenceNumber() throws -> TakenNumber { try takeSequenceNumbers(1) }
 

@@ -9,6 +9,8 @@ package final class ManifestFile: Sendable {
         var manifest: Manifest
         var nextSegment: UInt32
         var position: PositionPage?
+        /// A replacement that may be in force or not.
+        var doubt: FileSystemError?
     }
 
     private let fileSystem: any FileSystem
@@ -29,7 +31,8 @@ package final class ManifestFile: Sendable {
 
     package var current: Manifest { state.withLock { $0.manifest } }
 
-    /// Replaces the manifest on disk by what `change` makes of it. On an error the old one stays in force.
+    /// Replaces the manifest on disk by what `change` makes of it. On an error the old one stays in force, or it is not known which is:
+    /// then no other follows, since a later sync of the directory may succeed without the name that an earlier one lost.
     package func edit(_ change: (inout Manifest) -> Void) throws(FileSystemError) {
         try state.withLock { state throws(FileSystemError) in
             try edit(&state, change)
@@ -91,13 +94,19 @@ package final class ManifestFile: Sendable {
     }
 
     private func edit(_ state: inout State, _ change: (inout Manifest) -> Void) throws(FileSystemError) {
+        if let doubt = state.doubt { throw doubt }
         var manifest = state.manifest
         change(&manifest)
         // It need only differ from the one before; what was read may be the greatest there is.
         manifest.generation &+= 1
         let (reserved, isOver) = state.nextSegment.addingReportingOverflow(Self.reservedSegments)
         manifest.nextSegment = max(manifest.nextSegment, isOver ? .max : reserved)
-        try Self.replace(directory.appending(FileName.manifest), with: manifest.bytes, in: fileSystem)
+        do throws(FileSystemError) {
+            try Self.replace(directory.appending(FileName.manifest), with: manifest.bytes, in: fileSystem)
+        } catch {
+            if error.isBehindRename { state.doubt = error }
+            throw error
+        }
         state.manifest = manifest
         // The new manifest is in force whatever becomes of this word, which may be behind.
         try? state.position?.setGeneration(manifest.generation)

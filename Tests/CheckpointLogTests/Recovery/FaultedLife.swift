@@ -26,7 +26,12 @@ final class FaultedLife {
 
     private var histories: [String: History] = [:]
     private var number = 0
-    private static let groupKeys = ["left", "right"]
+    /// Members of groups, which stand or fall together: small ones, so many bytes that they get segments of their own, and one with
+    /// a value in a file of its own.
+    private static let groups: [(keys: [String], byteCounts: [Int])] = [
+        (["left", "right"], [200, 200]), (["wide 1", "wide 2"], [10_000, 10_000]),
+        (["deep 1", "deep 2"], [100, 20_000]),
+    ]
 
     init(mapping: Bool, failedSync: FailedSyncBehavior) {
         self.mapping = mapping
@@ -52,7 +57,9 @@ final class FaultedLife {
                 // Three of these fill a segment.
                 put(engine, "roll", 15_000)
                 if step == 3 { put(engine, "large", 20_000) }
-                if step == 4 { group(engine) }
+                if step == 4 { group(engine, 0) }
+                if step == 5 { group(engine, 1) }
+                if step == 7 { group(engine, 2) }
                 if step == 5 { remove(engine, "small 1") }
                 if step % 4 == 2 { sync(engine) }
                 if step == 6 { compact(engine) }
@@ -85,6 +92,7 @@ final class FaultedLife {
     ) {
         let wasPoisoned = engine.writer?.appender.failure != nil
         let callsBefore = disk.trace.count
+        let filesBefore = disk.fileNames(in: SpecimenLog.path)
         for key in keys { histories[key, default: History()].tried.append(value) }
         do {
             try body()
@@ -99,6 +107,7 @@ final class FaultedLife {
             }
         } catch {
             refuse(what, engine, error, since: callsBefore, wasPoisoned: wasPoisoned)
+            findLeftovers(of: what, engine, since: callsBefore, filesBefore)
         }
     }
 
@@ -119,8 +128,24 @@ final class FaultedLife {
         guard error.code == .diskFull, isPoisoned, let first = failed.first else { return }
         // A sync that fails for want of room has failed, the position is stated when the frame is in place already, and what
         // cannot be taken back must not be followed by anything; all else has only found no room.
-        if first.operation != .sync, failed.last?.operation != .truncate, !first.path.string.hasSuffix("POSITION") {
+        if ![.sync, .syncDirectory].contains(first.operation), ![.truncate, .remove].contains(failed.last?.operation),
+            !first.path.string.hasSuffix("POSITION")
+        {
             problems.append("\(what): a full disk closed the log: \(first)")
+        }
+    }
+
+    /// A refused call gives back the room it took, unless it is not known whether it counts, or what failed was the giving back.
+    private func findLeftovers(of what: String, _ engine: LogEngine, since: Int, _ filesBefore: [String]) {
+        let isInDoubt = failures(since: since).contains {
+            [.remove, .syncDirectory].contains($0.operation) || $0.operation == .rename && $0.failure != .noSpace
+        }
+        guard let writer = engine.writer, !isInDoubt else { return }
+        let listed = writer.manifest.current.segments.map(\.name.fileName)
+        for name in Set(disk.fileNames(in: SpecimenLog.path)).subtracting(filesBefore + listed) {
+            if [".out", ".val", ".out.tmp"].contains(where: { name.hasSuffix($0) }) {
+                problems.append("\(what) was refused and left \(name) \(failures(since: since))")
+            }
         }
     }
 
@@ -142,13 +167,14 @@ final class FaultedLife {
         }
     }
 
-    private func group(_ engine: LogEngine) {
+    private func group(_ engine: LogEngine, _ index: Int) {
         number += 1
-        let members = Self.groupKeys.map {
-            (CheckpointKey($0), PowerLossTests.bytes(number, count: 200), FrameHeader.Flags.raw)
+        let (keys, byteCounts) = Self.groups[index]
+        let members = zip(keys, byteCounts).map { key, count in
+            (CheckpointKey(key), PowerLossTests.bytes(number, count: count), FrameHeader.Flags.raw)
         }
-        attempt("group \(number)", engine, Self.groupKeys, number) {
-            _ = try engine.appendGroup("pair", members, Level(validating: 1))
+        attempt("group \(number)", engine, keys, number) {
+            _ = try engine.appendGroup(CheckpointKey("group \(index)"), members, Level(validating: 1))
         }
     }
 
@@ -171,10 +197,12 @@ final class FaultedLife {
     }
 
     private func compact(_ engine: LogEngine) {
+        let (callsBefore, filesBefore) = (disk.trace.count, disk.fileNames(in: SpecimenLog.path))
         do {
             try engine.requireWriter().maintenance.compact(fully: true)
         } catch {
             refusals.append("compact: \(error)")
+            findLeftovers(of: "compact", engine, since: callsBefore, filesBefore)
         }
     }
 
@@ -219,22 +247,25 @@ final class FaultedLife {
         } catch {
             return problems.append("\(label) the log does not open: \(error)")
         }
-        var group: [Int?] = []
+        var found: [String: Int?] = [:]
         for (key, history) in histories.sorted(by: { $0.key < $1.key }) {
             do {
-                let found = unsafe try engine.withContent(level: 1, key: CheckpointKey(key)) { unsafe Array($1) }
-                let value = found.flatMap(PowerLossTests.number)
-                if found != nil, value == nil { problems.append("\(label) \(key) is a value that was never taken") }
+                let bytes = unsafe try engine.withContent(level: 1, key: CheckpointKey(key)) { unsafe Array($1) }
+                let value = bytes.flatMap(PowerLossTests.number)
+                if bytes != nil, value == nil { problems.append("\(label) \(key) is a value that was never taken") }
                 if !history.tried[history[keyPath: least]...].contains(value) {
                     problems.append(
                         "\(label) \(key) is \(value ?? 0), acknowledged \(history.tried[history[keyPath: least]] ?? 0)")
                 }
-                if Self.groupKeys.contains(key) { group.append(value) }
+                found[key] = value
             } catch {
                 problems.append("\(label) \(key): \(error)")
             }
         }
-        if Set(group).count > 1 { problems.append("\(label) the group is split: \(group)") }
+        for (keys, _) in Self.groups {
+            let members = keys.compactMap { found[$0] }
+            if Set(members).count > 1 { problems.append("\(label) the group of \(keys) is split: \(members)") }
+        }
         do {
             try engine.close()
         } catch {

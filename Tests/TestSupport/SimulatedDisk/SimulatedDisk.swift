@@ -153,6 +153,11 @@ extension SimulatedDisk {
         collectFiles()
     }
 
+    mutating func failSyncDirectory(_ path: FilePath) {
+        guard failedSyncBehavior != .kept, let number = try? directory(at: path) else { return }
+        directories[number]?.dropUnsynced()
+    }
+
     /// Drops the files that no name, now or after a crash, and no open file leads to.
     mutating func collectFiles() {
         var wanted = Set(handles.values.map(\.file))

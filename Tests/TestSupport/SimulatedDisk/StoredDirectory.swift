@@ -35,9 +35,12 @@ struct StoredDirectory: Sendable {
     }
 
     mutating func sync() {
-        synced = entries
+        for change in unsynced { change.apply(to: &synced) }
         unsynced = []
     }
+
+    /// What was to be made durable is seen as before, and no later sync makes it so.
+    mutating func dropUnsynced() { unsynced = [] }
 
     /// Every node that the directory leads to now, or could lead to after a crash.
     var nodes: [StoredNode] {
