@@ -105,7 +105,16 @@ extension LogEngine {
         return unsafe try payload.withUnsafeBytes { payload in
             unsafe header.setPayload(payload)
             let draft = unsafe FrameDraft(header: header, key: key, origin: origin, payload: payload)
-            let appended = try writer.appender.append(draft)
+            let appended: Appended
+            do {
+                appended = try writer.appender.append(draft)
+            } catch {
+                // A log that has failed may have the reference all the same; in any other its room is wanted now.
+                if writer.appender.failure == nil {
+                    try? identity.fileSystem.remove(identity.path(SegmentName(reference.segment, .value)))
+                }
+                throw error
+            }
             enter(appended, draft, valueSegment: reference.segment)
             return appended
         }

@@ -143,6 +143,8 @@ final class FaultedLife {
         guard let writer = engine.writer, !isInDoubt else { return }
         let listed = writer.manifest.current.segments.map(\.name.fileName)
         for name in Set(disk.fileNames(in: SpecimenLog.path)).subtracting(filesBefore + listed) {
+            // A frame that refers to a value may be found again by the next opening of a log that has failed.
+            if name.hasSuffix(".val"), writer.appender.failure != nil { continue }
             if [".out", ".val", ".out.tmp"].contains(where: { name.hasSuffix($0) }) {
                 problems.append("\(what) was refused and left \(name) \(failures(since: since))")
             }

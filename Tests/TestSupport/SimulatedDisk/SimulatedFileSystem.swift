@@ -18,7 +18,7 @@ package import SystemPackage
 /// * **Power cuts** happen at a mutating call, which is not carried out, or, if it writes, for a prefix that ends at a
 ///   multiple of 8 in the file. All calls after it throw `EIO`; stores do nothing.
 /// * **A failed sync** leaves the pages dirty, or clean and never to be written, or reverted: ``failedSyncBehavior``.
-///   Of a directory it leaves the names unsynced, or, in both other cases, seen and never to be written.
+///   Of a directory it leaves the names unsynced, or, in both other cases, those of files seen and never to be written.
 /// * **A full disk** takes the part of a write or a reservation that fits whole blocks, and throws `ENOSPC` when none does.
 ///   Names need no space. Files have no holes: growing one by `truncate` takes blocks, too.
 ///

@@ -39,8 +39,14 @@ struct StoredDirectory: Sendable {
         unsynced = []
     }
 
-    /// What was to be made durable is seen as before, and no later sync makes it so.
-    mutating func dropUnsynced() { unsynced = [] }
+    /// The names of files that were to be made durable are seen as before, and no later sync makes them so. Those of directories are
+    /// kept: one that lost its name would take everything in it along, whatever is done there.
+    mutating func dropUnsynced() {
+        unsynced.removeAll { change in
+            if case .directory = change.added?.node { return false }
+            return true
+        }
+    }
 
     /// Every node that the directory leads to now, or could lead to after a crash.
     var nodes: [StoredNode] {
