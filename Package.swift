@@ -103,9 +103,27 @@ let package = Package(
                     condition: .when(traits: ["Lifecycle"])),
             ],
             swiftSettings: swiftSettings),
+        // No products: `Scripts/demo` builds and runs them. Here rather than in a package of their own, so that one build of the engine
+        // serves them, the tools and the tests.
+        .executableTarget(
+            name: "DigitsExample",
+            dependencies: [
+                "CheckpointLog",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Examples/digits", resources: [.copy("Resources/digits.csv")], swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "TreeExample",
+            dependencies: ["CheckpointLog", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Examples/tree", swiftSettings: swiftSettings),
         .target(
             name: "TestSupport",
-            dependencies: ["CheckpointLog", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: [
+                "CheckpointLog", .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
             path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .target(
             name: "FuzzTargets",
@@ -172,6 +190,11 @@ let package = Package(
             swiftSettings: swiftSettings),
     ]
 )
+
+// A build for some of the tests, as in "CBORTests CheckpointLogTests": the others are not compiled.
+if let wanted = Context.environment["CHECKPOINT_LOG_TEST_TARGETS"]?.split(separator: " ").map(String.init) {
+    package.targets.removeAll { $0.type == .test && !wanted.contains($0.name) }
+}
 
 // Has its `main` from libFuzzer, and so links only under `swift build --sanitize fuzzer`, as Scripts/fuzz calls it.
 if Context.environment["CHECKPOINT_LOG_FUZZ"] != nil {

@@ -13,10 +13,7 @@ import Testing
     let disk = SimulatedFileSystem()
     let messages = CollectedMessages()
 
-    var logger: Logger {
-        let messages = messages
-        return Logger(label: "test") { _ in MessageCollector(messages: messages) }
-    }
+    var logger: Logger { messages.logger }
 
     func openLog() async throws -> CheckpointLog {
         var configuration = Configuration()

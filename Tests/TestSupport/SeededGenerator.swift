@@ -1,12 +1,13 @@
 import FoundationEssentials
 
 /// A small generator of random numbers that a seed determines wholly: SplitMix64 (Steele, Lea and Flood, 2014).
+/// Inlinable, since whatever draws from it is in another module, and draws often.
 package struct SeededGenerator: RandomNumberGenerator, Sendable {
-    private var state: UInt64
+    @usableFromInline var state: UInt64
 
-    package init(seed: UInt64) { state = seed }
+    @inlinable package init(seed: UInt64) { state = seed }
 
-    package mutating func next() -> UInt64 {
+    @inlinable package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -15,14 +16,14 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
     }
 
     /// A number in `0..<bound`; the bias of the remainder does not matter to tests.
-    package mutating func number(below bound: Int) -> Int {
+    @inlinable package mutating func number(below bound: Int) -> Int {
         bound <= 1 ? 0 : Int(truncatingIfNeeded: next() % UInt64(bound))
     }
 
     /// True once in `count` times.
-    package mutating func isOne(in count: Int) -> Bool { number(below: count) == 0 }
+    @inlinable package mutating func isOne(in count: Int) -> Bool { number(below: count) == 0 }
 
-    package mutating func bytes(_ count: Int) -> [UInt8] {
+    @inlinable package mutating func bytes(_ count: Int) -> [UInt8] {
         (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) }
     }
 }

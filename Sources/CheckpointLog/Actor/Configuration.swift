@@ -58,7 +58,10 @@ public struct Configuration: Sendable {
     /// none; the logger and the metric `checkpoint_log.background_failures` are told in any case. Called on any thread.
     public var onBackgroundFailure: (@Sendable (any Error) -> Void)?
 
-    /// Where the log says what it finds on opening and what fails in the background. Default: nowhere.
+    /// Where the log says what it finds on opening, what fails in the background and, at the level `debug`, what its threads do: each
+    /// segment prepared or sealed, and each compaction. Default: nowhere.
+    ///
+    /// Its handler is called on any thread. One that blocks delays the work it is told of, and `close()`; appends go on.
     public var logger: Logger?
 
     package var fileSystem: any FileSystem = POSIXFileSystem.shared

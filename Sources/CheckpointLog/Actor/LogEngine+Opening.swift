@@ -228,7 +228,8 @@ extension LogEngine {
             now: configuration.now, onRoll: { notes.withLock { $0.maintenance }?.noteRoll() })
         let sync = SyncQueue(appender, runsInline: configuration.runsInline)
         let compactor = Compactor(
-            catalog: catalog, files: files, appender: appender, isThrottled: !configuration.runsInline
+            catalog: catalog, files: files, appender: appender, isThrottled: !configuration.runsInline,
+            logger: configuration.logger
         ) {
             #if PLANTED_BUGS
             if PlantedBug.supersederNotSynced.isPlanted { return }

@@ -92,7 +92,7 @@ package final class Maintenance: Sendable {
     /// Prepares the next segment and seals what waits for it.
     package func prepareAndSeal() throws {
         do throws(FileSystemError) {
-            try appender.prepareNext()
+            if try appender.prepareNext() { configuration.logger?.debug("prepared the next segment") }
         } catch {
             // The append that needs the segment makes it itself, and tells its caller if it cannot.
             configuration.logger?.warning("the next segment could not be prepared: \(error)")
@@ -104,6 +104,8 @@ package final class Maintenance: Sendable {
 
     package func sealAll() throws {
         while let rolled = appender.nextUnsealed {
+            let metadata: Logger.Metadata = ["segment": "\(rolled.segment.name)"]
+            configuration.logger?.debug("sealing a segment", metadata: metadata)
             try sync.waitUntilSynced(LogPosition(segment: rolled.segment.name.identifier, offset: rolled.end))
             while rolled.segment.hasPendingEntries { Compactor.yield() }
             do {
@@ -124,6 +126,7 @@ package final class Maintenance: Sendable {
             }
             appender.didSeal(rolled)
             rolled.segment.file.close()
+            configuration.logger?.debug("sealed a segment", metadata: metadata)
             state.withLock { $0.wantsCompaction = true }
             state.wakeAll()
         }
@@ -180,6 +183,12 @@ package final class Maintenance: Sendable {
                 state.lastCompaction = outcome
                 state.compactionCount += 1
             }
+            configuration.logger?.debug(
+                "compacted",
+                metadata: [
+                    "inputs": "\(outcome.inputCount)", "inputBytes": "\(outcome.inputByteCount)",
+                    "outputBytes": "\(outcome.outputByteCount)", "records": "\(outcome.recordCount)",
+                ])
             // Live bytes are counted in size classes, which round up: what wins next to nothing is the end.
             if outcome.outputByteCount * 16 > outcome.inputByteCount * 15 { break }
         }

@@ -1,4 +1,5 @@
 import CPlatform
+package import Logging
 import SystemPackage
 
 #if canImport(Glibc)
@@ -23,6 +24,7 @@ package final class Compactor: Sendable {
     private let waitUntilSynced: @Sendable (LogPosition) throws -> Void
     private let control = Lock(Control())
     private let isThrottled: Bool
+    private let logger: Logger?
     private let isRunning = Lock(false)
     /// One compaction at a time, whoever asks.
     private let turn = Lock(())
@@ -36,9 +38,11 @@ package final class Compactor: Sendable {
         var isUrgent: Bool { isStopping || waiting > 0 }
     }
 
-    /// - Parameter isThrottled: whether a compaction that nobody waits for rests as long as it works.
+    /// - Parameters:
+    ///   - isThrottled: whether a compaction that nobody waits for rests as long as it works.
+    ///   - logger: is told at the level `debug` of each output that is complete, before the manifest names it.
     package init(
-        catalog: RecordCatalog, files: SegmentFiles, appender: LogAppender, isThrottled: Bool,
+        catalog: RecordCatalog, files: SegmentFiles, appender: LogAppender, isThrottled: Bool, logger: Logger? = nil,
         waitUntilSynced: @escaping @Sendable (LogPosition) throws -> Void
     ) {
         identity = appender.identity
@@ -48,6 +52,7 @@ package final class Compactor: Sendable {
         self.files = files
         self.appender = appender
         self.isThrottled = isThrottled
+        self.logger = logger
         self.waitUntilSynced = waitUntilSynced
     }
 
@@ -147,6 +152,11 @@ package final class Compactor: Sendable {
         // Everything that superseded what is dropped stands before this position.
         let position = appender.writtenPosition
         guard let (output, copies) = try write(live, rests: rests) else { return nil }
+        if let output {
+            logger?.debug(
+                "wrote the output of a compaction",
+                metadata: ["segment": "\(output.name)", "bytes": "\(output.byteCount)"])
+        }
         #if PLANTED_BUGS
         if PlantedBug.inputsRemovedBeforeEdit.isPlanted { try drop(plan.inputs, references: []) }
         #endif

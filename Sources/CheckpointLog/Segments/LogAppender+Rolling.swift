@@ -55,13 +55,16 @@ extension LogAppender {
     }
 
     /// Makes the segment that follows the active one before it is wanted, so that a roll costs an append nothing.
-    package func prepareNext() throws(FileSystemError) {
+    ///
+    /// - Returns: whether one was made; there is nothing to do when there is one, or the log is closed.
+    @discardableResult
+    package func prepareNext() throws(FileSystemError) -> Bool {
         let wanted = state.withLock { state -> (UInt32, UInt32)? in
             guard state.next == nil, !state.isPreparing, !state.isClosed, state.failure == nil else { return nil }
             state.isPreparing = true
             return (state.active.name.identifier, state.epoch)
         }
-        guard let (previous, epoch) = wanted else { return }
+        guard let (previous, epoch) = wanted else { return false }
         let made: ActiveSegment
         do throws(FileSystemError) {
             made = try makeSegment(after: previous, epoch: epoch)
@@ -81,6 +84,7 @@ extension LogAppender {
         }
         state.wakeAll()
         if !isUsed { discard(made) }
+        return isUsed
     }
 
     /// The prepared segment, taken away from a log that is closing.

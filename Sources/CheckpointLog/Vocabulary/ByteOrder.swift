@@ -1,6 +1,9 @@
+// What is generic here is inlinable, so that the tests, in modules of their own, get it specialised: without, a sweep of theirs spends most
+// of its time in the witnesses of `FixedWidthInteger`.
+
 extension UnsafeRawBufferPointer {
     /// The little-endian integer at `offset`; the caller has checked that it lies inside.
-    @safe package func integer<Integer: FixedWidthInteger & BitwiseCopyable>(
+    @inlinable @safe package func integer<Integer: FixedWidthInteger & BitwiseCopyable>(
         _ type: Integer.Type = Integer.self, at offset: Int
     ) -> Integer {
         precondition(
@@ -38,7 +41,8 @@ extension UnsafeRawBufferPointer {
 }
 
 extension UnsafeMutableRawBufferPointer {
-    @safe package func set<Integer: FixedWidthInteger & BitwiseCopyable>(_ integer: Integer, at offset: Int) {
+    @inlinable @safe package func set<Integer: FixedWidthInteger & BitwiseCopyable>(_ integer: Integer, at offset: Int)
+    {
         precondition(
             offset >= 0 && offset <= count - MemoryLayout<Integer>.size, "An integer is stored inside its bytes.")
         unsafe storeBytes(of: integer.littleEndian, toByteOffset: offset, as: Integer.self)
@@ -46,7 +50,7 @@ extension UnsafeMutableRawBufferPointer {
 }
 
 extension [UInt8] {
-    package mutating func append<Integer: FixedWidthInteger>(littleEndian integer: Integer) {
+    @inlinable package mutating func append<Integer: FixedWidthInteger>(littleEndian integer: Integer) {
         var rest = integer
         for _ in 0..<MemoryLayout<Integer>.size {
             append(UInt8(truncatingIfNeeded: rest))

@@ -18,19 +18,15 @@ struct Claims {
     /// Nothing acknowledged was lost, and no more than the step under way was done twice.
     mutating func check(_ run: InterruptedRun, stepCount: Int) {
         let kills = run.kills
-        add("\(kills.count) kills, 5 or more expected", kills.count >= 5)
         add(
-            "after every kill the resumed step was the acknowledged one or a later one",
-            kills.allSatisfy { $0.resumed >= $0.acknowledged })
+            "after each of \(kills.count) kills the resumed step was the acknowledged one or a later one",
+            !kills.isEmpty && kills.allSatisfy { $0.resumed >= $0.acknowledged })
         add(
             "\(run.begunStepCount) steps begun in all, at most \(stepCount) and one for each kill",
             (stepCount...stepCount + kills.count).contains(run.begunStepCount))
-        add("one kill came at a roll", kills.contains { if case .roll = $0.moment { true } else { false } })
         add(
-            "one kill cut a compaction short, as the files that it left show",
-            kills.contains { kill in
-                if case .compaction = kill.moment { kill.cutACompactionShort } else { false }
-            })
+            "the kill in a compaction left an output that no manifest named, and the next opening removed it",
+            kills.contains { $0.moment.cutsACompactionShort && $0.leftAnOutput })
     }
 
     mutating func check(_ finished: FinishedRun, equals expected: FinishedRun, stepCount: Int) {
@@ -43,9 +39,9 @@ struct Claims {
     }
 
     /// Runs `log-verify`, which prints what it finds.
-    mutating func verify(_ log: String, with verifier: String) throws {
+    mutating func verify(_ log: String, with tools: Tools) throws {
         let process = Process()
-        process.executableURL = URL(filePath: verifier)
+        process.executableURL = URL(filePath: tools.verifier)
         process.arguments = ["--level", "deep", log]
         print("\n$ log-verify --level deep \(log)")
         // Otherwise what the tool prints would overtake what was printed before.

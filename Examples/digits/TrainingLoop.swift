@@ -10,6 +10,7 @@ struct TrainingLoop {
     let directory: String
     let epochCount: Int
     let digits: HandwrittenDigits
+    let worker: StoppingWorker
     let seed: UInt64 = 1_998
 
     /// Small segments, so that even a short run rolls and compacts often. A real run takes the default.
@@ -22,7 +23,8 @@ struct TrainingLoop {
 
     func run() async throws {
         let clock = ContinuousClock()
-        let configuration = Self.configuration
+        var configuration = Self.configuration
+        configuration.logger = worker.logger
         var figures = RunFigures()
         // Checkpointing:
         let log = try await CheckpointLog.open(at: directory, configuration: configuration)
@@ -30,7 +32,6 @@ struct TrainingLoop {
         // Checkpointing ends.
         var training = restored ?? TrainingState(seed: seed, sampleCount: digits.training.count)
         try WorkerReport.resumed(step: training.step, leftovers: log.recoveryReport.orphans).send()
-        var observer = LogObserver()
         while training.epoch < epochCount {
             try WorkerReport.began(step: training.step + 1).send()
             let start = clock.now
@@ -42,7 +43,7 @@ struct TrainingLoop {
             // Checkpointing ends.
             figures.add(learning: learned - start, checkpointing: clock.now - learned, training.isAtEndOfEpoch)
             try WorkerReport.acknowledged(step: training.step).send()
-            try observer.look(at: log.statistics)
+            try await worker.made(training.step, log)
         }
         figures.note(log.statistics)
         figures.encodedByteCount = try await log.history(for: "training").first?.byteCount ?? 0
@@ -50,19 +51,6 @@ struct TrainingLoop {
         try await log.close()
         // Checkpointing ends.
         try WorkerReport.finished(figures).send()
-    }
-}
-
-/// Tells the driver what happens inside the log, so that it can choose when to kill.
-private struct LogObserver {
-    private var rollCount = 0
-
-    mutating func look(at statistics: Statistics) throws {
-        if statistics.isCompacting { try WorkerReport.compacting.send() }
-        if statistics.rollCount > rollCount {
-            rollCount = statistics.rollCount
-            try WorkerReport.rolled.send()
-        }
     }
 }
 

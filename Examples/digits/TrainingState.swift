@@ -20,9 +20,8 @@ struct TrainingState: Codable, Sendable {
         order = Array(0..<UInt16(sampleCount)).shuffled(using: &generator)
     }
 
-    static func stepCount(epochCount: Int, sampleCount: Int) -> Int {
-        epochCount * ((sampleCount + batchCount - 1) / batchCount)
-    }
+    /// Steps of one epoch.
+    static func stepCount(sampleCount: Int) -> Int { (sampleCount + batchCount - 1) / batchCount }
 
     /// Whether the last step completed an epoch.
     var isAtEndOfEpoch: Bool { position == 0 && step > 0 }

@@ -20,7 +20,16 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Epochs to train.")
     var epochs = 40
 
+    @Option(help: "Where to stop and wait to be killed: step, sealing or compaction.")
+    var stopAt: StopPoint.Place?
+
+    @Option(help: "The step after which it stops there.")
+    var afterStep = 0
+
     func run() async throws {
-        try await TrainingLoop(directory: directory, epochCount: epochs, digits: HandwrittenDigits()).run()
+        let worker = StoppingWorker(stopAt.map { StopPoint(place: $0, step: afterStep) })
+        try await TrainingLoop(
+            directory: directory, epochCount: epochs, digits: HandwrittenDigits(), worker: worker
+        ).run()
     }
 }

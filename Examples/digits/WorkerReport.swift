@@ -8,23 +8,23 @@ enum WorkerReport: Equatable {
     case began(step: Int)
     /// The checkpoint of this step has returned.
     case acknowledged(step: Int)
-    /// The log went on to another segment.
-    case rolled
-    /// A compaction runs at this moment.
-    case compacting
+    /// The worker has stopped here, and waits to be killed.
+    case stopped(StopPoint.Place)
     /// The training is done and the log closed.
     case finished(RunFigures)
 
     /// Reads a line; nil for one that is not of this kind.
     init?(line: Substring) {
         let words = line.split(separator: " ")
+        if words.count == 2, words[0] == "stopped", let place = StopPoint.Place(rawValue: String(words[1])) {
+            self = .stopped(place)
+            return
+        }
         let numbers = words.dropFirst().map { Int($0) ?? 0 }
         switch (words.first, numbers.count) {
         case ("resumed", 1...): self = .resumed(step: numbers[0], leftovers: words.dropFirst(2).map(String.init))
         case ("began", 1): self = .began(step: numbers[0])
         case ("acknowledged", 1): self = .acknowledged(step: numbers[0])
-        case ("rolled", 0): self = .rolled
-        case ("compacting", 0): self = .compacting
         case ("finished", RunFigures.fieldCount): self = .finished(RunFigures(fields: numbers))
         default: return nil
         }
@@ -35,8 +35,7 @@ enum WorkerReport: Equatable {
         case .resumed(let step, let leftovers): (["resumed", "\(step)"] + leftovers).joined(separator: " ")
         case .began(let step): "began \(step)"
         case .acknowledged(let step): "acknowledged \(step)"
-        case .rolled: "rolled"
-        case .compacting: "compacting"
+        case .stopped(let place): "stopped \(place.rawValue)"
         case .finished(let figures): (["finished"] + figures.fields.map(String.init)).joined(separator: " ")
         }
     }

@@ -2,18 +2,28 @@ import Foundation
 
 /// A worker that runs as a process of its own and can be killed at any moment.
 final class WorkerProcess {
+    /// Far more than any step takes, on a busy machine with a slow disk too: a worker that hangs is told, and not waited for.
+    private static let patienceSeconds: Int32 = 120
+
     private let process = Process()
     private let pipe = Pipe()
+    /// Nothing is written to it. Its end tells a worker that waits to be killed that nobody will.
+    private let input = Pipe()
     private var received = Data()
 
     /// Starts this executable as a worker.
-    init(directory: String, epochCount: Int) throws {
+    init(directory: String, epochCount: Int, stopAt point: StopPoint? = nil) throws {
         guard let executable = Bundle.main.executableURL else { throw CocoaError(.executableNotLoadable) }
         process.executableURL = executable
-        process.arguments = ["worker", directory, "--epochs", "\(epochCount)"]
+        var arguments = ["worker", directory, "--epochs", "\(epochCount)"]
+        if let point { arguments += ["--stop-at", point.place.rawValue, "--after-step", "\(point.step)"] }
+        process.arguments = arguments
+        process.standardInput = input
         process.standardOutput = pipe
         try process.run()
     }
+
+    deinit { if process.isRunning { kill() } }
 
     /// The next line; nil once the worker has ended and everything it told is read.
     func nextReport() throws -> WorkerReport? {
@@ -26,7 +36,12 @@ final class WorkerProcess {
                 }
                 return report
             }
-            let bytes = pipe.fileHandleForReading.availableData
+            let output = pipe.fileHandleForReading
+            var request = pollfd(fd: output.fileDescriptor, events: Int16(POLLIN), revents: 0)
+            guard unsafe poll(&request, 1, Self.patienceSeconds * 1_000) != 0 else {
+                throw DemoFailure("The worker has said nothing for \(Self.patienceSeconds) s.")
+            }
+            let bytes = output.availableData
             if bytes.isEmpty { return nil }
             received = Data(received) + bytes
         }

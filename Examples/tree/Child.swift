@@ -5,6 +5,7 @@ final class Child: @unchecked Sendable {
     let name: String
     private let process = Process()
     private let pipe = Pipe()
+    private let input = Pipe()
     private let lock = NSLock()
     private var lines: [String] = []
     private var rest = ""
@@ -15,6 +16,7 @@ final class Child: @unchecked Sendable {
         guard let executable = Bundle.main.executableURL else { throw CocoaError(.executableNotLoadable) }
         process.executableURL = executable
         process.arguments = arguments
+        process.standardInput = input
         process.standardOutput = pipe
         try process.run()
         Thread.detachNewThread { [self] in
@@ -34,6 +36,9 @@ final class Child: @unchecked Sendable {
             lines += parts
         }
     }
+
+    /// Writes a line to it.
+    func ask() throws { try input.fileHandleForWriting.write(contentsOf: Data("\n".utf8)) }
 
     /// The lines that begin with `word`, without it, as they came.
     func told(_ word: String) -> [[String]] {

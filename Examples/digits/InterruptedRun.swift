@@ -13,14 +13,9 @@ struct InterruptedRun {
         /// What the next opening found unfinished, and removed.
         var leftovers: [String] = []
 
-        /// Whether the files say that a compaction was cut short: its output not yet in the manifest, or its inputs not yet gone.
-        var cutACompactionShort: Bool {
-            leftovers.contains { $0.contains(".out") || $0.contains(".log") }
-        }
+        /// Whether a compaction's output was found that no manifest named.
+        var leftAnOutput: Bool { leftovers.contains { $0.hasSuffix(".out") } }
     }
-
-    /// How often a compaction is waited for that is still running when the kill comes.
-    private static let compactionAttempts = 8
 
     private(set) var kills: [Kill] = []
     /// Steps begun, those that a kill made necessary again counted again.
@@ -35,10 +30,14 @@ struct InterruptedRun {
     }
 
     /// Starts workers until one comes to the end of the training.
-    mutating func run(onRestart: (_ last: Kill, _ count: Int) -> Void) throws {
+    ///
+    /// - Parameters:
+    ///   - onRestart: is told of the last kill once it is known what came after it.
+    ///   - onStep: is told of each step that is acknowledged.
+    mutating func run(onRestart: (_ last: Kill, _ count: Int) -> Void, onStep: (Int) -> Void) throws {
         while true {
-            let worker = try WorkerProcess(directory: directory, epochCount: epochCount)
-            let killed = try follow(worker, onRestart: onRestart)
+            let worker = try WorkerProcess(directory: directory, epochCount: epochCount, stopAt: plan.first?.stopPoint)
+            let killed = try follow(worker, onRestart: onRestart, onStep: onStep)
             guard try worker.wasKilled() else {
                 if let missed = plan.first { throw DemoFailure("The training ended before the kill \(missed.name).") }
                 return
@@ -50,22 +49,27 @@ struct InterruptedRun {
     }
 
     /// Reads a worker's reports to their end, and kills it when its moment has come.
-    private mutating func follow(_ worker: WorkerProcess, onRestart: (Kill, Int) -> Void) throws -> Kill? {
+    private mutating func follow(
+        _ worker: WorkerProcess, onRestart: (Kill, Int) -> Void, onStep: (Int) -> Void
+    ) throws -> Kill? {
         var acknowledged = 0
         var killedAt: KillMoment?
         while let report = try worker.nextReport() {
             switch report {
             case .resumed(let step, let leftovers):
                 acknowledged = step
-                noteRestart(step, leftovers)
-                if let last = kills.last { onRestart(last, kills.count) }
+                if !kills.isEmpty {
+                    kills[kills.count - 1].resumed = step
+                    kills[kills.count - 1].leftovers = leftovers
+                    onRestart(kills[kills.count - 1], kills.count)
+                }
             case .began: begunStepCount += 1
-            case .acknowledged(let step): acknowledged = step
-            case .rolled, .compacting, .finished: break
+            case .acknowledged(let step):
+                acknowledged = step
+                onStep(step)
+            case .stopped, .finished: break
             }
-            if killedAt == nil, let moment = plan.first,
-                let delay = moment.delay(at: report, acknowledged: acknowledged)
-            {
+            if killedAt == nil, let moment = plan.first, let delay = moment.delay(at: report) {
                 usleep(delay)
                 worker.kill()
                 killedAt = moment
@@ -73,17 +77,5 @@ struct InterruptedRun {
         }
         // What the worker told before its death is in the pipe, and read by now.
         return killedAt.map { Kill(moment: $0, acknowledged: acknowledged) }
-    }
-
-    private mutating func noteRestart(_ step: Int, _ leftovers: [String]) {
-        guard !kills.isEmpty else { return }
-        kills[kills.count - 1].resumed = step
-        kills[kills.count - 1].leftovers = leftovers
-        guard case .compaction = kills[kills.count - 1].moment, !kills[kills.count - 1].cutACompactionShort else {
-            return
-        }
-        let attempts = kills.count { if case .compaction = $0.moment { true } else { false } }
-        // It was over before the signal came: once more.
-        if attempts < Self.compactionAttempts { plan.insert(.compaction(after: step), at: 0) }
     }
 }

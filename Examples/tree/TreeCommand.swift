@@ -1,5 +1,7 @@
 import ArgumentParser
 import CheckpointLog
+import Foundation
+import Synchronization
 
 /// A tree of checkpointing actors over several processes, which are killed one after another.
 @main struct TreeCommand: AsyncParsableCommand {
@@ -19,6 +21,8 @@ struct LeafCommand: AsyncParsableCommand {
     @Argument(help: "The numbers of its workers.") var workers: [Int]
 
     func run() async throws {
+        let driver = Driver()
+        driver.listen()
         try await Leaf(directory: directory, name: name, workers: workers).run()
     }
 }
@@ -39,11 +43,34 @@ struct ParentCommand: AsyncParsableCommand {
         configuration.rank = rank
         let log = try await CheckpointLog.open(at: "\(directory)/\(name)", configuration: configuration)
         for child in children { try await log.register(directory: "\(directory)/\(child)", name: child) }
-        for round in 1... {
-            // A child that has not begun yet cannot be read; the next round tries again.
-            do { try await log.update() } catch let error as CheckpointLogError where error.code == .unavailable {}
-            tell("updated \(round)")
+        let driver = Driver()
+        driver.listen()
+        while true {
+            // What is stored when a request comes is taken over by the round that begins after it.
+            let request = driver.requestCount
+            do {
+                try await log.update()
+                tell("updated \(request)")
+            } catch let error as CheckpointLogError where error.code == .unavailable {
+                // A child has not begun yet, or changes too quickly to be read. The next round tries again.
+            }
             try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+}
+
+/// Who started this process, and talks with it over standard input.
+final class Driver: Sendable {
+    private let requests = Mutex(0)
+
+    /// Lines that it has written so far.
+    var requestCount: Int { requests.withLock { $0 } }
+
+    /// Reads what it writes. Ends the process when it is gone.
+    func listen() {
+        Thread.detachNewThread { [self] in
+            while readLine() != nil { requests.withLock { $0 += 1 } }
+            exit(0)
         }
     }
 }

@@ -1,0 +1,221 @@
+"""Writes the figures of a full run into the table of the performance article.
+
+usage: fill-article.py [--check] [REPORT [ARTICLE]]
+
+REPORT is what `Scripts/bench --json` wrote; by default the newest of Benchmarks/Results. --check writes nothing, and fails when the
+article does not say what the report says.
+"""
+
+import glob
+import json
+import os
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ARTICLE = os.path.join(ROOT, "Sources/CheckpointLog/Documentation.docc/Performance.md")
+BEGIN = "@Comment { Figures: written by Benchmarks/fill-article.py. }"
+END = "@Comment { Figures end. }"
+
+
+class Report:
+    def __init__(self, path):
+        with open(path) as file:
+            self.content = json.load(file)
+        self.rows = {row["workload"]: row for row in self.content["rows"]}
+        quick = [name for name, row in self.rows.items() if row["quick"]]
+        if quick:
+            raise SystemExit(f"{path}: {quick[0]} was measured with --quick, which is no claim")
+
+    def peer(self, workload):
+        """The best counted peer, and how many times as good ours is."""
+        row = self.rows[workload]
+        best = (max if row["unit"].endswith("/s") else min)(row["peers"], key=row["peers"].get)
+        return best, row["ratioToBestPeer"]
+
+    def detail(self, workload, name):
+        return self.rows[workload]["details"]["ours"][name]
+
+
+def times(value):
+    return f"{value:.3g} ×"
+
+
+# Each gives what was measured as text, and whether the target is met. `least` and `most` are the targets.
+
+def to_peer(workload, least):
+    def measure(report):
+        best, ratio = report.peer(workload)
+        return f"{times(ratio)} the best peer ({NAMES.get(best, best)})", ratio >= least
+    return measure, f"{least:g} × the best peer" if least != 1 else "ahead of every peer"
+
+
+def to_limit(workload, least, limit):
+    def measure(report):
+        ratio = report.rows[workload]["ratioToLimit"]
+        return f"{times(ratio)} {limit}", ratio >= least
+    return measure, f"{least:g} × {limit}"
+
+
+def spread(workload, most):
+    def measure(report):
+        found = report.rows[workload]["spread"]
+        return f"spread {found * 100:.0f} %", found < most
+    return measure, f"spread under {most * 100:.0f} %"
+
+
+def ours(workload, most, unit):
+    def measure(report):
+        found = report.rows[workload]["ours"]
+        return f"{found:.3g} {unit}", found <= most
+    return measure, f"at most {most:g} {unit}"
+
+
+def rate(workload, least, unit):
+    def measure(report):
+        found = report.rows[workload]["ours"]
+        return f"{found:.3g} {unit}", found >= least
+    return measure, f"{least:g} {unit}"
+
+
+def detail(workload, name, most, what):
+    def measure(report):
+        found = report.detail(workload, name)
+        return f"{found:.2f} {what}", found <= most
+    return measure, f"at most {most:g} {what}"
+
+
+def to_other(workload, other, most, what):
+    """Ours of one workload, as a part of ours of another; both in one unit."""
+    def measure(report):
+        assert report.rows[workload]["unit"] == report.rows[other]["unit"]
+        found = report.rows[workload]["ours"] / report.rows[other]["ours"]
+        return f"{found:.2f} of {what}", found <= most
+    return measure, f"at most {most:g} of {what}"
+
+
+def decoded(workload, raw, codec, most):
+    """What a restore that decodes costs beside the restore of its bytes and the decoding alone."""
+    def measure(report):
+        rows = report.rows
+        assert rows[workload]["unit"] == rows[raw]["unit"] == "µs" and rows[codec]["unit"].startswith("ns")
+        found = rows[workload]["ours"] - rows[raw]["ours"] - rows[codec]["ours"] / 1_000
+        return f"{found:.2f} µs over raw and codec", found <= most
+    return measure, f"at most {most:g} µs over raw and codec"
+
+
+def to_peer_not_counted(workload, peer):
+    def measure(report):
+        row = report.rows[workload]
+        ratio = {**row["peers"], **row["notCounted"]}[peer] / row["ours"]
+        return f"{times(ratio)} {NAMES[peer]}", ratio >= 1
+    return measure, f"ahead of {NAMES[peer]}"
+
+
+NAMES = {
+    "lmdb": "LMDB", "rocksdb": "RocksDB", "leveldb": "LevelDB", "sqlite": "SQLite", "json": "JSON",
+}
+
+ROWS = [
+    ("`small-written`: a struct of 9 fields, safe from `kill -9`", [to_peer("small-written", 1.5)]),
+    ("`small-written-2`, `-8`: from 2 and 8 tasks",
+     [to_limit("small-written-2", 1.6, "one task"), to_limit("small-written-8", 1.6, "one task")]),
+    ("`durable-1`: synced before return",
+     [to_limit("durable-1", 0.9, "`write` + `fdatasync`"), to_peer("durable-1", 1)]),
+    ("`durable-16`: 16 tasks, synced before return",
+     [to_limit("durable-16", 0.6, "the same, shared by 16"), to_peer("durable-16", 2.5)]),
+    ("`large-durable-noisy`: 64 MiB of doubles, synced",
+     [to_limit("large-durable-noisy", 0.85, "direct writes"), to_peer("large-durable-noisy", 2),
+      spread("large-durable-noisy", 0.25)]),
+    ("`large-durable-smooth`: the same, compressible", [to_peer("large-durable-smooth", 2)]),
+    ("`memory-level`: the same value in memory", [to_other("memory-level", "small-written", 0.3, "`small-written`")]),
+    ("`memory-level-changed`: with one element changed", [to_limit("memory-level-changed", 0.83, "a plain copy")]),
+    ("`restore-small-raw-10k`: bytes of a random key of 10,000",
+     [to_limit("restore-small-raw-10k", 0.667, "a warm `pread`"), to_peer_not_counted("restore-small-raw-10k", "leveldb"),
+      to_peer("restore-small-raw-10k", 1)]),
+    ("`restore-small-decoded-10k`: decoded",
+     [decoded("restore-small-decoded-10k", "restore-small-raw-10k", "codec-decode-struct", 0.3)]),
+    ("`restore-small-raw-1m`: of 1,000,000 keys",
+     [to_limit("restore-small-raw-1m", 0.667, "a warm `pread`"), to_peer("restore-small-raw-1m", 1)]),
+    ("`restore-small-decoded-1m`: decoded",
+     [decoded("restore-small-decoded-1m", "restore-small-raw-1m", "codec-decode-struct", 0.3)]),
+    ("`restore-large`: 64 MiB into a fresh array", [to_peer("restore-large", 1.5)]),
+    ("`reopen-clean`, `-killed`: 10,000,000 records over 1,000,000 keys",
+     [to_peer("reopen-clean", 2), to_peer("reopen-killed", 2)]),
+    ("`reopen-distinct-clean`, `-killed`: 10,000,000 distinct keys",
+     [to_peer("reopen-distinct-clean", 2), to_peer("reopen-distinct-killed", 2)]),
+    ("`index-memory`: a distinct key of 24 bytes", [ours("index-memory", 48, "bytes a key")]),
+    ("`overwrite-soak-uniform`: 60 s of overwriting",
+     [detail("overwrite-soak-uniform", "disk ÷ (1.6 × live + 4 segments)", 1, "of 1.6 × live + 4 segments"),
+      detail("overwrite-soak-uniform", "written per first appended", 2.0, "bytes written for each appended"),
+      ours("overwrite-soak-uniform", 100, "µs at p99.9")]),
+    ("`overwrite-soak-zipf`",
+     [detail("overwrite-soak-zipf", "disk ÷ (1.6 × live + 4 segments)", 1, "of 1.6 × live + 4 segments"),
+      detail("overwrite-soak-zipf", "written per first appended", 1.6, "bytes written for each appended"),
+      ours("overwrite-soak-zipf", 100, "µs at p99.9")]),
+    ("`verify`: a warm log of 2 GiB", [rate("verify", 3, "GB/s")]),
+    ("`codec-encode-struct`, `-decode-struct`", [to_peer("codec-encode-struct", 20), to_peer("codec-decode-struct", 12)]),
+    ("`codec-encode-structs`, `-decode-structs`: 100,000 of them",
+     [to_peer("codec-encode-structs", 12), to_peer("codec-decode-structs", 8)]),
+    ("`codec-encode-doubles`, `-decode-doubles`",
+     [to_limit("codec-encode-doubles", 0.67, "`memcpy`"), to_limit("codec-decode-doubles", 0.67, "`memcpy`")]),
+    ("`growth-written`, `-restore`: from 100,000 to 10,000,000 keys",
+     [to_peer("growth-written", 1), to_peer("growth-restore", 1)]),
+]
+
+
+def table(report, source):
+    lines = [
+        f"Measured on {report.content['date'][:10]} in one run of {report.content['rounds']} rounds "
+        f"(`{source}`): {report.content['machine']}.",
+        "",
+        "| workload | target | measured | met |",
+        "|---|---|---|---|",
+    ]
+    for label, checks in ROWS:
+        found = [measure(report) for measure, _ in checks]
+        met = ["yes" if is_met else "**no**" for _, is_met in found]
+        targets = "; ".join(target for _, target in checks)
+        lines.append(
+            f"| {label} | {targets} | {'; '.join(text for text, _ in found)} | "
+            f"{met[0] if len(set(met)) == 1 else '; '.join(met)} |")
+    behind = [(name, *report.peer(name)) for name, row in report.rows.items() if row["peers"]]
+    behind = [f"`{name}` ({times(ratio)} {NAMES.get(best, best)})" for name, best, ratio in behind if ratio < 1]
+    missed = sum(not measure(report)[1] for _, checks in ROWS for measure, _ in checks)
+    total = sum(len(checks) for _, checks in ROWS)
+    lines += [
+        "",
+        f"{missed} of {total} targets are missed. "
+        + (f"A counted peer is ahead in: {', '.join(behind)}." if behind else "No counted peer is ahead in any workload."),
+    ]
+    return "\n".join(lines)
+
+
+def main():
+    arguments = sys.argv[1:]
+    if "--help" in arguments or "-h" in arguments or len([a for a in arguments if not a.startswith("--")]) > 2:
+        print(__doc__.strip())
+        sys.exit(0 if "--help" in arguments or "-h" in arguments else 64)
+    checks = "--check" in arguments
+    paths = [argument for argument in arguments if argument != "--check"]
+    reports = sorted(glob.glob(os.path.join(ROOT, "Benchmarks/Results/*.json")))
+    if not paths and not reports:
+        raise SystemExit("there is no report in Benchmarks/Results; make one with Scripts/bench --json FILE")
+    path = paths[0] if paths else reports[-1]
+    article = paths[1] if len(paths) > 1 else ARTICLE
+    with open(article) as file:
+        text = file.read()
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise SystemExit(f"{article} has no line «{BEGIN}», or no line «{END}»")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    filled = f"{before}{BEGIN}\n\n{table(Report(path), os.path.relpath(path, ROOT))}\n\n{END}{after}"
+    if checks:
+        if filled != text:
+            raise SystemExit(f"{article} does not say what {path} says; run Benchmarks/fill-article.py")
+        return
+    with open(article, "w") as file:
+        file.write(filled)
+    print(f"{article} has the figures of {path}")
+
+
+main()

@@ -1,0 +1,35 @@
+import CheckpointLog
+import SystemPackage
+import TestSupport
+import Testing
+
+/// What the log's threads do is told to the logger, at the moment that the message names: others wait for these messages, and stop a
+/// process at them.
+@Suite struct BackgroundMessagesTests {
+    @Test func sealsAndCompactionsAreToldWhenTheyHappen() async throws {
+        let directory = try TemporaryDirectory()
+        let messages = CollectedMessages()
+        var configuration = Configuration()
+        configuration.segmentByteLimit = 64 << 10
+        configuration.compactsAutomatically = false
+        configuration.logger = messages.logger
+        let log = try await CheckpointLog.open(at: directory.path.appending("log").string, configuration: configuration)
+        await messages.wait(for: "debug: prepared the next segment")
+        #expect(log.statistics.rollCount == 0)
+        // A segment and a half; one key in ten is written once, so that each segment keeps something.
+        let padding = [UInt8](repeating: 7, count: 500)
+        var index = 0
+        while log.statistics.rollCount == 0 {
+            try log.submit(index, padding, for: CheckpointKey(index % 10 == 0 ? "once \(index)" : "often"))
+            index += 1
+        }
+        await messages.wait(for: "debug: sealing a segment")
+        await messages.wait(for: "debug: sealed a segment")
+        #expect(log.statistics.segmentCount == 1)
+        try await log.compact()
+        await messages.wait(for: "debug: wrote the output of a compaction")
+        await messages.wait(for: "debug: compacted")
+        #expect(log.statistics.compactionCount >= 1)
+        try await log.close()
+    }
+}
