@@ -20,6 +20,10 @@ if Context.environment["CHECKPOINT_LOG_WARNINGS_AS_ERRORS"] != nil {
 var engineSettings = swiftSettings
 if Context.environment["CHECKPOINT_LOG_PLANTED_BUGS"] != nil { engineSettings.append(.define("PLANTED_BUGS")) }
 
+// What the tests spend their time in is the engine and TestSupport. Optimizing their own code takes four minutes, and saves none.
+var testSettings = swiftSettings
+if Context.environment["CHECKPOINT_LOG_PLAIN_TESTS"] != nil { testSettings.append(.unsafeFlags(["-Onone"])) }
+
 let package = Package(
     name: "checkpoint-log",
     platforms: [.macOS(.v15)],
@@ -133,14 +137,14 @@ let package = Package(
             path: "Tests/FuzzTargets", exclude: ["Corpus"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CBORTests", dependencies: ["CBOR"], resources: [.copy("Vectors"), .copy("Peer")],
-            swiftSettings: swiftSettings),
+            swiftSettings: testSettings),
         .testTarget(
             name: "CheckpointLogTests",
             dependencies: [
                 "CheckpointLog", "CBOR", "CChecksum", "FuzzTargets", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            exclude: ["Golden", "Peer/reader.py"], swiftSettings: swiftSettings),
+            exclude: ["Golden", "Peer/reader.py"], swiftSettings: testSettings),
         // A process for tests to kill.
         .executableTarget(
             name: "KilledWriter", dependencies: ["CheckpointLog", "TestSupport"], path: "Tests/KilledWriter",
@@ -158,7 +162,7 @@ let package = Package(
                 "KilledWriter", "checkpoint-log", "log-verify", "CheckpointLog", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            swiftSettings: swiftSettings),
+            swiftSettings: testSettings),
         .testTarget(
             name: "CheckpointKeyMacrosTests",
             dependencies: [
@@ -170,10 +174,10 @@ let package = Package(
                     name: "SwiftSyntaxMacrosGenericTestSupport", package: "swift-syntax",
                     condition: .when(traits: ["KeyMacro"])),
             ],
-            swiftSettings: swiftSettings),
+            swiftSettings: testSettings),
         .testTarget(
             name: "CheckpointKeysTests", dependencies: ["CheckpointKeys", "CheckpointLog", "TestSupport"],
-            swiftSettings: swiftSettings),
+            swiftSettings: testSettings),
         .testTarget(
             name: "CheckpointLogLifecycleTests",
             dependencies: [
@@ -187,7 +191,7 @@ let package = Package(
                     name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle",
                     condition: .when(traits: ["Lifecycle"])),
             ],
-            swiftSettings: swiftSettings),
+            swiftSettings: testSettings),
     ]
 )
 

@@ -29,7 +29,7 @@ extension RandomLife {
         _ value: Int, _ count: Int, for key: String, _ level: Int, _ log: CheckpointLog, submitting: Bool
     ) async throws -> CheckpointReceipt {
         let name = CheckpointKey(key)
-        let fill = Self.fill(value, count: count)
+        let fill = NumberedBytes.fill(value, count: count)
         switch (Form(of: key), submitting) {
         case (.structure, false):
             return try await log.checkpoint(Payload(value: value, fill: fill), for: name, level: level)
@@ -77,7 +77,7 @@ extension RandomLife {
         inFlight = [.commit(group, members)]
         try await log.commit(CheckpointKey(group.name), level: level) { builder in
             for member in members {
-                let fill = Self.fill(member.value, count: byteCounts[member.value] ?? 0)
+                let fill = NumberedBytes.fill(member.value, count: byteCounts[member.value] ?? 0)
                 let key = CheckpointKey(member.slot.key)
                 if Form(of: member.slot.key) == .structure {
                     try builder.put(Payload(value: member.value, fill: fill), for: key)

@@ -16,21 +16,10 @@ extension RandomLife {
         }
     }
 
-    /// Bytes that the number and the length determine; those of every third compress well.
-    static func fill(_ value: Int, count: Int) -> [UInt8] {
-        if value % 3 == 0 { return [UInt8](repeating: UInt8(truncatingIfNeeded: value / 3), count: count) }
-        var generator = SeededGenerator(seed: UInt64(truncatingIfNeeded: value))
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(count + 8)
-        while bytes.count < count { bytes.append(littleEndian: generator.next()) }
-        bytes.removeLast(bytes.count - count)
-        return bytes
-    }
-
     static func bytes(_ value: Int, count: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.append(littleEndian: UInt64(truncatingIfNeeded: value))
-        return bytes + fill(value, count: count)
+        return bytes + NumberedBytes.fill(value, count: count)
     }
 
     func chooseByteCount() -> Int {
@@ -58,7 +47,9 @@ extension RandomLife {
         }
         let count = byteCounts[value] ?? 0
         try expect(fill.count == count, "value \(value) of \(key) has \(fill.count) bytes, not \(count)")
-        try expect(fill == Self.fill(value, count: count), "value \(value) of \(key) has other bytes than were taken")
+        try expect(
+            NumberedBytes.isFill(fill, of: value, count: count),
+            "value \(value) of \(key) has other bytes than were taken")
         return value
     }
 

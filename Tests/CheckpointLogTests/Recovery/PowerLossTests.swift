@@ -48,19 +48,9 @@ import Testing
     }
 
     /// A value that tells its number, of a length that makes segments roll.
-    static func bytes(_ number: Int, count: Int = 1_500) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.append(littleEndian: UInt64(number))
-        var generator = SeededGenerator(seed: UInt64(number))
-        while bytes.count < count { bytes.append(UInt8(truncatingIfNeeded: generator.next())) }
-        return bytes
-    }
+    static func bytes(_ number: Int, count: Int = 1_500) -> [UInt8] { NumberedBytes.bytes(number, count: count) }
 
-    static func number(_ bytes: [UInt8]) -> Int? {
-        var cursor = ByteCursor(bytes)
-        guard let number = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)) else { return nil }
-        return Self.bytes(number, count: bytes.count) == bytes ? number : nil
-    }
+    static func number(_ bytes: [UInt8]) -> Int? { NumberedBytes.number(of: bytes) }
 
     static func content(_ level: Int = 1) throws -> LogEngine.Content {
         LogEngine.Content(level: try Level(validating: level), policy: LevelPolicy(durability: .written), flags: .raw)

@@ -125,8 +125,8 @@ extension SpecimenLog {
         var outcome = Outcome.intact
         func check(_ address: Address, _ number: SequenceNumber, _ read: () throws -> [UInt8]?) {
             do {
-                let bytes = try read()
-                if bytes != values[number] { outcome = .wrong("\(address) \(number) gives a wrong value") }
+                let isRight = NumberedBytes.areSame(try read(), values[number])
+                if !isRight { outcome = .wrong("\(address) \(number) gives a wrong value") }
             } catch let error as CheckpointLogError where error.code == .damaged {
                 let named = error.lost.contains {
                     $0.level == Int(address.level) && $0.key == CheckpointKey(address.key)
