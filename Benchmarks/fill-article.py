@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Writes the figures of a full run into the table of the performance article.
 
 usage: fill-article.py [--check] [REPORT [ARTICLE]]
