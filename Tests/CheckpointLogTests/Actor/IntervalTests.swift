@@ -37,12 +37,14 @@ import Testing
         }
         try await log.setInterval(on: true, update: .seconds(1), save: .zero)
         await gate.waitForArrivals(1)
-        for tick in 2...4 {
+        // A tick that finds the last checkpoint still under way is left out, and counted.
+        while gate.arrivals < 4 {
+            let outcomes = gate.arrivals + log.statistics.skippedTickCount
             await clock.waitForSleepers(1)
             clock.advance(by: .seconds(1))
-            await gate.waitForArrivals(tick)
+            while gate.arrivals + log.statistics.skippedTickCount == outcomes { await Task.yield() }
         }
-        try await log.update()
+        while gate.arrivals < 5 { try await log.update() }
         #expect(try await log.restore(Int.self, for: "state") == 5)
         await log.stopCheckpointing()
         clock.advance(by: .seconds(10))

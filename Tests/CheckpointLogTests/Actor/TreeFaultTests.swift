@@ -144,10 +144,11 @@ import Testing
             return 2
         }
         try await log.setInterval(on: true, update: .seconds(1), save: .zero)
-        for tick in 1...4 {
-            await quick.waitForArrivals(tick)
+        // A tick that finds the last checkpoint of the quick source still under way is left out.
+        while quick.arrivals < 4 {
             await clock.waitForSleepers(1)
             clock.advance(by: .seconds(1))
+            await Task.yield()
         }
         #expect(hanging.arrivals == 1)
         hanging.open()
