@@ -32,6 +32,17 @@ package enum NumberedBytes {
         return bytes
     }
 
+    /// Bytes of which every other 256 compress well.
+    package static func halfCompressible(count: Int) -> [UInt8] {
+        var generator = SeededGenerator(seed: UInt64(count))
+        return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            for index in 0..<count {
+                unsafe buffer[index] = index % 512 < 256 ? 7 : UInt8(truncatingIfNeeded: generator.next())
+            }
+            filled = count
+        }
+    }
+
     package static func areSame(_ bytes: [UInt8]?, _ others: [UInt8]?) -> Bool { bytes == others }
 
     package static func isFill(_ bytes: [UInt8], of number: Int, count: Int) -> Bool {
