@@ -164,6 +164,14 @@ ROWS = [
 ]
 
 
+def outcome(report, measure):
+    """What was measured, and whether the target is met; None where the run left the workload out."""
+    try:
+        return measure(report)
+    except KeyError:
+        return "not in this run", None
+
+
 def table(report, source):
     lines = [
         f"Measured on {report.content['date'][:10]} in one run of {report.content['rounds']} rounds "
@@ -173,19 +181,19 @@ def table(report, source):
         "|---|---|---|---|",
     ]
     for label, checks in ROWS:
-        found = [measure(report) for measure, _ in checks]
-        met = ["yes" if is_met else "**no**" for _, is_met in found]
+        found = [outcome(report, measure) for measure, _ in checks]
+        met = [{True: "yes", False: "**no**", None: "–"}[is_met] for _, is_met in found]
         targets = "; ".join(target for _, target in checks)
         lines.append(
             f"| {label} | {targets} | {'; '.join(text for text, _ in found)} | "
             f"{met[0] if len(set(met)) == 1 else '; '.join(met)} |")
     behind = [(name, *report.peer(name)) for name, row in report.rows.items() if row["peers"]]
     behind = [f"`{name}` ({times(ratio)} {NAMES.get(best, best)})" for name, best, ratio in behind if ratio < 1]
-    missed = sum(not measure(report)[1] for _, checks in ROWS for measure, _ in checks)
-    total = sum(len(checks) for _, checks in ROWS)
+    outcomes = [outcome(report, measure)[1] for _, checks in ROWS for measure, _ in checks]
+    missed, total = outcomes.count(False), len(outcomes) - outcomes.count(None)
     lines += [
         "",
-        f"{missed} of {total} targets are missed. "
+        f"{missed} of {total} targets that were measured are missed. "
         + (f"A counted peer is ahead in: {', '.join(behind)}." if behind else "No counted peer is ahead in any workload."),
     ]
     return "\n".join(lines)
