@@ -113,7 +113,7 @@ def to_peer_not_counted(workload, peer):
 
 
 NAMES = {
-    "lmdb": "LMDB", "rocksdb": "RocksDB", "leveldb": "LevelDB", "sqlite": "SQLite", "json": "JSON",
+    "lmdb": "LMDB", "lmdb-writemap": "LMDB with `MDB_WRITEMAP`", "rocksdb": "RocksDB", "leveldb": "LevelDB", "sqlite": "SQLite", "json": "JSON",
 }
 
 ROWS = [
