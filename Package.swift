@@ -195,9 +195,18 @@ let package = Package(
     ]
 )
 
-// A build for some of the tests, as in "CBORTests CheckpointLogTests": the others are not compiled.
+// A build for some of the tests, as in "CBORTests CheckpointLogTests": the others are not compiled, nor are the programs unless their own
+// tests are wanted.
 if let wanted = Context.environment["CHECKPOINT_LOG_TEST_TARGETS"]?.split(separator: " ").map(String.init) {
     package.targets.removeAll { $0.type == .test && !wanted.contains($0.name) }
+    if !wanted.contains("CheckpointLogToolTests") {
+        package.targets.removeAll { $0.type == .executable }
+        package.products.removeAll { $0 is Product.Executable }
+        package.dependencies.removeAll { dependency in
+            guard case .sourceControl(_, let location, _) = dependency.kind else { return false }
+            return location.hasSuffix("swift-argument-parser")
+        }
+    }
 }
 
 // Has its `main` from libFuzzer, and so links only under `swift build --sanitize fuzzer`, as Scripts/fuzz calls it.

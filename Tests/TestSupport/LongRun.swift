@@ -5,7 +5,7 @@ import Foundation
 #endif
 
 /// Whether the environment asks for the long amounts: `CHECKPOINT_LOG_LONG=1`.
-package var isLongRun: Bool { ProcessInfo.processInfo.environment["CHECKPOINT_LOG_LONG"] == "1" }
+package let isLongRun = ProcessInfo.processInfo.environment["CHECKPOINT_LOG_LONG"] == "1"
 
 /// Whether this build is unoptimized: sweeps then take a part of what they take in `-c release`.
 package var isDebugBuild: Bool {

@@ -6,12 +6,22 @@ import CheckpointLog
 package enum NumberedBytes {
     /// The number, then bytes that it is the seed of.
     package static func bytes(_ number: Int, count: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(max(count, 8))
-        bytes.append(littleEndian: UInt64(number))
         var generator = SeededGenerator(seed: UInt64(number))
-        while bytes.count < count { bytes.append(UInt8(truncatingIfNeeded: generator.next())) }
-        return bytes
+        var isFirst = true
+        return words(byteCount: max(count, 8)) {
+            defer { isFirst = false }
+            return isFirst ? UInt64(number) : generator.next()
+        }
+    }
+
+    private static func words(byteCount: Int, _ next: () -> UInt64) -> [UInt8] {
+        unsafe [UInt8](unsafeUninitializedCapacity: byteCount + 7) { buffer, filled in
+            let bytes = UnsafeMutableRawBufferPointer(buffer)
+            for offset in stride(from: 0, to: byteCount, by: 8) {
+                unsafe bytes.storeBytes(of: next().littleEndian, toByteOffset: offset, as: UInt64.self)
+            }
+            filled = byteCount
+        }
     }
 
     /// The number of ``bytes(_:count:)``; nil for bytes that are not exactly those of one.
@@ -25,11 +35,7 @@ package enum NumberedBytes {
     package static func fill(_ number: Int, count: Int) -> [UInt8] {
         if number % 3 == 0 { return [UInt8](repeating: UInt8(truncatingIfNeeded: number / 3), count: count) }
         var generator = SeededGenerator(seed: UInt64(truncatingIfNeeded: number))
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(count + 8)
-        while bytes.count < count { bytes.append(littleEndian: generator.next()) }
-        bytes.removeLast(bytes.count - count)
-        return bytes
+        return words(byteCount: count) { generator.next() }
     }
 
     /// Bytes of which every other 256 compress well.

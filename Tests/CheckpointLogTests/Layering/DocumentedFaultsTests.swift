@@ -40,6 +40,8 @@ import Testing
             guard file.pathExtension == "swift" else { continue }
             var suite = ""
             for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
+                // A regular expression takes long where it is not optimized, and most lines declare nothing.
+                guard line.range(of: "func ") != nil || line.range(of: "Tests") != nil else { continue }
                 if let match = line.firstMatch(of: /(?:struct|extension|class) (\w+Tests)\b/) {
                     suite = String(match.1)
                 }

@@ -29,6 +29,16 @@ import Testing
         file == .snapshot || file == .position && place >= 256 * perByte
     }
 
+    /// Whether a damage is tried under a boot. Where the log ends is what the boot decides, and the chain and POSITION alone tell that:
+    /// in the other files every place is tried for writing and for reading, and under one boot and the other in turn.
+    static func isTried(_ file: SpecimenLog.File, _ place: Int, under boot: CrashBoot) -> Bool {
+        switch file {
+        case .active, .position, .snapshot: true
+        // By two, since by one it is decided whether there is a snapshot.
+        case .sealed, .output, .value, .manifest: isLongRun || (place / 2 % 2 == 0) == (boot == .same)
+        }
+    }
+
     /// Tries `mutate` at every place, and gives how often each outcome came up.
     private static func sweep(
         _ log: SpecimenLog, _ file: SpecimenLog.File, _ places: StrideTo<Int>, perByte: Int, _ what: String,
@@ -39,6 +49,7 @@ import Testing
         for (index, sight) in Sight.all.enumerated() {
             let image = log.disk.crashImage(.everything, boot: sight.boot)
             for place in places {
+                if !isTried(file, place, under: sight.boot) { continue }
                 if isOneOfMany(file, place, perByte: perByte) {
                     if place % Sight.all.count != index { continue }
                     if perByte == 8, !isLongRun, place % 9 != 0 { continue }

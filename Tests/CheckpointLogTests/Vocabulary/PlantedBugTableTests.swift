@@ -61,6 +61,7 @@ import Testing
                 for line in text.split(separator: "\n") {
                     let line = line.drop { $0 == " " }
                     if line.hasPrefix("#") { isBehindFlag = line == "#if PLANTED_BUGS" }
+                    guard line.range(of: "PlantedBug.") != nil else { continue }
                     for match in line.matches(of: /PlantedBug\.(\w+)\.isPlanted/) {
                         places[String(match.1), default: 0] += 1
                         #expect(isBehindFlag, "\(folder)/\(file): \(line)")
