@@ -193,7 +193,7 @@ import Testing
         try await child.close()
     }
 
-    @Test func aDroppedLogWithTimersGivesItsLockBack() async throws {
+    @Test(.timeLimit(.minutes(1))) func aDroppedLogWithTimersGivesItsLockBack() async throws {
         let clock = ManualClock()
         var log: CheckpointLog? = try await open("dropped", rank: 1) {
             $0.clock = clock
@@ -202,7 +202,8 @@ import Testing
         await clock.waitForSleepers(2)
         weak let reference = log
         log = nil
-        #expect(reference == nil)
+        // What the first ticks began may still be under way, and ends by itself. A timer that held the log would hold it for ever.
+        while reference != nil { await Task.yield() }
         let again = try await open("dropped", rank: 1)
         try await again.close()
     }
