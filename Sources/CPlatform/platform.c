@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -190,6 +192,46 @@ size_t checkpoint_boot_name(char *buffer, size_t capacity) {
     memcpy(buffer, &boot, size);
     return size;
 #endif
+}
+
+// The time of the clock when the process began. Asked once: a clock that is set afterwards must not make it another process.
+static int64_t read_process_start(void) {
+#ifdef __linux__
+    // proc(5): the name of the program, in parentheses, may hold anything; the start is the 20th number after it, in ticks since boot.
+    char text[1024];
+    int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return 0;
+    ssize_t count = read(file, text, sizeof text - 1);
+    close(file);
+    if (count <= 0) return 0;
+    text[count] = 0;
+    const char *next = strrchr(text, ')');
+    for (int field = 2; next != NULL && field < 22; field++) next = strchr(next + 1, ' ');
+    long ticks_per_second = sysconf(_SC_CLK_TCK);
+    struct timespec clock, since_boot;
+    if (next == NULL || ticks_per_second <= 0 || clock_gettime(CLOCK_REALTIME, &clock) != 0
+        || clock_gettime(CLOCK_BOOTTIME, &since_boot) != 0) return 0;
+    unsigned long long ticks = strtoull(next, NULL, 10);
+    int64_t boot = (int64_t)(clock.tv_sec - since_boot.tv_sec) * 1000000 + (clock.tv_nsec - since_boot.tv_nsec) / 1000;
+    return boot + (int64_t)(ticks / ticks_per_second) * 1000000 + (int64_t)(ticks % ticks_per_second) * 1000000 / ticks_per_second;
+#else
+    struct kinfo_proc process;
+    size_t size = sizeof process;
+    int name[] = {CTL_KERN, KERN_PROC, KERN_PROC_PID, getpid()};
+    if (sysctl(name, 4, &process, &size, NULL, 0) != 0 || size == 0) return 0;
+    struct timeval start = process.kp_proc.p_starttime;
+    return (int64_t)start.tv_sec * 1000000 + start.tv_usec;
+#endif
+}
+
+static pthread_once_t process_start_once = PTHREAD_ONCE_INIT;
+static int64_t process_start;
+
+static void find_process_start(void) { process_start = read_process_start(); }
+
+int64_t checkpoint_process_start(void) {
+    pthread_once(&process_start_once, find_process_start);
+    return process_start;
 }
 
 void checkpoint_store_release(void *address, uint64_t word) {

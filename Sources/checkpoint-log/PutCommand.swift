@@ -24,7 +24,8 @@ struct PutCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await CommandFailure.reporting {
+        try await CommandFailure.reporting(prints: output.json) {
+            try StandardStreams.requireInput()
             var configuration = Configuration()
             // How many versions are kept is not known here; what another program wants kept is not for this one to drop.
             configuration.compactsAutomatically = false

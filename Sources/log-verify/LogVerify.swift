@@ -1,6 +1,14 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
 import ArgumentParser
 import CheckpointLog
 import Foundation
+import SystemPackage
 
 /// `log-verify [--level quick|full|deep] [--json] DIRECTORY`: proves a log sound, or says exactly what is damaged.
 @main struct LogVerify: AsyncParsableCommand {
@@ -9,7 +17,7 @@ import Foundation
         abstract: "Proves a checkpoint log sound, or says exactly what is damaged. Changes nothing.",
         discussion: """
             Works on a log that is being written. Exit codes: 0 intact; 1 torn tail; 2 parts that the next opening makes anew; \
-            3 damage; 4 unsupported format; 5 cannot be read, or no log there; 64 wrong use. Where several hold, the highest.
+            3 damage; 4 unsupported format; 5 cannot be read, or no log there; 64 wrong use; 74 the verdict could not be written. Where several hold, the highest.
             """)
 
     @Option(
@@ -25,18 +33,42 @@ import Foundation
     var directory: String
 
     func run() async throws {
+        // Looked for before a file is opened that would get its number.
+        guard isOpen(.standardOutput) else {
+            throw Self.unsaid("standard output is closed; nothing was verified. Open it, if only on /dev/null.")
+        }
         let bar = ProgressBar()
         let report = await LogVerifier(directory: directory, level: level.level).verify { bar.show($0, of: $1) }
         bar.clear()
-        if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(report), as: UTF8.self))
-        } else {
-            for finding in report.findings { print(finding) }
-            print(Self.summary(report))
+        do {
+            try FileDescriptor.standardOutput.writeAll(Self.text(of: report, json: json).utf8)
+            // Some file systems say only now that it could not be stored.
+            try FileDescriptor.standardOutput.close()
+        } catch {
+            throw Self.unsaid("standard output: \(error). Unsaid was: \(Self.summary(report))")
         }
         throw ExitCode(Int32(report.exitCode))
+    }
+
+    private static func text(of report: VerificationReport, json: Bool) throws -> String {
+        guard json else {
+            return (report.findings.map { "\($0)\n" } + [summary(report) + "\n"]).joined()
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
+    }
+
+    /// A verdict that could not be said is no verdict: EX_IOERR of sysexits.h, whatever was found.
+    private static func unsaid(_ reason: String) -> ExitCode {
+        _ = try? FileDescriptor.standardError.writeAll("log-verify: \(reason)\n".utf8)
+        return ExitCode(74)
+    }
+
+    private func isOpen(_ stream: FileDescriptor) -> Bool {
+        var status = stat()
+        // What the runtime opens for itself gets the number of a closed stream, too; such files have no type.
+        return unsafe fstat(stream.rawValue, &status) == 0 && status.st_mode & S_IFMT != 0
     }
 
     static func summary(_ report: VerificationReport) -> String {

@@ -31,18 +31,29 @@ struct BuiltTool {
         return URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
     }
 
-    func callAsFunction(_ arguments: String..., input: [UInt8] = []) async throws -> Outcome {
-        try await self(arguments: arguments, input: input)
+    func callAsFunction(
+        _ arguments: String..., input: [UInt8] = [], redirection: String? = nil
+    ) async throws -> Outcome {
+        try await self(arguments: arguments, input: input, redirection: redirection)
     }
 
-    func callAsFunction(arguments: [String], input: [UInt8] = []) async throws -> Outcome {
+    /// - Parameter redirection: what a shell is to do with the standard streams, as in `>&-`.
+    func callAsFunction(
+        arguments: [String], input: [UInt8] = [], redirection: String? = nil
+    ) async throws -> Outcome {
         let run = directory.path.appending(UUID().uuidString).string
         let (inputPath, outputPath, complaintPath) = (run + ".in", run + ".out", run + ".err")
         try Data(input).write(to: URL(filePath: inputPath))
         for path in [outputPath, complaintPath] { try Data().write(to: URL(filePath: path)) }
         let process = Process()
-        process.executableURL = Self.builtProducts.appending(path: name)
-        process.arguments = arguments
+        let program = Self.builtProducts.appending(path: name)
+        if let redirection {
+            process.executableURL = URL(filePath: "/bin/sh")
+            process.arguments = ["-c", "exec \"$0\" \"$@\" \(redirection)", program.path] + arguments
+        } else {
+            process.executableURL = program
+            process.arguments = arguments
+        }
         process.standardInput = try FileHandle(forReadingFrom: URL(filePath: inputPath))
         process.standardOutput = try FileHandle(forWritingTo: URL(filePath: outputPath))
         process.standardError = try FileHandle(forWritingTo: URL(filePath: complaintPath))

@@ -71,6 +71,28 @@ import Testing
         #expect(try await tool("get", path, "key").output == [1])
     }
 
+    @Test(arguments: [["list"], ["stats"], ["compact"], ["get", "key"], ["put", "key", "--json"]])
+    func whatCannotBeSaidIsExitCode74(words: [String]) async throws {
+        _ = try await tool("put", path, "key", input: [1])
+        let arguments = [words[0], path] + words.dropFirst()
+        let closed = try await tool(arguments: arguments, input: [2], redirection: ">&-")
+        #expect(closed.exitCode == 74)
+        #expect(closed.complaint.contains("standard output is closed; nothing was done"))
+        #expect(try await tool("get", path, "key").output == [1])
+        let full = try await tool(arguments: arguments, input: [2], redirection: ">/dev/full")
+        #expect(full.exitCode == 74)
+        #expect(full.complaint == "checkpoint-log: standard output: No space left on device\n")
+    }
+
+    @Test func inputThatIsClosedIsExitCode74AndNoEmptyCheckpoint() async throws {
+        let outcome = try await tool("put", path, "key", redirection: "<&-")
+        #expect(outcome.exitCode == 74 && outcome.complaint.contains("standard input is closed"))
+        #expect(!FileManager.default.fileExists(atPath: path))
+        // Nothing is said by a command that stores, so it needs no output.
+        #expect(try await tool("put", path, "key", input: [3], redirection: ">&-").exitCode == 0)
+        #expect(try await tool("get", path, "key").output == [3])
+    }
+
     @Test(arguments: ["list", "stats", "compact", "get"])
     func commandsThatReadMakeNoDirectory(command: String) async throws {
         for name in [path, directory.path.string] {

@@ -49,6 +49,17 @@ import Testing
         #expect(try files.map { try Data(contentsOf: URL(filePath: path).appending(path: $0)) } == before)
     }
 
+    @Test(arguments: [[], ["--json"]]) func aVerdictThatCannotBeSaidIsExitCode74(options: [String]) async throws {
+        try await writeLog()
+        let full = try await tool(arguments: options + [path], redirection: ">/dev/full")
+        #expect(full.exitCode == 74)
+        #expect(full.complaint.contains("No space left on device") && full.complaint.contains(": intact (full)"))
+        let closed = try await tool(arguments: options + [path], redirection: ">&-")
+        #expect(closed.exitCode == 74 && closed.complaint.contains("standard output is closed"))
+        // The number of the stream that is closed goes to no file of the log.
+        #expect(try await tool(arguments: options + [path], redirection: "<&- 2>&-").exitCode == 0)
+    }
+
     @Test func aLogThatIsBeingWrittenIsIntact() async throws {
         let log = try await CheckpointLog.open(at: path)
         for number in 0..<100 { try await log.checkpoint(number, for: CheckpointKey("key \(number)")) }
@@ -86,19 +97,24 @@ import Testing
         try writer.sync.waitUntilSynced(writer.appender.writtenPosition)
         let end = writer.appender.writtenPosition
         _ = try engine.append([UInt8](repeating: 8, count: 500), content, key: "last")
-        let image = directory.path.appending("image").string
-        try FileManager.default.copyItem(atPath: path, toPath: image)
         engine.abandon()
-        #expect(try await tool(image).exitCode == 0)
-        try change(SegmentName(end.segment, .log).fileName, in: image) { bytes in
+        // A directory that was renamed is the same; a copy of it is as of some moment, and may lack what was not synced.
+        let (renamed, copy) = (directory.path.appending("renamed").string, directory.path.appending("copy").string)
+        try FileManager.default.moveItem(atPath: path, toPath: renamed)
+        #expect(try await tool(renamed).exitCode == 0)
+        try change(SegmentName(end.segment, .log).fileName, in: renamed) { bytes in
             bytes.resetBytes(in: bytes.startIndex + Int(end.offset) + 300..<bytes.endIndex)
         }
-        let kill = try await tool(image)
+        let kill = try await tool(renamed)
         #expect(kill.exitCode == 3 && kill.text.contains("key \"last\""))
+        try FileManager.default.copyItem(atPath: renamed, toPath: copy)
         // The boot that it was written under, which is never this one.
-        try change("POSITION", in: image) { $0[$0.startIndex + 64] ^= 1 }
-        let power = try await tool(image)
-        #expect(power.exitCode == 1 && power.text.hasPrefix("tornTail: "))
+        try change("POSITION", in: renamed) { $0[$0.startIndex + 64] ^= 1 }
+        for path in [renamed, copy] {
+            let power = try await tool(path)
+            #expect(power.exitCode == 1 && power.text.hasPrefix("tornTail: "))
+            #expect(power.text.contains("checkpoints that were written and not synced may be lost"))
+        }
     }
 
     @Test func partsThatAreMadeAnewAreExitCode2() async throws {

@@ -31,6 +31,9 @@ package final class ManualClock: Clock {
 
     package var now: Instant { state.withLock { $0.now } }
 
+    /// How often anyone went to sleep so far.
+    package var sleepCount: Int { state.withLock { $0.next } }
+
     package var minimumResolution: Swift.Duration { .nanoseconds(1) }
 
     package func sleep(until deadline: Instant, tolerance: Swift.Duration?) async throws {

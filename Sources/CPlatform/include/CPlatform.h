@@ -1,4 +1,4 @@
-// Calls that the system offers to C with feature macros only, each under a name of its own. No logic.
+// Calls that the system offers to C with feature macros only, each under a name of its own, and next to no logic.
 #ifndef CHECKPOINT_LOG_CPLATFORM_H
 #define CHECKPOINT_LOG_CPLATFORM_H
 
@@ -54,6 +54,9 @@ int checkpoint_can_map(int file);
 
 // Writes at most capacity bytes that name this boot of the machine; gives their number, or 0.
 size_t checkpoint_boot_name(char *buffer, size_t capacity);
+
+// When this process began, in microseconds since 1970; 0 where the system does not tell. The same at every call.
+int64_t checkpoint_process_start(void);
 
 // Stores one aligned word with release order.
 void checkpoint_store_release(void *address, uint64_t word);

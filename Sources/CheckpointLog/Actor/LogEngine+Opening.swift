@@ -38,7 +38,8 @@ extension LogEngine {
         identity.laneCount = configuration.laneCount
         let catalog = makeCatalog(identity, configuration)
         var report = RecoveryReport()
-        let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
+        let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }?
+            .possible(in: manifest)
         let loader = LogLoader(
             identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: false)
         let outcome = try loader.load(position: position, into: &report)
@@ -52,6 +53,9 @@ extension LogEngine {
         let repair = LogRepair(identity: identity, manifest: manifestFile)
         let synced = position.flatMap { outcome.damage == nil ? $0.synced : nil }
         try repair.sealChain(outcome, synced: synced, report: &report)
+        if let known {
+            report.possiblyLost = outcome.possiblyLost(position, cutByteCount: report.cutByteCount, manifest: known)
+        }
         try repair.removeOrphans(listing, referenced: catalog.referencedSegments, report: &report)
         let files = SegmentFiles(identity)
         for segment in manifestFile.current.segments { files.add(segment.name) }
@@ -108,7 +112,8 @@ extension LogEngine {
         }
         // In this order, as LogFollower has it: what a compaction has dropped is superseded by records up to the position.
         let manifest = try LogLoader.manifest(in: directory, fileSystem) ?? known
-        let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
+        var position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
+        if !isWritten { position = position?.possible(in: manifest) }
         let listing = try listingForReading(directory, in: fileSystem)
         let loader = LogLoader(
             identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: isSalvage)
@@ -277,6 +282,11 @@ extension LogEngine {
     private static func say(_ report: RecoveryReport, _ configuration: Configuration) {
         guard let logger = configuration.logger else { return }
         if let tail = report.tornTail { logger.notice("an unfinished write was cut off", metadata: ["at": "\(tail)"]) }
+        if let lost = report.possiblyLost {
+            logger.warning(
+                "checkpoints that were written and not synced may be lost",
+                metadata: ["from": "\(lost.lowerBound)", "through": "\(lost.upperBound)"])
+        }
         if !report.orphans.isEmpty { logger.info("leftovers were removed", metadata: ["files": "\(report.orphans)"]) }
         if !report.foreignFiles.isEmpty {
             logger.warning("foreign files are left alone", metadata: ["files": "\(report.foreignFiles)"])

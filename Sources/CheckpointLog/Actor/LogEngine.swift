@@ -149,12 +149,18 @@ package final class LogEngine: Sendable {
         defer { writer.position.close() }
         if let failure { throw failure }
         try writer.maintenance.sealAll()
-        if let prepared = writer.appender.takePrepared() { writer.appender.discard(prepared) }
+        let prepared = writer.appender.takePrepared()
+        if let prepared { writer.appender.discard(prepared) }
         let active = writer.appender.takeActive()
         // Whoever appended last may not have told the index yet, and the snapshot says what the index says.
         while active.segment.hasPendingEntries { Compactor.yield() }
         if active.end == SegmentHeader.byteCount {
-            writer.appender.discard(active.segment)
+            // Not before the one that names it is gone for good: a segment whose predecessor is missing is damage.
+            if prepared == nil || (try? identity.fileSystem.syncDirectory(identity.directory)) != nil {
+                writer.appender.discard(active.segment)
+            } else {
+                active.segment.file.close()
+            }
         } else {
             try SegmentSealer.seal(
                 active.segment.name, active.segment.file, end: active.end, identity: identity,

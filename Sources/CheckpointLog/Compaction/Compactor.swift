@@ -128,7 +128,8 @@ package final class Compactor: Sendable {
     ) throws -> CompactionOutcome? {
         let loader = LogFooters(identity: identity)
         let footers = try plan.inputs.map { try loader.footer(of: $0) }
-        // Markers are needed while any older record may exist outside of what is rewritten here.
+        // A removal is needed while any older record may exist outside of what is rewritten here, and so is the frame of a group that has
+        // ended: an older group of the name must not come back. It goes no later than the removal that ended it, whose number is greater.
         let others = segments.filter { segment in !plan.inputs.contains { $0.name == segment.name } }
         let oldest = others.map(\.lowestSequenceNumber).min() ?? SequenceNumber(rawValue: .max)
         let epoch = appender.lastSequenceNumber.epoch
@@ -140,7 +141,8 @@ package final class Compactor: Sendable {
                 SegmentFooter.withRecord(entry, of: segment.name.identifier) { record in
                     if !catalog.isLive(record) {
                         if entry.kind == .reference { droppedReferences.append(record.location) }
-                    } else if entry.kind == .removal, entry.sequenceNumber < oldest, entry.sequenceNumber.epoch < epoch
+                    } else if entry.kind == .removal || catalog.isEndedGroup(record), entry.sequenceNumber < oldest,
+                        entry.sequenceNumber.epoch < epoch
                     {
                         droppedMarkers.append((record.hash(catalog.hashKey), entry.sequenceNumber))
                     } else {
@@ -173,7 +175,7 @@ package final class Compactor: Sendable {
         }
         if let output { files.add(output.name) }
         for copy in copies { catalog.relocate(copy.hash, copy.sequenceNumber, from: copy.old, to: copy.new) }
-        for (hash, number) in droppedMarkers { catalog.index.forgetRemoval(hash, number) }
+        for (hash, number) in droppedMarkers { catalog.index.forget(hash, number) }
         try drop(plan.inputs, references: droppedReferences)
         return CompactionOutcome(
             inputCount: plan.inputs.count, inputByteCount: plan.inputs.reduce(0) { $0 + $1.byteCount },

@@ -23,7 +23,8 @@ package protocol FileSystem: AnyObject, Sendable {
     /// Bytes that an unprivileged writer could still store where `directory` is.
     func availableByteCount(at directory: FilePath) throws(FileSystemError) -> Int
 
-    /// Takes the exclusive lock that `path` stands for, creating the file, and writes this process's number into it.
+    /// Takes the exclusive lock that `path` stands for, creating the file, and writes into it who holds it. A file that
+    /// holds anything else is locked as it is.
     func lock(_ path: FilePath) throws(FileSystemError) -> LockOutcome
 
     /// Whether anyone, this process included, holds the lock of `path`. False when there is no such file.
@@ -32,8 +33,12 @@ package protocol FileSystem: AnyObject, Sendable {
     /// Whether anyone holds the lock of `path` and has announced that it writes; where the system cannot tell, as ``isLocked(_:)``.
     func isAnnounced(_ path: FilePath) throws(FileSystemError) -> Bool
 
-    /// A number that is the same until the machine starts anew, and never zero.
+    /// A number that is the same until the machine starts anew; 0 where the system does not tell.
     var bootIdentifier: UInt64 { get }
+
+    /// A number that stands for the file system that `directory` is on, and for the directory there: a copy or a snapshot of it has
+    /// another. 0 where the system does not tell.
+    func placeIdentifier(of directory: FilePath) -> UInt64
 
     /// Counts of what was asked of the disk through this value; nil where nothing is counted.
     var counters: DiskCounters? { get }
@@ -67,8 +72,8 @@ package struct DirectoryEntry: Hashable, Sendable {
 
 package enum LockOutcome: Sendable {
     case acquired(any FileLock)
-    /// The process that holds the lock, where the file tells it.
-    case held(by: Int32?)
+    /// Who holds the lock, where the file tells it.
+    case held(by: LockHolder?)
 }
 
 package protocol FileLock: AnyObject, Sendable {

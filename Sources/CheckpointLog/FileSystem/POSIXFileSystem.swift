@@ -9,7 +9,7 @@ import CPlatform
 import Synchronization
 package import SystemPackage
 
-/// The disk of this machine. The one file of the engine that makes system calls on files.
+/// The disk of this machine. The one file of the engine, with ``Descriptors``, that makes system calls on files.
 package final class POSIXFileSystem: FileSystem {
     package static let shared = POSIXFileSystem()
 
@@ -29,10 +29,32 @@ package final class POSIXFileSystem: FileSystem {
                 unsafe checkpoint_boot_name($0.assumingMemoryBound(to: CChar.self), buffer.count)
             } ?? 0
         }
-        // FNV-1a. Zero stands for "no boot known" on disk.
+        bootIdentifier = Self.bootIdentifier(named: name.prefix(count))
+    }
+
+    /// Containers and sandboxes hide the name of the boot, or give each machine the same one, of zeros: what such a name says of two
+    /// openings is nothing.
+    package static func bootIdentifier(named name: some Sequence<UInt8>) -> UInt64 {
+        let isBlank = name.allSatisfy { byte in
+            [0, UInt8(ascii: "0"), UInt8(ascii: "-"), UInt8(ascii: "\n")].contains(byte)
+        }
+        return isBlank ? 0 : fnv1a(name)
+    }
+
+    /// Zero stands for what is not known.
+    private static func fnv1a(_ bytes: some Sequence<UInt8>) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in name.prefix(count) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        bootIdentifier = max(hash, 1)
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return max(hash, 1)
+    }
+
+    package func placeIdentifier(of directory: FilePath) -> UInt64 {
+        var status = stat()
+        guard unsafe directory.withPlatformString({ unsafe stat($0, &status) }) == 0 else { return 0 }
+        var bytes: [UInt8] = []
+        bytes.append(littleEndian: UInt64(truncatingIfNeeded: status.st_dev))
+        bytes.append(littleEndian: UInt64(truncatingIfNeeded: status.st_ino))
+        return Self.fnv1a(bytes)
     }
 
     package func openFile(_ path: FilePath, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile {
@@ -43,9 +65,7 @@ package final class POSIXFileSystem: FileSystem {
             case .create: O_RDWR | O_CREAT | O_EXCL
             }
         // A pipe in a file's place must not block the opening: O_NONBLOCK has no other effect on regular files.
-        let file = unsafe path.withPlatformString {
-            unsafe open($0, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode_t(0o600))
-        }
+        let file = Descriptors.open(path, flags | O_NOFOLLOW | O_NONBLOCK)
         guard file >= 0 else { throw FileSystemError(.open, path, .current) }
         var status = stat()
         guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
@@ -63,8 +83,12 @@ package final class POSIXFileSystem: FileSystem {
     }
 
     package func entries(of directory: FilePath) throws(FileSystemError) -> [DirectoryEntry] {
-        guard let stream = unsafe directory.withPlatformString({ unsafe opendir($0) }) else {
-            throw FileSystemError(.list, directory, .current)
+        let file = Descriptors.open(directory, O_RDONLY | O_DIRECTORY)
+        guard file >= 0 else { throw FileSystemError(.list, directory, .current) }
+        guard let stream = unsafe fdopendir(file) else {
+            let code = Errno.current
+            _ = Self.systemClose(file)
+            throw FileSystemError(.list, directory, code)
         }
         defer { unsafe closedir(stream) }
         var entries: [DirectoryEntry] = []
@@ -111,7 +135,7 @@ package final class POSIXFileSystem: FileSystem {
 
     package func syncDirectory(_ directory: FilePath) throws(FileSystemError) {
         counters?.countSync()
-        let file = unsafe directory.withPlatformString { unsafe open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        let file = Descriptors.open(directory, O_RDONLY | O_DIRECTORY)
         guard file >= 0 else { throw FileSystemError(.syncDirectory, directory, .current) }
         defer { _ = Self.systemClose(file) }
         guard fsync(file) == 0 else { throw FileSystemError(.syncDirectory, directory, .current) }
@@ -127,13 +151,11 @@ package final class POSIXFileSystem: FileSystem {
     }
 
     package func lock(_ path: FilePath) throws(FileSystemError) -> LockOutcome {
-        let file = unsafe path.withPlatformString {
-            unsafe open($0, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode_t(0o600))
-        }
+        let file = Descriptors.open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK)
         guard file >= 0 else { throw FileSystemError(.lock, path, .current) }
         let lock = POSIXLock(file)
         var status = stat()
-        // A pipe opens, and can even be locked, but cannot hold the number of a process.
+        // A pipe opens, and can even be locked, but cannot hold the name of a process.
         guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw FileSystemError(.lock, path, .invalidArgument)
         }
@@ -144,9 +166,7 @@ package final class POSIXFileSystem: FileSystem {
             }
             return .held(by: lock.holder())
         }
-        // Only a lock's file is written over: the name may be a second one of somebody else's file.
-        guard lock.holdsNumberOrNothing else { throw FileSystemError(.lock, path, .invalidArgument) }
-        lock.writeHolder()
+        lock.writeHolder(.current)
         return .acquired(lock)
     }
 
@@ -159,7 +179,7 @@ package final class POSIXFileSystem: FileSystem {
     }
 
     private func ask(_ path: FilePath, _ question: (Int32) -> Int32) throws(FileSystemError) -> Bool {
-        let file = unsafe path.withPlatformString { unsafe open($0, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK) }
+        let file = Descriptors.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
         guard file >= 0 else {
             if Errno.current == .noSuchFileOrDirectory { return false }
             throw FileSystemError(.lock, path, .current)
@@ -185,6 +205,8 @@ extension Errno {
 private final class POSIXLock: FileLock {
     private let file: Int32
     private let isHeld = Lock(true)
+    /// Whether the file holds this process's name, to be taken out again.
+    private let namesHolder = Lock(false)
 
     init(_ file: Int32) { self.file = file }
 
@@ -199,30 +221,46 @@ private final class POSIXLock: FileLock {
         }
         // A second call would wipe the number of whoever holds the lock by then.
         guard wasHeld else { return }
-        // The number of a former holder would mislead whoever reads it.
-        _ = ftruncate(file, 0)
+        // A former holder's name would mislead whoever reads it.
+        if namesHolder.withLock({ $0 }) { _ = ftruncate(file, 0) }
         _ = checkpoint_unlock(file)
     }
 
-    var holdsNumberOrNothing: Bool {
-        var bytes = [UInt8](repeating: 0, count: 16)
-        let count = unsafe bytes.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, $0.count, 0) }
-        return count >= 0 && count < bytes.count
-            && bytes.prefix(count).allSatisfy { (0x30...0x39).contains($0) || $0 == 0x0A }
-    }
-
-    func writeHolder() {
-        var text = "\(getpid())\n"
+    /// Says who holds the lock, for whoever finds it taken. Only a lock's file is written over: the name may be a second one of somebody
+    /// else's file.
+    func writeHolder(_ holder: LockHolder) {
+        guard LockHolder.mayReplace(bytes()) else { return }
+        namesHolder.withLock { $0 = true }
+        let bytes = holder.bytes
         _ = ftruncate(file, 0)
-        _ = text.withUTF8 { unsafe pwrite(file, $0.baseAddress, $0.count, 0) }
+        _ = unsafe bytes.withUnsafeBytes { unsafe pwrite(file, $0.baseAddress, $0.count, 0) }
     }
 
-    func holder() -> Int32? {
-        var bytes = [UInt8](repeating: 0, count: 16)
+    func holder() -> LockHolder? { LockHolder(bytes()) }
+
+    /// What the file holds, as far as a holder can reach and a page further: zero bytes of a page are told from anything else.
+    private func bytes() -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: 4_096)
         let count = unsafe bytes.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, $0.count, 0) }
-        guard count > 0 else { return nil }
-        return Int32(String(decoding: bytes.prefix(count), as: UTF8.self).prefix { $0.isNumber })
+        return Array(bytes.prefix(max(count, 0)))
     }
+}
+
+extension LockHolder {
+    /// This process.
+    fileprivate static var current: LockHolder {
+        var name = [UInt8](repeating: 0, count: 256)
+        _ = unsafe name.withUnsafeMutableBytes { buffer in
+            unsafe buffer.baseAddress.map {
+                unsafe gethostname($0.assumingMemoryBound(to: CChar.self), buffer.count - 1)
+            }
+        }
+        return LockHolder(
+            process: getpid(), began: checkpoint_process_start(),
+            host: String(decoding: name.prefix { $0 != 0 }, as: UTF8.self))
+    }
+
+    package var isThisProcess: Bool { self == .current }
 }
 
 /// `@unchecked Sendable`: the mapping changes only in ``map(byteCount:)`` and ``unmap()``, which the one writer of a file calls

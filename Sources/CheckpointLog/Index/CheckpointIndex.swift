@@ -107,9 +107,9 @@ package final class CheckpointIndex: Sendable {
         }
     }
 
-    /// Forgets a removal whose marker is dropped: no older record of its key exists anywhere.
-    package func forgetRemoval(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) {
-        shards[hash.shard].withLock { $0.forgetRemoval(hash, sequenceNumber) }
+    /// Forgets a removal, or the frame of a group that has ended, which is dropped: no older record of its key exists anywhere.
+    package func forget(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) {
+        shards[hash.shard].withLock { $0.forget(hash, sequenceNumber) }
     }
 
     /// The shards, one after another, each as it stands at its moment.

@@ -172,11 +172,10 @@ struct IndexShard {
         older[hash] = list.isEmpty ? nil : list
     }
 
-    /// Forgets a removal, be it the newest record of its key or behind newer ones.
-    mutating func forgetRemoval(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) {
+    /// Forgets a record whose frame is dropped: the newest one of its key, or a removal behind newer ones.
+    mutating func forget(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) {
         guard let newest = newest(hash) else { return }
-        if newest.isRemoval {
-            guard newest.sequenceNumber == sequenceNumber else { return }
+        if newest.sequenceNumber == sequenceNumber {
             _ = remove(hash, below: SequenceNumber(rawValue: sequenceNumber.rawValue + 1))
         } else if var list = older[hash], let last = list.last, last.isRemoval, last.sequenceNumber == sequenceNumber {
             list.removeLast()

@@ -126,6 +126,14 @@ package final class RecordCatalog: Sendable {
         }
     }
 
+    /// Whether the record is the newest frame of a group that cannot be restored any more, since a member was removed.
+    package func isEndedGroup(_ record: CatalogRecord) -> Bool {
+        #if PLANTED_BUGS
+        if PlantedBug.endedGroupKept.isPlanted { return false }
+        #endif
+        return record.kind == .group && groups.group(record.hash(hashKey))?.sequenceNumber != record.sequenceNumber
+    }
+
     /// Swaps the place of a record that compaction copied.
     package func relocate(
         _ hash: KeyHash, _ sequenceNumber: SequenceNumber, from old: FrameLocation, to new: FrameLocation

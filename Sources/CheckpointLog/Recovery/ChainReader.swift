@@ -27,17 +27,80 @@ package struct ChainReader {
         package var lastTimestamp: Int64 = 0
         package var highestNumber = SequenceNumber(rawValue: 0)
         package var newestEpoch: UInt32 = 0
+        /// What frames tell that stand behind the end.
+        package var stragglers = SegmentScanner.Stragglers()
+        /// A segment that is neither sealed nor there, and that another names as the one before it.
+        package var missing: UInt32?
+        /// Whether no position says what must be there.
+        package var lacksPosition = false
+        /// The segments that sound headers name as the ones before theirs.
+        package var named: Set<UInt32> = []
 
         /// Whether no segment of the chain holds the end: each is closed by a roll frame, or there is none.
         package var isComplete = false
 
         /// Nil for a sound or merely torn end, else where the damage is.
         package var damage: LogPosition? {
+            if let missing { return LogPosition(segment: missing, offset: 0) }
+            // POSITION is there, synced, before the first frame is: no power cut takes it, so this is no power cut's work.
+            if lacksPosition, stragglers.lastNumber != nil {
+                guard isComplete, let behind = surplus.first else { return end }
+                return LogPosition(segment: behind.identifier, offset: 0)
+            }
             guard let knownGood, let end, end < knownGood else { return nil }
             // Such a position promises no frame of its own segment, and what is before it is all there: the segment was
             // empty, and a closing or a recovery that was cut short has removed it.
             if isComplete, knownGood.offset <= SegmentHeader.byteCount { return nil }
             return isComplete ? LogPosition(segment: knownGood.segment, offset: 0) : end
+        }
+
+        /// Why there is damage, for people.
+        package var damageReason: String {
+            if let missing {
+                return "The segment \(SegmentName(missing, .log).fileName) is missing, and another follows it"
+            }
+            if let knownGood, let end, end < knownGood {
+                return "The log is damaged before position \(knownGood), up to which it was known good"
+            }
+            return "The log is damaged: frames stand behind its end, and \(FileName.position) tells of no power cut"
+        }
+
+        /// The numbers of checkpoints that may have been acknowledged as written, and are not in the log any more; nil where it is known
+        /// that there are none, or nothing tells of any.
+        ///
+        /// - Parameters:
+        ///   - cutByteCount: bytes behind the end, other than zeros.
+        ///   - manifest: as it was found.
+        package func possiblyLost(
+            _ position: PositionPage.Content?, cutByteCount: Int, manifest: Manifest
+        ) -> ClosedRange<SequenceNumber>? {
+            let first = SequenceNumber(rawValue: highestNumber.rawValue + 1)
+            // All numbers that the openings until now can have given.
+            let limit = SequenceNumber(epoch: max(first.epoch, max(manifest.nextEpoch, 1) - 1), count: .max)
+            // What was written is stated nowhere, and the manifest may be an older one, which lacks large batches.
+            guard let position else {
+                let sealed = manifest.segments.map(\.highestSequenceNumber.rawValue).max() ?? 0
+                return SequenceNumber(rawValue: sealed + 1)...limit
+            }
+            // Under the same boot all that was written is there, or else damage.
+            if position.isSameBoot { return nil }
+            var last = stragglers.lastNumber
+            func note(frameBytes: Int) {
+                // No frame of a record is shorter than a header and eight bytes of key.
+                let count = frameBytes / (FrameHeader.byteCount + 8)
+                guard count > 0 else { return }
+                let number = SequenceNumber(rawValue: min(highestNumber.rawValue + UInt64(count), limit.rawValue))
+                last = max(last ?? number, number)
+            }
+            note(frameBytes: cutByteCount)
+            if let written = position.written, let end, written > end {
+                if written.segment == end.segment {
+                    note(frameBytes: Int(written.offset) - Int(end.offset))
+                } else if !isComplete || written.offset > SegmentHeader.byteCount {
+                    last = limit
+                }
+            }
+            return last.flatMap { $0 >= first ? first...$0 : nil }
         }
     }
 
@@ -63,9 +126,10 @@ package struct ChainReader {
 
     package func read(_ names: [SegmentName], visit: (SegmentName, ScannedFrame) throws -> Void) throws -> Outcome {
         var outcome = Outcome()
-        let isSameBoot = position?.boot == identity.fileSystem.bootIdentifier
+        let isSameBoot = position?.isSameBoot == true
         outcome.knownGood = isSameBoot ? position?.written : position?.synced
         if isSameBoot, let synced = position?.synced { outcome.knownGood = max(outcome.knownGood ?? synced, synced) }
+        outcome.lacksPosition = (isSameBoot ? position?.written : position?.synced) == nil
         var isOpen = true
         var previous = lastSealed
         // The last segment that is all known from before.
@@ -87,20 +151,23 @@ package struct ChainReader {
             if let stop, stop.segment == name.identifier { byteCount = min(byteCount, Int(stop.offset)) }
             if let stop, stop.segment < name.identifier { byteCount = 0 }
             let scanner = SegmentScanner(file, seed: identity.seed(of: name.identifier), end: byteCount)
+            let header = try header(of: file, name, byteCount)
+            if let header { outcome.named.insert(header.previous) }
             guard isOpen else {
                 outcome.surplus.append(name)
-                try notePromises(of: scanner, from: 0, in: &outcome)
+                try noteStragglers(of: scanner, from: 0, in: &outcome)
                 continue
             }
-            guard try headerIsSound(of: file, name, byteCount, expecting: previous, &outcome) else {
+            guard let header, follows(previous, header) else {
                 // Behind a roll frame the next segment begins: its missing header is the end of the log.
                 outcome.end = LogPosition(segment: name.identifier, offset: 0)
                 outcome.fault = byteCount == 0 ? .empty : .fault(.headerChecksum, at: 0)
                 outcome.surplus.append(name)
-                try notePromises(of: scanner, from: 0, in: &outcome)
+                try noteStragglers(of: scanner, from: 0, in: &outcome)
                 isOpen = false
                 continue
             }
+            outcome.newestEpoch = max(outcome.newestEpoch, header.epoch)
             let isResumed = resume?.segment == name.identifier
             let start = isResumed ? max(Int(resume?.offset ?? 0), SegmentHeader.byteCount) : SegmentHeader.byteCount
             let end = try scanner.scan(from: start) { frame in
@@ -116,10 +183,16 @@ package struct ChainReader {
             outcome.end = LogPosition(segment: name.identifier, offset: end.offset)
             if end.cause != .empty {
                 outcome.fault = end.cause
-                try notePromises(of: scanner, from: end.offset, in: &outcome)
+                try noteStragglers(of: scanner, from: end.offset, in: &outcome)
             }
             isOpen = false
         }
+        let present = Set(names.map(\.identifier))
+        outcome.missing = outcome.named.filter { $0 > lastSealed && !present.contains($0) }.min()
+        #if PLANTED_BUGS
+        if PlantedBug.missingSegmentForgiven.isPlanted { outcome.missing = nil }
+        if PlantedBug.lostPositionForgiven.isPlanted { outcome.lacksPosition = false }
+        #endif
         if let end = outcome.end, end.offset == 0, let knownGood = outcome.knownGood, knownGood.segment < end.segment {
             // The segment that does not follow the last one read tells nothing of what stood between the two.
             outcome.end = nil
@@ -134,30 +207,29 @@ package struct ChainReader {
         return outcome
     }
 
-    private func headerIsSound(
-        of file: any OpenFile, _ name: SegmentName, _ byteCount: Int, expecting previous: UInt32,
-        _ outcome: inout Outcome
-    ) throws -> Bool {
-        guard byteCount >= SegmentHeader.byteCount else { return false }
+    private func header(of file: any OpenFile, _ name: SegmentName, _ byteCount: Int) throws -> SegmentHeader? {
+        guard byteCount >= SegmentHeader.byteCount else { return nil }
         let bytes = try wrapping { () throws(FileSystemError) in try file.bytes(0..<SegmentHeader.byteCount) }
         guard let bytes,
             let header = try SegmentHeader(bytes, of: identity.identifier, path: file.path.string),
             header.segment == name.identifier, header.role == .log
-        else { return false }
+        else { return nil }
+        return header
+    }
+
+    private func follows(_ previous: UInt32, _ header: SegmentHeader) -> Bool {
         #if PLANTED_BUGS
         if PlantedBug.chainLinkNotChecked.isPlanted { return true }
         #endif
-        guard header.previous == previous else { return false }
-        outcome.newestEpoch = max(outcome.newestEpoch, header.epoch)
-        return true
+        return header.previous == previous
     }
 
-    private func notePromises(of scanner: SegmentScanner, from start: Int, in outcome: inout Outcome) throws {
+    private func noteStragglers(of scanner: SegmentScanner, from start: Int, in outcome: inout Outcome) throws {
         #if PLANTED_BUGS
         if PlantedBug.promiseIgnored.isPlanted { return }
         #endif
-        if let promise = try scanner.greatestPromise(from: start) {
-            outcome.knownGood = max(outcome.knownGood ?? promise, promise)
-        }
+        let found = try scanner.stragglers(from: start)
+        if let promise = found.promise { outcome.knownGood = max(outcome.knownGood ?? promise, promise) }
+        outcome.stragglers.formUnion(found)
     }
 }

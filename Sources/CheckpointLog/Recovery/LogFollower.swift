@@ -131,7 +131,8 @@ package final class LogFollower: Sendable {
         }
         // Behind the manifest, whose compactions have dropped what is superseded by records up to here; before the files are listed. A
         // segment that is sealed and compacted in between is then missing from the chain, which is another attempt.
-        let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
+        let stated = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
+        let position = isWritten ? stated : stated?.possible(in: manifest)
         let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(identity.directory, in: fileSystem)
         }
         let loader = LogLoader(
@@ -168,7 +169,7 @@ package final class LogFollower: Sendable {
         for name in chain { files.add(name) }
         state.told = present
         state.manifest = manifest
-        state.position = position
+        state.position = stated
         state.isWritten = isWritten
         if let end = Self.resumePoint(outcome) { state.end = end }
         state.highestNumber = max(

@@ -158,8 +158,7 @@ package struct LogLoader {
         let last = SequenceNumber(epoch: max(first.epoch, manifest.nextEpoch), count: 0)
         let lost = CheckpointLogError.LostRecord(level: nil, key: nil, sequenceNumbers: first...max(first, last))
         return CheckpointLogError.damaged(
-            "The log is damaged before position \(outcome.knownGood.map(\.description) ?? ""), up to which it was known "
-                + "good. Nothing was changed. Open it read-only for salvage to get at the rest.",
+            "\(outcome.damageReason). Nothing was changed. Open it read-only for salvage to get at the rest.",
             path: identity.path(name).string, offset: Int(position.offset), lost: [lost])
     }
 }

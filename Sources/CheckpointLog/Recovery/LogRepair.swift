@@ -19,14 +19,20 @@ package struct LogRepair {
     ) throws {
         for part in outcome.parts { try rewriteUnsynced(part, synced: synced) }
         // A cut takes every later segment, and these must be gone for good before the manifest says that the chain ends.
-        for name in outcome.surplus {
+        var superfluous = outcome.parts.filter { $0.end == SegmentHeader.byteCount }.map(\.name) + outcome.surplus
+        #if PLANTED_BUGS
+        if PlantedBug.surplusKept.isPlanted { superfluous.removeAll { outcome.surplus.contains($0) } }
+        #endif
+        // The newest first, and none before the one that names it is gone for good: a segment whose predecessor is missing is damage.
+        while let name = superfluous.popLast() {
+            var isNamed = outcome.named.contains(name.identifier)
             #if PLANTED_BUGS
-            if PlantedBug.surplusKept.isPlanted { break }
+            if PlantedBug.predecessorRemovedFirst.isPlanted { isNamed = false }
             #endif
+            if isNamed { try syncDirectory() }
             try remove(identity.path(name))
         }
-        for part in outcome.parts where part.end == SegmentHeader.byteCount { try remove(identity.path(part.name)) }
-        try wrapping { () throws(FileSystemError) in try identity.fileSystem.syncDirectory(identity.directory) }
+        try syncDirectory()
         for part in outcome.parts where part.end > SegmentHeader.byteCount {
             let file = try wrapping { () throws(FileSystemError) in
                 try identity.fileSystem.openFile(identity.path(part.name), .readWrite)
@@ -111,6 +117,10 @@ package struct LogRepair {
             try wrapping { () throws(FileSystemError) in try identity.fileSystem.syncDirectory(identity.directory) }
         }
         report.orphans = orphans.sorted()
+    }
+
+    private func syncDirectory() throws {
+        try wrapping { () throws(FileSystemError) in try identity.fileSystem.syncDirectory(identity.directory) }
     }
 
     private func remove(_ path: FilePath) throws {

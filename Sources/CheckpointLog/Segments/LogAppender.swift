@@ -140,7 +140,12 @@ package final class LogAppender: Sendable {
 
     /// Closes the log for writing with the first failure; later ones change nothing.
     package func poison(_ failure: CheckpointLogError) {
-        state.withLock { if $0.failure == nil { $0.failure = failure } }
+        let isFirst = state.withLock { state in
+            defer { state.failure = state.failure ?? failure }
+            return state.failure == nil
+        }
+        // A log that was dropped has failed at nothing.
+        if isFirst, failure.code != .closed { position.distrustWritten() }
     }
 
     /// Refuses all appends from now on. False when it was so already.

@@ -8,10 +8,13 @@ package final class PositionPage: Sendable {
     package static let byteCount = 4_096
     private static let magic: [UInt8] = Array("CKPTPOS\n".utf8)
     private static let headByteCount = 32
+    /// FORMAT.md, "Limits".
+    private static let segmentByteLimit = 64 << 20
     private static let bootOffset = 64
     private static let writtenOffset = 128
     private static let syncedOffset = 192
     private static let generationOffset = 256
+    private static let placeOffset = 320
 
     /// What the page said when it was read.
     package struct Content: Sendable, Equatable {
@@ -21,8 +24,29 @@ package final class PositionPage: Sendable {
         package var synced: LogPosition?
         /// The generation of a manifest that was in force; later ones may have followed.
         package var generation: ManifestGeneration?
-        /// False when a word's check bits are wrong, or a reserved byte is not zero.
+        /// Whether the positions were stored since the machine started, and where the log is now. Then what was written is in the files,
+        /// be it only in memory; otherwise a power cut may have come between, or the files are a copy or a snapshot of some moment.
+        package var isSameBoot: Bool
+        /// False when a word's check bits are wrong, its position is impossible, or a reserved byte is not zero.
         package var isSound: Bool
+
+        /// The content without what no writer of this log can have stated: a place that a segment does not have, and a segment whose number
+        /// was never given out. Eight check bits let one wrong word of 256 through.
+        ///
+        /// - Parameter manifest: the one in force; a writer at work may have replaced it since.
+        package func possible(in manifest: Manifest) -> Content {
+            func isPossible(_ position: LogPosition) -> Bool {
+                (SegmentHeader.byteCount...segmentByteLimit).contains(Int(position.offset))
+                    && (1..<max(manifest.nextSegment, 1)).contains(position.segment)
+            }
+            var content = self
+            #if PLANTED_BUGS
+            if PlantedBug.impossiblePositionBelieved.isPlanted { return self }
+            #endif
+            if let written, !isPossible(written) { (content.written, content.isSound) = (nil, false) }
+            if let synced, !isPossible(synced) { (content.synced, content.isSound) = (nil, false) }
+            return content
+        }
     }
 
     private let file: any OpenFile
@@ -44,14 +68,18 @@ package final class PositionPage: Sendable {
         defer { file.close() }
         guard let bytes = try file.bytes(0..<byteCount), bytes.starts(with: head(of: identity)) else { return nil }
         var words: [UInt64] = []
-        for offset in [bootOffset, writtenOffset, syncedOffset, generationOffset] {
+        for offset in [bootOffset, writtenOffset, syncedOffset, generationOffset, placeOffset] {
             var cursor = ByteCursor(bytes, from: offset)
             words.append(cursor.integer(UInt64.self) ?? 0)
         }
         #if PLANTED_BUGS
         if PlantedBug.anyBootTrusted.isPlanted { words[0] = identity.fileSystem.bootIdentifier }
         if PlantedBug.noBootTrusted.isPlanted { words[0] = 0 }
+        if PlantedBug.placeIgnored.isPlanted { words[4] = place(identity) }
         #endif
+        let isSameBoot =
+            words[0] != 0 && words[0] == identity.fileSystem.bootIdentifier && words[4] != 0
+            && words[4] == place(identity)
         let written = LogPosition(word: words[1])
         let synced = LogPosition(word: words[2])
         let generation = ManifestGeneration(word: words[3])
@@ -59,12 +87,18 @@ package final class PositionPage: Sendable {
             (words[1] == 0 || written != nil) && (words[2] == 0 || synced != nil)
             && (words[3] == 0 || generation != nil) && reservedBytesAreZero(bytes)
         return Content(
-            boot: words[0], written: written, synced: synced, generation: generation, isSound: isSound)
+            boot: words[0], written: written, synced: synced, generation: generation, isSameBoot: isSameBoot,
+            isSound: isSound)
+    }
+
+    private static func place(_ identity: LogIdentity) -> UInt64 {
+        identity.fileSystem.placeIdentifier(of: identity.directory)
     }
 
     private static func reservedBytesAreZero(_ bytes: [UInt8]) -> Bool {
-        let starts = [headByteCount, bootOffset + 8, writtenOffset + 8, syncedOffset + 8, generationOffset + 8]
-        let ends = [bootOffset, writtenOffset, syncedOffset, generationOffset, byteCount]
+        let words = [bootOffset, writtenOffset, syncedOffset, generationOffset, placeOffset]
+        let starts = [headByteCount] + words.map { $0 + 8 }
+        let ends = words + [byteCount]
         return unsafe bytes.withUnsafeBytes { bytes in
             zip(starts, ends).allSatisfy { bytes.isZero(in: $0..<$1) }
         }
@@ -89,6 +123,7 @@ package final class PositionPage: Sendable {
         try page.set(0, at: bootOffset)
         try page.set(start.word, at: writtenOffset)
         try page.set(start.word, at: syncedOffset)
+        try page.set(place(identity), at: placeOffset)
         try page.set(identity.fileSystem.bootIdentifier, at: bootOffset)
         try page.setGeneration(generation)
         try file.sync()
@@ -106,6 +141,21 @@ package final class PositionPage: Sendable {
     /// States that the manifest of `generation` is in force and survives power loss.
     package func setGeneration(_ generation: UInt64) throws(FileSystemError) {
         try set(ManifestGeneration(generation)?.word ?? 0, at: Self.generationOffset)
+    }
+
+    /// States that the files may have lost what was written to them, as after a failed sync, when the system takes pages for clean that
+    /// never reached the disk: the written position is not believed by the next opening. As far as it can be stated: the disk is failing.
+    package func distrustWritten() {
+        #if PLANTED_BUGS
+        if PlantedBug.writtenBelievedAfterFailure.isPlanted { return }
+        #endif
+        do throws(FileSystemError) {
+            // Not by a store: the page may be closed by the time that a late sync fails.
+            try file.write([UInt8](repeating: 0, count: 8), at: Self.bootOffset)
+            try file.sync()
+        } catch {
+            // The failure that this is about is thrown to whoever writes.
+        }
     }
 
     package func sync() throws(FileSystemError) { try file.sync() }

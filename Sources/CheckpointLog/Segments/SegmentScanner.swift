@@ -124,11 +124,24 @@ package final class SegmentScanner {
         }
     }
 
-    /// The greatest promise in any frame from `start` on, also behind bytes that are no frame.
+    /// What the headers of frames tell that stand behind the end of a log.
+    package struct Stragglers: Sendable {
+        /// The greatest promise of any.
+        package var promise: LogPosition?
+        /// The greatest append number; nil where there is no frame.
+        package var lastNumber: SequenceNumber?
+
+        package mutating func formUnion(_ others: Stragglers) {
+            if let other = others.promise { promise = max(promise ?? other, other) }
+            if let other = others.lastNumber { lastNumber = max(lastNumber ?? other, other) }
+        }
+    }
+
+    /// What all frames from `start` on tell, also behind bytes that are no frame.
     ///
     /// - Complexity: O(n) in the bytes; a header is looked for at every multiple of 8 that is not zero.
-    package func greatestPromise(from start: Int) throws -> LogPosition? {
-        var greatest: LogPosition?
+    package func stragglers(from start: Int) throws -> Stragglers {
+        var found = Stragglers()
         var offset = start
         while offset + FrameHeader.byteCount <= end {
             try load(from: offset, byteCount: FrameHeader.byteCount)
@@ -138,16 +151,15 @@ package final class SegmentScanner {
                 while offset <= stop {
                     let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[(offset - windowStart)...])
                     if rest.integer(UInt64.self, at: 0) != 0,
-                        let header = try? unsafe FrameDecoder.header(in: rest, at: offset, seed: seed),
-                        let promise = header.promise
+                        let header = try? unsafe FrameDecoder.header(in: rest, at: offset, seed: seed)
                     {
-                        greatest = max(greatest ?? promise, promise)
+                        found.formUnion(Stragglers(promise: header.promise, lastNumber: header.appendNumber))
                     }
                     offset += 8
                 }
             }
         }
-        return greatest
+        return found
     }
 
     /// Whether all bytes from `start` to the end are zero.

@@ -27,6 +27,15 @@ struct ChainCheck {
         var last: LogPosition
         var newestEpoch: UInt32 = 0
         var order: FrameOrder?
+        /// The segments that sound headers name as the ones before theirs, each with one that does.
+        var named: [UInt32: SegmentName] = [:]
+        /// Whether any frame stands behind the end.
+        var hasStragglers = false
+
+        mutating func note(_ stragglers: SegmentScanner.Stragglers) {
+            note(stragglers.promise)
+            if stragglers.lastNumber != nil { hasStragglers = true }
+        }
 
         mutating func note(_ promise: LogPosition?) {
             if let promise, known.map({ $0 < promise }) ?? true { known = promise }
@@ -38,7 +47,7 @@ struct ChainCheck {
             previous: manifest.lastSealed,
             last: LogPosition(segment: manifest.lastSealed, offset: LogPosition.offsetLimit - 8))
         reading.note(position?.synced)
-        if let position, position.boot == identity.fileSystem.bootIdentifier { reading.note(position.written) }
+        if let position, position.isSameBoot { reading.note(position.written) }
         for name in names {
             if let stop, name.identifier > stop.segment { break }
             let file = try identity.fileSystem.openFile(identity.path(name), .read)
@@ -72,18 +81,20 @@ struct ChainCheck {
     }
 
     private func read(_ file: any OpenFile, _ name: SegmentName, byteCount: Int, _ reading: inout Reading) throws {
+        let header = try header(of: file, byteCount).flatMap { header in
+            header.segment == name.identifier && header.role == .log ? header : nil
+        }
+        if let header { reading.named[header.previous] = name }
         guard reading.end == nil else {
-            reading.note(try greatestPromise(file, name, from: 0, to: byteCount))
+            reading.note(try stragglers(file, name, from: 0, to: byteCount))
             return
         }
-        guard let header = try header(of: file, byteCount), header.segment == name.identifier, header.role == .log,
-            header.previous == reading.previous
-        else {
+        guard let header, header.previous == reading.previous else {
             let isBlank = try FrameSpan(file: file, seed: identity.seed(of: 0)).isZero(from: 0, to: byteCount)
             reading.end = End(
                 position: LogPosition(segment: name.identifier, offset: 0), segment: name,
                 kind: isBlank ? nil : "the segment's header is damaged")
-            reading.note(try greatestPromise(file, name, from: 0, to: byteCount))
+            reading.note(try stragglers(file, name, from: 0, to: byteCount))
             return
         }
         reading.previous = name.identifier
@@ -93,7 +104,7 @@ struct ChainCheck {
         reading.last = LogPosition(segment: name.identifier, offset: offset)
         if isRolled { return }
         reading.end = End(position: reading.last, segment: name, kind: kind)
-        if kind != nil { reading.note(try greatestPromise(file, name, from: offset, to: byteCount)) }
+        if kind != nil { reading.note(try stragglers(file, name, from: offset, to: byteCount)) }
     }
 
     private func header(of file: any OpenFile, _ byteCount: Int) throws -> SegmentHeader? {
@@ -158,15 +169,16 @@ struct ChainCheck {
         if header.kind.isRecord { outcome.records.append(record) }
     }
 
-    private func greatestPromise(
+    private func stragglers(
         _ file: any OpenFile, _ name: SegmentName, from start: Int, to end: Int
-    ) throws -> LogPosition? {
-        try SegmentScanner(file, seed: identity.seed(of: name.identifier), end: end).greatestPromise(from: start)
+    ) throws -> SegmentScanner.Stragglers {
+        try SegmentScanner(file, seed: identity.seed(of: name.identifier), end: end).stragglers(from: start)
     }
 
     // MARK: Judgement
 
     private func judge(_ reading: inout Reading) throws {
+        if try judgeEvidence(&reading) { return }
         var end = reading.end
         if let found = end, found.position.offset == 0, let known = reading.known,
             known.segment < found.segment.identifier
@@ -181,9 +193,13 @@ struct ChainCheck {
             !(isComplete && known.offset <= SegmentHeader.byteCount)
         else {
             guard let end = reading.end, let kind = end.kind else { return }
+            // Under the same boot whatever was written stands before the end; otherwise only what was synced is known to.
+            let isKnown = self.position?.isSameBoot == true
+            let loss = isKnown ? "" : "; checkpoints that were written and not synced may be lost with it"
             var finding = VerificationFinding(
-                .tornTail, end.segment.fileName, offset: Int(end.position.offset), "an unfinished last write: \(kind)")
-            finding.isHarmless = true
+                .tornTail, end.segment.fileName, offset: Int(end.position.offset),
+                "an unfinished last write: \(kind)\(loss)")
+            finding.isHarmless = isKnown
             reading.outcome.add(finding)
             return
         }
@@ -193,13 +209,42 @@ struct ChainCheck {
             end?.kind ?? "the log ends before what was known to be good", expected: "sound through \(known)",
             actual: "the end at \(position)")
         let isUnnamed = try findLost(from: position, to: known, &reading.outcome)
-        if isUnnamed {
-            let last = max(
-                reading.outcome.appendNumbers?.last ?? SequenceNumber(rawValue: 0),
-                manifest.segments.map(\.highestSequenceNumber).max() ?? SequenceNumber(rawValue: 0))
-            finding.lost = [.numbers("after \(last)")]
+        if isUnnamed { finding.lost = [.numbers("after \(lastKnown(reading))")] }
+        reading.outcome.chainDamage = finding
+    }
+
+    /// What is damage whatever the positions say: a segment that another names and that is nowhere; and frames behind the end where nothing
+    /// says that the power went.
+    private func judgeEvidence(_ reading: inout Reading) throws -> Bool {
+        let missing = reading.named.keys.filter { number in
+            number > manifest.lastSealed && !names.contains { $0.identifier == number }
+        }.min()
+        let end = reading.end?.position ?? reading.last
+        let stated = position?.isSameBoot == true ? position?.written : position?.synced
+        var finding: VerificationFinding
+        if let missing, let next = reading.named[missing] {
+            finding = VerificationFinding(
+                .damage, SegmentName(missing, .log).fileName, "a segment is missing", expected: "what \(next) follows")
+        } else if stop == nil, stated == nil, reading.hasStragglers, let found = reading.end {
+            finding = VerificationFinding(
+                .damage, found.segment.fileName, offset: Int(found.position.offset),
+                "frames stand behind the end, and \(FileName.position) tells of no power cut",
+                actual: found.kind)
+        } else {
+            return false
+        }
+        let last = LogPosition(segment: names.last?.identifier ?? end.segment, offset: LogPosition.offsetLimit - 8)
+        if try findLost(from: min(end, last), to: last, &reading.outcome) || missing != nil {
+            finding.lost = [.numbers("after \(lastKnown(reading))")]
         }
         reading.outcome.chainDamage = finding
+        return true
+    }
+
+    private func lastKnown(_ reading: Reading) -> SequenceNumber {
+        max(
+            reading.outcome.appendNumbers?.last ?? SequenceNumber(rawValue: 0),
+            manifest.segments.map(\.highestSequenceNumber).max() ?? SequenceNumber(rawValue: 0))
     }
 
     /// Collects the records between the end and the position known good, as far as their headers hold.

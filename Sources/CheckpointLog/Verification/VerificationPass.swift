@@ -241,14 +241,16 @@ struct VerificationPass {
     private func readPosition(
         _ manifest: Manifest, _ report: inout VerificationReport
     ) throws -> PositionPage.Content? {
-        let position = try PositionPage.read(identity(of: manifest))
+        var position = try PositionPage.read(identity(of: manifest))
+        if !report.isWritten { position = position?.possible(in: manifest) }
         if position == nil {
             report.findings.append(
                 VerificationFinding(.rebuildable, FileName.position, "the page is missing or damaged"))
         } else if position?.isSound == false {
             report.findings.append(
                 VerificationFinding(
-                    .rebuildable, FileName.position, "a position has wrong check bits, or a reserved byte is not zero"))
+                    .rebuildable, FileName.position,
+                    "a position is impossible or has wrong check bits, or a reserved byte is not zero"))
         }
         return position
     }

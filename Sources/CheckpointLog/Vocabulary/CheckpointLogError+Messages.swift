@@ -64,9 +64,8 @@ extension CheckpointLogError {
             cause: cause)
     }
 
-    package static func locked(path: String, holder: Int32?) -> CheckpointLogError {
-        let own = ProcessInfo.processInfo.processIdentifier
-        let by = holder.map { $0 == own ? "this process itself" : "process \($0)" } ?? "another writer"
+    package static func locked(path: String, holder: LockHolder?) -> CheckpointLogError {
+        let by = holder.map { $0.isThisProcess ? "this process itself" : "\($0)" } ?? "another writer"
         return CheckpointLogError(
             code: .locked, message: "The log is open for writing by \(by); close it there, or open it for reading.",
             location: Location(path: path))

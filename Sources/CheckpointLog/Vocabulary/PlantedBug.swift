@@ -32,6 +32,7 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case batchFlagMissing = "batch-flag-missing"
     case cutBatchVisited = "cut-batch-visited"
     case lockGivenBack = "lock-given-back"
+    case standardStreamTaken = "standard-stream-taken"
     case removalLeavesMemory = "removal-leaves-memory"
     // Recovery and following.
     case olderManifestTrusted = "older-manifest-trusted"
@@ -39,6 +40,12 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case chainLinkNotChecked = "chain-link-not-checked"
     case surplusKept = "surplus-kept"
     case anyBootTrusted = "any-boot-trusted"
+    case missingSegmentForgiven = "missing-segment-forgiven"
+    case lostPositionForgiven = "lost-position-forgiven"
+    case impossiblePositionBelieved = "impossible-position-believed"
+    case predecessorRemovedFirst = "predecessor-removed-first"
+    case placeIgnored = "place-ignored"
+    case writtenBelievedAfterFailure = "written-believed-after-failure"
     case noBootTrusted = "no-boot-trusted"
     case unsyncedNotRewritten = "unsynced-not-rewritten"
     case referencedValueRemoved = "referenced-value-removed"
@@ -50,6 +57,7 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case removalMarkerDropped = "removal-marker-dropped"
     case removalOfAllDropped = "removal-of-all-dropped"
     case groupMemberDropped = "group-member-dropped"
+    case endedGroupKept = "ended-group-kept"
     case checksumLaundered = "checksum-laundered"
     // What a reader compares.
     case placeNotChecked = "place-not-checked"

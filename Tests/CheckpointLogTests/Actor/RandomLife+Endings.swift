@@ -21,6 +21,7 @@ extension RandomLife {
         if disk.isPowerCut { return }
         oracle.acknowledgeSave()
         heldReceipt = nil
+        try verify(allowing: [])
         configure()
         self.log = try await open()
         if disk.isPowerCut { return }
@@ -35,6 +36,10 @@ extension RandomLife {
         repeat {
             powerWasCut = try await reboot() || powerWasCut
             attempts += 1
+            // The power may have gone before there was a log, or a POSITION.
+            if disk.contents(of: Self.path.appending(FileName.manifest)) != nil {
+                try verify(allowing: [.tornTail, .rebuildable])
+            }
             var observation: CheckpointOracle.Observation?
             if attempts < 4, generator.isOne(in: 4) { observation = try await observeForReading() }
             if attempts < 4, generator.isOne(in: 3) { cutSoon(within: 40) }
@@ -68,6 +73,17 @@ extension RandomLife {
         heldReceipt = nil
         disk = disk.crashImage(kind, boot: boot)
         return boot == .another
+    }
+
+    /// The verifier finds nothing where nothing was damaged, however groups, removals and compactions have met.
+    private func verify(allowing severities: Set<VerificationFinding.Severity>) throws {
+        let kept = oracle.retention.mapValues(\.count)
+        let report = LogVerifier(
+            directory: Self.path, level: .deep, fileSystem: disk, threadCount: 1, versionsKept: kept
+        ).run()
+        // Leftovers and foreign files are notes.
+        let findings = report.findings.filter { $0.severity != .note && !severities.contains($0.severity) }
+        try expect(findings.isEmpty, "the verifier finds \(findings)")
     }
 
     private func observeForReading() async throws -> CheckpointOracle.Observation? {

@@ -259,7 +259,7 @@ import Testing
             Issue.record("A lock was given twice.")
             return
         }
-        #expect(holder == ProcessInfo.processInfo.processIdentifier)
+        #expect(holder?.process == ProcessInfo.processInfo.processIdentifier)
         lock.unlock()
         #expect(try !system.isLocked(path) && !system.isAnnounced(path))
         #expect(try system.openFile(path, .read).byteCount() == 0)
@@ -288,7 +288,7 @@ import Testing
             Issue.record("A lock was given twice.")
             return
         }
-        #expect(holder == ProcessInfo.processInfo.processIdentifier)
+        #expect(holder?.process == ProcessInfo.processInfo.processIdentifier)
         second.unlock()
     }
 

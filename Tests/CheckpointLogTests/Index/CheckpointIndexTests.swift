@@ -138,10 +138,10 @@ import Testing
             let entry = IndexEntry(sequenceNumber: number(raw), location: location, isRemoval: raw == 3)
             _ = index.insert(hash, entry, keep: 5)
         }
-        index.forgetRemoval(hash, number(4))
+        index.forget(hash, number(4))
         #expect(index.versions(hash).map(\.sequenceNumber) == [number(5), number(4)])
         #expect(index.holds(hash, number(3)))
-        index.forgetRemoval(hash, number(3))
+        index.forget(hash, number(3))
         #expect(!index.holds(hash, number(3)))
         #expect(index.versions(hash).map(\.sequenceNumber) == [number(5), number(4)])
     }

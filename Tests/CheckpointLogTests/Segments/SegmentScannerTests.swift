@@ -146,9 +146,9 @@ import Testing
         let scanner = SegmentScanner(
             try disk.openFile("/segment", .read), seed: Self.seed, end: log.bytes.count + 800)
         #expect(try scanner.scan { _ in }.offset == SegmentHeader.byteCount)
-        #expect(try scanner.greatestPromise(from: SegmentHeader.byteCount) == LogPosition(segment: 3, offset: 512))
-        #expect(try scanner.greatestPromise(from: log.offsets[2]) == LogPosition(segment: 3, offset: 256))
-        #expect(try scanner.greatestPromise(from: log.bytes.count) == nil)
+        #expect(try scanner.stragglers(from: SegmentHeader.byteCount).promise == LogPosition(segment: 3, offset: 512))
+        #expect(try scanner.stragglers(from: log.offsets[2]).promise == LogPosition(segment: 3, offset: 256))
+        #expect(try scanner.stragglers(from: log.bytes.count).promise == nil)
     }
 
     /// More than the scanner holds in memory at once, so that frames lie across its window.

@@ -106,8 +106,8 @@ extension SimulatedDisk {
 // MARK: Locks
 
 extension SimulatedDisk {
-    /// The file whose lock was taken, or the process that holds it.
-    mutating func lock(_ path: FilePath, by process: Int32) throws(Errno) -> (file: Int?, holder: Int32?) {
+    /// The file whose lock was taken, or who holds it.
+    mutating func lock(_ path: FilePath, by process: LockHolder) throws(Errno) -> (file: Int?, holder: LockHolder?) {
         let file =
             switch try existingNode(at: path) {
             case .file(let number): number
@@ -116,19 +116,19 @@ extension SimulatedDisk {
             }
         if let holder = locks[file] { return (nil, holder) }
         locks[file] = process
-        writeHolder("\(process)\n", to: file)
+        writeHolder(process.bytes, to: file)
         return (file, nil)
     }
 
     mutating func unlock(_ file: Int) {
         guard locks.removeValue(forKey: file) != nil else { return }
         announced.remove(file)
-        writeHolder("", to: file)
+        writeHolder([], to: file)
     }
 
-    private mutating func writeHolder(_ text: String, to file: Int) {
+    private mutating func writeHolder(_ bytes: [UInt8], to file: Int) {
         files[file]?.resize(to: 0, &generator)
-        unsafe Array(text.utf8).withUnsafeBytes { unsafe files[file]?.write($0, at: 0, &generator) }
+        unsafe bytes.withUnsafeBytes { unsafe files[file]?.write($0, at: 0, &generator) }
     }
 
     func isLocked(_ path: FilePath) throws(Errno) -> Bool {

@@ -10,11 +10,12 @@ struct SimulatedDisk: Sendable {
     var directories: [Int: StoredDirectory] = [root: StoredDirectory()]
     var files: [Int: StoredFile] = [:]
     var handles: [Int: Handle] = [:]
-    /// The process that holds the lock of a file.
-    var locks: [Int: Int32] = [:]
+    /// Who holds the lock of a file.
+    var locks: [Int: LockHolder] = [:]
     /// The locks whose holders have announced that they write.
     var announced: Set<Int> = []
     var bootIdentifier: UInt64 = 1
+    var placeIdentifier: UInt64 = 1
     var byteQuota: Int?
     var mapping = SimulatedMapping.allowed
     var failedSyncBehavior = FailedSyncBehavior.kept

@@ -49,7 +49,18 @@ package final class SimulatedFileSystem: FileSystem {
     /// A test's own traces count.
     package func counting() -> any FileSystem { self }
 
-    package var bootIdentifier: UInt64 { state.withLock { $0.disk.bootIdentifier } }
+    package var bootIdentifier: UInt64 {
+        get { state.withLock { $0.disk.bootIdentifier } }
+        set { state.withLock { $0.disk.bootIdentifier = newValue } }
+    }
+
+    /// The same for all directories: a test makes the whole disk a copy or a snapshot by another number.
+    package var place: UInt64 {
+        get { state.withLock { $0.disk.placeIdentifier } }
+        set { state.withLock { $0.disk.placeIdentifier = newValue } }
+    }
+
+    package func placeIdentifier(of directory: FilePath) -> UInt64 { place }
 
     package func openFile(_ path: FilePath, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile {
         let isCreation = if case .create = mode { true } else { false }
@@ -96,7 +107,8 @@ package final class SimulatedFileSystem: FileSystem {
     }
 
     package func lock(_ path: FilePath) throws(FileSystemError) -> LockOutcome {
-        let process = ProcessInfo.processInfo.processIdentifier
+        let process = LockHolder(
+            process: ProcessInfo.processInfo.processIdentifier, began: 1_700_000_000_000_000, host: "simulated")
         let (file, holder) = try perform(SimulatedCall(operation: .lock, path: path)) { (disk, _) throws(Errno) in
             try disk.lock(path, by: process)
         }
