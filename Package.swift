@@ -22,7 +22,7 @@ if Context.environment["CHECKPOINT_LOG_PLANTED_BUGS"] != nil { engineSettings.ap
 
 // What the tests spend their time in is the engine and TestSupport. Optimizing their own code takes four minutes, and saves none.
 var testSettings = swiftSettings
-if Context.environment["CHECKPOINT_LOG_PLAIN_TESTS"] != nil { testSettings.append(.unsafeFlags(["-Onone"])) }
+if Context.environment["CHECKPOINT_LOG_PLAIN_TESTS"] != nil { testSettings.append(.unsafeFlags(["-Onone", "-gnone"])) }
 
 let package = Package(
     name: "checkpoint-log",
@@ -72,6 +72,7 @@ let package = Package(
             dependencies: [
                 "CheckpointLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swiftSettings),
         .executableTarget(

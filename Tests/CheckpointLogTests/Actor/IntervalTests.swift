@@ -114,6 +114,9 @@ import Testing
             #expect(clock.sleeperCount == 1)
             clock.advance(by: .seconds(1))
         }
+        await clock.waitForSleepers(1)
+        // It need not be asleep at the moment that is looked at, but it sleeps as often as the first.
+        #expect(clock.sleepCount == 21)
         #expect(await log.intervals.on)
         await log.stopCheckpointing()
         #expect(await log.intervals.on == false)
