@@ -37,6 +37,7 @@ extension LogEngine {
         _ bytes: UnsafeRawBufferPointer, _ content: Content, key: CheckpointKey
     ) throws -> Appended {
         let writer = try requireWriter()
+        try content.origin.requirePossible()
         guard bytes.count <= configuration.valueByteLimit else {
             throw CheckpointLogError.valueTooLarge(
                 byteCount: bytes.count, limit: configuration.valueByteLimit, setting: "valueByteLimit")

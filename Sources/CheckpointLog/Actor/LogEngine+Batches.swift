@@ -46,6 +46,7 @@ extension LogEngine {
             throw CheckpointLogError.valueTooLarge(
                 byteCount: byteCount, limit: configuration.valueByteLimit, setting: "valueByteLimit")
         }
+        for member in members { try member.content.origin.requirePossible() }
         var batch = PreparedBatch()
         var isInDoubt = false
         do {
@@ -100,10 +101,12 @@ extension LogEngine {
         _ name: CheckpointKey, _ level: Level, _ members: GroupMembers, in batch: inout PreparedBatch
     ) throws {
         let bytes = members.bytes
-        guard bytes.count <= FrameDecoder.payloadByteLimit, (1...GroupMembers.limit).contains(members.keys.count) else {
+        guard (1...GroupMembers.limit).contains(members.keys.count) else {
+            throw CheckpointLogError.invalidGroup(memberCount: members.keys.count, limit: GroupMembers.limit)
+        }
+        guard bytes.count <= FrameDecoder.payloadByteLimit else {
             throw CheckpointLogError.invalidGroup(
-                memberCount: members.keys.count,
-                limit: min(GroupMembers.limit, FrameDecoder.payloadByteLimit / (CheckpointKey.maximumByteCount + 2)))
+                memberCount: members.keys.count, listByteCount: bytes.count, limit: FrameDecoder.payloadByteLimit)
         }
         var header = FrameHeader(kind: .group)
         header.level = level.rawValue

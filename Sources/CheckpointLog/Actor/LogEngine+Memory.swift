@@ -189,7 +189,8 @@ extension LogEngine {
     package func hash(of key: CheckpointKey, level: UInt8, origin: Origin, space: KeyHash.Space = .key) throws
         -> KeyHash
     {
-        unsafe try key.withValidatedBytes { key in
+        try origin.requirePossible()
+        return unsafe try key.withValidatedBytes { key in
             unsafe origin.bytes.withUnsafeBytes { origin in
                 unsafe KeyHash(identity.hashKey, level: level, origin: origin, key: key, space: space)
             }

@@ -10,7 +10,16 @@ extension LogEngine {
             package var bytes: [UInt8]
         }
 
+        /// Another log that the child has taken over from, itself or by way of others.
+        package struct Descendant: Sendable {
+            package var name: String
+            /// The way by which the child knows of it.
+            package var origin: Origin
+            package var log: LogIdentifier
+        }
+
         package var records: [Record] = []
+        package var descendants: [Descendant] = []
         package var mark: ChildMark
     }
 
@@ -33,8 +42,8 @@ extension LogEngine {
     /// - Parameters:
     ///   - mark: how far the parent has come; nil for not at all.
     ///   - parent: the log that takes over.
-    /// - Throws: `.invalidTree` when this log is the parent's own, or has itself taken over from the parent: records would be handed
-    ///   round for ever.
+    /// - Throws: `.invalidTree` when this log is the parent's own, or has itself taken over from the parent, be it by way of others:
+    ///   records would be handed round for ever.
     /// - Complexity: O(n) in the index entries; frames are read of those alone that are new since the mark, or were moved by
     ///   compaction since.
     package func takeover(after mark: ChildMark?, by parent: LogIdentifier) throws -> Takeover {
@@ -62,7 +71,10 @@ extension LogEngine {
         }
         for (hash, listed) in entries(after: last?.position) {
             guard let (entry, frame) = try current(hash, listed) else { continue }
-            if frame.header.kind == .mark { try refuseCycle(frame, entry, parent) }
+            if frame.header.kind == .mark, let descendant = try descendant(frame) {
+                if descendant.log == parent { throw Self.cycle(descendant) }
+                takeover.descendants.append(descendant)
+            }
             guard frame.header.kind == .value || frame.header.kind == .reference else { continue }
             guard frame.header.appendNumber > (last?.appendNumber ?? .init(rawValue: 0)) else { continue }
             let key = CheckpointKey(String(decoding: frame.key, as: UTF8.self))
@@ -85,14 +97,19 @@ extension LogEngine {
         return takeover
     }
 
-    /// - Throws: `.invalidTree` when the mark says that this log has taken over from `parent`.
-    private func refuseCycle(_ frame: FoundHeader, _ entry: IndexEntry, _ parent: LogIdentifier) throws {
-        let name = CheckpointKey(String(decoding: frame.key, as: UTF8.self))
+    private func descendant(_ frame: FoundHeader) throws -> Takeover.Descendant? {
+        let name = String(decoding: frame.key, as: UTF8.self)
         guard let level = Level(rawValue: frame.header.level),
-            let mark = try self.mark(of: name.name, level: level), mark.log == parent
-        else { return }
-        throw CheckpointLogError.invalidTree(
-            "The child takes over from its parent, as \"\(name)\"; deregister one of the two.")
+            let mark = try mark(of: name, level: level, origin: frame.origin)
+        else { return nil }
+        return Takeover.Descendant(name: name, origin: frame.origin, log: mark.log)
+    }
+
+    private static func cycle(_ descendant: Takeover.Descendant) -> CheckpointLogError {
+        let way = descendant.origin.isOwn ? descendant.name : "\(descendant.origin)/\(descendant.name)"
+        return .invalidTree(
+            "The child takes over from its parent, as \"\(way)\": the logs are registered in a circle; deregister one of "
+                + "them.")
     }
 
     private static func exception(_ hash: KeyHash, _ number: SequenceNumber) -> ChildMark.Exception {
@@ -157,13 +174,15 @@ extension LogEngine {
     }
 
     /// How far the child named `name` was taken over, as the log at `level` says; nil when it never was.
-    package func mark(of name: String, level: Level) throws -> ChildMark? {
+    ///
+    /// - Parameter origin: the way to a log below that child, of whose mark this log has a copy; its own children have none.
+    package func mark(of name: String, level: Level, origin: Origin = .own) throws -> ChildMark? {
         let key = CheckpointKey(name)
-        let hash = try hash(of: key, level: level.rawValue, origin: .own, space: .mark)
+        let hash = try hash(of: key, level: level.rawValue, origin: origin, space: .mark)
         guard let entry = catalog.index.newest(hash) else { return nil }
         return unsafe try key.withValidatedBytes { key in
             unsafe try withFrame(
-                at: entry.location, number: entry.sequenceNumber, level: level.rawValue, key: key
+                at: entry.location, number: entry.sequenceNumber, level: level.rawValue, key: key, origin: origin
             ) { header, content in
                 guard header.kind == .mark else { throw FrameFault.badField }
                 return unsafe ChildMark(Array(content))
@@ -173,6 +192,7 @@ extension LogEngine {
 
     /// Keeps what was taken over from a child at a level of the memory, all of it or none.
     package func remember(_ takeover: Takeover, of child: String, _ level: Level) throws {
+        try requirePossibleOrigins(takeover, of: child)
         guard isInMemory else {
             for record in takeover.records {
                 _ = try remember(
@@ -191,9 +211,18 @@ extension LogEngine {
         try keepInMemory(records, keep: policy(for: level.rawValue).retention.count)
     }
 
+    /// Before any of it is kept: what is refused leaves the log as it was.
+    private func requirePossibleOrigins(_ takeover: Takeover, of child: String) throws {
+        for origin in takeover.records.map(\.origin) + takeover.descendants.map(\.origin) {
+            let origin = origin.under(child)
+            guard origin.bytes.count <= Origin.byteLimit else { throw CheckpointLogError.originTooLong(origin) }
+        }
+    }
+
     /// Appends what was taken over from a child, under this log's own numbers, and with the last batch the mark: each batch all or
     /// nothing, one of them up to the value limit.
     package func commit(_ takeover: Takeover, of child: String, level: Level) throws -> AppendedBatch? {
+        try requirePossibleOrigins(takeover, of: child)
         let policy = policy(for: level.rawValue)
         var members: [BatchMember] = []
         var byteCount = 0
@@ -211,6 +240,18 @@ extension LogEngine {
         guard !members.isEmpty || last != nil else { return nil }
         var content = Content(level: level, policy: policy, flags: [])
         content.kind = .mark
+        for descendant in takeover.descendants {
+            #if PLANTED_BUGS
+            if PlantedBug.descendantsForgotten.isPlanted { break }
+            #endif
+            // So that whoever is asked to take over from this log sees all that are below it.
+            content.origin = descendant.origin.under(child)
+            let known = try mark(of: descendant.name, level: level, origin: content.origin)
+            if known?.log == descendant.log { continue }
+            let copy = ChildMark(log: descendant.log, appendNumber: .init(rawValue: 0), position: nil)
+            members.append(BatchMember(key: CheckpointKey(descendant.name), content: content, bytes: copy.bytes))
+        }
+        content.origin = .own
         members.append(BatchMember(key: CheckpointKey(child), content: content, bytes: takeover.mark.bytes))
         last = try appendBatch(members)
         return last

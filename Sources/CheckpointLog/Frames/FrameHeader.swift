@@ -46,6 +46,34 @@ package struct FrameHeader: Sendable, Equatable {
     /// Bytes of the whole frame, padding included.
     package var frameByteCount: Int { (prefixByteCount + storedByteCount + 7) & ~7 }
 
+    /// The one place where writers keep the limits that readers enforce: asked of each frame before a byte of it is written. A frame that
+    /// could not be read back would take along what is acknowledged after it.
+    ///
+    /// - Throws: `.invalidArgument`.
+    package func requireReadable() throws {
+        #if PLANTED_BUGS
+        if PlantedBug.limitsNotKept.isPlanted { return }
+        #endif
+        guard keyByteCount <= FrameDecoder.keyByteLimit, originByteCount <= FrameDecoder.originByteLimit,
+            storedByteCount <= FrameDecoder.payloadByteLimit, contentByteCount <= FrameDecoder.payloadByteLimit,
+            kind.hasKey == (keyByteCount > 0), kind.hasKey ? level > 0 : originByteCount == 0
+        else { throw unreadable }
+    }
+
+    private var unreadable: CheckpointLogError {
+        let lengths = [
+            ("The key", keyByteCount, FrameDecoder.keyByteLimit),
+            ("The origin", originByteCount, kind.hasKey ? FrameDecoder.originByteLimit : 0),
+            ("A part of a value", storedByteCount, FrameDecoder.payloadByteLimit),
+            ("A part of a value", contentByteCount, FrameDecoder.payloadByteLimit),
+        ]
+        for (what, byteCount, limit) in lengths where byteCount > limit {
+            return .overLimit(what, byteCount: byteCount, limit: limit)
+        }
+        return CheckpointLogError(
+            code: .invalidArgument, message: "A record of this kind has no such key or level; nothing was written.")
+    }
+
     /// Writes all but the checksum, which covers key and origin too.
     package func write(to bytes: UnsafeMutableRawBufferPointer) {
         bytes.set(UInt32(0), at: 0)

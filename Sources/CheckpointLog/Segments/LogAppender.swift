@@ -179,7 +179,8 @@ package final class LogAppender: Sendable {
 
     /// Appends one frame and counts its index entry as pending.
     package func append(_ draft: FrameDraft) throws -> Appended {
-        try withRoom { state in
+        try draft.header.requireReadable()
+        return try withRoom { state in
             try Self.checkOpen(state)
             let byteCount = draft.header.frameByteCount
             if state.offset + byteCount + FrameHeader.byteCount > state.active.capacity {
@@ -199,7 +200,8 @@ package final class LogAppender: Sendable {
 
     /// Appends frames that count together or not at all; they never span segments.
     package func append(batch drafts: [FrameDraft]) throws -> [Appended] {
-        try withRoom { state in
+        for draft in drafts { try draft.header.requireReadable() }
+        return try withRoom { state in
             try Self.checkOpen(state)
             let byteCount = drafts.reduce(0) { $0 + $1.header.frameByteCount }
             if state.offset + byteCount + FrameHeader.byteCount > state.active.capacity {

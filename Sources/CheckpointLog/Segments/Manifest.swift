@@ -9,7 +9,7 @@ package struct Manifest: Sendable, Equatable {
     package static let generationOffset = 64
     private static let entryByteCount = 64
     /// Sealed segments that a manifest can list.
-    private static let entryLimit = 1 << 20
+    package static let entryLimit = 1 << 20
 
     /// A sealed segment.
     package struct Segment: Sendable, Equatable {

@@ -97,6 +97,8 @@ package final class ManifestFile: Sendable {
         if let doubt = state.doubt { throw doubt }
         var manifest = state.manifest
         change(&manifest)
+        // A reader refuses a longer one.
+        guard manifest.segments.count <= Manifest.entryLimit else { throw usedUp }
         // It need only differ from the one before; what was read may be the greatest there is.
         manifest.generation &+= 1
         let (reserved, isOver) = state.nextSegment.addingReportingOverflow(Self.reservedSegments)

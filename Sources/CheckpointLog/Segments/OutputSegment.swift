@@ -94,6 +94,7 @@ package final class OutputSegment {
         _ header: FrameHeader, key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer,
         payload: UnsafeRawBufferPointer, valueSegment: UInt32
     ) throws -> FrameLocation {
+        try header.requireReadable()
         var header = header
         let place = offset
         let start = pending.count

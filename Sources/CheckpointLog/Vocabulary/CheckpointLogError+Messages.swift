@@ -49,6 +49,30 @@ extension CheckpointLogError {
                 : "The group has \(memberCount) members and may have \(limit); make several groups of it.")
     }
 
+    /// - Parameter byteCount: what the list of the keys takes: each key, and one or two bytes for its length.
+    package static func invalidGroup(
+        memberCount: Int, listByteCount byteCount: Int, limit: Int
+    ) -> CheckpointLogError {
+        CheckpointLogError(
+            code: .invalidGroup,
+            message: "The keys of the group's \(memberCount) members take \(byteCount) bytes, with one or two more for "
+                + "each, and may take \(limit); make several groups of it, or give shorter keys.")
+    }
+
+    /// - Parameter what: as "The origin".
+    package static func overLimit(_ what: String, byteCount: Int, limit: Int) -> CheckpointLogError {
+        CheckpointLogError(
+            code: .invalidArgument,
+            message: "\(what) has \(byteCount) bytes and may have \(limit); nothing was written.")
+    }
+
+    package static func originTooLong(_ origin: Origin) -> CheckpointLogError {
+        .invalidTree(
+            "What comes from below has an origin of \(origin.bytes.count) bytes, and \(Origin.byteLimit) is the limit: "
+                + "give shorter names, or fewer ranks. Where origins grow with every update, logs are registered in a "
+                + "circle.")
+    }
+
     package static var groupReplaced: CheckpointLogError {
         CheckpointLogError(
             code: .unavailable, message: "A newer group of this name has taken its place; restore the group again.")

@@ -34,7 +34,7 @@ public struct CheckpointLogError: Error, Sendable {
             case invalidKey, invalidLevel, invalidConfiguration, valueTooLarge, encodingFailed, decodingFailed
             case locked, closed, damaged, unsupportedFormat, unsupported, ioFailure, diskFull, writerFailed
             case readOnly, notALog, unavailable, duplicateKeyInGroup, invalidGroup, memoryFull, invalidTree,
-                deadlineExceeded
+                deadlineExceeded, invalidArgument
         }
 
         private let value: Value
@@ -77,6 +77,8 @@ public struct CheckpointLogError: Error, Sendable {
         public static var unavailable: Code { Code(.unavailable) }
         /// A key given twice to one group.
         public static var duplicateKeyInGroup: Code { Code(.duplicateKeyInGroup) }
+        /// An argument that a log cannot hold, as an origin of over 1,024 bytes.
+        public static var invalidArgument: Code { Code(.invalidArgument) }
         /// A group without members, or with more than fit.
         public static var invalidGroup: Code { Code(.invalidGroup) }
         /// Work that its deadline overtook; it goes on in the background.

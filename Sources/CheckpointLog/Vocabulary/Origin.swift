@@ -20,6 +20,13 @@ package struct Origin: Hashable, Sendable, Comparable, CustomStringConvertible {
         bytes.isEmpty ? Origin(child) : Origin(bytes: Array(child.utf8) + [UInt8(ascii: "/")] + bytes)
     }
 
+    /// - Throws: `.invalidArgument` for an origin that no record can have.
+    package func requirePossible() throws {
+        guard bytes.count <= Self.byteLimit else {
+            throw CheckpointLogError.overLimit("The origin", byteCount: bytes.count, limit: Self.byteLimit)
+        }
+    }
+
     /// As callers see it: nil for an actor's own records.
     package var name: String? { isOwn ? nil : description }
 

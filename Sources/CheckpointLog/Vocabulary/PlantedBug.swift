@@ -26,6 +26,7 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case poisonIgnored = "poison-ignored"
     case failedSyncForgiven = "failed-sync-forgiven"
     // Numbers, batches and who may write.
+    case limitsNotKept = "limits-not-kept"
     case epochReused = "epoch-reused"
     case lateNumberForgotten = "late-number-forgotten"
     case olderRecordWins = "older-record-wins"
@@ -90,6 +91,7 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case failureUnheard = "failure-unheard"
     case nothingTakenOver = "nothing-taken-over"
     case oneLevelLoaded = "one-level-loaded"
+    case descendantsForgotten = "descendants-forgotten"
     case namelessChild = "nameless-child"
     case memoryNotSaved = "memory-not-saved"
 

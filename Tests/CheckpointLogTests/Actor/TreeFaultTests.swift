@@ -130,6 +130,37 @@ import Testing
         try await right.close()
     }
 
+    /// Each knows its child alone, and by the path of a directory. The update that would close the circle is refused: no log is ever
+    /// given back what was its own.
+    @Test(arguments: [2, 3, 4, 7], [false, true])
+    func aCircleOfAnyLengthIsRefusedBeforeAnythingGoesRound(count: Int, backwards: Bool) async throws {
+        var logs: [CheckpointLog] = []
+        for number in 0..<count {
+            logs.append(try await open("\(number)", rank: 2))
+            try await logs[number].checkpoint(number, for: "of \(number)", level: 2)
+        }
+        for number in 0..<count {
+            let next = (number + 1) % count
+            try await logs[number].register(directory: path("\(next)"), name: "to \(next)")
+        }
+        for round in 1...count {
+            var refused = 0
+            for number in backwards ? Array((0..<count).reversed()) : Array(0..<count) {
+                let refusal = await code { try await logs[number].update() }
+                #expect(refusal == nil || refusal == .invalidTree)
+                if refusal != nil { refused += 1 }
+            }
+            // What is below a log is known as far as records have come up from there: a round for each link at most.
+            #expect(refused >= 1 || round < count, "round \(round)")
+            for (number, log) in logs.enumerated() {
+                let found = try await log.checkpoints()
+                #expect(!found.contains { $0.key.name == "of \(number)" && $0.origin != nil }, "round \(round)")
+                #expect(found.count <= count, "round \(round): \(found)")
+            }
+        }
+        for log in logs { try await log.close() }
+    }
+
     @Test func aSourceThatHangsKeepsNoOtherBack() async throws {
         let clock = ManualClock()
         let log = try await inMemory("log", rank: 1) { $0.clock = clock }
