@@ -2,6 +2,7 @@
 
 report-tests.py failures --build checks|release|traits --log FILE REPORT   how to repeat each test that has failed; fails when none was run
 report-tests.py slowest [--count N] REPORT…                         the tests that took longest, and how many there were
+report-tests.py unproved REPORT                                     of the lines SUITE/TEST given, those that did not pass in it
 
 A REPORT is the xUnit file that Swift Testing writes. Each run takes its tests one after the other, so that a time is that of the test.
 """
@@ -63,6 +64,13 @@ def slowest(arguments):
     print(f"\n{len(found) - failed} passed, {failed} failed")
 
 
+def unproved(arguments):
+    passed = {f"{test.suite}/{test.name}" for test in tests(arguments.report) if not test.failed and not test.skipped}
+    for line in sys.stdin:
+        if line.strip() not in passed:
+            print(line.strip())
+
+
 parser = argparse.ArgumentParser()
 commands = parser.add_subparsers(dest="command", required=True)
 command = commands.add_parser("failures")
@@ -74,5 +82,8 @@ command = commands.add_parser("slowest")
 command.add_argument("--count", type=int, default=10)
 command.add_argument("reports", nargs="+")
 command.set_defaults(run=slowest)
+command = commands.add_parser("unproved")
+command.add_argument("report")
+command.set_defaults(run=unproved)
 arguments = parser.parse_args()
 arguments.run(arguments)

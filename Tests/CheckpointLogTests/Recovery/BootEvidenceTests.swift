@@ -121,6 +121,14 @@ import Testing
         let image = log.disk.crashImage(.everything, boot: .another)
         image.removeFile(log.path(.position))
         #expect(try report(image).possiblyLost.map { $0.upperBound > newest } == true)
+        // Neither has one that was closed, also where its last segment was empty.
+        let closed = log.disk.crashImage(.everything, boot: .same)
+        for isEmpty in [false, true] {
+            let engine = try LogEngine.open(at: SpecimenLog.path, SpecimenLog.configuration(closed))
+            if !isEmpty { _ = try engine.append([1], PowerLossTests.content(), key: "a") }
+            try engine.close()
+            #expect(try report(closed.crashImage(.syncedOnly, boot: .another)).possiblyLost == nil, "empty: \(isEmpty)")
+        }
         // A log that has only just begun has lost nothing.
         #expect(try report(SimulatedFileSystem()).possiblyLost == nil)
     }
