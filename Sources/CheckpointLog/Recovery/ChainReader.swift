@@ -78,7 +78,7 @@ package struct ChainReader {
             // All numbers that the openings until now can have given.
             let limit = SequenceNumber(epoch: max(first.epoch, max(manifest.nextEpoch, 1) - 1), count: .max)
             // What was written is stated nowhere, and the manifest may be an older one, which lacks large batches.
-            guard let position else {
+            guard let position, let written = position.written else {
                 let sealed = manifest.segments.map(\.highestSequenceNumber.rawValue).max() ?? 0
                 return SequenceNumber(rawValue: sealed + 1)...limit
             }
@@ -93,7 +93,7 @@ package struct ChainReader {
                 last = max(last ?? number, number)
             }
             note(frameBytes: cutByteCount)
-            if let written = position.written, let end, written > end {
+            if let end, written > end {
                 if written.segment == end.segment {
                     note(frameBytes: Int(written.offset) - Int(end.offset))
                 } else if !isComplete || written.offset > SegmentHeader.byteCount {

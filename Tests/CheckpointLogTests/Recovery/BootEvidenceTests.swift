@@ -121,7 +121,11 @@ import Testing
         let image = log.disk.crashImage(.everything, boot: .another)
         image.removeFile(log.path(.position))
         #expect(try report(image).possiblyLost.map { $0.upperBound > newest } == true)
-        // Neither has one that was closed, also where its last segment was empty.
+        // Nor does a page whose written position is unreadable, although it is of this boot.
+        let unstated = try Self.withoutUnsynced(log, boot: .same)
+        try Self.setWord(1, at: 128, unstated, log)
+        #expect(try report(unstated).possiblyLost?.contains(newest) == true)
+        // A log that was closed has lost nothing, also where its last segment was empty.
         let closed = log.disk.crashImage(.everything, boot: .same)
         for isEmpty in [false, true] {
             let engine = try LogEngine.open(at: SpecimenLog.path, SpecimenLog.configuration(closed))
@@ -129,7 +133,7 @@ import Testing
             try engine.close()
             #expect(try report(closed.crashImage(.syncedOnly, boot: .another)).possiblyLost == nil, "empty: \(isEmpty)")
         }
-        // A log that has only just begun has lost nothing.
+        // Nor has one that has only just begun.
         #expect(try report(SimulatedFileSystem()).possiblyLost == nil)
     }
 }
