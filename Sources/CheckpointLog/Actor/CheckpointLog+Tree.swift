@@ -30,7 +30,9 @@ extension CheckpointLog {
     ///   - directory: the path of the child's log.
     ///   - name: 1 to 255 bytes of UTF-8 without a slash: the origin of what comes from there.
     /// - Throws: ``CheckpointLogError``: `.invalidTree` for a name that does not serve or that another child has, and at an actor of
-    ///   rank 1, which has no children. A directory that is this log's own is refused by the first update.
+    ///   rank 1, which has no children. A directory that is this log's own is refused by the first update with `.invalidTree`, and so
+    ///   is a circle of any length (this log takes over from one that takes over from this one), by the update that would take this
+    ///   log's own checkpoints in again; nothing of it is written.
     public func register(directory: String, name: String) throws {
         try engine.checkOpen()
         guard rank > 1 else {

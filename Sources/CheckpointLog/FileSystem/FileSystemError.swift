@@ -35,6 +35,12 @@ extension CheckpointLogError {
             self.init(
                 code: .diskFull, message: "There is no room on the disk for this write; free some and try again.",
                 location: Location(path: path), cause: error)
+        } else if error.code == .overflow {
+            self.init(
+                code: .ioFailure,
+                message: "The log cannot count on: it lists as many segments, or has had as many openings, as it can; "
+                    + "load its checkpoints into a new log.",
+                location: Location(path: path), cause: error)
         } else {
             let advice =
                 switch error.code {

@@ -151,10 +151,14 @@ package struct Manifest: Sendable, Equatable {
             guard let segment = Segment(&cursor) else { return nil }
             segments.append(segment)
         }
-        guard Set(segments.map(\.name.identifier)).count == segments.count,
-            // The next replacement counts on.
-            generation < .max, (1...SequenceNumber.epochLimit).contains(nextEpoch)
-        else { return nil }
+        guard Set(segments.map(\.name.identifier)).count == segments.count, isWithinLimits else { return nil }
+    }
+
+    /// Whether a reader takes it: asked by readers of what they read, and by writers before a byte is written.
+    ///
+    /// Segments are possible by their own making. The generation leaves room for the next replacement, which counts on.
+    package var isWithinLimits: Bool {
+        segments.count <= Self.entryLimit && generation < .max && (1...SequenceNumber.epochLimit).contains(nextEpoch)
     }
 
     private static func isIntact(_ bytes: [UInt8], crc: UInt32?) -> Bool {

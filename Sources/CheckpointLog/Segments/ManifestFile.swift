@@ -53,8 +53,8 @@ package final class ManifestFile: Sendable {
     }
 
     private func takeNumber(_ state: inout State) throws(FileSystemError) -> UInt32 {
-        if state.nextSegment >= state.manifest.nextSegment { try edit(&state) { _ in } }
         guard state.nextSegment < .max else { throw usedUp }
+        if state.nextSegment >= state.manifest.nextSegment { try edit(&state) { _ in } }
         defer { state.nextSegment += 1 }
         return state.nextSegment
     }
@@ -88,7 +88,7 @@ package final class ManifestFile: Sendable {
         }
     }
 
-    /// The numbers of a log's segments or openings are used up.
+    /// There is no number left for another segment, opening or manifest, or no room in the list of segments.
     private var usedUp: FileSystemError {
         FileSystemError(.open, directory.appending(FileName.manifest), .overflow)
     }
@@ -97,12 +97,10 @@ package final class ManifestFile: Sendable {
         if let doubt = state.doubt { throw doubt }
         var manifest = state.manifest
         change(&manifest)
-        // A reader refuses a longer one.
-        guard manifest.segments.count <= Manifest.entryLimit else { throw usedUp }
-        // It need only differ from the one before; what was read may be the greatest there is.
-        manifest.generation &+= 1
+        manifest.generation += 1
         let (reserved, isOver) = state.nextSegment.addingReportingOverflow(Self.reservedSegments)
         manifest.nextSegment = max(manifest.nextSegment, isOver ? .max : reserved)
+        guard manifest.isWithinLimits else { throw usedUp }
         do throws(FileSystemError) {
             try Self.replace(directory.appending(FileName.manifest), with: manifest.bytes, in: fileSystem)
         } catch {
