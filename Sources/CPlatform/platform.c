@@ -167,16 +167,25 @@ int checkpoint_is_announced(int file) {
 #endif
 }
 
-int checkpoint_can_map(int file) {
+int64_t checkpoint_file_system_type(int file) {
     struct statfs system;
     if (fstatfs(file, &system) != 0) return 0;
 #ifdef __linux__
-    // ext2/3/4, XFS, tmpfs
-    return system.f_type == 0xEF53 || system.f_type == 0x58465342 || system.f_type == 0x01021994;
+    return (int64_t)system.f_type;
 #else
-    return strcmp(system.f_fstypename, "apfs") == 0;
+    return strcmp(system.f_fstypename, "hfs") == 0 ? 0x4244 : 0;
 #endif
 }
+
+uint32_t checkpoint_forks = 0;
+static pthread_once_t forks_once = PTHREAD_ONCE_INIT;
+
+// Runs in the child, before anything else of it.
+static void count_fork(void) { __atomic_fetch_add(&checkpoint_forks, 1, __ATOMIC_RELAXED); }
+
+static void watch_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
+
+void checkpoint_count_forks(void) { pthread_once(&forks_once, watch_forks); }
 
 size_t checkpoint_boot_name(char *buffer, size_t capacity) {
 #ifdef __linux__

@@ -33,7 +33,7 @@ enum FuzzLog {
 
     static var identity: LogIdentity {
         LogIdentity(
-            fileSystem: SimulatedFileSystem(seed: 1), directory: path, identifier: manifest.identifier,
+            fileSystem: SimulatedFileSystem(seed: 1), directory: AbsentDirectory(), identifier: manifest.identifier,
             hashKey: manifest.hashKey)
     }
 

@@ -49,8 +49,13 @@ int checkpoint_is_locked(int file);
 // tell the two apart.
 int checkpoint_is_announced(int file);
 
-// 1 where a store into a shared mapping of the file lands in the page cache that sync writes from.
-int checkpoint_can_map(int file);
+// The number by which Linux knows the kind of file system that a file is on, on other systems too; 0 where it is not known.
+int64_t checkpoint_file_system_type(int file);
+
+// How often this process has come out of a fork() as the child, since checkpoint_count_forks was called first.
+extern uint32_t checkpoint_forks;
+void checkpoint_count_forks(void);
+static inline uint32_t checkpoint_fork_count(void) { return __atomic_load_n(&checkpoint_forks, __ATOMIC_RELAXED); }
 
 // Writes at most capacity bytes that name this boot of the machine; gives their number, or 0.
 size_t checkpoint_boot_name(char *buffer, size_t capacity);

@@ -8,7 +8,7 @@ extension CheckpointLog {
     public static func openBlocking(
         at directory: String, configuration: Configuration = Configuration()
     ) throws -> CheckpointLog {
-        let log = CheckpointLog(try LogEngine.open(at: FilePath(directory), configuration))
+        let log = CheckpointLog(try LogEngine.open(at: .ofLog(directory), configuration))
         if configuration.intervals.on { Task { await log.startCheckpointing() } }
         return log
     }
@@ -18,7 +18,7 @@ extension CheckpointLog {
     public static func openForReadingBlocking(
         at directory: String, configuration: Configuration = Configuration(), salvage: Bool = false
     ) throws -> CheckpointLog {
-        CheckpointLog(try LogEngine.openForReading(at: FilePath(directory), configuration, isSalvage: salvage))
+        CheckpointLog(try LogEngine.openForReading(at: .ofLog(directory), configuration, isSalvage: salvage))
     }
 
     /// Saves as ``save()`` does, and blocks until everything is durable.

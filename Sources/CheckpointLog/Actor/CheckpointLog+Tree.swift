@@ -27,7 +27,8 @@ extension CheckpointLog {
     /// before the first update.
     ///
     /// - Parameters:
-    ///   - directory: the path of the child's log.
+    ///   - directory: the path of the child's log; a relative one is taken from where the process works at this call. Whatever
+    ///     directory is there at an update is the child's.
     ///   - name: 1 to 255 bytes of UTF-8 without a slash: the origin of what comes from there.
     /// - Throws: ``CheckpointLogError``: `.invalidTree` for a name that does not serve or that another child has, and at an actor of
     ///   rank 1, which has no children. A directory that is this log's own is refused by the first update with `.invalidTree`, and so
@@ -39,7 +40,8 @@ extension CheckpointLog {
             throw CheckpointLogError.invalidTree(
                 "An actor of rank 1 has no children; open it with `configuration.rank` 2 or more.")
         }
-        try node.adopt(directory: directory, name: name)
+        let path = engine.configuration.fileSystem.absolute(try .ofLog(directory))
+        try node.adopt(directory: path.string, name: name)
     }
 
     /// Lets the child of that name go. What was taken over from it stays.
@@ -196,7 +198,12 @@ extension CheckpointLog {
     private func log(of child: TreeNode.Child, named name: String) async throws -> CheckpointLog {
         switch child {
         case .log(let log): return log
-        case .directory(_, let reader?): return reader
+        case .directory(let path, let reader?):
+            // A path stands for what is there now, such as a directory put back from a backup.
+            let place = try? reader.engine.configuration.fileSystem.openDirectory(.ofLog(path)).placeIdentifier
+            if place == reader.engine.identity.directory.placeIdentifier { return reader }
+            node.setReader(nil, of: name)
+            return try await log(of: .directory(path, reader: nil), named: name)
         case .directory(let path, nil):
             var configuration = Configuration()
             configuration.fileSystem = engine.configuration.fileSystem

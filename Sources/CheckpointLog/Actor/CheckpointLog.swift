@@ -43,21 +43,23 @@ public actor CheckpointLog {
     /// Opens the log in `directory` for writing, after recovery; makes it when there is none.
     ///
     /// What a crash left unfinished is cut off, sealed and reported in ``recoveryReport``. The directory has mode 0700, its
-    /// files 0600. One writer has a log open at a time.
+    /// files 0600. One writer has a log open at a time. The log lives in the directory that it finds there now: moved, it goes on where it
+    /// is, and removed, it throws `.writerFailed` before it acknowledges anything more as synced. A child that comes out of this process by
+    /// `fork()` cannot write it.
     ///
     /// - Parameters:
-    ///   - directory: the path of the log's directory; its parent must exist.
+    ///   - directory: the path of the log's directory. Its parent must exist; `~` is not expanded.
     ///   - configuration: how the log works.
     /// - Throws: ``CheckpointLogError``: `.locked` when another writer has it open, `.damaged` when something that was known
-    ///   to be good is not there (nothing is changed then), `.unsupportedFormat`, `.invalidConfiguration`, `.ioFailure`,
-    ///   `.diskFull`.
+    ///   to be good is not there (nothing is changed then), `.unsupportedFormat`, `.invalidConfiguration`, `.invalidArgument` for
+    ///   a path that is empty or has a NUL in it, `.ioFailure`, `.diskFull`.
     /// - Complexity: O(n) in the sealed segments' footers and the bytes after the last seal.
     public static func open(at directory: String, configuration: Configuration = Configuration()) async throws
         -> CheckpointLog
     {
         let threads = BlockingThreads()
         defer { threads.stop() }
-        let log = try await threads.run { CheckpointLog(try LogEngine.open(at: FilePath(directory), configuration)) }
+        let log = try await threads.run { CheckpointLog(try LogEngine.open(at: .ofLog(directory), configuration)) }
         if configuration.intervals.on { await log.startCheckpointing() }
         return log
     }
@@ -67,10 +69,10 @@ public actor CheckpointLog {
     /// Each restore and listing first takes in what was written since. Nothing on disk is changed.
     ///
     /// - Parameters:
-    ///   - directory: the path of the log's directory.
+    ///   - directory: the path of the log's directory, found once: a reader stays with a directory that is moved.
     ///   - configuration: how the log is read; what concerns writing does not matter.
     ///   - salvage: whether damage is gone around, and listed in ``recoveryReport``, rather than thrown.
-    /// - Throws: ``CheckpointLogError``: `.notALog`, `.damaged`, `.unsupportedFormat`, `.ioFailure`.
+    /// - Throws: ``CheckpointLogError``: `.notALog`, `.damaged`, `.unsupportedFormat`, `.invalidArgument`, `.ioFailure`.
     public static func openForReading(
         at directory: String, configuration: Configuration = Configuration(), salvage: Bool = false
     ) async throws -> CheckpointLog {
@@ -78,7 +80,7 @@ public actor CheckpointLog {
         defer { threads.stop() }
         return try await threads.run {
             CheckpointLog(
-                try LogEngine.openForReading(at: FilePath(directory), configuration, isSalvage: salvage))
+                try LogEngine.openForReading(at: .ofLog(directory), configuration, isSalvage: salvage))
         }
     }
 

@@ -78,6 +78,7 @@ public struct CheckpointReceipt: Sendable {
 
     private func waitBlocking(through end: LogPosition) throws {
         guard let writer = engine.writer, writer.appender.syncedPosition < end else { return }
+        try engine.checkProcess()
         try writer.sync.waitUntilSynced(end)
     }
 
@@ -107,8 +108,8 @@ extension LogEngine {
     }
 
     func synced(_ position: LogPosition) async throws {
-        guard let writer else { return }
-        if writer.appender.syncedPosition >= position { return }
+        guard let writer, writer.appender.syncedPosition < position else { return }
+        try checkProcess()
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             writer.sync.whenSynced(position) { continuation.resume(with: $0.mapError { $0 }) }
         }

@@ -112,7 +112,7 @@ extension LogEngine {
             } catch {
                 // A log that has failed may have the reference all the same; in any other its room is wanted now.
                 if writer.appender.failure == nil {
-                    try? identity.fileSystem.remove(identity.path(SegmentName(reference.segment, .value)))
+                    try? identity.directory.remove(SegmentName(reference.segment, .value))
                 }
                 throw error
             }

@@ -67,7 +67,7 @@ extension LogEngine {
             if isInDoubt { throw error }
             // Value segments of a batch that has failed are orphans: the space is wanted now rather than at the next opening.
             for segment in batch.valueSegments {
-                try? identity.fileSystem.remove(identity.path(SegmentName(segment, .value)))
+                try? identity.directory.remove(SegmentName(segment, .value))
             }
             throw error
         }
@@ -193,7 +193,7 @@ extension LogEngine {
                 try syncPredecessors(writer)
             } catch {
                 output?.abandon()
-                for segment in sealed { try? identity.fileSystem.remove(identity.path(segment.name)) }
+                for segment in sealed { try? identity.directory.remove(segment.name) }
                 throw error
             }
         }
@@ -212,7 +212,7 @@ extension LogEngine {
             if !isInDoubt {
                 for segment in sealed {
                     files.forget(segment.name.identifier)
-                    try? identity.fileSystem.remove(identity.path(segment.name))
+                    try? identity.directory.remove(segment.name)
                 }
             }
             throw failure

@@ -9,10 +9,11 @@ extension LogEngine {
         configuration.fileSystem = configuration.fileSystem.counting()
         let fileSystem = configuration.fileSystem
         try makeDirectory(directory, in: fileSystem)
-        let lock = try takeLock(directory.appending(FileName.lock), in: fileSystem)
+        let directory = try wrapping { () throws(FileSystemError) in try fileSystem.openDirectory(directory) }
+        let lock = try takeLock(in: directory)
         do {
             // An opening can be cut off anywhere and begun again, so one that found no room is.
-            return try SpaceReserve(directory: directory, fileSystem: fileSystem).spending {
+            return try SpaceReserve(directory).spending {
                 try open(at: directory, configuration, lock: lock)
             }
         } catch {
@@ -22,19 +23,18 @@ extension LogEngine {
     }
 
     private static func open(
-        at directory: FilePath, _ configuration: Configuration, lock: any FileLock
+        at directory: any OpenDirectory, _ configuration: Configuration, lock: any FileLock
     ) throws -> LogEngine {
-        let fileSystem = configuration.fileSystem
-        let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(directory, in: fileSystem) }
-        let known = try knownManifest(directory, listing, in: fileSystem)
+        let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(directory) }
+        let known = try knownManifest(directory, listing)
         if known == nil {
             // Before the first manifest, and whoever made the directory: one whose name is lost takes the log with it.
-            let parent = directory.removingLastComponent()
-            try wrapping { () throws(FileSystemError) in try fileSystem.syncDirectory(parent.isEmpty ? "." : parent) }
+            try wrapping { () throws(FileSystemError) in try directory.syncParent() }
         }
         let manifest = known ?? newManifest(configuration)
         var identity = LogIdentity(
-            fileSystem: fileSystem, directory: directory, identifier: manifest.identifier, hashKey: manifest.hashKey)
+            fileSystem: configuration.fileSystem, directory: directory, identifier: manifest.identifier,
+            hashKey: manifest.hashKey)
         identity.laneCount = configuration.laneCount
         let catalog = makeCatalog(identity, configuration)
         var report = RecoveryReport()
@@ -48,8 +48,7 @@ extension LogEngine {
             throw CheckpointLogError.unsupported(
                 "The segment numbers of this log are used up; open it for reading, and load it into a new one.")
         }
-        let manifestFile = ManifestFile(
-            manifest, fileSystem: fileSystem, directory: directory, firstSegment: highest + 1)
+        let manifestFile = ManifestFile(manifest, in: directory, lock: lock, firstSegment: highest + 1)
         let repair = LogRepair(identity: identity, manifest: manifestFile)
         let synced = position.flatMap { outcome.damage == nil ? $0.synced : nil }
         try repair.sealChain(outcome, synced: synced, report: &report)
@@ -77,9 +76,8 @@ extension LogEngine {
         at directory: FilePath, _ configuration: Configuration, isSalvage: Bool
     ) throws -> LogEngine {
         try configuration.validate()
-        func generation() -> UInt64? {
-            (try? LogLoader.manifest(in: directory, configuration.fileSystem))?.generation
-        }
+        let directory = try configuration.fileSystem.existingDirectory(directory)
+        func generation() -> UInt64? { (try? LogLoader.manifest(in: directory))?.generation }
         for attempt in 1..<readingAttempts {
             let before = generation()
             do {
@@ -95,26 +93,28 @@ extension LogEngine {
     }
 
     private static func openAsItStands(
-        _ directory: FilePath, _ configuration: Configuration, isSalvage: Bool
+        _ directory: any OpenDirectory, _ configuration: Configuration, isSalvage: Bool
     ) throws -> LogEngine {
-        let fileSystem = configuration.fileSystem
-        let listed = try listingForReading(directory, in: fileSystem)
-        guard let known = try knownManifest(directory, listed, in: fileSystem) else {
-            throw CheckpointLogError.notALog(path: directory.string, "it has no \(FileName.manifest).")
+        func list() throws -> LogDirectory {
+            try wrapping { () throws(FileSystemError) in try LogDirectory(directory) }
+        }
+        guard let known = try knownManifest(directory, try list()) else {
+            throw CheckpointLogError.notALog(path: directory.path.string, "it has no \(FileName.manifest).")
         }
         var identity = LogIdentity(
-            fileSystem: fileSystem, directory: directory, identifier: known.identifier, hashKey: known.hashKey)
+            fileSystem: configuration.fileSystem, directory: directory, identifier: known.identifier,
+            hashKey: known.hashKey)
         identity.laneCount = configuration.laneCount
         let catalog = makeCatalog(identity, configuration)
         var report = RecoveryReport()
         let isWritten = try wrapping { () throws(FileSystemError) in
-            try fileSystem.isAnnounced(identity.path(FileName.lock))
+            try directory.isAnnounced(FileName.lock)
         }
         // In this order, as LogFollower has it: what a compaction has dropped is superseded by records up to the position.
-        let manifest = try LogLoader.manifest(in: directory, fileSystem) ?? known
+        let manifest = try LogLoader.manifest(in: directory) ?? known
         var position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
         if !isWritten { position = position?.possible(in: manifest) }
-        let listing = try listingForReading(directory, in: fileSystem)
+        let listing = try list()
         let loader = LogLoader(
             identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: isSalvage)
         let outcome = try loader.load(position: position, stop: isWritten ? position?.written : nil, into: &report)
@@ -128,24 +128,12 @@ extension LogEngine {
             writer: nil, follower: follower)
     }
 
-    private static func listingForReading(
-        _ directory: FilePath, in fileSystem: any FileSystem
-    ) throws -> LogDirectory {
-        do throws(FileSystemError) {
-            return try LogDirectory(directory, in: fileSystem)
-        } catch  where error.code == .noSuchFileOrDirectory || error.code == .notDirectory {
-            throw CheckpointLogError.notALog(path: directory.string, "the directory does not exist.")
-        } catch {
-            throw CheckpointLogError(error)
-        }
-    }
-
     /// A log without a directory: every level is of the memory.
     package static func inMemory(_ configuration: Configuration) throws -> LogEngine {
         try configuration.validate()
         let manifest = newManifest(configuration)
         var identity = LogIdentity(
-            fileSystem: configuration.fileSystem, directory: "", identifier: manifest.identifier,
+            fileSystem: configuration.fileSystem, directory: AbsentDirectory(), identifier: manifest.identifier,
             hashKey: manifest.hashKey)
         identity.laneCount = configuration.laneCount
         return LogEngine(
@@ -155,13 +143,13 @@ extension LogEngine {
 
     /// The manifest; nil where there is no log yet.
     private static func knownManifest(
-        _ directory: FilePath, _ listing: LogDirectory, in fileSystem: any FileSystem
+        _ directory: any OpenDirectory, _ listing: LogDirectory
     ) throws -> Manifest? {
-        let manifest = try LogLoader.manifest(in: directory, fileSystem)
+        let manifest = try LogLoader.manifest(in: directory)
         if manifest == nil, !listing.segments.isEmpty {
             throw CheckpointLogError.damaged(
                 "The manifest is missing, but segments are there; put it back, or move the segments away.",
-                path: directory.appending(FileName.manifest).string)
+                path: directory.path.appending(FileName.manifest).string)
         }
         return manifest
     }
@@ -176,14 +164,15 @@ extension LogEngine {
         }
     }
 
-    private static func takeLock(_ path: FilePath, in fileSystem: any FileSystem) throws -> any FileLock {
-        switch try wrapping({ () throws(FileSystemError) in try fileSystem.lock(path) }) {
+    private static func takeLock(in directory: any OpenDirectory) throws -> any FileLock {
+        switch try wrapping({ () throws(FileSystemError) in try directory.lock(FileName.lock) }) {
         case .acquired(let lock):
             #if PLANTED_BUGS
             if PlantedBug.lockGivenBack.isPlanted { lock.unlock() }
             #endif
             return lock
-        case .held(let holder): throw CheckpointLogError.locked(path: path.string, holder: holder)
+        case .held(let holder):
+            throw CheckpointLogError.locked(path: directory.path.appending(FileName.lock).string, holder: holder)
         }
     }
 
@@ -218,7 +207,7 @@ extension LogEngine {
         }
         let start = LogPosition(segment: active.name.identifier, offset: SegmentHeader.byteCount)
         let position = try wrapping { () throws(FileSystemError) in
-            try PositionPage.open(
+            try PositionPage.make(
                 identity, start: start, generation: manifest.current.generation, mapping: configuration.usesMapping)
         }
         manifest.state(in: position)

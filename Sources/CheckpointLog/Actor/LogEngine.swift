@@ -32,6 +32,7 @@ package final class LogEngine: Sendable {
     package let blocking = BlockingThreads()
     private let encodeBuffers = Lock<[CBOREncodingBuffer]>([])
     private let isClosed = Atomic(false)
+    private let process = ProcessMark()
 
     /// The parts that only a writer has.
     package struct Writer: Sendable {
@@ -66,8 +67,14 @@ package final class LogEngine: Sendable {
         if isClosed.load(ordering: .acquiring) { throw CheckpointLogError.closed }
     }
 
+    /// - Throws: `.writerFailed` in a child of the process that opened the log.
+    package func checkProcess() throws {
+        guard process.isThisProcess else { throw CheckpointLogError.openInParent }
+    }
+
     package func requireWriter() throws -> Writer {
         try checkOpen()
+        try checkProcess()
         guard let writer else {
             throw isInMemory
                 ? CheckpointLogError.unsupported(
@@ -125,6 +132,11 @@ package final class LogEngine: Sendable {
     ///
     /// A log that a failure closed for writing writes nothing more and throws the first cause.
     package func close() throws {
+        guard process.isThisProcess else {
+            // The parent's threads, lock and files are not this one's to end.
+            if writer != nil { throw CheckpointLogError.openInParent }
+            return
+        }
         // What the memory level holds goes into the log while that still takes appends.
         let unsaved = saveForClose()
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
@@ -156,7 +168,7 @@ package final class LogEngine: Sendable {
         while active.segment.hasPendingEntries { Compactor.yield() }
         if active.end == SegmentHeader.byteCount {
             // Not before the one that names it is gone for good: a segment whose predecessor is missing is damage.
-            if prepared == nil || (try? identity.fileSystem.syncDirectory(identity.directory)) != nil {
+            if prepared == nil || (try? identity.directory.sync()) != nil {
                 writer.appender.discard(active.segment)
             } else {
                 active.segment.file.close()
@@ -186,7 +198,7 @@ package final class LogEngine: Sendable {
 
     /// Ends the threads of a log that was dropped without `close()`; nothing is lost that was acknowledged.
     package func abandon() {
-        guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        guard process.isThisProcess, !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         blocking.stop()
         guard let writer else { return }
         _ = writer.appender.refuseAppends()

@@ -47,7 +47,7 @@ package final class Compactor: Sendable {
     ) {
         identity = appender.identity
         manifest = appender.manifest
-        reserve = SpaceReserve(directory: identity.directory, fileSystem: identity.fileSystem)
+        reserve = SpaceReserve(identity.directory)
         self.catalog = catalog
         self.files = files
         self.appender = appender
@@ -126,6 +126,8 @@ package final class Compactor: Sendable {
     private func carryOut(
         _ plan: CompactionPlan, among segments: [Manifest.Segment], rests: Bool
     ) throws -> CompactionOutcome? {
+        // Otherwise the files of a directory that was removed would be missed one by one.
+        try wrapping { () throws(FileSystemError) in try manifest.requireInPlace() }
         let loader = LogFooters(identity: identity)
         let footers = try plan.inputs.map { try loader.footer(of: $0) }
         // A removal is needed while any older record may exist outside of what is rewritten here, and so is the frame of a group that has
@@ -170,7 +172,7 @@ package final class Compactor: Sendable {
             }
         } catch {
             // Otherwise each attempt on a full disk would leave a file behind.
-            if let output, !error.isBehindRename { try? identity.fileSystem.remove(identity.path(output.name)) }
+            if let output, !error.isBehindRename { try? identity.directory.remove(output.name) }
             throw CheckpointLogError(error)
         }
         if let output { files.add(output.name) }
@@ -192,7 +194,7 @@ package final class Compactor: Sendable {
             catalog.usage.forget(name.identifier)
             files.forget(name.identifier)
             do throws(FileSystemError) {
-                try identity.fileSystem.remove(identity.path(name))
+                try identity.directory.remove(name)
             } catch  where error.code == .noSuchFileOrDirectory {
                 // Nothing refers to it any more, and it is gone: as wanted.
             } catch {

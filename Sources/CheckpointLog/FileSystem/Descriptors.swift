@@ -15,12 +15,18 @@ enum Descriptors {
     private static let standardStreams: ClosedRange<Int32> = 0...2
     private static let standIns = Lock(())
 
-    /// Opens `path` as the system's `open` does, with mode 0600 for a new file, to be closed in programs that this one starts.
+    /// Opens `path` as the system's `open` does, to be closed in programs that this one starts.
     ///
     /// - Returns: a descriptor of 3 or over, or -1 with `errno`.
     static func open(_ path: FilePath, _ flags: Int32) -> Int32 {
+        unsafe path.withPlatformString { unsafe open($0, in: AT_FDCWD, flags) }
+    }
+
+    /// Opens `name` from `directory` on, as the system's `openat` does, with mode 0600 for a new file.
+    static func open(_ name: UnsafePointer<CChar>, in directory: Int32, _ flags: Int32) -> Int32 {
+        func systemOpen() -> Int32 { unsafe openat(directory, name, flags | O_CLOEXEC, mode_t(0o600)) }
         #if PLANTED_BUGS
-        if PlantedBug.standardStreamTaken.isPlanted { return systemOpen(path, flags | O_CLOEXEC) }
+        if PlantedBug.standardStreamTaken.isPlanted { return systemOpen() }
         #endif
         let moved = standIns.withLock { _ -> Int32? in
             let closed = standardStreams.filter { fcntl($0, F_GETFD) < 0 }
@@ -28,16 +34,16 @@ enum Descriptors {
             // Whatever another thread prints meanwhile goes nowhere, as it would have.
             var taken: [Int32] = []
             for _ in closed {
-                let standIn = systemOpen("/dev/null", O_RDWR | O_CLOEXEC)
+                let standIn = openNull()
                 if standIn >= 0 { taken.append(standIn) }
             }
-            let file = aboveStandardStreams(systemOpen(path, flags | O_CLOEXEC))
+            let file = aboveStandardStreams(systemOpen())
             let code = errno
             for standIn in taken { _ = systemClose(standIn) }
             errno = code
             return file
         }
-        return moved ?? aboveStandardStreams(systemOpen(path, flags | O_CLOEXEC))
+        return moved ?? aboveStandardStreams(systemOpen())
     }
 
     /// The same open file under a descriptor of 3 or over: a stream may be closed, or have no stand-in, just then.
@@ -51,8 +57,6 @@ enum Descriptors {
     }
 }
 
-private func systemOpen(_ path: FilePath, _ flags: Int32) -> Int32 {
-    unsafe path.withPlatformString { unsafe open($0, flags, mode_t(0o600)) }
-}
+private func openNull() -> Int32 { unsafe open("/dev/null", O_RDWR | O_CLOEXEC) }
 
 private func systemClose(_ file: Int32) -> Int32 { close(file) }

@@ -2,49 +2,73 @@ package import SystemPackage
 
 /// The disk, as the engine sees it: the one seam of the project.
 ///
-/// POSIX in production, simulated in tests. Every change of a disk that recovery must survive is one call of this protocol
-/// or of ``OpenFile``, so that a test can fail it, shorten it, or cut the power at it. Calls may be made from any thread;
-/// calls on one path that change it are made by one thread at a time.
+/// POSIX in production, simulated in tests. Every change of a disk that recovery must survive is one call of this protocol, of
+/// ``OpenDirectory`` or of ``OpenFile``, so that a test can fail it, shorten it, or cut the power at it. Calls may be made from any
+/// thread; calls on one name that change it are made by one thread at a time.
 package protocol FileSystem: AnyObject, Sendable {
-    func openFile(_ path: FilePath, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile
-
     /// Makes a directory with mode 0700. Throws `EEXIST` when anything is there already.
     func createDirectory(_ path: FilePath) throws(FileSystemError)
 
-    func entries(of directory: FilePath) throws(FileSystemError) -> [DirectoryEntry]
+    /// Finds the directory at `path`, links followed, this once.
+    func openDirectory(_ path: FilePath) throws(FileSystemError) -> any OpenDirectory
 
-    func rename(_ source: FilePath, to destination: FilePath) throws(FileSystemError)
-
-    func remove(_ path: FilePath) throws(FileSystemError)
-
-    /// Makes creations, renames and removals in `directory` survive power loss.
-    func syncDirectory(_ directory: FilePath) throws(FileSystemError)
-
-    /// Bytes that an unprivileged writer could still store where `directory` is.
-    func availableByteCount(at directory: FilePath) throws(FileSystemError) -> Int
-
-    /// Takes the exclusive lock that `path` stands for, creating the file, and writes into it who holds it. A file that
-    /// holds anything else is locked as it is.
-    func lock(_ path: FilePath) throws(FileSystemError) -> LockOutcome
-
-    /// Whether anyone, this process included, holds the lock of `path`. False when there is no such file.
-    func isLocked(_ path: FilePath) throws(FileSystemError) -> Bool
-
-    /// Whether anyone holds the lock of `path` and has announced that it writes; where the system cannot tell, as ``isLocked(_:)``.
-    func isAnnounced(_ path: FilePath) throws(FileSystemError) -> Bool
+    /// The path from the root, by the directory that the process works in now.
+    func absolute(_ path: FilePath) -> FilePath
 
     /// A number that is the same until the machine starts anew; 0 where the system does not tell.
     var bootIdentifier: UInt64 { get }
-
-    /// A number that stands for the file system that `directory` is on, and for the directory there: a copy or a snapshot of it has
-    /// another. 0 where the system does not tell.
-    func placeIdentifier(of directory: FilePath) -> UInt64
 
     /// Counts of what was asked of the disk through this value; nil where nothing is counted.
     var counters: DiskCounters? { get }
 
     /// The same disk with counters of its own.
     func counting() -> any FileSystem
+}
+
+/// One directory, found once: every call is about that directory, wherever it has been moved since, and never about another that has come
+/// to its path. Names are of files directly in it. Closed by ``close()``, or when the last reference goes; files stay open.
+package protocol OpenDirectory: AnyObject, Sendable {
+    /// Where it was found, for messages.
+    var path: FilePath { get }
+
+    func openFile(_ name: String, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile
+
+    /// Makes a directory with mode 0700. Throws `EEXIST` when anything is there already.
+    func createDirectory(_ name: String) throws(FileSystemError)
+
+    /// A directory in this one; a link to one is refused.
+    func openDirectory(_ name: String) throws(FileSystemError) -> any OpenDirectory
+
+    func entries() throws(FileSystemError) -> [DirectoryEntry]
+
+    func rename(_ name: String, to newName: String) throws(FileSystemError)
+
+    func remove(_ name: String) throws(FileSystemError)
+
+    /// Makes creations, renames and removals in the directory survive power loss.
+    func sync() throws(FileSystemError)
+
+    /// Makes the name of the directory itself survive power loss.
+    func syncParent() throws(FileSystemError)
+
+    /// Bytes that an unprivileged writer could still store where the directory is.
+    func availableByteCount() throws(FileSystemError) -> Int
+
+    /// Takes the exclusive lock that the file `name` stands for, creating it, and writes into it who holds it. A file that holds
+    /// anything else is locked as it is.
+    func lock(_ name: String) throws(FileSystemError) -> LockOutcome
+
+    /// Whether anyone, this process included, holds the lock of `name`. False when there is no such file.
+    func isLocked(_ name: String) throws(FileSystemError) -> Bool
+
+    /// Whether anyone holds the lock of `name` and has announced that it writes; where the system cannot tell, as ``isLocked(_:)``.
+    func isAnnounced(_ name: String) throws(FileSystemError) -> Bool
+
+    /// A number that stands for the file system and for the directory there: a copy or a snapshot of it has another. 0 where the system
+    /// does not tell.
+    var placeIdentifier: UInt64 { get }
+
+    func close()
 }
 
 package enum OpenMode: Sendable {
@@ -79,6 +103,10 @@ package enum LockOutcome: Sendable {
 package protocol FileLock: AnyObject, Sendable {
     /// Tells readers, until ``unlock()`` or the end of the process, that the holder has stated where its log ends, and writes.
     func announce()
+
+    /// Whether the locked file still stands in the directory under its name. If not, the directory was removed, or somebody else can hold
+    /// what counts as the lock there by now.
+    func isInPlace() throws(FileSystemError) -> Bool
 
     func unlock()
 }
@@ -192,4 +220,61 @@ extension OpenFile {
         }
         if let failure { throw failure }
     }
+}
+
+extension FileSystem {
+    /// The directory of a log that is to be there.
+    ///
+    /// - Throws: `.notALog` where it is not, `.ioFailure`.
+    package func existingDirectory(_ path: FilePath) throws(CheckpointLogError) -> any OpenDirectory {
+        do throws(FileSystemError) {
+            return try openDirectory(path)
+        } catch  where error.code == .noSuchFileOrDirectory || error.code == .notDirectory {
+            throw CheckpointLogError.notALog(path: path.string, "the directory does not exist.")
+        } catch {
+            throw CheckpointLogError(error)
+        }
+    }
+}
+
+extension FilePath {
+    /// The path of a log's directory, as a caller gives it.
+    ///
+    /// - Throws: `.invalidArgument` for an empty one, and for one that the system would not take whole.
+    package static func ofLog(_ path: String) throws(CheckpointLogError) -> FilePath {
+        guard !path.isEmpty, !path.utf8.contains(0) else {
+            throw CheckpointLogError(
+                code: .invalidArgument,
+                message: "The path of a log is neither empty nor has a NUL in it; give the whole path.")
+        }
+        return FilePath(path)
+    }
+}
+
+/// The directory of what has none: nothing is there.
+package final class AbsentDirectory: OpenDirectory {
+    package let path: FilePath = ""
+    package let placeIdentifier: UInt64 = 0
+
+    package init() {}
+
+    private func absent(_ operation: FileSystemError.Operation) -> FileSystemError {
+        FileSystemError(operation, path, .noSuchFileOrDirectory)
+    }
+
+    package func openFile(_ name: String, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile {
+        throw absent(.open)
+    }
+    package func createDirectory(_ name: String) throws(FileSystemError) { throw absent(.createDirectory) }
+    package func openDirectory(_ name: String) throws(FileSystemError) -> any OpenDirectory { throw absent(.open) }
+    package func entries() throws(FileSystemError) -> [DirectoryEntry] { throw absent(.list) }
+    package func rename(_ name: String, to newName: String) throws(FileSystemError) { throw absent(.rename) }
+    package func remove(_ name: String) throws(FileSystemError) { throw absent(.remove) }
+    package func sync() throws(FileSystemError) { throw absent(.syncDirectory) }
+    package func syncParent() throws(FileSystemError) { throw absent(.syncDirectory) }
+    package func availableByteCount() throws(FileSystemError) -> Int { throw absent(.space) }
+    package func lock(_ name: String) throws(FileSystemError) -> LockOutcome { throw absent(.lock) }
+    package func isLocked(_ name: String) throws(FileSystemError) -> Bool { false }
+    package func isAnnounced(_ name: String) throws(FileSystemError) -> Bool { false }
+    package func close() {}
 }

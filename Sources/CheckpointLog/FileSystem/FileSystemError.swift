@@ -24,6 +24,13 @@ package struct FileSystemError: Error, Equatable, CustomStringConvertible {
     /// Whether a replacement that failed with this may be in force all the same: now, or after a power cut.
     package var isBehindRename: Bool { operation == .syncDirectory || operation == .rename && !isDiskFull }
 
+    /// The file of a lock is not where it was locked.
+    package static func outOfPlace(_ path: FilePath) -> FileSystemError {
+        FileSystemError(.lock, path, .staleNFSFileHandle)
+    }
+
+    package var isOutOfPlace: Bool { operation == .lock && code == .staleNFSFileHandle }
+
     package var description: String { "\(operation.rawValue) of \(path): \(code)" }
 }
 
@@ -35,6 +42,12 @@ extension CheckpointLogError {
             self.init(
                 code: .diskFull, message: "There is no room on the disk for this write; free some and try again.",
                 location: Location(path: path), cause: error)
+        } else if error.isOutOfPlace {
+            self.init(
+                code: .writerFailed,
+                message: "The log's directory was removed, or its LOCK was removed or replaced: what is written there "
+                    + "is lost, or another process may write the log. Open it again where it is.",
+                location: Location(path: path), cause: error)
         } else if error.code == .overflow {
             self.init(
                 code: .ioFailure,
@@ -44,6 +57,8 @@ extension CheckpointLogError {
         } else {
             let advice =
                 switch error.code {
+                case .noSuchFileOrDirectory where error.operation == .createDirectory && path.hasPrefix("~"):
+                    "`~` is not expanded here, give the whole path"
                 case .noSuchFileOrDirectory where error.operation == .createDirectory: "make its parent directory first"
                 case .permissionDenied, .notPermitted: "give this user access to the path"
                 case .readOnlyFileSystem: "open it for reading, or make the file system writable"

@@ -42,38 +42,21 @@ package final class POSIXFileSystem: FileSystem {
     }
 
     /// Zero stands for what is not known.
-    private static func fnv1a(_ bytes: some Sequence<UInt8>) -> UInt64 {
+    fileprivate static func fnv1a(_ bytes: some Sequence<UInt8>) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         return max(hash, 1)
     }
 
-    package func placeIdentifier(of directory: FilePath) -> UInt64 {
-        var status = stat()
-        guard unsafe directory.withPlatformString({ unsafe stat($0, &status) }) == 0 else { return 0 }
-        var bytes: [UInt8] = []
-        bytes.append(littleEndian: UInt64(truncatingIfNeeded: status.st_dev))
-        bytes.append(littleEndian: UInt64(truncatingIfNeeded: status.st_ino))
-        return Self.fnv1a(bytes)
-    }
-
-    package func openFile(_ path: FilePath, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile {
-        let flags: Int32 =
-            switch mode {
-            case .read: O_RDONLY
-            case .readWrite: O_RDWR
-            case .create: O_RDWR | O_CREAT | O_EXCL
-            }
-        // A pipe in a file's place must not block the opening: O_NONBLOCK has no other effect on regular files.
-        let file = Descriptors.open(path, flags | O_NOFOLLOW | O_NONBLOCK)
-        guard file >= 0 else { throw FileSystemError(.open, path, .current) }
-        var status = stat()
-        guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            let code = status.st_mode & S_IFMT == S_IFDIR ? Errno.isDirectory : .invalidArgument
-            _ = Self.systemClose(file)
-            throw FileSystemError(.open, path, code)
-        }
-        return POSIXFile(file, path: path, counters)
+    /// Whether a store into a file with all its blocks lands in the page cache that a sync writes from, and never needs a block: one that
+    /// finds no room ends the process. On file systems where files can share blocks (XFS, APFS, Btrfs), a copy of an open log makes the next
+    /// store to each of them need another.
+    package static func canMap(onSystemOfType type: Int64) -> Bool {
+        #if PLANTED_BUGS
+        if PlantedBug.sharedBlocksMapped.isPlanted, type == 0x5846_5342 { return true }
+        #endif
+        // ext2, ext3 and ext4; tmpfs; HFS+
+        return [0xEF53, 0x0102_1994, 0x4244].contains(type)
     }
 
     package func createDirectory(_ path: FilePath) throws(FileSystemError) {
@@ -82,20 +65,107 @@ package final class POSIXFileSystem: FileSystem {
         }
     }
 
-    package func entries(of directory: FilePath) throws(FileSystemError) -> [DirectoryEntry] {
-        let file = Descriptors.open(directory, O_RDONLY | O_DIRECTORY)
-        guard file >= 0 else { throw FileSystemError(.list, directory, .current) }
+    package func openDirectory(_ path: FilePath) throws(FileSystemError) -> any OpenDirectory {
+        let file = Descriptors.open(path, O_RDONLY | O_DIRECTORY)
+        guard file >= 0 else { throw FileSystemError(.open, path, .current) }
+        return POSIXDirectory(file, path: path, counters)
+    }
+
+    package func absolute(_ path: FilePath) -> FilePath {
+        guard path.isRelative, let current = unsafe getcwd(nil, 0) else { return path }
+        defer { unsafe free(current) }
+        return FilePath(unsafe String(cString: current)).pushing(path)
+    }
+
+    package func counting() -> any FileSystem { POSIXFileSystem(bootIdentifier, DiskCounters()) }
+
+    fileprivate static func systemClose(_ file: Int32) -> Int32 { close(file) }
+}
+
+extension Errno {
+    fileprivate static var current: Errno { Errno(rawValue: errno) }
+}
+
+private final class POSIXDirectory: OpenDirectory {
+    let path: FilePath
+    /// -1 once closed, so that a late call fails: the number may be another file's by then.
+    private let descriptor: Atomic<Int32>
+    private let counters: DiskCounters?
+
+    init(_ file: Int32, path: FilePath, _ counters: DiskCounters?) {
+        descriptor = Atomic(file)
+        self.path = path
+        self.counters = counters
+    }
+
+    deinit { close() }
+
+    /// Not `AT_FDCWD`, whatever the number of a closed directory is.
+    private var file: Int32 { descriptor.load(ordering: .relaxed) }
+
+    /// Calls `body` with the directory to begin at and the name to look up there.
+    private func lookUp<Result>(_ name: String, _ body: (Int32, UnsafePointer<CChar>) -> Result) -> Result {
+        #if PLANTED_BUGS
+        if PlantedBug.directoryFoundAgain.isPlanted {
+            return unsafe path.appending(name).withPlatformString { unsafe body(AT_FDCWD, $0) }
+        }
+        #endif
+        return unsafe name.withCString { unsafe body(file, $0) }
+    }
+
+    private func failure(_ operation: FileSystemError.Operation, _ name: String) -> FileSystemError {
+        FileSystemError(operation, path.appending(name), .current)
+    }
+
+    /// Opens `name`; -1 with `errno`.
+    private func open(_ name: String, _ flags: Int32) -> Int32 {
+        unsafe lookUp(name) { unsafe Descriptors.open($1, in: $0, flags) }
+    }
+
+    func openFile(_ name: String, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile {
+        let flags: Int32 =
+            switch mode {
+            case .read: O_RDONLY
+            case .readWrite: O_RDWR
+            case .create: O_RDWR | O_CREAT | O_EXCL
+            }
+        // A pipe in a file's place must not block the opening: O_NONBLOCK has no other effect on regular files.
+        let file = open(name, flags | O_NOFOLLOW | O_NONBLOCK)
+        guard file >= 0 else { throw failure(.open, name) }
+        var status = stat()
+        guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            let code = status.st_mode & S_IFMT == S_IFDIR ? Errno.isDirectory : .invalidArgument
+            _ = POSIXFileSystem.systemClose(file)
+            throw FileSystemError(.open, path.appending(name), code)
+        }
+        return POSIXFile(file, path: path.appending(name), counters)
+    }
+
+    func createDirectory(_ name: String) throws(FileSystemError) {
+        guard unsafe lookUp(name, { unsafe mkdirat($0, $1, 0o700) }) == 0 else { throw failure(.createDirectory, name) }
+    }
+
+    func openDirectory(_ name: String) throws(FileSystemError) -> any OpenDirectory {
+        let file = open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        guard file >= 0 else { throw failure(.open, name) }
+        return POSIXDirectory(file, path: path.appending(name), counters)
+    }
+
+    func entries() throws(FileSystemError) -> [DirectoryEntry] {
+        // An open description of its own: one that is shared has one place in the listing for all.
+        let file = open(".", O_RDONLY | O_DIRECTORY)
+        guard file >= 0 else { throw FileSystemError(.list, path, .current) }
         guard let stream = unsafe fdopendir(file) else {
             let code = Errno.current
-            _ = Self.systemClose(file)
-            throw FileSystemError(.list, directory, code)
+            _ = POSIXFileSystem.systemClose(file)
+            throw FileSystemError(.list, path, code)
         }
         defer { unsafe closedir(stream) }
         var entries: [DirectoryEntry] = []
         while true {
             errno = 0
             guard let entry = unsafe readdir(stream) else {
-                if errno != 0 { throw FileSystemError(.list, directory, .current) }
+                if errno != 0 { throw FileSystemError(.list, path, .current) }
                 return entries
             }
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
@@ -104,9 +174,7 @@ package final class POSIXFileSystem: FileSystem {
             if name == "." || name == ".." { continue }
             var type = unsafe Int32(entry.pointee.d_type)
             if type == Int32(DT_UNKNOWN) {
-                var status = stat()
-                let found = unsafe directory.appending(name).withPlatformString { unsafe lstat($0, &status) } == 0
-                switch found ? status.st_mode & S_IFMT : 0 {
+                switch status(of: name).map({ $0.st_mode & S_IFMT }) {
                 case S_IFREG: type = Int32(DT_REG)
                 case S_IFDIR: type = Int32(DT_DIR)
                 default: break
@@ -118,51 +186,57 @@ package final class POSIXFileSystem: FileSystem {
         }
     }
 
-    package func rename(_ source: FilePath, to destination: FilePath) throws(FileSystemError) {
-        let code = unsafe source.withPlatformString { source in
-            unsafe destination.withPlatformString { unsafe systemRename(source, $0) }
-        }
-        guard code == 0 else { throw FileSystemError(.rename, source, .current) }
+    /// What stands under the name, a link itself rather than what it leads to; nil with `errno`.
+    func status(of name: String) -> stat? {
+        var status = stat()
+        return unsafe lookUp(name) { unsafe fstatat($0, $1, &status, AT_SYMLINK_NOFOLLOW) } == 0 ? status : nil
     }
 
-    package func remove(_ path: FilePath) throws(FileSystemError) {
-        guard unsafe path.withPlatformString({ unsafe unlink($0) }) == 0 else {
-            throw FileSystemError(.remove, path, .current)
+    func rename(_ name: String, to newName: String) throws(FileSystemError) {
+        let code = unsafe lookUp(name) { source, name in
+            unsafe lookUp(newName) { unsafe renameat(source, name, $0, $1) }
         }
+        guard code == 0 else { throw failure(.rename, name) }
     }
 
-    package func counting() -> any FileSystem { POSIXFileSystem(bootIdentifier, DiskCounters()) }
+    func remove(_ name: String) throws(FileSystemError) {
+        guard unsafe lookUp(name, { unsafe unlinkat($0, $1, 0) }) == 0 else { throw failure(.remove, name) }
+    }
 
-    package func syncDirectory(_ directory: FilePath) throws(FileSystemError) {
+    func sync() throws(FileSystemError) {
         counters?.countSync()
-        let file = Descriptors.open(directory, O_RDONLY | O_DIRECTORY)
-        guard file >= 0 else { throw FileSystemError(.syncDirectory, directory, .current) }
-        defer { _ = Self.systemClose(file) }
-        guard fsync(file) == 0 else { throw FileSystemError(.syncDirectory, directory, .current) }
+        guard fsync(file) == 0 else { throw FileSystemError(.syncDirectory, path, .current) }
     }
 
-    package func availableByteCount(at directory: FilePath) throws(FileSystemError) -> Int {
+    func syncParent() throws(FileSystemError) {
+        counters?.countSync()
+        let file = open("..", O_RDONLY | O_DIRECTORY)
+        guard file >= 0 else { throw failure(.syncDirectory, "..") }
+        defer { _ = POSIXFileSystem.systemClose(file) }
+        guard fsync(file) == 0 else { throw failure(.syncDirectory, "..") }
+    }
+
+    func availableByteCount() throws(FileSystemError) -> Int {
         var status = statvfs()
-        guard unsafe directory.withPlatformString({ unsafe statvfs($0, &status) }) == 0 else {
-            throw FileSystemError(.space, directory, .current)
-        }
+        guard unsafe fstatvfs(file, &status) == 0 else { throw FileSystemError(.space, path, .current) }
         return Int(
             clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
     }
 
-    package func lock(_ path: FilePath) throws(FileSystemError) -> LockOutcome {
-        let file = Descriptors.open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK)
-        guard file >= 0 else { throw FileSystemError(.lock, path, .current) }
-        let lock = POSIXLock(file)
+    func lock(_ name: String) throws(FileSystemError) -> LockOutcome {
+        let file = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK)
+        guard file >= 0 else { throw failure(.lock, name) }
         var status = stat()
+        let code = unsafe fstat(file, &status)
+        let lock = POSIXLock(file, name: name, in: self, FileIdentity(status))
         // A pipe opens, and can even be locked, but cannot hold the name of a process.
-        guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw FileSystemError(.lock, path, .invalidArgument)
+        guard code == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw FileSystemError(.lock, path.appending(name), .invalidArgument)
         }
         if checkpoint_lock(file) != 0 {
             let code = Errno.current
             guard code == .wouldBlock || code == .resourceTemporarilyUnavailable else {
-                throw FileSystemError(.lock, path, code)
+                throw FileSystemError(.lock, path.appending(name), code)
             }
             return .held(by: lock.holder())
         }
@@ -170,35 +244,50 @@ package final class POSIXFileSystem: FileSystem {
         return .acquired(lock)
     }
 
-    package func isLocked(_ path: FilePath) throws(FileSystemError) -> Bool {
-        try ask(path, checkpoint_is_locked)
-    }
+    func isLocked(_ name: String) throws(FileSystemError) -> Bool { try ask(name, checkpoint_is_locked) }
 
-    package func isAnnounced(_ path: FilePath) throws(FileSystemError) -> Bool {
-        try ask(path, checkpoint_is_announced)
-    }
+    func isAnnounced(_ name: String) throws(FileSystemError) -> Bool { try ask(name, checkpoint_is_announced) }
 
-    private func ask(_ path: FilePath, _ question: (Int32) -> Int32) throws(FileSystemError) -> Bool {
-        let file = Descriptors.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    private func ask(_ name: String, _ question: (Int32) -> Int32) throws(FileSystemError) -> Bool {
+        let file = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
         guard file >= 0 else {
             if Errno.current == .noSuchFileOrDirectory { return false }
-            throw FileSystemError(.lock, path, .current)
+            throw failure(.lock, name)
         }
-        defer { _ = Self.systemClose(file) }
+        defer { _ = POSIXFileSystem.systemClose(file) }
         let code = question(file)
-        guard code >= 0 else { throw FileSystemError(.lock, path, .current) }
+        guard code >= 0 else { throw failure(.lock, name) }
         return code == 1
     }
 
-    fileprivate static func systemClose(_ file: Int32) -> Int32 { close(file) }
+    var placeIdentifier: UInt64 {
+        var status = stat()
+        guard unsafe fstat(file, &status) == 0 else { return 0 }
+        return FileIdentity(status).hash
+    }
+
+    func close() {
+        let file = descriptor.exchange(-1, ordering: .relaxed)
+        if file >= 0 { _ = POSIXFileSystem.systemClose(file) }
+    }
 }
 
-private func systemRename(_ source: UnsafePointer<CChar>, _ destination: UnsafePointer<CChar>) -> Int32 {
-    unsafe rename(source, destination)
-}
+/// What tells a file from any other that there is, wherever its names are.
+private struct FileIdentity: Equatable {
+    private let device: UInt64
+    private let node: UInt64
 
-extension Errno {
-    fileprivate static var current: Errno { Errno(rawValue: errno) }
+    init(_ status: stat) {
+        device = UInt64(truncatingIfNeeded: status.st_dev)
+        node = UInt64(truncatingIfNeeded: status.st_ino)
+    }
+
+    var hash: UInt64 {
+        var bytes: [UInt8] = []
+        bytes.append(littleEndian: device)
+        bytes.append(littleEndian: node)
+        return POSIXFileSystem.fnv1a(bytes)
+    }
 }
 
 /// The lock of one open description of a file: it ends with the process, however that ends.
@@ -207,12 +296,29 @@ private final class POSIXLock: FileLock {
     private let isHeld = Lock(true)
     /// Whether the file holds this process's name, to be taken out again.
     private let namesHolder = Lock(false)
+    private let name: String
+    private let directory: POSIXDirectory
+    private let identity: FileIdentity
 
-    init(_ file: Int32) { self.file = file }
+    init(_ file: Int32, name: String, in directory: POSIXDirectory, _ identity: FileIdentity) {
+        self.file = file
+        self.name = name
+        self.directory = directory
+        self.identity = identity
+    }
 
     deinit { _ = POSIXFileSystem.systemClose(file) }
 
     func announce() { checkpoint_announce(file) }
+
+    func isInPlace() throws(FileSystemError) -> Bool {
+        guard let status = directory.status(of: name) else {
+            let code = Errno.current
+            if [.noSuchFileOrDirectory, .staleNFSFileHandle].contains(code) { return false }
+            throw FileSystemError(.lock, directory.path.appending(name), code)
+        }
+        return FileIdentity(status) == identity
+    }
 
     func unlock() {
         let wasHeld = isHeld.withLock { isHeld in
@@ -323,7 +429,7 @@ extension LockHolder {
     }
 
     func map(byteCount: Int) throws(FileSystemError) -> Bool {
-        guard checkpoint_can_map(file) == 1 else { return false }
+        guard POSIXFileSystem.canMap(onSystemOfType: checkpoint_file_system_type(file)) else { return false }
         let address = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
         guard let address = unsafe address, unsafe address != MAP_FAILED else { return false }
         unsafe mapping = UnsafeMutableRawBufferPointer(start: address, count: byteCount)

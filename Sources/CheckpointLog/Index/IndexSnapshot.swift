@@ -56,16 +56,15 @@ package struct IndexSnapshot {
     ) throws -> Int {
         let covered = manifest.segments.filter { !excluded($0.name.identifier) }
             .map { Covered(segment: $0.name.identifier, footerCRC: $0.footerCRC) }
-        let fileSystem = identity.fileSystem
-        let path = identity.path(FileName.snapshot)
-        let temporary = FilePath(path.string + FileName.temporarySuffix)
+        let directory = identity.directory
+        let temporary = FileName.snapshot + FileName.temporarySuffix
         let file = try wrapping { () throws(FileSystemError) in
             do throws(FileSystemError) {
-                try fileSystem.remove(temporary)
+                try directory.remove(temporary)
             } catch  where error.code == .noSuchFileOrDirectory {
                 // The usual case: an earlier attempt left nothing behind.
             }
-            return try fileSystem.openFile(temporary, .create)
+            return try directory.openFile(temporary, .create)
         }
         defer { file.close() }
         do {
@@ -88,12 +87,12 @@ package struct IndexSnapshot {
             try sync()
             try wrapping { () throws(FileSystemError) in
                 try file.sync()
-                try fileSystem.rename(temporary, to: path)
-                try fileSystem.syncDirectory(identity.directory)
+                try directory.rename(temporary, to: FileName.snapshot)
+                try directory.sync()
             }
             return offset + head.count + prefixByteCount
         } catch {
-            try? fileSystem.remove(temporary)
+            try? directory.remove(temporary)
             throw error
         }
     }
@@ -176,7 +175,7 @@ package struct IndexSnapshot {
     ) throws(FileSystemError) -> Set<Covered>? {
         let file: any OpenFile
         do throws(FileSystemError) {
-            file = try identity.fileSystem.openFile(identity.path(FileName.snapshot), .read)
+            file = try identity.directory.openFile(FileName.snapshot, .read)
         } catch  where error.code == .noSuchFileOrDirectory {
             return nil
         }

@@ -142,7 +142,7 @@ package struct ChainReader {
             }
             let file: any OpenFile
             do throws(FileSystemError) {
-                file = try identity.fileSystem.openFile(identity.path(name), .read)
+                file = try identity.directory.openFile(name, .read)
             } catch {
                 throw CheckpointLogError(error)
             }

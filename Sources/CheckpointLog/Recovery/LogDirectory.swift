@@ -1,5 +1,3 @@
-package import SystemPackage
-
 /// The files of a log, by their names alone.
 package struct LogDirectory: Sendable {
     package var segments: [SegmentName] = []
@@ -7,8 +5,8 @@ package struct LogDirectory: Sendable {
     package var foreign: [String] = []
     package var hasManifest = false
 
-    package init(_ directory: FilePath, in fileSystem: any FileSystem) throws(FileSystemError) {
-        for entry in try fileSystem.entries(of: directory) {
+    package init(_ directory: any OpenDirectory) throws(FileSystemError) {
+        for entry in try directory.entries() {
             if !entry.isRegularFile, entry.name != FileName.quarantine || !entry.isDirectory {
                 foreign.append(entry.name)
             } else if let segment = SegmentName(fileName: entry.name) {

@@ -64,8 +64,8 @@ package final class LogFollower: Sendable {
             let known = Set(state.manifest.segments.map(\.name.identifier))
             let isSettled = try wrapping { () throws(FileSystemError) in
                 // Files of a writer that is gone are remains: nothing will list them.
-                let isWritten = try identity.fileSystem.isLocked(identity.path(FileName.lock))
-                let outputs = try LogDirectory(identity.directory, in: identity.fileSystem).outputs
+                let isWritten = try identity.directory.isLocked(FileName.lock)
+                let outputs = try LogDirectory(identity.directory).outputs
                 return !isWritten || known.isSuperset(of: outputs)
             }
             return isSettled && generation == state.manifest.generation ? (end, state.highestNumber) : nil
@@ -99,19 +99,19 @@ package final class LogFollower: Sendable {
     }
 
     private var generation: UInt64? {
-        (try? LogLoader.manifest(in: identity.directory, identity.fileSystem))?.generation
+        (try? LogLoader.manifest(in: identity.directory))?.generation
     }
 
     private func isWritten() throws -> Bool {
         try wrapping { () throws(FileSystemError) in
-            try identity.fileSystem.isAnnounced(identity.path(FileName.lock))
+            try identity.directory.isAnnounced(FileName.lock)
         }
     }
 
     /// Which manifest is there now, unverified; nil when there is none.
     private func readGeneration() throws -> UInt64? {
         try wrapping { () throws(FileSystemError) in
-            try ManifestFile.generation(in: identity.directory, identity.fileSystem)
+            try ManifestFile.generation(in: identity.directory)
         }
     }
 
@@ -120,21 +120,19 @@ package final class LogFollower: Sendable {
     }
 
     private func catchUp(_ state: inout State) throws {
-        let fileSystem = identity.fileSystem
         let isWritten = try isWritten()
-        guard let manifest = try LogLoader.manifest(in: identity.directory, fileSystem) else {
-            throw CheckpointLogError.notALog(path: identity.directory.string, "its manifest is gone.")
+        guard let manifest = try LogLoader.manifest(in: identity.directory) else {
+            throw CheckpointLogError.notALog(path: identity.directory.path.string, "its manifest is gone.")
         }
         guard manifest.identifier == identity.identifier else {
             throw CheckpointLogError.notALog(
-                path: identity.directory.string, "another log has taken its place; open that one.")
+                path: identity.directory.path.string, "another log has taken its place; open that one.")
         }
         // Behind the manifest, whose compactions have dropped what is superseded by records up to here; before the files are listed. A
         // segment that is sealed and compacted in between is then missing from the chain, which is another attempt.
         let stated = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
         let position = isWritten ? stated : stated?.possible(in: manifest)
-        let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(identity.directory, in: fileSystem)
-        }
+        let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(identity.directory) }
         let loader = LogLoader(
             identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: isSalvage)
         if !isSalvage, let error = loader.olderManifest(position) { throw error }

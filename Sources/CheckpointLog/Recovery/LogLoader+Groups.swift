@@ -108,7 +108,7 @@ extension LogLoader {
         }
         for part in outcome.parts {
             let file = try wrapping { () throws(FileSystemError) in
-                try identity.fileSystem.openFile(identity.path(part.name), .read)
+                try identity.directory.openFile(part.name, .read)
             }
             defer { file.close() }
             let (footer, _) = try SegmentSealer.footer(of: part.name, file, end: part.end, identity: identity)
@@ -124,8 +124,7 @@ extension LogLoader {
                 "The segment that lists a group's members is missing; put it back.",
                 path: identity.path(SegmentName(location.segment, .log)).string)
         }
-        let path = identity.path(name)
-        let file = try wrapping { () throws(FileSystemError) in try identity.fileSystem.openFile(path, .read) }
+        let file = try wrapping { () throws(FileSystemError) in try identity.directory.openFile(name, .read) }
         defer { file.close() }
         return unsafe try BufferPool.shared.withBuffer(byteCount: location.byteCountBound) { buffer in
             let read = try wrapping { () throws(FileSystemError) in
@@ -144,7 +143,7 @@ extension LogLoader {
                 return (header, members)
             } catch let fault as FrameFault {
                 throw CheckpointLogError.damaged(
-                    "The list of a group's members cannot be read: \(fault.rawValue).", path: path.string,
+                    "The list of a group's members cannot be read: \(fault.rawValue).", path: file.path.string,
                     offset: location.offset)
             }
         }

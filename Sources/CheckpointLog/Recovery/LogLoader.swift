@@ -1,4 +1,4 @@
-package import SystemPackage
+import SystemPackage
 
 /// Rebuilds the catalog from what is on disk, and changes nothing there: footers of sealed segments, then the chain.
 package struct LogLoader {
@@ -20,11 +20,11 @@ package struct LogLoader {
     }
 
     /// Reads the manifest of the log at `directory`; nil when there is none.
-    package static func manifest(in directory: FilePath, _ fileSystem: any FileSystem) throws -> Manifest? {
-        let path = directory.appending(FileName.manifest)
+    package static func manifest(in directory: any OpenDirectory) throws -> Manifest? {
+        let path = directory.path.appending(FileName.manifest)
         let file: any OpenFile
         do throws(FileSystemError) {
-            file = try fileSystem.openFile(path, .read)
+            file = try directory.openFile(FileName.manifest, .read)
         } catch  where error.code == .noSuchFileOrDirectory {
             return nil
         } catch {

@@ -30,12 +30,12 @@ package struct LogRepair {
             if PlantedBug.predecessorRemovedFirst.isPlanted { isNamed = false }
             #endif
             if isNamed { try syncDirectory() }
-            try remove(identity.path(name))
+            try remove(name.fileName)
         }
         try syncDirectory()
         for part in outcome.parts where part.end > SegmentHeader.byteCount {
             let file = try wrapping { () throws(FileSystemError) in
-                try identity.fileSystem.openFile(identity.path(part.name), .readWrite)
+                try identity.directory.openFile(part.name, .readWrite)
             }
             defer { file.close() }
             if !part.isRolled, outcome.fault != nil { try quarantineTail(of: part, file, report: &report) }
@@ -52,7 +52,7 @@ package struct LogRepair {
             if synced.segment == part.name.identifier { offset = min(Int(synced.offset), part.end) }
         }
         let file = try wrapping { () throws(FileSystemError) in
-            try identity.fileSystem.openFile(identity.path(part.name), .readWrite)
+            try identity.directory.openFile(part.name, .readWrite)
         }
         defer { file.close() }
         try wrapping { () throws(FileSystemError) in
@@ -80,17 +80,15 @@ package struct LogRepair {
         else { return }
         if let last = tail.lastIndex(where: { $0 != 0 }) { tail.removeLast(tail.count - 1 - last) }
         report.cutByteCount = tail.count
-        let fileSystem = identity.fileSystem
-        let folder = identity.path(FileName.quarantine)
         do throws(FileSystemError) {
             do throws(FileSystemError) {
-                try fileSystem.createDirectory(folder)
+                try identity.directory.createDirectory(FileName.quarantine)
             } catch  where error.code == .fileExists {
-                // An earlier cut made it; but a link of that name would lead out of the log.
-                let entries = try fileSystem.entries(of: identity.directory)
-                guard entries.contains(where: { $0.name == FileName.quarantine && $0.isDirectory }) else { return }
+                // An earlier cut made it.
             }
-            let copy = try fileSystem.openFile(folder.appending("\(part.name.fileName)-\(part.end)"), .create)
+            let folder = try identity.directory.openDirectory(FileName.quarantine)
+            defer { folder.close() }
+            let copy = try folder.openFile("\(part.name.fileName)-\(part.end)", .create)
             defer { copy.close() }
             try copy.write(tail, at: 0)
         } catch {
@@ -112,20 +110,20 @@ package struct LogRepair {
             case .log: if name.identifier <= manifest.current.lastSealed { orphans.append(name.fileName) }
             }
         }
-        for orphan in orphans { try remove(identity.path(orphan)) }
+        for orphan in orphans { try remove(orphan) }
         if !orphans.isEmpty {
-            try wrapping { () throws(FileSystemError) in try identity.fileSystem.syncDirectory(identity.directory) }
+            try wrapping { () throws(FileSystemError) in try identity.directory.sync() }
         }
         report.orphans = orphans.sorted()
     }
 
     private func syncDirectory() throws {
-        try wrapping { () throws(FileSystemError) in try identity.fileSystem.syncDirectory(identity.directory) }
+        try wrapping { () throws(FileSystemError) in try identity.directory.sync() }
     }
 
-    private func remove(_ path: FilePath) throws {
+    private func remove(_ name: String) throws {
         do throws(FileSystemError) {
-            try identity.fileSystem.remove(path)
+            try identity.directory.remove(name)
         } catch  where error.code == .noSuchFileOrDirectory {
             // A recovery that was cut short had done it.
         } catch {

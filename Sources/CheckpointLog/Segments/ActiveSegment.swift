@@ -40,8 +40,7 @@ package final class ActiveSegment: Sendable {
         reservesBlocks: Bool = true, mapping: Bool, created: Int64
     ) throws(FileSystemError) -> ActiveSegment {
         let name = SegmentName(number, .log)
-        let path = identity.path(name)
-        let file = try identity.fileSystem.openFile(path, .create)
+        let file = try identity.directory.openFile(name, .create)
         do throws(FileSystemError) {
             var isReserved = false
             if reservesBlocks { isReserved = try file.reserve(byteCount: capacity) }
@@ -57,13 +56,13 @@ package final class ActiveSegment: Sendable {
             #if PLANTED_BUGS
             if PlantedBug.segmentNameNotSynced.isPlanted { return segment }
             #endif
-            try identity.fileSystem.syncDirectory(identity.directory)
+            try identity.directory.sync()
             return segment
         } catch {
             file.close()
             // The file would be an empty segment that recovery removes; on a full disk its blocks are wanted now. It must not be there
             // beside another that follows the same segment: which of the two goes on could not be told.
-            try identity.fileSystem.remove(path)
+            try identity.directory.remove(name)
             throw error
         }
     }

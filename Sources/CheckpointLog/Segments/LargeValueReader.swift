@@ -24,7 +24,7 @@ package struct LargeValueReader {
     /// - Parameter byteLimit: the greatest value that is wanted.
     /// - Throws: `FileSystemError`; `.damaged` naming file and offset; `.valueTooLarge`.
     package init(_ reference: ValueReference, identity: LogIdentity, byteLimit: Int) throws {
-        let file = try identity.fileSystem.openFile(identity.path(SegmentName(reference.segment, .value)), .read)
+        let file = try identity.directory.openFile(SegmentName(reference.segment, .value), .read)
         do {
             var chunks: [Chunk] = []
             var start = 0

@@ -98,7 +98,7 @@ extension LogAppender {
     package func discard(_ segment: ActiveSegment) {
         segment.file.close()
         // An empty segment behind the end of the chain is removed by the next opening all the same.
-        try? identity.fileSystem.remove(segment.file.path)
+        try? identity.directory.remove(segment.name)
     }
 
     private func makeSegment(after previous: UInt32, epoch: UInt32) throws(FileSystemError) -> ActiveSegment {

@@ -31,6 +31,7 @@ extension LogAppender {
                 try rolled.segment.file.sync()
             }
             try active.file.sync()
+            try manifest.requireInPlace()
             state.withLock { state in
                 state.unsynced.removeFirst(rolled.count)
                 state.counters.syncs += rolled.count + 1

@@ -230,7 +230,7 @@ package final class LogAppender: Sendable {
 
     /// What a call is told after `failure`; a log that was dropped has failed at nothing.
     static func refusal(_ failure: CheckpointLogError) -> CheckpointLogError {
-        failure.code == .closed ? failure : .writerFailed(cause: failure)
+        failure.code == .closed || failure.code == .writerFailed ? failure : .writerFailed(cause: failure)
     }
 
     static func checkOpen(_ state: State) throws {

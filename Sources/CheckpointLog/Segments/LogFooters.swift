@@ -40,7 +40,7 @@ package struct LogFooters {
         let path = identity.path(segment.name)
         let file: any OpenFile
         do throws(FileSystemError) {
-            file = try identity.fileSystem.openFile(path, .read)
+            file = try identity.directory.openFile(segment.name, .read)
         } catch  where error.code == .noSuchFileOrDirectory {
             throw CheckpointLogError.damaged(
                 "A sealed segment is missing; put the file back, or open the log read-only for salvage.",

@@ -3,7 +3,7 @@ package import SystemPackage
 /// What all files of one log have in common: where they are, and what tells them from another log's.
 package struct LogIdentity: Sendable {
     package var fileSystem: any FileSystem
-    package var directory: FilePath
+    package var directory: any OpenDirectory
     package var identifier: LogIdentifier
     /// The key of the hash under which the index finds records.
     package var hashKey: HashKey
@@ -11,16 +11,19 @@ package struct LogIdentity: Sendable {
     /// in every run.
     package var laneCount = 1
 
-    package init(fileSystem: any FileSystem, directory: FilePath, identifier: LogIdentifier, hashKey: HashKey) {
+    package init(
+        fileSystem: any FileSystem, directory: any OpenDirectory, identifier: LogIdentifier, hashKey: HashKey
+    ) {
         self.fileSystem = fileSystem
         self.directory = directory
         self.identifier = identifier
         self.hashKey = hashKey
     }
 
-    package func path(_ fileName: String) -> FilePath { directory.appending(fileName) }
+    /// Where a file was when the log was opened, for messages.
+    package func path(_ fileName: String) -> FilePath { directory.path.appending(fileName) }
 
-    package func path(_ segment: SegmentName) -> FilePath { directory.appending(segment.fileName) }
+    package func path(_ segment: SegmentName) -> FilePath { path(segment.fileName) }
 
     package func seed(of segment: UInt32) -> FrameSeed { FrameSeed(log: identifier, segment: segment) }
 }

@@ -1,4 +1,4 @@
-package import SystemPackage
+import SystemPackage
 
 /// The manifest of an open log: every change of it is on disk, synced, before it is seen here.
 package final class ManifestFile: Sendable {
@@ -13,14 +13,14 @@ package final class ManifestFile: Sendable {
         var doubt: FileSystemError?
     }
 
-    private let fileSystem: any FileSystem
-    private let directory: FilePath
+    private let directory: any OpenDirectory
+    private let lock: any FileLock
     private let state: Lock<State>
 
-    /// Takes over a manifest as it stands on disk; numbers from `firstSegment` on are known to be unused.
-    package init(_ manifest: Manifest, fileSystem: any FileSystem, directory: FilePath, firstSegment: UInt32) {
-        self.fileSystem = fileSystem
+    /// Takes over a manifest as it stands on disk, under the lock of its log; numbers from `firstSegment` on are known to be unused.
+    package init(_ manifest: Manifest, in directory: any OpenDirectory, lock: any FileLock, firstSegment: UInt32) {
         self.directory = directory
+        self.lock = lock
         state = Lock(State(manifest: manifest, nextSegment: max(manifest.nextSegment, firstSegment)))
     }
 
@@ -61,11 +61,11 @@ package final class ManifestFile: Sendable {
 
     /// The generation of the manifest in `directory`, unverified: it tells a replacement, and nothing else. Nil when there is none.
     package static func generation(
-        in directory: FilePath, _ fileSystem: any FileSystem
+        in directory: any OpenDirectory
     ) throws(FileSystemError) -> UInt64? {
         let file: any OpenFile
         do throws(FileSystemError) {
-            file = try fileSystem.openFile(directory.appending(FileName.manifest), .read)
+            file = try directory.openFile(FileName.manifest, .read)
         } catch  where error.code == .noSuchFileOrDirectory {
             return nil
         }
@@ -90,7 +90,7 @@ package final class ManifestFile: Sendable {
 
     /// There is no number left for another segment, opening or manifest, or no room in the list of segments.
     private var usedUp: FileSystemError {
-        FileSystemError(.open, directory.appending(FileName.manifest), .overflow)
+        FileSystemError(.open, directory.path.appending(FileName.manifest), .overflow)
     }
 
     private func edit(_ state: inout State, _ change: (inout Manifest) -> Void) throws(FileSystemError) {
@@ -102,7 +102,8 @@ package final class ManifestFile: Sendable {
         manifest.nextSegment = max(manifest.nextSegment, isOver ? .max : reserved)
         guard manifest.isWithinLimits else { throw usedUp }
         do throws(FileSystemError) {
-            try Self.replace(directory.appending(FileName.manifest), with: manifest.bytes, in: fileSystem)
+            try requireInPlace()
+            try Self.replace(FileName.manifest, with: manifest.bytes, in: directory)
         } catch {
             if error.isBehindRename { state.doubt = error }
             throw error
@@ -112,24 +113,35 @@ package final class ManifestFile: Sendable {
         try? state.position?.setGeneration(manifest.generation)
     }
 
-    /// Puts `bytes` in the place of the file at `path`: the old or the new content is there at every moment.
+    /// Makes sure that the log is still where others look for it, under the lock that they respect. Asked before anything counts.
+    ///
+    /// - Throws: ``FileSystemError/isOutOfPlace``.
+    package func requireInPlace() throws(FileSystemError) {
+        #if PLANTED_BUGS
+        if PlantedBug.lockNotLookedFor.isPlanted { return }
+        #endif
+        guard try lock.isInPlace() else { throw .outOfPlace(directory.path.appending(FileName.lock)) }
+    }
+
+    /// Puts `bytes` in the place of the file `name`: the old or the new content is there at every moment. Without `syncsName` a power
+    /// cut may bring the old one back.
     package static func replace(
-        _ path: FilePath, with bytes: [UInt8], in fileSystem: any FileSystem
+        _ name: String, with bytes: [UInt8], in directory: any OpenDirectory, syncsName: Bool = true
     ) throws(FileSystemError) {
-        let temporary = FilePath(path.string + FileName.temporarySuffix)
+        let temporary = name + FileName.temporarySuffix
         do throws(FileSystemError) {
-            try fileSystem.remove(temporary)
+            try directory.remove(temporary)
         } catch  where error.code == .noSuchFileOrDirectory {
             // The usual case: an earlier attempt left nothing behind.
         }
-        let file = try fileSystem.openFile(temporary, .create)
+        let file = try directory.openFile(temporary, .create)
         defer { file.close() }
         try file.write(bytes, at: 0)
         try file.sync()
-        try fileSystem.rename(temporary, to: path)
+        try directory.rename(temporary, to: name)
         #if PLANTED_BUGS
         if PlantedBug.renameNotSynced.isPlanted { return }
         #endif
-        try fileSystem.syncDirectory(path.removingLastComponent())
+        if syncsName { try directory.sync() }
     }
 }

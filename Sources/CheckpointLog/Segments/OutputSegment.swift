@@ -8,7 +8,7 @@ package final class OutputSegment {
     private let identity: LogIdentity
     private let name: SegmentName
     private let file: any OpenFile
-    private let temporary: FilePath
+    private let temporary: String
     private let seed: FrameSeed
     private var footer = SegmentFooter()
     private var pending: [UInt8] = []
@@ -22,9 +22,9 @@ package final class OutputSegment {
         self.identity = identity
         self.name = name
         seed = identity.seed(of: name.identifier)
-        let temporary = FilePath(identity.path(name).string + FileName.temporarySuffix)
+        let temporary = name.fileName + FileName.temporarySuffix
         self.temporary = temporary
-        file = try wrapping { () throws(FileSystemError) in try identity.fileSystem.openFile(temporary, .create) }
+        file = try wrapping { () throws(FileSystemError) in try identity.directory.openFile(temporary, .create) }
         let header = SegmentHeader(
             role: .output, log: identity.identifier, segment: name.identifier, epoch: 0, previous: 0, created: created,
             hashKey: identity.hashKey)
@@ -137,15 +137,15 @@ package final class OutputSegment {
     }
 
     private func giveName() throws(FileSystemError) {
-        try identity.fileSystem.rename(temporary, to: identity.path(name))
-        try identity.fileSystem.syncDirectory(identity.directory)
+        try identity.directory.rename(temporary, to: name.fileName)
+        try identity.directory.sync()
     }
 
     package func abandon() {
         file.close()
         // What stays behind is an orphan, and the next opening for writing removes it.
-        try? identity.fileSystem.remove(temporary)
-        try? identity.fileSystem.remove(identity.path(name))
+        try? identity.directory.remove(temporary)
+        try? identity.directory.remove(name)
     }
 
     private func flush() throws {

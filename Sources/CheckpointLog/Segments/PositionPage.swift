@@ -61,7 +61,7 @@ package final class PositionPage: Sendable {
     package static func read(_ identity: LogIdentity) throws(FileSystemError) -> Content? {
         let file: any OpenFile
         do throws(FileSystemError) {
-            file = try identity.fileSystem.openFile(identity.path(FileName.position), .read)
+            file = try identity.directory.openFile(FileName.position, .read)
         } catch  where error.code == .noSuchFileOrDirectory {
             return nil
         }
@@ -92,7 +92,7 @@ package final class PositionPage: Sendable {
     }
 
     private static func place(_ identity: LogIdentity) -> UInt64 {
-        identity.fileSystem.placeIdentifier(of: identity.directory)
+        identity.directory.placeIdentifier
     }
 
     private static func reservedBytesAreZero(_ bytes: [UInt8]) -> Bool {
@@ -104,30 +104,45 @@ package final class PositionPage: Sendable {
         }
     }
 
-    /// Opens the page for a writer that begins at `start`, all before which is synced, under the manifest of `generation`; makes it
-    /// when it is missing or not sound.
-    package static func open(
+    /// Makes the page of a writer that begins at `start`, all before which is synced, under the manifest of `generation`.
+    ///
+    /// The page that is there is replaced, never written to: its file may have a second name, in a backup made of hard links.
+    package static func make(
         _ identity: LogIdentity, start: LogPosition, generation: UInt64, mapping: Bool
     ) throws(FileSystemError) -> PositionPage {
-        let path = identity.path(FileName.position)
-        if try read(identity)?.isSound != true {
-            var bytes = head(of: identity)
-            bytes.append(contentsOf: [UInt8](repeating: 0, count: byteCount - bytes.count))
-            try ManifestFile.replace(path, with: bytes, in: identity.fileSystem)
+        #if PLANTED_BUGS
+        if PlantedBug.positionWrittenInPlace.isPlanted, try read(identity)?.isSound == true {
+            return try take(identity, content(identity, start, generation), mapping: mapping)
         }
-        let file = try identity.fileSystem.openFile(path, .readWrite)
+        #endif
+        // An older page in its place says less, and that is normal; none at all would be missed.
+        let isThere = try read(identity)?.isSound == true
+        try ManifestFile.replace(
+            FileName.position, with: content(identity, start, generation), in: identity.directory, syncsName: !isThere)
+        return try take(identity, nil, mapping: mapping)
+    }
+
+    private static func take(
+        _ identity: LogIdentity, _ content: [UInt8]?, mapping: Bool
+    ) throws(FileSystemError) -> PositionPage {
+        let file = try identity.directory.openFile(FileName.position, .readWrite)
+        if let content { try file.write(content, at: 0) }
         var isMapped = false
         if mapping { isMapped = try file.map(byteCount: byteCount) }
-        let page = PositionPage(file, isMapped: isMapped)
-        // Without a boot the positions say nothing, so they are never read half changed.
-        try page.set(0, at: bootOffset)
-        try page.set(start.word, at: writtenOffset)
-        try page.set(start.word, at: syncedOffset)
-        try page.set(place(identity), at: placeOffset)
-        try page.set(identity.fileSystem.bootIdentifier, at: bootOffset)
-        try page.setGeneration(generation)
-        try file.sync()
-        return page
+        return PositionPage(file, isMapped: isMapped)
+    }
+
+    private static func content(_ identity: LogIdentity, _ start: LogPosition, _ generation: UInt64) -> [UInt8] {
+        var bytes = head(of: identity)
+        let words = [
+            (bootOffset, identity.fileSystem.bootIdentifier), (writtenOffset, start.word), (syncedOffset, start.word),
+            (generationOffset, ManifestGeneration(generation)?.word ?? 0), (placeOffset, place(identity)),
+        ]
+        for (offset, word) in words {
+            bytes.append(contentsOf: [UInt8](repeating: 0, count: offset - bytes.count))
+            bytes.append(littleEndian: word)
+        }
+        return bytes + [UInt8](repeating: 0, count: byteCount - bytes.count)
     }
 
     package func setWritten(_ position: LogPosition) throws(FileSystemError) {

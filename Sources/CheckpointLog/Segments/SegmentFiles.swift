@@ -39,13 +39,15 @@ package final class SegmentFiles: Sendable {
         }
     }
 
-    package func path(of segment: UInt32) -> FilePath {
-        identity.path(state.withLock { $0.names[segment] } ?? SegmentName(segment, .log))
+    package func path(of segment: UInt32) -> FilePath { identity.path(name(of: segment)) }
+
+    private func name(of segment: UInt32) -> SegmentName {
+        state.withLock { $0.names[segment] } ?? SegmentName(segment, .log)
     }
 
     package func file(of segment: UInt32) throws(FileSystemError) -> any OpenFile {
         if let known = state.withLock({ $0.known(segment) }) { return known }
-        let file = try identity.fileSystem.openFile(path(of: segment), .read)
+        let file = try identity.directory.openFile(name(of: segment), .read)
         return state.withLock { state in
             // Another reader was faster: one file for all.
             if let known = state.known(segment) { return known }

@@ -66,3 +66,11 @@ package enum FileName {
         return [manifest, position, snapshot].contains(stem) || SegmentName(fileName: stem) != nil
     }
 }
+
+extension OpenDirectory {
+    package func openFile(_ segment: SegmentName, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile {
+        try openFile(segment.fileName, mode)
+    }
+
+    package func remove(_ segment: SegmentName) throws(FileSystemError) { try remove(segment.fileName) }
+}

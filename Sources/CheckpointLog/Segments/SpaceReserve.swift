@@ -1,4 +1,4 @@
-package import SystemPackage
+import SystemPackage
 
 /// Disk blocks that the log keeps for the moment when the disk is full.
 ///
@@ -8,13 +8,9 @@ package struct SpaceReserve: Sendable {
     /// The reserve of a log with little in it: a manifest, footers, the start of a segment.
     private static let leastByteCount = 256 << 10
 
-    private let fileSystem: any FileSystem
-    private let path: FilePath
+    private let directory: any OpenDirectory
 
-    package init(directory: FilePath, fileSystem: any FileSystem) {
-        self.fileSystem = fileSystem
-        path = directory.appending(FileName.reserve)
-    }
+    package init(_ directory: any OpenDirectory) { self.directory = directory }
 
     /// The blocks to keep for outputs of up to `segmentByteCount` bytes when all that could be compacted is `sealedByteCount`.
     package static func byteCount(sealedByteCount: Int, segmentByteCount: Int) -> Int {
@@ -29,16 +25,16 @@ package struct SpaceReserve: Sendable {
             if let kept = try keptByteCount() {
                 guard kept < byteCount else { return }
                 // A file that is there already is never written to: its name may be one of two.
-                try fileSystem.remove(path)
+                try directory.remove(FileName.reserve)
             }
-            let file = try fileSystem.openFile(path, .create)
+            let file = try directory.openFile(FileName.reserve, .create)
             defer { file.close() }
             do throws(FileSystemError) {
                 if try file.reserve(byteCount: byteCount) { return }
             } catch {
                 // Half a reserve would take the last blocks from the appends and be too small for an output.
             }
-            try fileSystem.remove(path)
+            try directory.remove(FileName.reserve)
         } catch {
             // A log without a reserve is as sound as any; only a full disk then has to be helped by the user.
         }
@@ -46,7 +42,7 @@ package struct SpaceReserve: Sendable {
 
     private func keptByteCount() throws(FileSystemError) -> Int? {
         do throws(FileSystemError) {
-            let file = try fileSystem.openFile(path, .read)
+            let file = try directory.openFile(FileName.reserve, .read)
             defer { file.close() }
             return try file.byteCount()
         } catch  where error.code == .noSuchFileOrDirectory {
@@ -59,7 +55,7 @@ package struct SpaceReserve: Sendable {
     /// Gives the blocks back to the disk. False when there were none.
     package func giveUp() -> Bool {
         do throws(FileSystemError) {
-            try fileSystem.remove(path)
+            try directory.remove(FileName.reserve)
             return true
         } catch {
             return false

@@ -15,7 +15,7 @@ package enum ValueSegment {
         key: UnsafeRawBufferPointer, number: SequenceNumber, timestamp: Int64, compression: CompressionMethod
     ) throws(FileSystemError) -> ValueReference {
         let name = SegmentName(segment, .value)
-        let file = try identity.fileSystem.openFile(identity.path(name), .create)
+        let file = try identity.directory.openFile(name, .create)
         defer { file.close() }
         do throws(FileSystemError) {
             var draft = FrameHeader(kind: .chunk)
@@ -37,10 +37,10 @@ package enum ValueSegment {
             if PlantedBug.valueNotSynced.isPlanted { return reference }
             #endif
             try file.sync()
-            try identity.fileSystem.syncDirectory(identity.directory)
+            try identity.directory.sync()
             return reference
         } catch {
-            try? identity.fileSystem.remove(identity.path(name))
+            try? identity.directory.remove(name)
             throw error
         }
     }

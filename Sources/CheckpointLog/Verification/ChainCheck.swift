@@ -50,7 +50,7 @@ struct ChainCheck {
         if let position, position.isSameBoot { reading.note(position.written) }
         for name in names {
             if let stop, name.identifier > stop.segment { break }
-            let file = try identity.fileSystem.openFile(identity.path(name), .read)
+            let file = try identity.directory.openFile(name, .read)
             defer { file.close() }
             try read(file, name, byteCount: try byteCount(of: file, name), &reading)
         }
@@ -254,7 +254,7 @@ struct ChainCheck {
         var reached = end
         var hasGap = false
         for name in names where name.identifier >= end.segment && name.identifier <= known.segment {
-            let file = try identity.fileSystem.openFile(identity.path(name), .read)
+            let file = try identity.directory.openFile(name, .read)
             defer { file.close() }
             let start = name.identifier == end.segment ? Int(end.offset) : 0
             var stop = try byteCount(of: file, name)

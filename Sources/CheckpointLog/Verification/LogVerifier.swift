@@ -15,7 +15,7 @@ public struct LogVerifier: Sendable {
     /// A log that is being written changes under the check: this often it is looked at, each time at what is new.
     private static let attempts = 5
 
-    private let directory: FilePath
+    private let path: String
     private let level: VerificationLevel
     private let fileSystem: any FileSystem
     private let threadCount: Int
@@ -30,16 +30,24 @@ public struct LogVerifier: Sendable {
     ///     log does not state it, and which damaged frames cost a checkpoint depends on it.
     public init(directory: String, level: VerificationLevel = .full, versionsKept: [Int: Int] = [:]) {
         self.init(
-            directory: FilePath(directory), level: level, fileSystem: POSIXFileSystem.shared, versionsKept: versionsKept
-        )
+            path: directory, level: level, fileSystem: POSIXFileSystem.shared, threadCount: nil,
+            versionsKept: versionsKept)
     }
 
     package init(
         directory: FilePath, level: VerificationLevel, fileSystem: any FileSystem, threadCount: Int? = nil,
         versionsKept: [Int: Int] = [:]
     ) {
+        self.init(
+            path: directory.string, level: level, fileSystem: fileSystem, threadCount: threadCount,
+            versionsKept: versionsKept)
+    }
+
+    private init(
+        path: String, level: VerificationLevel, fileSystem: any FileSystem, threadCount: Int?, versionsKept: [Int: Int]
+    ) {
         self.versionsKept = versionsKept
-        self.directory = directory
+        self.path = path
         self.level = level
         self.fileSystem = fileSystem
         self.threadCount = threadCount ?? NamedThread.coreCount
@@ -63,13 +71,21 @@ public struct LogVerifier: Sendable {
 
     package func run(_ progress: @escaping Progress = { _, _ in }) -> VerificationReport {
         let kept = versionsKept
-        let pass = VerificationPass(
-            directory: directory, level: level, fileSystem: fileSystem, threadCount: threadCount
-        ) { max(1, kept[Int($0)] ?? ($0 == 1 ? 1 : 2)) }
         var settled = VerificationPass.Settled()
-        var report = VerificationReport(level: level, directory: directory.string)
+        var report = VerificationReport(level: level, directory: path)
+        let pass: VerificationPass
+        do throws(CheckpointLogError) {
+            pass = VerificationPass(
+                fileSystem: fileSystem, directory: try fileSystem.existingDirectory(try .ofLog(path)), level: level,
+                threadCount: threadCount
+            ) { max(1, kept[Int($0)] ?? ($0 == 1 ? 1 : 2)) }
+        } catch {
+            report.findings = [Self.finding(error)]
+            return report
+        }
+        defer { pass.directory.close() }
         for _ in 1...Self.attempts {
-            report = VerificationReport(level: level, directory: directory.string)
+            report = VerificationReport(level: level, directory: path)
             do {
                 if try pass.run(&report, &settled, progress) { break }
             } catch let error as CheckpointLogError {

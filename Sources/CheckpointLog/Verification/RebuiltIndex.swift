@@ -139,7 +139,7 @@ struct RebuiltIndex {
     }
 
     private func members(at location: FrameLocation) -> GroupMembers? {
-        guard let file = try? identity.fileSystem.openFile(identity.path(name(of: location.segment)), .read) else {
+        guard let file = try? identity.directory.openFile(name(of: location.segment), .read) else {
             return nil
         }
         defer { file.close() }
@@ -221,7 +221,7 @@ struct RebuiltIndex {
         _ identity: LogIdentity, _ manifest: Manifest, _ index: RebuiltIndex? = nil, isExact: Bool = false
     ) throws(FileSystemError) -> [VerificationFinding] {
         do throws(FileSystemError) {
-            try identity.fileSystem.openFile(identity.path(FileName.snapshot), .read).close()
+            try identity.directory.openFile(FileName.snapshot, .read).close()
         } catch  where error.code == .noSuchFileOrDirectory {
             return []
         }

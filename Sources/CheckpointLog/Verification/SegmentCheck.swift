@@ -12,7 +12,7 @@ struct SegmentCheck {
         var outcome = CheckOutcome()
         let file: any OpenFile
         do throws(FileSystemError) {
-            file = try identity.fileSystem.openFile(identity.path(segment.name), .read)
+            file = try identity.directory.openFile(segment.name, .read)
         } catch  where error.code == .noSuchFileOrDirectory {
             outcome.isMissing = true
             outcome.add(lostWhole("the sealed segment is missing"))

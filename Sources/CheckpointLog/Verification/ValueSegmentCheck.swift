@@ -17,7 +17,7 @@ struct ValueSegmentCheck {
         var outcome = CheckOutcome()
         let file: any OpenFile
         do throws(FileSystemError) {
-            file = try identity.fileSystem.openFile(identity.path(segment), .read)
+            file = try identity.directory.openFile(segment, .read)
         } catch  where error.code == .noSuchFileOrDirectory {
             outcome.isMissing = true
             outcome.add(VerificationFinding(.damage, name, "the file of a large value is missing"), reference.record)

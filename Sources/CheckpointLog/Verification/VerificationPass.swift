@@ -2,9 +2,9 @@ import SystemPackage
 
 /// One look at a log, from its manifest to its last byte.
 struct VerificationPass {
-    let directory: FilePath
-    let level: VerificationLevel
     let fileSystem: any FileSystem
+    let directory: any OpenDirectory
+    let level: VerificationLevel
     let threadCount: Int
     let keep: @Sendable (UInt8) -> Int
 
@@ -20,7 +20,7 @@ struct VerificationPass {
         _ report: inout VerificationReport, _ settled: inout Settled, _ progress: @escaping LogVerifier.Progress
     ) throws -> Bool {
         // In this order: what is written by now is in the chain, or in what the manifest lists, and the chain's files are there.
-        report.isWritten = try fileSystem.isLocked(directory.appending(FileName.lock))
+        report.isWritten = try directory.isLocked(FileName.lock)
         let early = try readManifest()
         let position = try early.map { try readPosition($0, &report) } ?? nil
         guard early != nil, let manifest = try readManifest() else {
@@ -28,7 +28,7 @@ struct VerificationPass {
             return true
         }
         let identity = identity(of: manifest)
-        let files = try VerifiedFiles(directory, in: fileSystem)
+        let files = try VerifiedFiles(directory)
         report.findings += files.foreign.map { VerificationFinding(.note, $0, "a foreign file") }
         let chain = files.segments.filter { $0.role == .log && $0.identifier > manifest.lastSealed }
         let counter = ProgressCounter(progress)
@@ -54,7 +54,7 @@ struct VerificationPass {
     /// Whether the manifest is still the same, and the same writer or none at work.
     private func isStill(_ start: (generation: UInt64, isWritten: Bool)) throws -> Bool {
         try readManifest()?.generation == start.generation
-            && fileSystem.isLocked(directory.appending(FileName.lock)) == start.isWritten
+            && directory.isLocked(FileName.lock) == start.isWritten
     }
 
     /// What all parts together say: what is live, what is whole, what is left over.
@@ -208,11 +208,10 @@ struct VerificationPass {
 
     /// Nil where there is none that can be read.
     private func readManifest() throws -> Manifest? {
-        let path = directory.appending(FileName.manifest)
         let file: any OpenFile
         do throws(FileSystemError) {
-            file = try fileSystem.openFile(path, .read)
-        } catch  where error.code == .noSuchFileOrDirectory || error.code == .notDirectory {
+            file = try directory.openFile(FileName.manifest, .read)
+        } catch  where error.code == .noSuchFileOrDirectory {
             return nil
         } catch {
             throw CheckpointLogError(error)
@@ -220,13 +219,13 @@ struct VerificationPass {
         defer { file.close() }
         let byteCount = try file.byteCount()
         guard byteCount <= 128 << 20, let bytes = try file.bytes(0..<byteCount),
-            let manifest = try Manifest(bytes, path: path.string)
+            let manifest = try Manifest(bytes, path: file.path.string)
         else { return nil }
         return manifest
     }
 
     private func missingManifest(_ report: inout VerificationReport) throws {
-        let files = try VerifiedFiles(directory, in: fileSystem)
+        let files = try VerifiedFiles(directory)
         report.findings += files.foreign.map { VerificationFinding(.note, $0, "a foreign file") }
         if files.hasManifest {
             report.findings.append(VerificationFinding(.damage, FileName.manifest, "the manifest is damaged"))
@@ -234,7 +233,7 @@ struct VerificationPass {
             report.findings.append(
                 VerificationFinding(.damage, FileName.manifest, "the manifest is missing, and segments are there"))
         } else {
-            throw CheckpointLogError.notALog(path: directory.string, "it has no \(FileName.manifest).")
+            throw CheckpointLogError.notALog(path: directory.path.string, "it has no \(FileName.manifest).")
         }
     }
 

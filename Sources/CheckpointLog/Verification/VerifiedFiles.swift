@@ -1,5 +1,3 @@
-import SystemPackage
-
 /// The files of a log's directory, by their names alone.
 struct VerifiedFiles {
     /// By number.
@@ -8,16 +6,8 @@ struct VerifiedFiles {
     var foreign: [String] = []
     var hasManifest = false
 
-    init(_ directory: FilePath, in fileSystem: any FileSystem) throws {
-        let entries: [DirectoryEntry]
-        do throws(FileSystemError) {
-            entries = try fileSystem.entries(of: directory)
-        } catch  where error.code == .noSuchFileOrDirectory || error.code == .notDirectory {
-            throw CheckpointLogError.notALog(path: directory.string, "the directory does not exist.")
-        } catch {
-            throw CheckpointLogError(error)
-        }
-        for entry in entries {
+    init(_ directory: any OpenDirectory) throws {
+        for entry in try wrapping({ () throws(FileSystemError) in try directory.entries() }) {
             if !entry.isRegularFile, entry.name != FileName.quarantine {
                 foreign.append(entry.name)
             } else if let segment = SegmentName(fileName: entry.name) {

@@ -109,6 +109,13 @@ extension CheckpointLogError {
             code: .readOnly, message: "The log was opened for reading; open it for writing to change it.")
     }
 
+    package static var openInParent: CheckpointLogError {
+        CheckpointLogError(
+            code: .writerFailed,
+            message: "The log was open when this process was forked, and is its parent's to write; open it in the "
+                + "child once the parent has closed it.")
+    }
+
     package static func notALog(path: String, _ reason: String) -> CheckpointLogError {
         CheckpointLogError(code: .notALog, message: "There is no log here: \(reason)", location: Location(path: path))
     }

@@ -67,7 +67,8 @@ public struct CheckpointLogError: Error, Sendable {
         public static var ioFailure: Code { Code(.ioFailure) }
         /// A disk or quota without room. The log stays open and valid.
         public static var diskFull: Code { Code(.diskFull) }
-        /// A log that an earlier failure, given as the cause, closed for writing.
+        /// A log that an earlier failure, given as the cause, closed for writing; one whose directory was removed; in the child of a `fork()`,
+        /// one that its parent has open.
         public static var writerFailed: Code { Code(.writerFailed) }
         /// A write to a log that was opened for reading.
         public static var readOnly: Code { Code(.readOnly) }

@@ -34,6 +34,11 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case cutBatchVisited = "cut-batch-visited"
     case lockGivenBack = "lock-given-back"
     case standardStreamTaken = "standard-stream-taken"
+    case directoryFoundAgain = "directory-found-again"
+    case lockNotLookedFor = "lock-not-looked-for"
+    case forkIgnored = "fork-ignored"
+    case positionWrittenInPlace = "position-written-in-place"
+    case sharedBlocksMapped = "shared-blocks-mapped"
     case removalLeavesMemory = "removal-leaves-memory"
     // Recovery and following.
     case olderManifestTrusted = "older-manifest-trusted"

@@ -88,7 +88,7 @@ import Testing
         let disk = SimulatedFileSystem(seed: 3)
         let directory = FilePath("/log")
         try disk.createDirectory(directory)
-        let reserve = SpaceReserve(directory: directory, fileSystem: disk)
+        let reserve = SpaceReserve(try disk.openDirectory(directory))
         disk.byteQuota = disk.usedByteCount + 16 << 10
         reserve.keep(byteCount: 64 << 10)
         #expect(disk.fileNames(in: directory).isEmpty)

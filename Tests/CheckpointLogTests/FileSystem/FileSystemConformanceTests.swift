@@ -110,15 +110,51 @@ import Testing
     }
 
     @Test(arguments: TestDisk.allCases)
-    func renameMovesBetweenDirectories(_ disk: TestDisk) throws {
+    func aDirectoryIsFoundOnceAndStaysTheSameWhereverItIs(_ disk: TestDisk) throws {
         let volume = try disk.makeVolume()
         let system = volume.fileSystem
         try system.createDirectory(volume("d"))
-        try system.openFile(volume("a"), .create).write([5], at: 0)
-        try system.rename(volume("a"), to: volume("d").appending("b"))
-        #expect(try system.entries(of: volume.path).map(\.name) == ["d"])
+        let directory = try system.openDirectory(volume("d"))
+        let place = directory.placeIdentifier
+        try directory.openFile("a", .create).write([5], at: 0)
+        guard case .acquired(let lock) = try directory.lock("lock") else { return }
         try system.rename(volume("d"), to: volume("e"))
+        try system.createDirectory(volume("d"))
+        try system.openFile(volume("d").appending("a"), .create).write([6, 6], at: 0)
+        #expect(try directory.openFile("a", .read).allBytes() == [5])
+        try directory.rename("a", to: "b")
+        try directory.createDirectory("inside")
+        try directory.openDirectory("inside").openFile("c", .create).write([7], at: 0)
+        #expect(code { _ = try directory.openDirectory("b") } == .notDirectory)
+        try directory.sync()
+        try directory.syncParent()
+        #expect(try Set(directory.entries().map(\.name)) == ["b", "inside", "lock"])
         #expect(try system.openFile(volume("e").appending("b"), .read).allBytes() == [5])
+        #expect(try system.openFile(volume("d").appending("a"), .read).allBytes() == [6, 6])
+        #expect(try system.entries(of: volume("d")).map(\.name) == ["a"])
+        #expect(try lock.isInPlace() && directory.isLocked("lock"))
+        #expect(try directory.availableByteCount() > 0 && directory.placeIdentifier == place)
+        try directory.remove("b")
+        #expect(try Set(system.entries(of: volume("e")).map(\.name)) == ["inside", "lock"])
+    }
+
+    @Test(arguments: TestDisk.allCases)
+    func aLockThatIsGoneOrAnotherFileIsNotInPlace(_ disk: TestDisk) throws {
+        let volume = try disk.makeVolume()
+        try volume.fileSystem.createDirectory(volume("d"))
+        let directory = try volume.fileSystem.openDirectory(volume("d"))
+        guard case .acquired(let lock) = try directory.lock("lock") else { return }
+        #expect(try lock.isInPlace())
+        try directory.remove("lock")
+        #expect(try !lock.isInPlace())
+        _ = try directory.openFile("lock", .create)
+        #expect(try !lock.isInPlace())
+        try directory.remove("lock")
+        volume.removeTree("d")
+        #expect(try !lock.isInPlace())
+        #expect(code { _ = try directory.openFile("a", .create) } == .noSuchFileOrDirectory)
+        #expect(code { _ = try directory.openFile("a", .read) } == .noSuchFileOrDirectory)
+        #expect(try directory.entries().isEmpty)
     }
 
     @Test(arguments: TestDisk.allCases)

@@ -39,6 +39,8 @@ import Testing
         case .list: _ = try disk.entries(of: "/")
         case .space: _ = try disk.availableByteCount(at: "/")
         case .isLocked: _ = try disk.isLocked("/lock")
+        case .openDirectory: _ = try disk.openDirectory("/")
+        case .isInPlace: _ = try disk.handle(onLock: "/a")?.isInPlace()
         case .size: _ = try file.byteCount()
         case .read: _ = try file.readOnce(1, at: 0)
         case .readIfCached: _ = try file.readIfCached(1, at: 0)

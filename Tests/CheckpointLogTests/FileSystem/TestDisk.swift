@@ -1,4 +1,5 @@
 import CheckpointLog
+import Foundation
 import SystemPackage
 import TestSupport
 
@@ -25,6 +26,22 @@ enum TestDisk: String, CaseIterable, Sendable {
         let path: FilePath
         /// Keeps the real directory as long as the volume is used.
         let directory: TemporaryDirectory?
+
+        func removeTree(_ name: String) {
+            if let disk = fileSystem as? SimulatedFileSystem {
+                disk.removeTree(self(name))
+            } else {
+                try? FileManager.default.removeItem(atPath: self(name).string)
+            }
+        }
+
+        func move(_ name: String, to newName: String) throws {
+            if let disk = fileSystem as? SimulatedFileSystem {
+                disk.move(self(name), to: self(newName))
+            } else {
+                try FileManager.default.moveItem(atPath: self(name).string, toPath: self(newName).string)
+            }
+        }
 
         func callAsFunction(_ name: String) -> FilePath { path.appending(name) }
     }

@@ -68,11 +68,11 @@ import Testing
             directory.path.appending("log"), directory.path.appending("moved"), directory.path.appending("copy")
         )
         try system.createDirectory(path)
-        let place = system.placeIdentifier(of: path)
+        let place = try system.openDirectory(path).placeIdentifier
         try system.rename(path, to: moved)
         try system.createDirectory(copy)
-        #expect(place != 0 && system.placeIdentifier(of: moved) == place)
-        #expect(system.placeIdentifier(of: copy) != place && system.placeIdentifier(of: path) == 0)
+        #expect(try place != 0 && system.openDirectory(moved).placeIdentifier == place)
+        #expect(try system.openDirectory(copy).placeIdentifier != place)
     }
 
     /// The system takes pages for clean that a failed sync did not write: once they leave the memory, the files are shorter than what was

@@ -36,7 +36,7 @@ import Testing
         /// Log segments with numbers over those that were ever sealed.
         func isChain(_ name: String) throws -> Bool {
             guard let segment = SegmentName(fileName: name), segment.role == .log else { return false }
-            let manifest = try LogLoader.manifest(in: LostEvidenceTests.path, disk)
+            let manifest = try LogLoader.manifest(in: disk.openDirectory(LostEvidenceTests.path))
             return segment.identifier > manifest?.lastSealed ?? 0
         }
     }

@@ -128,7 +128,9 @@ import Testing
         try disk.createDirectory(directory)
         var manifest = SegmentBytesTests.manifest(0)
         field.last(&manifest)
-        let file = ManifestFile(manifest, fileSystem: disk, directory: directory, firstSegment: manifest.nextSegment)
+        let log = try disk.openDirectory(directory)
+        guard case .acquired(let lock) = try log.lock(FileName.lock) else { return }
+        let file = ManifestFile(manifest, in: log, lock: lock, firstSegment: manifest.nextSegment)
         func read() throws -> Manifest? {
             try Manifest(disk.contents(of: directory.appending("MANIFEST")) ?? [], path: "MANIFEST")
         }

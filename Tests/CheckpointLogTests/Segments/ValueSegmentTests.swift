@@ -11,7 +11,7 @@ import Testing
     init() throws {
         try disk.createDirectory("/log")
         identity = LogIdentity(
-            fileSystem: disk, directory: "/log", identifier: LogIdentifier(high: 1, low: 2),
+            fileSystem: disk, directory: try disk.openDirectory("/log"), identifier: LogIdentifier(high: 1, low: 2),
             hashKey: HashKey(first: 3, second: 4))
     }
 
@@ -92,7 +92,7 @@ import Testing
         let directory = try TemporaryDirectory()
         var real = identity
         real.fileSystem = POSIXFileSystem.shared
-        real.directory = directory.path
+        real.directory = try POSIXFileSystem.shared.openDirectory(directory.path)
         real.laneCount = laneCount
         for (index, length) in (Self.lengths + [(5 << 20) - 200, 9 << 20]).enumerated() {
             let value = Self.value(length)

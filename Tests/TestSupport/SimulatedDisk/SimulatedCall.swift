@@ -27,13 +27,16 @@ package struct SimulatedCall: Sendable, Equatable {
     }
 
     package enum Operation: String, Sendable, CaseIterable {
-        case open, create, createDirectory, list, rename, remove, syncDirectory, space, lock, isLocked
+        case openDirectory, open, create, createDirectory, list, rename, remove, syncDirectory, space
+        case lock, isLocked, isInPlace
         case size, read, readIfCached, write, reserve, map, store, storeWord, truncate, sync, startWriteback
 
         /// Whether the call changes the disk: these are the points at which the power can be cut.
         package var isMutating: Bool {
             switch self {
-            case .open, .list, .space, .isLocked, .size, .read, .readIfCached, .map, .startWriteback: false
+            case .openDirectory, .open, .list, .space, .isLocked, .isInPlace, .size, .read, .readIfCached, .map,
+                .startWriteback:
+                false
             default: true
             }
         }
@@ -51,14 +54,14 @@ package struct SimulatedCall: Sendable, Equatable {
 
         var named: FileSystemError.Operation {
             switch self {
-            case .open, .create: .open
+            case .open, .openDirectory, .create: .open
             case .createDirectory: .createDirectory
             case .list: .list
             case .rename: .rename
             case .remove: .remove
             case .syncDirectory: .syncDirectory
             case .space: .space
-            case .lock, .isLocked: .lock
+            case .lock, .isLocked, .isInPlace: .lock
             case .size: .size
             case .read, .readIfCached: .read
             case .write, .store, .storeWord: .write

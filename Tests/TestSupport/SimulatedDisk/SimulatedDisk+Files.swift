@@ -3,8 +3,9 @@ import SystemPackage
 
 /// The calls on open files. A number that ``close(_:)`` has retired is answered as a closed descriptor is.
 extension SimulatedDisk {
-    mutating func open(_ path: FilePath, _ mode: OpenMode) throws(Errno) -> Int {
-        let file = if case .create = mode { try createFile(at: path) } else { try file(at: path) }
+    mutating func open(_ name: String, in directory: Int, _ mode: OpenMode) throws(Errno) -> Int {
+        let file =
+            if case .create = mode { try createFile(name, in: directory) } else { try file(name, in: directory) }
         let number = makeNumber()
         handles[number] = Handle(file: file, mode: mode)
         return number
@@ -107,12 +108,14 @@ extension SimulatedDisk {
 
 extension SimulatedDisk {
     /// The file whose lock was taken, or who holds it.
-    mutating func lock(_ path: FilePath, by process: LockHolder) throws(Errno) -> (file: Int?, holder: LockHolder?) {
+    mutating func lock(
+        _ name: String, in directory: Int, by process: LockHolder
+    ) throws(Errno) -> (file: Int?, holder: LockHolder?) {
         let file =
-            switch try existingNode(at: path) {
+            switch node(name, in: directory) {
             case .file(let number): number
             case .directory: throw .isDirectory
-            case nil: try createFile(at: path)
+            case nil: try createFile(name, in: directory)
             }
         if let holder = locks[file] { return (nil, holder) }
         locks[file] = process
@@ -131,13 +134,13 @@ extension SimulatedDisk {
         unsafe bytes.withUnsafeBytes { unsafe files[file]?.write($0, at: 0, &generator) }
     }
 
-    func isLocked(_ path: FilePath) throws(Errno) -> Bool {
-        guard case .file(let file)? = try existingNode(at: path) else { return false }
+    func isLocked(_ name: String, in directory: Int) -> Bool {
+        guard case .file(let file)? = node(name, in: directory) else { return false }
         return locks[file] != nil
     }
 
-    func isAnnounced(_ path: FilePath) throws(Errno) -> Bool {
-        guard case .file(let file)? = try existingNode(at: path) else { return false }
+    func isAnnounced(_ name: String, in directory: Int) -> Bool {
+        guard case .file(let file)? = node(name, in: directory) else { return false }
         return announced.contains(file)
     }
 }

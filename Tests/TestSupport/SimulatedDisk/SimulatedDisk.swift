@@ -67,12 +67,6 @@ extension SimulatedDisk {
         try node(named: Self.names(path))
     }
 
-    /// The node at `path`, or nil when the directory that would hold it has no such name.
-    func existingNode(at path: FilePath) throws(Errno) -> StoredNode? {
-        let (directory, name) = try parent(of: path)
-        return directories[directory]?.entries[name]
-    }
-
     func directory(at path: FilePath) throws(Errno) -> Int {
         guard case .directory(let number) = try node(at: path) else { throw .notDirectory }
         return number
@@ -83,15 +77,30 @@ extension SimulatedDisk {
         return number
     }
 
-    private func parent(of path: FilePath) throws(Errno) -> (directory: Int, name: String) {
+    func parent(of path: FilePath) throws(Errno) -> (directory: Int, name: String) {
         let names = Self.names(path)
         guard let name = names.last else { throw .fileExists }
         guard case .directory(let number) = try node(named: names.dropLast()) else { throw .notDirectory }
         return (number, name)
     }
 
-    func entries(of path: FilePath) throws(Errno) -> [DirectoryEntry] {
-        let entries = directories[try directory(at: path)]?.entries ?? [:]
+    /// What stands under a name in a directory; nil when nothing does.
+    ///
+    /// A directory that was removed is empty, and nothing can be made in it.
+    func node(_ name: String, in directory: Int) -> StoredNode? { directories[directory]?.entries[name] }
+
+    func existingNode(_ name: String, in directory: Int) throws(Errno) -> StoredNode {
+        guard let node = node(name, in: directory) else { throw .noSuchFileOrDirectory }
+        return node
+    }
+
+    func file(_ name: String, in directory: Int) throws(Errno) -> Int {
+        guard case .file(let number) = try existingNode(name, in: directory) else { throw .isDirectory }
+        return number
+    }
+
+    func entries(of directory: Int) -> [DirectoryEntry] {
+        let entries = directories[directory]?.entries ?? [:]
         return entries.sorted { $0.key < $1.key }.map { name, node in
             if case .file = node {
                 DirectoryEntry(name: name, isRegularFile: true)
@@ -101,9 +110,9 @@ extension SimulatedDisk {
         }
     }
 
-    mutating func createFile(at path: FilePath) throws(Errno) -> Int {
-        let (directory, name) = try parent(of: path)
-        guard directories[directory]?.entries[name] == nil else { throw .fileExists }
+    mutating func createFile(_ name: String, in directory: Int) throws(Errno) -> Int {
+        guard let entries = directories[directory]?.entries else { throw .noSuchFileOrDirectory }
+        guard entries[name] == nil else { throw .fileExists }
         let number = makeNumber()
         files[number] = StoredFile()
         files[number]?.linkCount = 1
@@ -111,26 +120,23 @@ extension SimulatedDisk {
         return number
     }
 
-    mutating func createDirectory(at path: FilePath) throws(Errno) {
-        let (directory, name) = try parent(of: path)
-        guard directories[directory]?.entries[name] == nil else { throw .fileExists }
+    mutating func createDirectory(_ name: String, in directory: Int) throws(Errno) {
+        guard let entries = directories[directory]?.entries else { throw .noSuchFileOrDirectory }
+        guard entries[name] == nil else { throw .fileExists }
         let number = makeNumber()
         directories[number] = StoredDirectory()
         directories[directory]?.add(name, .directory(number))
     }
 
-    mutating func remove(_ path: FilePath) throws(Errno) {
-        let (directory, name) = try parent(of: path)
-        guard let node = directories[directory]?.entries[name] else { throw .noSuchFileOrDirectory }
+    mutating func remove(_ name: String, in directory: Int) throws(Errno) {
+        let node = try existingNode(name, in: directory)
         guard case .file(let file) = node else { throw .isDirectory }
         directories[directory]?.remove(name, node)
         files[file]?.linkCount -= 1
     }
 
-    mutating func rename(_ source: FilePath, to destination: FilePath) throws(Errno) {
-        let (from, name) = try parent(of: source)
-        guard let node = directories[from]?.entries[name] else { throw .noSuchFileOrDirectory }
-        let (to, newName) = try parent(of: destination)
+    mutating func rename(_ name: String, in from: Int, to newName: String, in to: Int) throws(Errno) {
+        let node = try existingNode(name, in: from)
         if let existing = directories[to]?.entries[newName] {
             switch (node, existing) {
             case (node, node): return
@@ -149,16 +155,33 @@ extension SimulatedDisk {
         }
     }
 
-    mutating func syncDirectory(_ path: FilePath) throws(Errno) {
-        let number = try directory(at: path)
+    mutating func syncDirectory(_ number: Int) {
         guard directories[number]?.unsynced.isEmpty == false else { return }
         directories[number]?.sync()
         collectFiles()
     }
 
-    mutating func failSyncDirectory(_ path: FilePath) {
-        guard failedSyncBehavior != .kept, let number = try? directory(at: path) else { return }
+    mutating func failSyncDirectory(_ number: Int) {
+        guard failedSyncBehavior != .kept else { return }
         directories[number]?.dropUnsynced()
+    }
+
+    /// The directory that holds `number`; nil for the root, and for one that was removed.
+    func parent(of number: Int) -> Int? {
+        directories.first { $0.value.entries.values.contains(.directory(number)) }?.key
+    }
+
+    /// Takes a directory out of the tree with everything in it, at once and for good.
+    mutating func removeTree(_ name: String, in directory: Int) {
+        guard let node = node(name, in: directory) else { return }
+        if case .directory(let number) = node {
+            for name in directories[number]?.entries.keys.sorted() ?? [] { removeTree(name, in: number) }
+            directories[directory]?.remove(name, node)
+            directories[number] = nil
+        } else {
+            try? remove(name, in: directory)
+        }
+        syncDirectory(directory)
     }
 
     /// Drops the files that no name, now or after a crash, and no open file leads to.

@@ -103,17 +103,27 @@ final class SimulatedFile: OpenFile {
 final class SimulatedLock: FileLock {
     private let system: SimulatedFileSystem
     private let file: Int
+    private let name: String
+    private let directory: SimulatedDirectory
     private let isHeld = Lock(true)
 
-    init(_ system: SimulatedFileSystem, file: Int) {
+    init(_ system: SimulatedFileSystem, file: Int, name: String, in directory: SimulatedDirectory) {
         self.system = system
         self.file = file
+        self.name = name
+        self.directory = directory
     }
 
     deinit { unlock() }
 
     func announce() {
         system.state.withLock { _ = $0.disk.announced.insert(file) }
+    }
+
+    func isInPlace() throws(FileSystemError) -> Bool {
+        try system.perform(SimulatedCall(operation: .isInPlace, path: directory.path.appending(name))) {
+            (disk, _) throws(Errno) in disk.node(name, in: directory.number) == .file(file)
+        }
     }
 
     func unlock() {

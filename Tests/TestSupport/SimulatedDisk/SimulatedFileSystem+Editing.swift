@@ -1,4 +1,4 @@
-import CheckpointLog
+package import CheckpointLog
 package import SystemPackage
 
 /// What a test does to the disk behind the engine's back: durable at once, never counted, also after a power cut.
@@ -36,8 +36,43 @@ extension SimulatedFileSystem {
 
     /// The names of the regular files in `directory`, sorted; empty when there is no such directory.
     package func fileNames(in directory: FilePath) -> [String] {
-        let entries = state.withLock { try? $0.disk.entries(of: directory) } ?? []
+        let entries = state.withLock { state in
+            (try? state.disk.directory(at: directory)).map { state.disk.entries(of: $0) } ?? []
+        }
         return entries.filter(\.isRegularFile).map(\.name)
+    }
+
+    /// What whoever holds the lock of a file would have, without a call; nobody holds it for that.
+    package func handle(onLock path: FilePath) -> (any FileLock)? {
+        let found = state.withLock { state -> (file: Int, directory: Int, name: String)? in
+            guard let file = try? state.disk.file(at: path), let place = try? state.disk.parent(of: path) else {
+                return nil
+            }
+            return (file, place.directory, place.name)
+        }
+        return found.map { found in
+            let directory = SimulatedDirectory(self, number: found.directory, path: path.removingLastComponent())
+            return SimulatedLock(self, file: found.file, name: found.name, in: directory)
+        }
+    }
+
+    /// Takes a directory out of the tree with everything in it, as `rm -r` does.
+    package func removeTree(_ path: FilePath) {
+        state.withLock { state in
+            guard let (directory, name) = try? state.disk.parent(of: path) else { return }
+            state.disk.removeTree(name, in: directory)
+        }
+    }
+
+    /// Gives a file or a directory another path, as `mv` does.
+    package func move(_ source: FilePath, to destination: FilePath) {
+        state.withLock { state in
+            guard let (from, name) = try? state.disk.parent(of: source),
+                let (to, newName) = try? state.disk.parent(of: destination)
+            else { return }
+            try? state.disk.rename(name, in: from, to: newName, in: to)
+            for directory in [from, to] { state.disk.syncDirectory(directory) }
+        }
     }
 }
 
@@ -47,21 +82,23 @@ extension SimulatedDisk {
         for component in path.lexicallyNormalized().removingLastComponent().components {
             let parent = directory
             directory.append(component)
-            guard (try? node(at: directory)) == nil else { continue }
-            try? createDirectory(at: directory)
-            try? syncDirectory(parent)
+            guard (try? node(at: directory)) == nil, let number = try? self.directory(at: parent) else { continue }
+            try? createDirectory(component.string, in: number)
+            syncDirectory(number)
         }
-        if (try? node(at: path)) == nil {
-            _ = try? createFile(at: path)
-            try? syncDirectory(directory)
+        if (try? node(at: path)) == nil, let (number, name) = try? parent(of: path) {
+            _ = try? createFile(name, in: number)
+            syncDirectory(number)
         }
         guard let file = try? file(at: path) else { preconditionFailure("\(path) is no place for a file.") }
         files[file]?.setSynced(content)
     }
 
     fileprivate mutating func drop(_ path: FilePath) -> Bool {
-        guard (try? remove(path)) != nil else { return false }
-        try? syncDirectory(path.lexicallyNormalized().removingLastComponent())
+        guard let (directory, name) = try? parent(of: path), (try? remove(name, in: directory)) != nil else {
+            return false
+        }
+        syncDirectory(directory)
         return true
     }
 }

@@ -60,71 +60,19 @@ package final class SimulatedFileSystem: FileSystem {
         set { state.withLock { $0.disk.placeIdentifier = newValue } }
     }
 
-    package func placeIdentifier(of directory: FilePath) -> UInt64 { place }
-
-    package func openFile(_ path: FilePath, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile {
-        let isCreation = if case .create = mode { true } else { false }
-        let call = SimulatedCall(operation: isCreation ? .create : .open, path: path)
-        let number = try perform(call) { (disk, _) throws(Errno) in try disk.open(path, mode) }
-        return SimulatedFile(self, number: number, path: path)
-    }
+    package func absolute(_ path: FilePath) -> FilePath { FilePath("/").pushing(path) }
 
     package func createDirectory(_ path: FilePath) throws(FileSystemError) {
         try perform(SimulatedCall(operation: .createDirectory, path: path)) { (disk, _) throws(Errno) in
-            try disk.createDirectory(at: path)
+            let (directory, name) = try disk.parent(of: path)
+            try disk.createDirectory(name, in: directory)
         }
     }
 
-    package func entries(of directory: FilePath) throws(FileSystemError) -> [DirectoryEntry] {
-        try perform(SimulatedCall(operation: .list, path: directory)) { (disk, _) throws(Errno) in
-            try disk.entries(of: directory)
-        }
-    }
-
-    package func rename(_ source: FilePath, to destination: FilePath) throws(FileSystemError) {
-        let call = SimulatedCall(operation: .rename, path: source, destination: destination)
-        try perform(call) { (disk, _) throws(Errno) in try disk.rename(source, to: destination) }
-    }
-
-    package func remove(_ path: FilePath) throws(FileSystemError) {
-        try perform(SimulatedCall(operation: .remove, path: path)) { (disk, _) throws(Errno) in try disk.remove(path) }
-    }
-
-    package func syncDirectory(_ directory: FilePath) throws(FileSystemError) {
-        try perform(
-            SimulatedCall(operation: .syncDirectory, path: directory),
-            whenFailed: { disk, code in if code != .interrupted { disk.failSyncDirectory(directory) } }
-        ) { (disk, _) throws(Errno) in
-            try disk.syncDirectory(directory)
-        }
-    }
-
-    package func availableByteCount(at directory: FilePath) throws(FileSystemError) -> Int {
-        try perform(SimulatedCall(operation: .space, path: directory)) { (disk, _) throws(Errno) in
-            _ = try disk.node(at: directory)
-            return disk.availableByteCount
-        }
-    }
-
-    package func lock(_ path: FilePath) throws(FileSystemError) -> LockOutcome {
-        let process = LockHolder(
-            process: ProcessInfo.processInfo.processIdentifier, began: 1_700_000_000_000_000, host: "simulated")
-        let (file, holder) = try perform(SimulatedCall(operation: .lock, path: path)) { (disk, _) throws(Errno) in
-            try disk.lock(path, by: process)
-        }
-        return if let file { .acquired(SimulatedLock(self, file: file)) } else { .held(by: holder) }
-    }
-
-    package func isLocked(_ path: FilePath) throws(FileSystemError) -> Bool {
-        try perform(SimulatedCall(operation: .isLocked, path: path)) { (disk, _) throws(Errno) in
-            try disk.isLocked(path)
-        }
-    }
-
-    package func isAnnounced(_ path: FilePath) throws(FileSystemError) -> Bool {
-        try perform(SimulatedCall(operation: .isLocked, path: path)) { (disk, _) throws(Errno) in
-            try disk.isAnnounced(path)
-        }
+    package func openDirectory(_ path: FilePath) throws(FileSystemError) -> any OpenDirectory {
+        let call = SimulatedCall(operation: .openDirectory, path: path)
+        let number = try perform(call) { (disk, _) throws(Errno) in try disk.directory(at: path) }
+        return SimulatedDirectory(self, number: number, path: path)
     }
 
     /// Carries out one call of the seam, as far as the plan of faults lets it.
