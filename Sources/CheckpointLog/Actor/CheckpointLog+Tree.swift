@@ -200,8 +200,12 @@ extension CheckpointLog {
         case .log(let log): return log
         case .directory(let path, let reader?):
             // A path stands for what is there now, such as a directory put back from a backup.
-            let place = try? reader.engine.configuration.fileSystem.openDirectory(.ofLog(path)).placeIdentifier
-            if place == reader.engine.identity.directory.placeIdentifier { return reader }
+            let identity = reader.engine.identity
+            let isThere = try await engine.blocking.run {
+                let found = try? identity.fileSystem.openDirectory(.ofLog(path))
+                return found?.placeIdentifier == identity.directory.placeIdentifier
+            }
+            if isThere { return reader }
             node.setReader(nil, of: name)
             return try await log(of: .directory(path, reader: nil), named: name)
         case .directory(let path, nil):

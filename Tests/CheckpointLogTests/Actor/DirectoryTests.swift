@@ -171,6 +171,25 @@ import Testing
         #expect(error?.code == .notALog)
     }
 
+    @Test func aChildIsTheLogThatIsAtItsPathNow() async throws {
+        let volume = try TestDisk.posix.makeVolume()
+        var configuration = Configuration()
+        configuration.rank = 2
+        let parent = try await CheckpointLog.open(at: volume("parent").string, configuration: configuration)
+        try await parent.register(directory: volume("log").string, name: "C")
+        for number in 1...3 {
+            let child = try await CheckpointLog.open(at: volume("log").string)
+            try await child.checkpoint(number, for: "k")
+            try await child.close()
+            try await parent.update()
+            #expect(try await parent.restore(Int.self, for: "k", level: 2, origin: "C") == number)
+            try volume.move("log", to: "log.\(number)")
+        }
+        await #expect(throws: CheckpointLogError.self) { try await parent.update() }
+        #expect(try await parent.restore(Int.self, for: "k", level: 2, origin: "C") == 3)
+        try await parent.close()
+    }
+
     /// In a process of its own: a fork copies what is there, and nothing may wait for a thread that is not.
     @Test func aChildOfAForkIsRefusedAndItsParentGoesOn() async {
         await #expect(processExitsWith: .success) { try DirectoryTests.fork() }

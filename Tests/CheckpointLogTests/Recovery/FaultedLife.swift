@@ -127,9 +127,10 @@ final class FaultedLife {
         }
         guard error.code == .diskFull, isPoisoned, let first = failed.first else { return }
         // A sync that fails for want of room has failed, the position is stated when the frame is in place already, and what
-        // cannot be taken back must not be followed by anything; whether the log is in its place is not known unless it is answered, which
-        // takes no room on a real disk; all else has only found no room.
-        if ![.sync, .syncDirectory, .isInPlace].contains(first.operation), ![.truncate, .remove].contains(failed.last?.operation),
+        // cannot be taken back must not be followed by anything; that the log is in its place has to be known, and looking takes no room
+        // on a real disk; all else has only found no room.
+        let closing: [SimulatedCall.Operation] = [.sync, .syncDirectory, .isInPlace]
+        if !closing.contains(first.operation), ![.truncate, .remove].contains(failed.last?.operation),
             !first.path.string.hasSuffix("POSITION")
         {
             problems.append("\(what): a full disk closed the log: \(first)")
