@@ -118,6 +118,14 @@ final class DecodingState {
         return found.isNull ? DecodingError.valueNotFound(type, context) : DecodingError.typeMismatch(type, context)
     }
 
+    /// A number that the type cannot hold without a change of its value.
+    func inexact(_ type: Any.Type, _ number: some Any, path: CodingPath?) -> DecodingError {
+        DecodingError.typeMismatch(
+            type,
+            .init(
+                codingPath: CodingPath.keys(path), debugDescription: "Expected \(type), which cannot hold \(number)."))
+    }
+
     /// Passes an error of the reader on as a `DecodingError` with the path.
     @inline(__always)
     func reading<Value>(_ path: CodingPath?, _ body: () throws(CBORError) -> Value) throws -> Value {
@@ -134,7 +142,8 @@ final class DecodingState {
         _ type: Value.Type, at offset: Int, path: @autoclosure () -> CodingPath?
     ) throws -> Value {
         let form = DirectForm(of: type)
-        guard form != .none else { return try Value(from: ItemDecoder(state: self, offset: offset, path: path())) }
+        // The type that was passed, which may be a subclass of the static one.
+        guard form != .none else { return try type.init(from: ItemDecoder(state: self, offset: offset, path: path())) }
         do {
             return try decode(type, form, at: offset, path: nil)
         } catch {

@@ -124,7 +124,9 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         guard name.count < 24, let text = name.baseAddress else { return -1 }
         let (reader, map) = (state.reader, map)
         if map.foundValue >= 0 {
+            // The head tells a text from a number whose last byte is that of the text.
             if unsafe map.foundValue == map.next + 1 + name.count
+                && reader.bytes[map.next] == 0x60 | UInt8(truncatingIfNeeded: name.count)
                 && reader.areEqual(at: map.next + 1, text, count: name.count)
             {
                 return map.foundValue
@@ -278,9 +280,21 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         try decoder(key).unkeyedContainer()
     }
 
-    func superDecoder() throws -> any Decoder { try decoder(SuperKey.super) }
+    func superDecoder() throws -> any Decoder { try decoderOrNull(SuperKey.super) }
 
-    func superDecoder(forKey key: Key) throws -> any Decoder { try decoder(key) }
+    func superDecoder(forKey key: Key) throws -> any Decoder { try decoderOrNull(key) }
+
+    /// What a superclass encoded, which may be nothing: then a decoder of null.
+    private func decoderOrNull(_ key: some CodingKey) throws -> ItemDecoder {
+        guard let offset = try find(key) else {
+            let null = ByteBuffer(capacity: 1)
+            null.append(0xF6)
+            let state = DecodingState(
+                bytes: null, depthLimit: state.reader.depthLimit, userInfo: state.userInfo)
+            return ItemDecoder(state: state, offset: 0, path: inner(key))
+        }
+        return ItemDecoder(state: state, offset: offset, path: inner(key))
+    }
 
     private func decoder(_ key: some CodingKey) throws -> ItemDecoder {
         ItemDecoder(state: state, offset: try value(key), path: inner(key))
@@ -339,20 +353,20 @@ struct UnkeyedReader: UnkeyedDecodingContainer {
     mutating func nestedContainer<NestedKey: CodingKey>(
         keyedBy type: NestedKey.Type
     ) throws -> KeyedDecodingContainer<NestedKey> {
-        try takeDecoder().container(keyedBy: type)
+        try takeDecoder { try $0.container(keyedBy: type) }
     }
 
     mutating func nestedUnkeyedContainer() throws -> any UnkeyedDecodingContainer {
-        try takeDecoder().unkeyedContainer()
+        try takeDecoder { try $0.unkeyedContainer() }
     }
 
-    mutating func superDecoder() throws -> any Decoder { try takeDecoder() }
+    mutating func superDecoder() throws -> any Decoder { try takeDecoder { $0 } }
 
     /// Steps over the element here, and says where it stands.
     mutating func takeOffset() throws -> Int { try take { $0 } }
 
-    private mutating func takeDecoder() throws -> ItemDecoder {
+    private mutating func takeDecoder<Value>(_ body: (ItemDecoder) throws -> Value) throws -> Value {
         let (inner, state) = (inner, state)
-        return try take { ItemDecoder(state: state, offset: $0, path: inner) }
+        return try take { try body(ItemDecoder(state: state, offset: $0, path: inner)) }
     }
 }

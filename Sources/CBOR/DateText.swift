@@ -6,12 +6,17 @@ enum DateText {
         guard let year = number(4, &rest), take("-", &rest), let month = number(2, &rest), take("-", &rest),
             let day = number(2, &rest), take("T", &rest) || take("t", &rest) || take(" ", &rest),
             let hour = number(2, &rest), take(":", &rest), let minute = number(2, &rest), take(":", &rest),
-            let second = number(2, &rest), (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60,
-            second <= 60
+            let second = number(2, &rest), (1...12).contains(month), (1...dayCount(year, month)).contains(day),
+            hour < 24, minute < 60, second <= 60
         else { return nil }
         guard let fraction = fraction(&rest), let zone = zone(&rest), rest.isEmpty else { return nil }
         let days = daysSince1970(year: year, month: month, day: day)
         return Double(((days * 24 + hour) * 60 + minute - zone) * 60 + second) + fraction
+    }
+
+    private static func dayCount(_ year: Int, _ month: Int) -> Int {
+        let next = month == 12 ? (year + 1, 1) : (year, month + 1)
+        return daysSince1970(year: next.0, month: next.1, day: 1) - daysSince1970(year: year, month: month, day: 1)
     }
 
     /// The days of the Gregorian calendar, whose years here begin in March: the leap day is then the last (H. Hinnant,

@@ -15,9 +15,12 @@ extension DecodingState {
         switch head.major {
         case .unsigned:
             if let value = Integer(exactly: head.argument) { return value }
+            throw inexact(type, head.argument, path: path)
         case .negative:
             // −1 − argument, which is below Int64 for the upper half of arguments.
-            if let value = Integer(exactly: -1 - Int128(head.argument)) { return value }
+            let number = -1 - Int128(head.argument)
+            if let value = Integer(exactly: number) { return value }
+            throw inexact(type, number, path: path)
         case .bytes where tag == 2 || tag == 3:
             if let magnitude = try bignum(head, path: path) {
                 if tag == 2, let value = Integer(exactly: magnitude) { return value }
@@ -25,13 +28,13 @@ extension DecodingState {
                     return value
                 }
             }
+            throw inexact(type, "that integer", path: path)
         case .simple where head.additional >= 25 && head.additional <= 27:
-            if let value = Integer(exactly: number(of: head)) { return value }
+            // Also when it is a whole number: what is stored is of another type.
+            throw inexact(type, "the floating-point number \(number(of: head))", path: path)
         default:
             throw mismatch(type, head, path: path)
         }
-        throw DecodingError.dataCorrupted(
-            .init(codingPath: CodingPath.keys(path), debugDescription: "The number does not fit \(type)."))
     }
 
     /// The bytes of a bignum as a number; nil over 128 bits.
@@ -45,18 +48,36 @@ extension DecodingState {
     func double(at offset: Int, path: CodingPath?) throws -> Double {
         let head = try item(at: offset, path: path)
         switch head.major {
-        case .unsigned: return Double(head.argument)
-        case .negative: return -1 - Double(head.argument)
+        case .unsigned, .negative: return try exactly(Double.self, integer(of: head), path: path)
         case .simple where head.additional >= 25 && head.additional <= 27: return number(of: head)
         default: throw mismatch(Double.self, head, path: path)
         }
+    }
+
+    private func integer(of head: CBORHead) -> Int128 {
+        head.major == .unsigned ? Int128(head.argument) : -1 - Int128(head.argument)
+    }
+
+    private func exactly<Number: BinaryFloatingPoint>(
+        _ type: Number.Type, _ integer: Int128, path: CodingPath?
+    ) throws -> Number {
+        guard let number = Number(exactly: integer) else { throw inexact(type, integer, path: path) }
+        return number
     }
 
     func float(at offset: Int, path: CodingPath?) throws -> Float {
         let head = try item(at: offset, path: path)
         // A float keeps the bits of a NaN, which a conversion by way of Double need not.
         if head.major == .simple, head.additional == 26 { return Float(bitPattern: UInt32(head.argument)) }
-        return Float(try double(at: offset, path: path))
+        if head.major == .unsigned || head.major == .negative {
+            return try exactly(Float.self, integer(of: head), path: path)
+        }
+        let number = try double(at: offset, path: path)
+        if number.isNaN { return Self.narrowed(number) }
+        // Digits may go, as from any number that is read into a narrower type; the magnitude must not.
+        let value = Float(number)
+        guard value.isFinite || number.isInfinite else { throw inexact(Float.self, number, path: path) }
+        return value
     }
 
     func bool(at offset: Int, path: CodingPath?) throws -> Bool {
@@ -82,6 +103,13 @@ extension DecodingState {
         default:
             return Double(bitPattern: head.argument)
         }
+    }
+
+    /// The upper bits of a NaN, and one that stays a NaN where these are zero.
+    private static func narrowed(_ value: Double) -> Float {
+        let bits = value.bitPattern
+        let payload = UInt32(truncatingIfNeeded: bits >> 29) & 0x7F_FFFF
+        return Float(bitPattern: UInt32(truncatingIfNeeded: bits >> 32) & 0x8000_0000 | 0x7F80_0000 | max(payload, 1))
     }
 
     /// A NaN keeps its bits: the hardware would make a signalling one quiet.
