@@ -4,7 +4,9 @@
 /// own encoding puts them first, so decoding needs no dictionary. Indefinite lengths, every width of number, arrays of numbers
 /// in either form (plain, or typed arrays of RFC 8746, also of other elements that fit), keys that are numbers, bignums,
 /// decimal fractions, and dates as text or as numbers are accepted; tags a type does not know are stepped over, but those
-/// that refer to another item (25 and 29) are refused. Of a key that foreign bytes hold twice, either value may be found.
+/// that refer to another item (25 and 29) are refused. Types are exact where silence would change a value: a floating-point number is no
+/// integer, also where it is whole; an integer is a floating-point number where that holds it exactly; a magnitude that `Float` lacks is
+/// refused. Of a key that foreign bytes hold twice, either value may be found.
 ///
 /// ```swift
 /// let state = try CBORDecoder().decode(State.self, from: bytes)

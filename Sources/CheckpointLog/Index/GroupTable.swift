@@ -101,6 +101,18 @@ package final class GroupTable: Sendable {
         }
     }
 
+    /// Forgets groups with a member in a segment that left the log, and those whose own frame is not known any more: whatever replaced or
+    /// ended them may have left the log, too.
+    package func forget(
+        whereSegment isGone: (_ segment: UInt32) -> Bool, orFrame isUnknown: (KeyHash, SequenceNumber) -> Bool
+    ) {
+        guard isUsed.load(ordering: .acquiring) else { return }
+        let known = state.withLock { $0.groups.mapValues(\.sequenceNumber) }
+        let lost = known.filter { isUnknown($0.key, $0.value) }
+        for (name, number) in lost { forget(name, below: SequenceNumber(rawValue: number.rawValue + 1)) }
+        forget { group in group.members.contains { isGone($0.location.segment) } }
+    }
+
     package func relocate(from old: FrameLocation, to new: FrameLocation) -> Bool {
         state.withLock { state in
             guard let count = state.held.removeValue(forKey: old) else { return false }

@@ -185,6 +185,12 @@ package final class RecordCatalog: Sendable {
 
     private func removeEntries(where isGone: (_ segment: UInt32) -> Bool) {
         index.removeEntries(where: isGone)
+        #if PLANTED_BUGS
+        let keepsGroups = PlantedBug.goneGroupKept.isPlanted
+        #else
+        let keepsGroups = false
+        #endif
+        if !keepsGroups { groups.forget(whereSegment: isGone, orFrame: { !index.holds($0, $1) }) }
         references.withLock { references in references = references.filter { !isGone($0.key.segment) } }
         for segment in usage.all.keys where isGone(segment) { usage.forget(segment) }
     }

@@ -57,6 +57,7 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case referencedValueRemoved = "referenced-value-removed"
     case staleSnapshotTrusted = "stale-snapshot-trusted"
     case goneSegmentsFollowed = "gone-segments-followed"
+    case goneGroupKept = "gone-group-kept"
     // Compaction.
     case supersederNotSynced = "superseder-not-synced"
     case inputsRemovedBeforeEdit = "inputs-removed-before-edit"

@@ -65,6 +65,10 @@ import Testing
             try group.put(2, for: "b")
         }
         if inOpeningsOfTheirOwn { try await reopen() }
+        // One looks each time, one only when all is over: what it knew last may be gone, with what ended it.
+        let reader = try await CheckpointLog.openForReading(at: path, configuration: configuration)
+        let lateReader = try await CheckpointLog.openForReading(at: path, configuration: configuration)
+        _ = try await (Self.content(reader), Self.content(lateReader))
         try await Self.ways[way]?(log)
         let expected = try await Self.content(log)
         for round in 1...4 {
@@ -72,6 +76,7 @@ import Testing
             try await log.checkpoint(round, for: "other")
             if round > 1 { try await log.compact() }
             #expect(try await Self.content(log) == expected, "compaction \(round)")
+            #expect(try await Self.content(reader) == expected, "a reader after compaction \(round)")
             try await reopen()
             #expect(try await Self.content(log) == expected, "opening after compaction \(round)")
             try await log.close()
@@ -80,5 +85,8 @@ import Testing
             log = try await CheckpointLog.open(at: path, configuration: configuration)
         }
         try await log.close()
+        #expect(try await Self.content(lateReader) == expected, "a reader that looks again")
+        try await reader.close()
+        try await lateReader.close()
     }
 }
