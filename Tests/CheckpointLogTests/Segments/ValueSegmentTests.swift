@@ -58,6 +58,7 @@ import Testing
         let image = disk.crashImage(.syncedOnly, boot: .another)
         var identity = identity
         identity.fileSystem = image
+        identity.directory = try image.openDirectory("/log")
         #expect(try ValueSegment.read(reference, identity: identity) == value)
     }
 
