@@ -198,7 +198,7 @@ import Testing
     static func fork() throws {
         typealias Fork = @convention(c) () -> Int32
         // Not offered to Swift, since threads end with it.
-        guard let symbol = unsafe dlsym(dlopen(nil, RTLD_NOW), "fork") else { return }
+        let symbol = unsafe try #require(dlsym(dlopen(nil, RTLD_NOW), "fork"))
         let fork = unsafe unsafeBitCast(symbol, to: Fork.self)
         let place = try TemporaryDirectory()
         let path = place.path.appending("log")

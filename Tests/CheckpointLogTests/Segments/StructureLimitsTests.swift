@@ -129,7 +129,10 @@ import Testing
         var manifest = SegmentBytesTests.manifest(0)
         field.last(&manifest)
         let log = try disk.openDirectory(directory)
-        guard case .acquired(let lock) = try log.lock(FileName.lock) else { return }
+        guard case .acquired(let lock) = try log.lock(FileName.lock) else {
+            Issue.record("the lock is free")
+            return
+        }
         let file = ManifestFile(manifest, in: log, lock: lock, firstSegment: manifest.nextSegment)
         func read() throws -> Manifest? {
             try Manifest(disk.contents(of: directory.appending("MANIFEST")) ?? [], path: "MANIFEST")
