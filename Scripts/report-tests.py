@@ -1,6 +1,6 @@
 """Reads what runs of the tests have left, and says what a developer wants to know of it.
 
-report-tests.py failures --build checks|release|service|traits --log FILE REPORT   how to repeat each test that has failed; fails when none was run
+report-tests.py failures --build checks|release|traits --log FILE REPORT   how to repeat each test that has failed; fails when none was run
 report-tests.py slowest [--count N] REPORT…                         the tests that took longest, and how many there were
 report-tests.py unproved REPORT                                     of the lines SUITE/TEST given, those that did not pass in it
 
@@ -46,7 +46,6 @@ def failures(arguments):
         command = {
             "checks": f"Scripts/check {test.suite}/{test.name}",
             "release": f"Scripts/check --release {test.suite}/{test.name}",
-            "service": "Scripts/test service",
             "traits": "Scripts/test macro",
         }[arguments.build]
         print(f"FAILED {test.suite}/{test.name}; to repeat it: {seed}{command}")

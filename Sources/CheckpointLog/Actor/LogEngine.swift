@@ -34,14 +34,26 @@ package final class LogEngine: Sendable {
     private let isClosed = Atomic(false)
     private let process = ProcessMark()
 
-    /// The parts that only a writer has.
-    package struct Writer: Sendable {
+    /// The parts that only a writer has. A class, so that an append takes one reference and not six.
+    package final class Writer: Sendable {
         package let lock: any FileLock
         package let manifest: ManifestFile
         package let position: PositionPage
         package let appender: LogAppender
         package let sync: SyncQueue
         package let maintenance: Maintenance
+
+        init(
+            lock: any FileLock, manifest: ManifestFile, position: PositionPage, appender: LogAppender, sync: SyncQueue,
+            maintenance: Maintenance
+        ) {
+            self.lock = lock
+            self.manifest = manifest
+            self.position = position
+            self.appender = appender
+            self.sync = sync
+            self.maintenance = maintenance
+        }
     }
 
     package init(

@@ -50,11 +50,14 @@ package final class PositionPage: Sendable {
     }
 
     private let file: any OpenFile
+    private let directory: any OpenDirectory
     private let isMapped: Bool
 
-    private init(_ file: any OpenFile, isMapped: Bool) {
-        self.file = file
-        self.isMapped = isMapped
+    /// Opens the page that is there; `mapping` where the file system maps.
+    private init(_ directory: any OpenDirectory, mapping: Bool) throws(FileSystemError) {
+        self.directory = directory
+        file = try directory.openFile(FileName.position, .readWrite)
+        isMapped = mapping ? try file.map(byteCount: Self.byteCount) : false
     }
 
     /// Reads the page; nil when there is none, or it is not this log's.
@@ -110,26 +113,17 @@ package final class PositionPage: Sendable {
     package static func make(
         _ identity: LogIdentity, start: LogPosition, generation: UInt64, mapping: Bool
     ) throws(FileSystemError) -> PositionPage {
-        #if PLANTED_BUGS
-        if PlantedBug.positionWrittenInPlace.isPlanted, try read(identity)?.isSound == true {
-            return try take(identity, content(identity, start, generation), mapping: mapping)
-        }
-        #endif
+        let content = content(identity, start, generation)
         // An older page in its place says less, and that is normal; none at all would be missed.
         let isThere = try read(identity)?.isSound == true
-        try ManifestFile.replace(
-            FileName.position, with: content(identity, start, generation), in: identity.directory, syncsName: !isThere)
-        return try take(identity, nil, mapping: mapping)
-    }
-
-    private static func take(
-        _ identity: LogIdentity, _ content: [UInt8]?, mapping: Bool
-    ) throws(FileSystemError) -> PositionPage {
-        let file = try identity.directory.openFile(FileName.position, .readWrite)
-        if let content { try file.write(content, at: 0) }
-        var isMapped = false
-        if mapping { isMapped = try file.map(byteCount: byteCount) }
-        return PositionPage(file, isMapped: isMapped)
+        #if PLANTED_BUGS
+        if PlantedBug.positionWrittenInPlace.isPlanted, isThere {
+            try identity.directory.openFile(FileName.position, .readWrite).write(content, at: 0)
+            return try PositionPage(identity.directory, mapping: mapping)
+        }
+        #endif
+        try ManifestFile.replace(FileName.position, with: content, in: identity.directory, syncsName: !isThere)
+        return try PositionPage(identity.directory, mapping: mapping)
     }
 
     private static func content(_ identity: LogIdentity, _ start: LogPosition, _ generation: UInt64) -> [UInt8] {
@@ -168,6 +162,8 @@ package final class PositionPage: Sendable {
             // Not by a store: the page may be closed by the time that a late sync fails.
             try file.write([UInt8](repeating: 0, count: 8), at: Self.bootOffset)
             try file.sync()
+            // The page of the opening before, which would be believed, must not come back in the place of this one.
+            try directory.sync()
         } catch {
             // The failure that this is about is thrown to whoever writes.
         }

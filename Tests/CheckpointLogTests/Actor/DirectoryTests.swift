@@ -190,6 +190,28 @@ import Testing
         try await parent.close()
     }
 
+    /// In a process of its own, whose directory can be changed.
+    @Test func aChildsRelativePathIsTakenFromWhereItWasGiven() async {
+        await #expect(processExitsWith: .success) { try await DirectoryTests.registerByRelativePath() }
+    }
+
+    static func registerByRelativePath() async throws {
+        let volume = try TestDisk.posix.makeVolume()
+        let files = FileManager.default
+        #expect(files.changeCurrentDirectoryPath(volume("log").removingLastComponent().string))
+        let child = try await CheckpointLog.open(at: "log")
+        try await child.checkpoint(7, for: "k")
+        try await child.close()
+        var configuration = Configuration()
+        configuration.rank = 2
+        let parent = try await CheckpointLog.open(at: "parent", configuration: configuration)
+        try await parent.register(directory: "log", name: "C")
+        #expect(files.changeCurrentDirectoryPath("/"))
+        try await parent.update()
+        #expect(try await parent.restore(Int.self, for: "k", level: 2, origin: "C") == 7)
+        try await parent.close()
+    }
+
     /// In a process of its own: a fork copies what is there, and nothing may wait for a thread that is not.
     @Test func aChildOfAForkIsRefusedAndItsParentGoesOn() async {
         await #expect(processExitsWith: .success) { try DirectoryTests.fork() }
