@@ -137,7 +137,7 @@ let package = Package(
             ],
             path: "Tests/FuzzTargets", exclude: ["Corpus"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "CBORTests", dependencies: ["CBOR"], resources: [.copy("Vectors"), .copy("Peer")],
+            name: "CBORTests", dependencies: ["CBOR", "TestSupport"], resources: [.copy("Vectors"), .copy("Peer")],
             swiftSettings: testSettings),
         .testTarget(
             name: "CheckpointLogTests",

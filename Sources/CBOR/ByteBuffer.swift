@@ -67,7 +67,14 @@ internal import CPlatform
         count += source.count
     }
 
+    func append(text: String) {
+        var text = text
+        text.withUTF8 { unsafe append(text: $0) }
+    }
+
     /// Appends a text string: its head and its bytes.
+    ///
+    /// - Precondition: `text` is UTF-8.
     @inline(__always)
     func append(text: UnsafeBufferPointer<UInt8>) {
         guard text.count < 24, let start = text.baseAddress else {
@@ -114,9 +121,11 @@ internal import CPlatform
 
     func removeAll() { count = 0 }
 
-    func copy(from start: Int) -> [UInt8] { unsafe Array(UnsafeRawBufferPointer(rebasing: bytes[start...])) }
+    func copy(from start: Int) -> [UInt8] { copy(start..<count) }
 
-    func insert(contentsOf source: [UInt8], at place: Int) {
+    func copy(_ range: Range<Int>) -> [UInt8] { unsafe Array(UnsafeRawBufferPointer(rebasing: bytes[range])) }
+
+    func insert(contentsOf source: ArraySlice<UInt8>, at place: Int) {
         precondition(place >= 0 && place <= count, "A place outside of the bytes.")
         _ = unsafe reserve(source.count)
         unsafe (base + place + source.count).copyMemory(from: base + place, byteCount: count - place)
@@ -125,12 +134,6 @@ internal import CPlatform
             unsafe (base + place).copyMemory(from: start, byteCount: source.count)
         }
         count += source.count
-    }
-
-    func removeSubrange(_ range: Range<Int>) {
-        precondition(range.lowerBound >= 0 && range.upperBound <= count, "A range outside of the bytes.")
-        unsafe (base + range.lowerBound).copyMemory(from: base + range.upperBound, byteCount: count - range.upperBound)
-        count -= range.count
     }
 
     @inline(__always)

@@ -12,7 +12,10 @@
 /// let state = try CBORDecoder().decode(State.self, from: bytes)
 /// ```
 public struct CBORDecoder: Sendable {
-    /// How deep items may nest. Default: 512.
+    /// How many arrays and maps may stand in one another. Default: 512.
+    ///
+    /// Values that decode themselves in one another leave a quarter of their thread's stack, and 256 KiB at the most, to what they put there
+    /// themselves: at whatever depth one that finds less throws with its coding path.
     public var depthLimit = 512
     /// What `Decoder.userInfo` gives to the values.
     public var userInfo: [CodingUserInfoKey: any Sendable] = [:]
@@ -30,8 +33,8 @@ public struct CBORDecoder: Sendable {
 
     /// Decodes as ``decode(_:from:)-(_,[UInt8])`` does, without a copy of the bytes.
     public func decode<Value: Decodable>(_ type: Value.Type, from bytes: UnsafeRawBufferPointer) throws -> Value {
-        let state = unsafe try state(over: bytes)
-        defer { state.finish() }
+        var state = unsafe try state(over: bytes)
+        defer { Self.end(&state) }
         return try state.decode(type, at: 0, path: nil)
     }
 
@@ -42,9 +45,14 @@ public struct CBORDecoder: Sendable {
     public func decode<Value>(
         from bytes: UnsafeRawBufferPointer, by body: (any Decoder) throws -> Value
     ) throws -> Value {
-        let state = unsafe try state(over: bytes)
-        defer { state.finish() }
+        var state = unsafe try state(over: bytes)
+        defer { Self.end(&state) }
         return try body(ItemDecoder(state: state, offset: 0, path: nil))
+    }
+
+    /// What a value has kept reads from a copy of the bytes from now on.
+    private static func end(_ state: inout DecodingState) {
+        if !isKnownUniquelyReferenced(&state) { state.keepBytes() }
     }
 
     /// A decoding of bytes that are known to be one well-formed item.
@@ -91,7 +99,8 @@ final class DecodingState {
     var arrayEnd = -1
 
     /// What the reader reads, where it is not the caller's.
-    private let owned: ByteBuffer?
+    private var owned: ByteBuffer?
+    private let stack = StackRoom.ofThisThread
 
     init(reader: CBORReader, userInfo: [CodingUserInfoKey: any Sendable]) {
         self.reader = reader
@@ -106,12 +115,27 @@ final class DecodingState {
         owned = bytes
     }
 
-    /// The bytes are gone: a decoder that was kept beyond its time finds none.
-    func finish() { reader = unsafe CBORReader(UnsafeRawBufferPointer(start: nil, count: 0)) }
+    /// Takes a copy of the caller's bytes, which are about to go.
+    func keepBytes() {
+        let copy = unsafe ByteBuffer(capacity: reader.bytes.count)
+        unsafe copy.append(contentsOf: reader.bytes)
+        let depthLimit = reader.depthLimit
+        reader = unsafe CBORReader(copy.bytes)
+        reader.depthLimit = depthLimit
+        owned = copy
+    }
 
     func corrupted(_ error: any Error, path: CodingPath?) -> DecodingError {
         .dataCorrupted(
             .init(codingPath: CodingPath.keys(path), debugDescription: "\(error)", underlyingError: error))
+    }
+
+    private func tooDeep(_ path: CodingPath?) -> DecodingError {
+        let keys = CodingPath.keys(path)
+        return .dataCorrupted(
+            .init(
+                codingPath: keys,
+                debugDescription: "Values nest too deep for the stack of this thread, \(keys.count) deep here."))
     }
 
     func mismatch(_ type: Any.Type, _ found: CBORHead, path: CodingPath?) -> any Error {
@@ -145,7 +169,10 @@ final class DecodingState {
     ) throws -> Value {
         let form = DirectForm(of: type)
         // The type that was passed, which may be a subclass of the static one.
-        guard form != .none else { return try type.init(from: ItemDecoder(state: self, offset: offset, path: path())) }
+        guard form != .none else {
+            guard stack.isLeft else { throw tooDeep(path()) }
+            return try type.init(from: ItemDecoder(state: self, offset: offset, path: path()))
+        }
         do {
             return try decode(type, form, at: offset, path: nil)
         } catch {

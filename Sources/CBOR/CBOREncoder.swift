@@ -12,6 +12,12 @@
 public struct CBOREncoder: Sendable {
     /// The greatest encoding, in bytes; over it `encode` throws ``CBORError``. Default: 4 GiB.
     public var byteLimit = 4 << 30
+    /// How many arrays and maps may stand in one another: what nests deeper could not be decoded. Default: 512, as that of
+    /// ``CBORDecoder/depthLimit``, which is to be no less.
+    ///
+    /// A value that is too deep throws with its coding path. So does one, at whatever depth, that finds less than a quarter of its thread's
+    /// stack left, or than 256 KiB: a value that contains itself, or a chain of thousands on a thread of 512 KiB.
+    public var depthLimit = 512
     /// What `Encoder.userInfo` gives to the values.
     public var userInfo: [CodingUserInfoKey: any Sendable] = [:]
 
@@ -37,62 +43,5 @@ public struct CBOREncoder: Sendable {
         let buffer = CBOREncodingBuffer(self)
         try buffer.encode(value)
         unsafe output.append(contentsOf: buffer.bytes)
-    }
-}
-
-/// One encoding under way: the buffer, and the containers on it.
-final class EncodingState {
-    let bytes = ByteBuffer()
-    /// The containers of the values being encoded, in the order in which they were opened. Open ones enclose one another.
-    let nodes = NodeStack()
-    let limit: Int
-    let userInfo: [CodingUserInfoKey: any Sendable]
-    /// Where the value that is being encoded begins.
-    var start = 0
-    /// The innermost open container, or -1.
-    var top = -1
-    /// Where the last error arose.
-    var failedPath: [any CodingKey] = []
-
-    init(limit: Int, userInfo: [CodingUserInfoKey: any Sendable]) {
-        self.limit = limit
-        self.userInfo = userInfo
-    }
-
-    func checkLimit() throws {
-        if bytes.count - start > limit { throw CBORError(.overByteLimit, at: bytes.count - start) }
-    }
-
-    /// Encodes `value` at the buffer's end, as the value of `key` in container `parent`.
-    func encode<Value: Encodable>(_ value: Value, parent: Int = -1, key: (any CodingKey)? = nil) throws {
-        let form = DirectForm(of: Value.self)
-        if form == .none { try encodeNested(value, parent: parent, key: key) } else { append(value, form) }
-    }
-
-    /// Notes where an error arose; on its way out it passes the containers around, whose paths are beginnings of that.
-    private func noteFailure(at node: Int) {
-        let path = codingPath(of: node)
-        if failedPath.map(\.stringValue).starts(with: path.map(\.stringValue)) { return }
-        failedPath = path
-    }
-
-    /// Encodes a value without a direct form, as ``encode(_:parent:key:)`` does.
-    func encodeNested<Value: Encodable>(_ value: Value, parent: Int, key: (any CodingKey)?) throws {
-        try checkLimit()
-        let enclosing = top
-        let node = openSlot(parent: parent, key: key)
-        do {
-            try value.encode(to: ValueEncoder(state: self, node: node))
-        } catch {
-            noteFailure(at: node)
-            throw error
-        }
-        if parent < 0, nodes[node].form == .slot, nodes[node].isOpen {
-            throw EncodingError.invalidValue(
-                value, .init(codingPath: [], debugDescription: "\(Value.self) encoded no value."))
-        }
-        close(downTo: node)
-        nodes.removeLast(nodes.count - node)
-        top = enclosing
     }
 }

@@ -17,7 +17,7 @@ public final class CBOREncodingBuffer: @unchecked Sendable {
     /// Makes an empty buffer with the limits of `encoder`.
     public init(_ encoder: CBOREncoder = CBOREncoder()) {
         self.encoder = encoder
-        state = EncodingState(limit: encoder.byteLimit, userInfo: encoder.userInfo)
+        state = EncodingState(encoder)
     }
 
     /// What was encoded so far; valid until the next change of the buffer.
@@ -37,21 +37,14 @@ public final class CBOREncodingBuffer: @unchecked Sendable {
     /// - Throws: as ``CBOREncoder/encode(_:)``.
     /// - Complexity: O(n) in the bytes; one allocation for each keyed container.
     public func encode<Value: Encodable>(_ value: Value) throws {
-        let start = state.bytes.count
-        state.start = start
         defer {
             // A value that kept its encoder must not write into what comes after it.
             if !isKnownUniquelyReferenced(&state) { replaceState() }
         }
         do {
-            try state.encode(value)
-            try state.checkLimit()
+            try state.encodeOutermost(value)
         } catch {
             failedCodingPath = state.failedPath
-            state.failedPath = []
-            state.bytes.removeLast(max(0, state.bytes.count - start))
-            state.nodes.removeLast(state.nodes.count)
-            state.top = -1
             throw error
         }
     }
@@ -63,7 +56,7 @@ public final class CBOREncodingBuffer: @unchecked Sendable {
     public func removeAll() { state.bytes.removeAll() }
 
     private func replaceState() {
-        let new = EncodingState(limit: encoder.byteLimit, userInfo: encoder.userInfo)
+        let new = EncodingState(encoder)
         unsafe new.bytes.append(contentsOf: state.bytes.bytes)
         state = new
     }

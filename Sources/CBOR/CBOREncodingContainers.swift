@@ -18,162 +18,160 @@ enum SuperKey: String, CodingKey {
 /// The encoder that one value is given.
 struct ValueEncoder: Encoder {
     let state: EncodingState
-    let node: Int
+    let place: Int
 
-    var codingPath: [any CodingKey] { state.codingPath(of: node) }
+    var codingPath: [any CodingKey] { state.codingPath(of: place) }
 
     var userInfo: [CodingUserInfoKey: Any] { state.userInfo }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
-        state.shape(node, as: .map)
-        return KeyedEncodingContainer(KeyedWriter(state: state, node: node))
+        KeyedEncodingContainer(KeyedWriter(state: state, place: state.shape(place, as: .map)))
     }
 
     func unkeyedContainer() -> any UnkeyedEncodingContainer {
-        state.shape(node, as: .array)
-        return UnkeyedWriter(state: state, node: node)
+        UnkeyedWriter(state: state, place: state.shape(place, as: .array))
     }
 
-    func singleValueContainer() -> any SingleValueEncodingContainer { SingleValueWriter(state: state, node: node) }
+    func singleValueContainer() -> any SingleValueEncodingContainer { SingleValueWriter(state: state, place: place) }
 }
 
 private struct KeyedWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
     let state: EncodingState
-    let node: Int
+    let place: Int
 
-    var codingPath: [any CodingKey] { state.codingPath(of: node) }
+    var codingPath: [any CodingKey] { state.codingPath(of: place) }
 
-    func encodeNil(forKey key: Key) throws { try state.addScalar(to: node, key) { state.appendNull() } }
-    func encode(_ value: Bool, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
-    func encode(_ value: String, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
-    func encode(_ value: Double, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
-    func encode(_ value: Float, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
-    func encode(_ value: Int, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
-    func encode(_ value: Int8, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
-    func encode(_ value: Int16, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
-    func encode(_ value: Int32, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
-    func encode(_ value: Int64, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
-    func encode(_ value: UInt, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
-    func encode(_ value: UInt8, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
-    func encode(_ value: UInt16, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
-    func encode(_ value: UInt32, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
-    func encode(_ value: UInt64, forKey key: Key) throws { try state.addScalar(to: node, key) { state.append(value) } }
+    func encodeNil(forKey key: Key) throws { try state.addScalar(to: place, key) { state.appendNull() } }
+    func encode(_ value: Bool, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
+    func encode(_ value: String, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
+    func encode(_ value: Double, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
+    func encode(_ value: Float, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
+    func encode(_ value: Int, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
+    func encode(_ value: Int8, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
+    func encode(_ value: Int16, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
+    func encode(_ value: Int32, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
+    func encode(_ value: Int64, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
+    func encode(_ value: UInt, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
+    func encode(_ value: UInt8, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
+    func encode(_ value: UInt16, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
+    func encode(_ value: UInt32, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
+    func encode(_ value: UInt64, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
     func encode(_ value: Int128, forKey key: Key) throws {
-        try state.addScalar(to: node, key) { state.append(wide: value) }
+        try state.addScalar(to: place, key) { state.append(wide: value) }
     }
     func encode(_ value: UInt128, forKey key: Key) throws {
-        try state.addScalar(to: node, key) { state.append(magnitude: value, isNegative: false) }
+        try state.addScalar(to: place, key) { state.append(magnitude: value, isNegative: false) }
     }
 
     func encode<Value: Encodable>(_ value: Value, forKey key: Key) throws {
         let form = DirectForm(of: Value.self)
         if form == .none {
-            try state.addEntry(to: node, key) { try state.encodeNested(value, parent: node, key: key) }
+            try state.addEntry(to: place, key) {
+                try state.encodeNested(value, parent: state.node(of: place), key: key)
+            }
+        } else if form.isContainer {
+            try state.addEntry(to: place, key) {
+                try state.append(value, form, parent: state.node(of: place), key: key)
+            }
         } else {
-            try state.addScalar(to: node, key) { state.append(value, form) }
+            try state.addScalar(to: place, key) { state.append(value, form) }
         }
     }
 
     func nestedContainer<NestedKey: CodingKey>(
         keyedBy type: NestedKey.Type, forKey key: Key
     ) -> KeyedEncodingContainer<NestedKey> {
-        slot(key).container(keyedBy: type)
+        encoder(key, again: true).container(keyedBy: type)
     }
 
-    func nestedUnkeyedContainer(forKey key: Key) -> any UnkeyedEncodingContainer { slot(key).unkeyedContainer() }
+    func nestedUnkeyedContainer(forKey key: Key) -> any UnkeyedEncodingContainer {
+        encoder(key, again: true).unkeyedContainer()
+    }
 
-    func superEncoder() -> any Encoder { slot(SuperKey.super) }
+    func superEncoder() -> any Encoder { encoder(SuperKey.super, again: false) }
 
-    func superEncoder(forKey key: Key) -> any Encoder { slot(key) }
+    func superEncoder(forKey key: Key) -> any Encoder { encoder(key, again: false) }
 
-    private func slot<SlotKey: CodingKey>(_ key: SlotKey) -> ValueEncoder {
-        var slot = 0
-        var isTop = false
-        // Nothing in the closure throws.
-        try? state.addEntry(to: node, key) {
-            slot = state.openSlot(parent: node, key: key)
-            isTop = true
-        }
-        if isTop, slot < state.nodes.count, state.nodes[slot].isOpen { state.top = slot }
-        return ValueEncoder(state: state, node: slot)
+    private func encoder<AnyKey: CodingKey>(_ key: AnyKey, again: Bool) -> ValueEncoder {
+        ValueEncoder(state: state, place: state.openEntry(of: place, key, again: again))
     }
 }
 
 private struct UnkeyedWriter: UnkeyedEncodingContainer {
     let state: EncodingState
-    let node: Int
+    let place: Int
 
-    var codingPath: [any CodingKey] { state.codingPath(of: node) }
+    var codingPath: [any CodingKey] { state.codingPath(of: place) }
 
-    var count: Int { state.nodes[node].count }
+    var count: Int { state.count(of: place) }
 
-    func encodeNil() throws { try state.addItem(to: node) { state.appendNull() } }
-    func encode(_ value: Bool) throws { try state.addItem(to: node) { state.append(value) } }
-    func encode(_ value: String) throws { try state.addItem(to: node) { state.append(value) } }
-    func encode(_ value: Double) throws { try state.addItem(to: node) { state.append(value) } }
-    func encode(_ value: Float) throws { try state.addItem(to: node) { state.append(value) } }
-    func encode(_ value: Int) throws { try state.addItem(to: node) { state.append(value) } }
-    func encode(_ value: Int128) throws { try state.addItem(to: node) { state.append(wide: value) } }
+    func encodeNil() throws { try state.addItem(to: place) { state.appendNull() } }
+    func encode(_ value: Bool) throws { try state.addItem(to: place) { state.append(value) } }
+    func encode(_ value: String) throws { try state.addItem(to: place) { state.append(value) } }
+    func encode(_ value: Double) throws { try state.addItem(to: place) { state.append(value) } }
+    func encode(_ value: Float) throws { try state.addItem(to: place) { state.append(value) } }
+    func encode(_ value: Int) throws { try state.addItem(to: place) { state.append(value) } }
+    func encode(_ value: Int128) throws { try state.addItem(to: place) { state.append(wide: value) } }
     func encode(_ value: UInt128) throws {
-        try state.addItem(to: node) { state.append(magnitude: value, isNegative: false) }
+        try state.addItem(to: place) { state.append(magnitude: value, isNegative: false) }
     }
 
     func encode<Value: Encodable>(_ value: Value) throws {
         let form = DirectForm(of: Value.self)
         if form == .none {
-            try state.addItem(to: node) { try state.encodeNested(value, parent: node, key: IndexKey(count)) }
+            try state.addItem(to: place) {
+                try state.encodeNested(value, parent: state.node(of: place), key: IndexKey(count))
+            }
+        } else if form.isContainer {
+            try state.addItem(to: place) {
+                try state.append(value, form, parent: state.node(of: place), key: IndexKey(count))
+            }
         } else {
-            try state.addItem(to: node) { state.append(value, form) }
+            try state.addItem(to: place) { state.append(value, form) }
         }
     }
 
     func nestedContainer<NestedKey: CodingKey>(keyedBy type: NestedKey.Type) -> KeyedEncodingContainer<NestedKey> {
-        slot().container(keyedBy: type)
+        encoder().container(keyedBy: type)
     }
 
-    func nestedUnkeyedContainer() -> any UnkeyedEncodingContainer { slot().unkeyedContainer() }
+    func nestedUnkeyedContainer() -> any UnkeyedEncodingContainer { encoder().unkeyedContainer() }
 
-    func superEncoder() -> any Encoder { slot() }
+    func superEncoder() -> any Encoder { encoder() }
 
-    private func slot() -> ValueEncoder {
-        var slot = 0
-        let key = IndexKey(count)
-        // Nothing in the closure throws.
-        try? state.addItem(to: node) { slot = state.openSlot(parent: node, key: key) }
-        if state.nodes[slot].isOpen { state.top = slot }
-        return ValueEncoder(state: state, node: slot)
-    }
+    private func encoder() -> ValueEncoder { ValueEncoder(state: state, place: state.openItem(of: place)) }
 }
 
 private struct SingleValueWriter: SingleValueEncodingContainer {
     let state: EncodingState
-    let node: Int
+    let place: Int
 
-    var codingPath: [any CodingKey] { state.codingPath(of: node) }
+    var codingPath: [any CodingKey] { state.codingPath(of: place) }
 
-    func encodeNil() throws { try state.fillSlot(node) { state.appendNull() } }
-    func encode(_ value: Bool) throws { try state.fillSlot(node) { state.append(value) } }
-    func encode(_ value: String) throws { try state.fillSlot(node) { state.append(value) } }
-    func encode(_ value: Double) throws { try state.fillSlot(node) { state.append(value) } }
-    func encode(_ value: Float) throws { try state.fillSlot(node) { state.append(value) } }
-    func encode(_ value: Int) throws { try state.fillSlot(node) { state.append(value) } }
-    func encode(_ value: Int8) throws { try state.fillSlot(node) { state.append(value) } }
-    func encode(_ value: Int16) throws { try state.fillSlot(node) { state.append(value) } }
-    func encode(_ value: Int32) throws { try state.fillSlot(node) { state.append(value) } }
-    func encode(_ value: Int64) throws { try state.fillSlot(node) { state.append(value) } }
-    func encode(_ value: UInt) throws { try state.fillSlot(node) { state.append(value) } }
-    func encode(_ value: UInt8) throws { try state.fillSlot(node) { state.append(value) } }
-    func encode(_ value: UInt16) throws { try state.fillSlot(node) { state.append(value) } }
-    func encode(_ value: UInt32) throws { try state.fillSlot(node) { state.append(value) } }
-    func encode(_ value: UInt64) throws { try state.fillSlot(node) { state.append(value) } }
-    func encode(_ value: Int128) throws { try state.fillSlot(node) { state.append(wide: value) } }
+    func encodeNil() throws { try state.fillSlot(place) { state.appendNull() } }
+    func encode(_ value: Bool) throws { try state.fillSlot(place) { state.append(value) } }
+    func encode(_ value: String) throws { try state.fillSlot(place) { state.append(value) } }
+    func encode(_ value: Double) throws { try state.fillSlot(place) { state.append(value) } }
+    func encode(_ value: Float) throws { try state.fillSlot(place) { state.append(value) } }
+    func encode(_ value: Int) throws { try state.fillSlot(place) { state.append(value) } }
+    func encode(_ value: Int8) throws { try state.fillSlot(place) { state.append(value) } }
+    func encode(_ value: Int16) throws { try state.fillSlot(place) { state.append(value) } }
+    func encode(_ value: Int32) throws { try state.fillSlot(place) { state.append(value) } }
+    func encode(_ value: Int64) throws { try state.fillSlot(place) { state.append(value) } }
+    func encode(_ value: UInt) throws { try state.fillSlot(place) { state.append(value) } }
+    func encode(_ value: UInt8) throws { try state.fillSlot(place) { state.append(value) } }
+    func encode(_ value: UInt16) throws { try state.fillSlot(place) { state.append(value) } }
+    func encode(_ value: UInt32) throws { try state.fillSlot(place) { state.append(value) } }
+    func encode(_ value: UInt64) throws { try state.fillSlot(place) { state.append(value) } }
+    func encode(_ value: Int128) throws { try state.fillSlot(place) { state.append(wide: value) } }
     func encode(_ value: UInt128) throws {
-        try state.fillSlot(node) { state.append(magnitude: value, isNegative: false) }
+        try state.fillSlot(place) { state.append(magnitude: value, isNegative: false) }
     }
 
     func encode<Value: Encodable>(_ value: Value) throws {
-        try state.fillSlot(node) {
-            try state.encode(value, parent: state.nodes[node].parent, key: state.nodes[node].key)
+        try state.fillSlot(place) {
+            let (parent, key) = state.surroundings(of: place)
+            try state.encode(value, parent: parent, key: key)
         }
     }
 }

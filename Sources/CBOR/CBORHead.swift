@@ -26,6 +26,9 @@ struct TypedArrayTag {
     var width: Int
     var isLittleEndian: Bool
 
+    /// What a byte string without a tag is.
+    static let bytes = TypedArrayTag(element: .unsigned, width: 1, isLittleEndian: isNativeLittleEndian)
+
     var isBytes: Bool { element == .unsigned && width == 1 }
 
     #if _endian(little)
@@ -33,6 +36,10 @@ struct TypedArrayTag {
     #else
     static let isNativeLittleEndian = false
     #endif
+
+    private init(element: Element, width: Int, isLittleEndian: Bool) {
+        (self.element, self.width, self.isLittleEndian) = (element, width, isLittleEndian)
+    }
 
     init?(_ tag: UInt64) {
         guard (64...87).contains(tag), tag != 76 else { return nil }

@@ -5,6 +5,13 @@
 
     init(_ bytes: UnsafeRawBufferPointer) { unsafe self.bytes = bytes }
 
+    /// For what an encoder has just written: its depth was limited then.
+    static func ofOwnBytes(_ bytes: UnsafeRawBufferPointer) -> CBORReader {
+        var reader = unsafe CBORReader(bytes)
+        reader.depthLimit = .max
+        return reader
+    }
+
     @inline(__always)
     func head(at offset: Int) throws(CBORError) -> CBORHead {
         guard offset >= 0, unsafe offset < bytes.count else { throw CBORError(.truncated, at: offset) }
@@ -64,7 +71,7 @@
         case .unsigned, .negative: return head.end
         case .bytes, .text: return try endOfString(head)
         case .simple where !head.isBreak: return head.end
-        default: return try skipNested(from: offset)
+        case .simple, .array, .map, .tag: return try skipNested(from: offset)
         }
     }
 
@@ -90,7 +97,7 @@
                 open.closeItem()
                 continue
             }
-            let head = try head(at: offset)
+            let head = try headBehindTags(at: offset)
             offset = head.end
             switch head.major {
             case .unsigned, .negative:
@@ -110,7 +117,9 @@
                     guard open.closeIndefinite() else { throw CBORError(.reservedHead, at: head.end - 1) }
                 }
                 open.closeItem()
-            case .tag, .array, .map:
+            case .tag:
+                throw CBORError(.reservedHead, at: offset)
+            case .array, .map:
                 let count = try itemCount(of: head)
                 if count == 0 {
                     open.closeItem()
@@ -121,6 +130,30 @@
             }
         } while open.depth > 0
         return offset
+    }
+
+    /// The head at `offset`, or the one that tags stand before: a tag is part of its item, and does not count as a level of nesting.
+    @inline(__always)
+    private func headBehindTags(at offset: Int) throws(CBORError) -> CBORHead {
+        let head = try head(at: offset)
+        guard head.major == .tag else { return head }
+        let item = try afterTags(head, at: offset) { _, _ in }
+        guard !item.head.isBreak else { throw CBORError(.reservedHead, at: item.offset) }
+        return item.head
+    }
+
+    /// Goes from a tag on to the item, and tells `body` of each tag.
+    private func afterTags(
+        _ tag: CBORHead, at offset: Int, _ body: (_ tag: UInt64, _ offset: Int) throws(CBORError) -> Void
+    ) throws(CBORError) -> (head: CBORHead, offset: Int) {
+        var (head, offset) = (tag, offset)
+        for _ in 0..<depthLimit {
+            try body(head.argument, offset)
+            offset = head.end
+            head = try self.head(at: offset)
+            if head.major != .tag { return (head, offset) }
+        }
+        throw CBORError(.tooDeep, at: offset)
     }
 
     /// Where a number or a short string ends that one look at its first byte tells the length of; nil for every other item.
@@ -142,7 +175,6 @@
     /// How many items stand inside; for an indefinite length what ``OpenItems`` calls it.
     @inline(__always)
     private func itemCount(of head: CBORHead) throws(CBORError) -> Int {
-        if head.major == .tag { return 1 }
         if head.isIndefinite { return head.major == .map ? OpenItems.mapAtKey : OpenItems.array }
         let perItem: UInt64 = head.major == .map ? 2 : 1
         // Each item has a byte at the least: a greater count cannot be true.
@@ -240,20 +272,18 @@
     @inline(__always)
     func untagged(at offset: Int) throws(CBORError) -> (head: CBORHead, offset: Int, tag: UInt64?) {
         let head = try head(at: offset)
-        return head.major == .tag ? try untaggedSlowly(at: offset) : (head, offset, nil)
+        return head.major == .tag ? try untaggedSlowly(head, at: offset) : (head, offset, nil)
     }
 
-    private func untaggedSlowly(at offset: Int) throws(CBORError) -> (head: CBORHead, offset: Int, tag: UInt64?) {
-        var offset = offset
-        var tag: UInt64?
-        for _ in 0..<depthLimit {
-            let head = try head(at: offset)
-            guard head.major == .tag else { return (head, offset, tag) }
-            guard head.argument != 25, head.argument != 29 else { throw CBORError(.sharedReference, at: offset) }
-            tag = head.argument
-            offset = head.end
+    private func untaggedSlowly(
+        _ head: CBORHead, at offset: Int
+    ) throws(CBORError) -> (head: CBORHead, offset: Int, tag: UInt64?) {
+        var last: UInt64?
+        let item = try afterTags(head, at: offset) { (tag, offset) throws(CBORError) in
+            guard tag != 25, tag != 29 else { throw CBORError(.sharedReference, at: offset) }
+            last = tag
         }
-        throw CBORError(.tooDeep, at: offset)
+        return (item.head, item.offset, last)
     }
 }
 

@@ -6,9 +6,8 @@ extension DecodingState {
     func elements(of type: Any.Type, at offset: Int, path: CodingPath?) throws -> UnkeyedReader {
         let (head, _, tag) = try reading(path) { () throws(CBORError) in try reader.untagged(at: offset) }
         if head.major == .array { return UnkeyedReader(state: self, head: head, path: path) }
-        guard head.major == .bytes, let form = tag.flatMap(TypedArrayTag.init) else {
-            throw mismatch(type, head, path: path)
-        }
+        guard head.major == .bytes else { throw mismatch(type, head, path: path) }
+        let form = tag.flatMap { TypedArrayTag($0) } ?? .bytes
         let content = try reading(path) { () throws(CBORError) in try reader.stringBytes(head) }
         guard content.count % form.width == 0 else {
             throw DecodingError.dataCorrupted(
@@ -16,9 +15,7 @@ extension DecodingState {
         }
         let plain = ByteBuffer(capacity: content.count / form.width * (form.width + 1) + 9)
         plain.appendHead(.array, UInt64(content.count / form.width))
-        for start in stride(from: 0, to: content.count, by: form.width) {
-            plain.append(content[start..<start + form.width], form)
-        }
+        plain.append(elementsOf: content, form)
         let state = DecodingState(bytes: plain, depthLimit: reader.depthLimit, userInfo: userInfo)
         return UnkeyedReader(state: state, head: try state.item(at: 0, path: path), path: path)
     }
@@ -35,8 +32,15 @@ extension DecodingState {
 }
 
 extension ByteBuffer {
+    /// Appends each element of a typed array, whose content is whole elements, as an item of its own.
+    func append(elementsOf content: [UInt8], _ form: TypedArrayTag) {
+        for start in stride(from: 0, to: content.count - form.width + 1, by: form.width) {
+            append(content[start..<start + form.width], form)
+        }
+    }
+
     /// Appends one element of a typed array as an item of its own.
-    fileprivate func append(_ element: ArraySlice<UInt8>, _ form: TypedArrayTag) {
+    private func append(_ element: ArraySlice<UInt8>, _ form: TypedArrayTag) {
         let bytes = form.isLittleEndian ? Array(element.reversed()) : Array(element)
         let bits = bytes.reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
         switch form.element {

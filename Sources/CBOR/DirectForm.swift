@@ -19,6 +19,15 @@ enum DirectForm {
         }
     }
 
+    /// Whether the form may be an array or a map of items.
+    @inline(__always)
+    var isContainer: Bool {
+        switch self {
+        case .strings, .decimal, .url: true
+        default: false
+        }
+    }
+
     /// The form of `type`, by comparing types. Most types that have none are told by their size.
     init<Value>(of type: Value.Type) {
         switch MemoryLayout<Value>.size {

@@ -75,9 +75,18 @@ extension EncodingState {
         unsafe withUnsafeBytes(of: value.uuid) { unsafe bytes.append(contentsOf: $0) }
     }
 
+    /// A link that is relative to another becomes what `URL` itself encodes: its text alone would be another link.
     private func append(_ value: URL) {
-        bytes.appendHead(.tag, 32)
-        append(value.absoluteString)
+        guard let base = value.baseURL else {
+            bytes.appendHead(.tag, 32)
+            append(value.relativeString)
+            return
+        }
+        bytes.appendHead(.map, 2)
+        append("base")
+        append(base)
+        append("relative")
+        append(value.relativeString)
     }
 
     /// A decimal fraction (RFC 8949, section 3.4.4): exponent and mantissa; what is not a number is the float of that name.

@@ -61,13 +61,7 @@ extension EncodingState {
     @inline(__always)
     func append(_ value: String) {
         var value = value
-        value.withUTF8 { unsafe append($0) }
-    }
-
-    /// - Precondition: `text` is UTF-8.
-    @inline(__always)
-    func append(_ text: UnsafeBufferPointer<UInt8>) {
-        unsafe bytes.append(text: text)
+        value.withUTF8 { unsafe bytes.append(text: $0) }
     }
 
     func append(byteString value: [UInt8]) {

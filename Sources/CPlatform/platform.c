@@ -177,6 +177,26 @@ int64_t checkpoint_file_system_type(int file) {
 #endif
 }
 
+checkpoint_stack checkpoint_stack_bounds(void) {
+    static _Thread_local checkpoint_stack bounds;
+    if (bounds.high != 0) return bounds;
+#ifdef __linux__
+    pthread_attr_t attributes;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return bounds;
+    void *low;
+    size_t size, guard;
+    // The guard is counted into the stack by some systems.
+    if (pthread_attr_getstack(&attributes, &low, &size) == 0 && pthread_attr_getguardsize(&attributes, &guard) == 0
+        && guard < size)
+        bounds = (checkpoint_stack){(uintptr_t)low + guard, (uintptr_t)low + size};
+    pthread_attr_destroy(&attributes);
+#else
+    uintptr_t high = (uintptr_t)pthread_get_stackaddr_np(pthread_self());
+    bounds = (checkpoint_stack){high - pthread_get_stacksize_np(pthread_self()), high};
+#endif
+    return bounds;
+}
+
 uint32_t checkpoint_forks = 0;
 static pthread_once_t forks_once = PTHREAD_ONCE_INIT;
 

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// What both sides of PeerTests exchange: a field for every form the coder has.
 struct PeerRecord: Codable, Equatable {
@@ -102,18 +103,7 @@ extension PeerRecord {
 
 // MARK: - Generated values
 
-/// A generator of the same numbers for the same seed (Steele, Lea and Flood, SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
-    }
-
+extension SeededGenerator {
     mutating func pick<Value>(_ values: [Value]) -> Value { values[Int(next() % UInt64(values.count))] }
 
     mutating func several<Value>(_ make: (inout Self) -> Value) -> [Value] {

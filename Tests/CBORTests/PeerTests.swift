@@ -1,5 +1,6 @@
 import CBOR
 import Foundation
+import TestSupport
 import Testing
 
 /// Both directions against an independent implementation: Debian's python3-cbor2, run by the system's Python.
@@ -23,7 +24,7 @@ import Testing
 
     @Test(.enabled(if: isInstalled || isRequired, "\(python) has no cbor2: install the package python3-cbor2."))
     func whatIsEncodedHereThePeerReads() throws {
-        var random = SeededGenerator(state: 8949)
+        var random = SeededGenerator(seed: 8949)
         let records = (0..<150).map { _ in PeerRecord(using: &random) }
         let lines = try records.map { record in
             try CBOREncoder().encode(record).map { String(format: "%02x", $0) }.joined()

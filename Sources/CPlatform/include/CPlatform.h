@@ -52,6 +52,15 @@ int checkpoint_is_announced(int file);
 // The number by which Linux knows the kind of file system that a file is on, on other systems too; 0 where it is not known.
 int64_t checkpoint_file_system_type(int file);
 
+// The calling thread's stack, from its lowest address to behind its highest; zeros where the system does not tell. Asked once a thread.
+typedef struct {
+    uintptr_t low, high;
+} checkpoint_stack;
+checkpoint_stack checkpoint_stack_bounds(void);
+
+// Where the caller's frame is on it.
+static inline uintptr_t checkpoint_frame_address(void) { return (uintptr_t)__builtin_frame_address(0); }
+
 // How often this process has come out of a fork() as the child, since checkpoint_count_forks was called first.
 extern uint32_t checkpoint_forks;
 void checkpoint_count_forks(void);

@@ -1,0 +1,122 @@
+extension EncodingState {
+    /// The node of `place`; nil once its value is done.
+    func find(_ place: Int) -> Int? {
+        if place == topPlace, top >= 0 { return top }
+        var (low, high) = (0, nodes.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if nodes[middle].place < place { low = middle + 1 } else { high = middle }
+        }
+        return low < nodes.count && nodes[low].place == place ? low : nil
+    }
+
+    /// The node of a place that is in use; -1, for the outermost, where its value is done.
+    func node(of place: Int) -> Int { find(place) ?? -1 }
+
+    /// What a single value at `place` takes over from there.
+    func surroundings(of place: Int) -> (parent: Int, key: (any CodingKey)?) {
+        find(place).map { (nodes[$0].parent, nodes[$0].key) } ?? (-1, nil)
+    }
+
+    /// The keys from the outermost value to the one of `place`.
+    func codingPath(of place: Int) -> [any CodingKey] { find(place).map { path(to: $0) } ?? [] }
+
+    func count(of place: Int) -> Int { find(place).map { nodes[$0].tree?.count ?? nodes[$0].count } ?? 0 }
+
+    func path(to node: Int) -> [any CodingKey] {
+        var path: [any CodingKey] = []
+        var node = node
+        while node >= 0 {
+            if let key = nodes[node].key { path.append(key) }
+            node = nodes[node].parent
+        }
+        return path.reversed()
+    }
+
+    /// Opens a place for one value at the buffer's end, which becomes the innermost node.
+    func open(parent: Int, key: (any CodingKey)?, isUnderWay: Bool) {
+        lastPlace += 1
+        nodes.append(
+            EncodingNode(
+                place: lastPlace, parent: parent, key: key, depth: depth(in: parent) + 1, isUnderWay: isUnderWay,
+                head: bytes.count, enclosing: top))
+        bytes.append(0)
+        top = nodes.count - 1
+        topPlace = lastPlace
+    }
+
+    func moveTop(to node: Int) {
+        top = node
+        topPlace = node < 0 ? 0 : nodes[node].place
+    }
+
+    /// Closes `node` and every open one inside of it.
+    func close(downTo node: Int) {
+        while top >= node { close(top) }
+    }
+
+    func close(_ node: Int) {
+        nodes[node].isOpen = false
+        nodes[node].end = bytes.count
+        writeHead(of: node)
+        moveTop(to: nodes[node].enclosing)
+    }
+
+    /// Gives an open node in the buffer, or an empty one that was closed, the head of its form and count.
+    func writeHead(of node: Int) {
+        let major: CBORHead.Major
+        switch nodes[node].form {
+        case .slot, .map: major = .map
+        case .array: major = .array
+        case .value: return
+        }
+        let (place, count) = (nodes[node].head, nodes[node].count)
+        if count < 24 {
+            bytes[place] = major.rawValue << 5 | UInt8(count)
+            return
+        }
+        var head: [UInt8] = []
+        head.appendHead(major, UInt64(count))
+        bytes[place] = head[0]
+        bytes.insert(contentsOf: head[1...], at: place + 1)
+        // What was opened after it stands inside of it.
+        for inner in node + 1..<nodes.count {
+            nodes[inner].head += head.count - 1
+            nodes[inner].end += head.count - 1
+        }
+        nodes[node].headByteCount = head.count
+        nodes[node].end += head.count - 1
+    }
+
+    /// Makes `node` the innermost one, where what is open inside of it can be closed; false where it is closed itself, a value inside of it
+    /// is under way, or it is a tree.
+    func reach(_ node: Int) -> Bool {
+        guard node >= treeCount, nodes[node].isOpen else { return false }
+        var inner = top
+        while inner > node, !nodes[inner].isUnderWay { inner = nodes[inner].enclosing }
+        guard inner == node else { return false }
+        while top > node { close(top) }
+        return true
+    }
+
+    /// Makes the node of `place` the container that is asked for; one that is asked for again goes on.
+    ///
+    /// - Returns: the place, or 0 where the value is something else already: then the value under way fails.
+    func shape(_ place: Int, as form: EncodingNode.Form) -> Int {
+        if place == topPlace, top >= 0, nodes[top].form == .slot {
+            nodes[top].form = form
+            return place
+        }
+        guard let node = find(place) else { return 0 }
+        if node >= treeCount, nodes[node].form != .value {
+            if nodes[node].form == .slot {
+                nodes[node].form = form
+                if !nodes[node].isOpen { writeHead(of: node) }
+            }
+            if nodes[node].form == form { return place }
+        } else if tree(of: node).shape(as: form) {
+            return place
+        }
+        return refuse(node, "A value cannot be a container of two kinds, or one beside a single value.")
+    }
+}

@@ -1,0 +1,112 @@
+/// One encoding under way.
+///
+/// Values are written straight into one buffer as long as they come in order: each item behind the one before, in the innermost open
+/// container or in one around it, whose inner ones are closed by that. What comes in any other order (an item for a container that was
+/// closed, or in which a value is under way; a key for the second time) first turns all that is under way into trees, which take
+/// items at any place; from there on only what is inside of a new value goes into the buffer, and is copied into its tree when
+/// it is done. Each byte is copied at most twice more for that.
+final class EncodingState {
+    let bytes = ByteBuffer()
+    /// The nodes of the values being encoded, in the order in which they were opened: those with trees, then those in the buffer.
+    let nodes = NodeStack()
+    let limit: Int
+    let depthLimit: Int
+    let userInfo: [CodingUserInfoKey: any Sendable]
+    /// Where the outermost value begins.
+    var start = 0
+    /// The innermost open node in the buffer, or -1.
+    var top = -1
+    /// The place of that node, or 0, which none has.
+    var topPlace = 0
+    /// How many nodes have trees.
+    var treeCount = 0
+    var lastPlace = 0
+    /// The value that has just been done, where it became a tree: its container takes it.
+    var finished: EncodedTree?
+    /// What a call that cannot throw would have thrown.
+    var misuse: EncodingError?
+    /// The value under way that it happened to, or -1.
+    var misuseOwner = -1
+    private var stack = StackRoom()
+    /// Where the last error arose.
+    var failedPath: [any CodingKey] = []
+
+    init(_ encoder: CBOREncoder) {
+        limit = encoder.byteLimit
+        depthLimit = encoder.depthLimit
+        userInfo = encoder.userInfo
+    }
+
+    /// Encodes an outermost value at the buffer's end; on an error the buffer is as it was.
+    func encodeOutermost<Value: Encodable>(_ value: Value) throws {
+        start = bytes.count
+        stack = StackRoom.ofThisThread
+        failedPath = []
+        do {
+            try encode(value, parent: -1, key: nil)
+            if let tree = finished {
+                finished = nil
+                tree.write(to: bytes)
+            }
+            try checkLimit()
+        } catch {
+            takeBack(to: start, 0, of: -1)
+            forgetMisuse(from: -1)
+            throw error
+        }
+    }
+
+    private func checkLimit() throws {
+        if bytes.count - start > limit { throw CBORError(.overByteLimit, at: bytes.count - start) }
+    }
+
+    /// Encodes `value` at the buffer's end, as the value of `key` in container `parent`.
+    func encode<Value: Encodable>(_ value: Value, parent: Int, key: (any CodingKey)?) throws {
+        let form = DirectForm(of: Value.self)
+        if form == .none {
+            try encodeNested(value, parent: parent, key: key)
+        } else {
+            try append(value, form, parent: parent, key: key)
+        }
+    }
+
+    /// Appends a value of a direct form that may have an array or a map of its own.
+    func append<Value>(_ value: Value, _ form: DirectForm, parent: Int, key: (any CodingKey)?) throws {
+        guard !form.isContainer || depth(in: parent) < depthLimit else {
+            throw tooDeep(value, parent: parent, key: key)
+        }
+        append(value, form)
+    }
+
+    /// Encodes a value without a direct form, as ``encode(_:parent:key:)`` does.
+    func encodeNested<Value: Encodable>(_ value: Value, parent: Int, key: (any CodingKey)?) throws {
+        try checkLimit()
+        guard depth(in: parent) < depthLimit, stack.isLeft else { throw tooDeep(value, parent: parent, key: key) }
+        let enclosing = top
+        open(parent: parent, key: key, isUnderWay: true)
+        let node = top
+        do {
+            try value.encode(to: ValueEncoder(state: self, place: topPlace))
+            if misuseOwner >= node, let misuse { throw misuse }
+            if parent < 0, isUntouched(node) {
+                throw EncodingError.invalidValue(
+                    value, .init(codingPath: [], debugDescription: "\(Value.self) encoded no value."))
+            }
+        } catch {
+            noteFailure(at: node)
+            forgetMisuse(from: node)
+            throw error
+        }
+        if node >= treeCount { close(downTo: node) } else { finished = nodes[node].tree }
+        nodes.removeLast(nodes.count - node)
+        treeCount = min(treeCount, node)
+        moveTop(to: enclosing < treeCount ? -1 : enclosing)
+    }
+
+    func isUntouched(_ node: Int) -> Bool {
+        (nodes[node].tree?.form ?? nodes[node].form) == .slot
+    }
+
+    /// How many containers the items of `parent` stand in.
+    func depth(in parent: Int) -> Int { parent < 0 ? 0 : nodes[parent].depth }
+}
