@@ -17,7 +17,7 @@ public final class CBORArrayDecoder {
         let reader = unsafe CBORReader(bytes)
         let state = DecodingState(reader: reader, userInfo: [:])
         do {
-            let end = try reader.skip(from: 0)
+            let end = try reader.endOfValidItem(from: 0)
             guard end == bytes.count else { throw CBORError(.trailingBytes, at: end) }
         } catch {
             throw state.corrupted(error, path: nil)

@@ -6,7 +6,7 @@
 /// decimal fractions, and dates as text or as numbers are accepted; tags a type does not know are stepped over, but those
 /// that refer to another item (25 and 29) are refused. Types are exact where silence would change a value: a floating-point number is no
 /// integer, also where it is whole; an integer is a floating-point number where that holds it exactly; a magnitude that `Float` lacks is
-/// refused. Of a key that foreign bytes hold twice, either value may be found.
+/// refused. Text that is not UTF-8 and a key that its map has twice are refused as well, with their offset.
 ///
 /// ```swift
 /// let state = try CBORDecoder().decode(State.self, from: bytes)
@@ -61,7 +61,7 @@ public struct CBORDecoder: Sendable {
         reader.depthLimit = depthLimit
         let state = DecodingState(reader: reader, userInfo: userInfo)
         do {
-            let end = try reader.skip(from: 0)
+            let end = try reader.endOfValidItem(from: 0)
             guard end == bytes.count else { throw CBORError(.trailingBytes, at: end) }
         } catch {
             throw state.corrupted(error, path: nil)

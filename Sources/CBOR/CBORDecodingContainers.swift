@@ -10,7 +10,14 @@ struct ItemDecoder: Decoder {
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
         let head = try state.item(at: offset, path: path)
-        guard head.major == .map else { throw state.mismatch([String: Any].self, head, path: path) }
+        guard head.major == .map else {
+            // The keys are those of `URL` or `Decimal`: for any other type a link is no map.
+            guard String(reflecting: type).hasPrefix("Foundation"), let own = try state.ownMap(at: offset, path: path)
+            else {
+                throw state.mismatch([String: Any].self, head, path: path)
+            }
+            return try ItemDecoder(state: own, offset: 0, path: path).container(keyedBy: type)
+        }
         return KeyedDecodingContainer(KeyedReader(map: MapCursor(head, state: state, path: path)))
     }
 
@@ -60,6 +67,10 @@ final class MapCursor {
     var foundValue = -1
     /// Where that value ends, once it was decoded; else -1.
     var foundEnd = -1
+    /// Entries that were gone over in search of keys.
+    var searched = 0
+    /// Made once that many were that it pays.
+    var table: MapTable?
 
     init(_ head: CBORHead, state: DecodingState, path: CodingPath?) {
         self.state = state
@@ -70,6 +81,14 @@ final class MapCursor {
     }
 
     var isIndefinite: Bool { count == .max }
+
+    /// The entry at `offset`; nil at the map's end.
+    func entry(at offset: Int, index: Int, _ reader: CBORReader) throws(CBORError) -> (key: CBORHead, value: Int)? {
+        if index >= count { return nil }
+        let key = try reader.head(at: offset)
+        if isIndefinite, key.isBreak { return nil }
+        return (key, try reader.skip(from: offset))
+    }
 }
 
 struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
@@ -84,7 +103,7 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         var keys: [Key] = []
         var offset = map.start
         var index = 0
-        while let entry = try? entry(at: offset, index: index) {
+        while let entry = try? map.entry(at: offset, index: index, state.reader) {
             if let key = key(of: entry.key) { keys.append(key) }
             guard let end = try? state.reader.skip(from: entry.value) else { break }
             offset = end
@@ -93,20 +112,10 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         return keys
     }
 
-    /// The entry at `offset`; nil at the map's end.
-    private func entry(at offset: Int, index: Int) throws(CBORError) -> (key: CBORHead, value: Int)? {
-        if index >= map.count { return nil }
-        let key = try state.reader.head(at: offset)
-        if map.isIndefinite, key.isBreak { return nil }
-        return (key, try state.reader.skip(from: offset))
-    }
-
     private func key(of head: CBORHead) -> Key? {
         switch head.major {
         case .text: (try? state.reader.text(head)).flatMap(Key.init(stringValue:))
-        case .unsigned: Int(exactly: head.argument).flatMap(Key.init(intValue:))
-        case .negative: Int(exactly: -1 - Int128(head.argument)).flatMap(Key.init(intValue:))
-        default: nil
+        default: head.number.flatMap { Int(exactly: $0) }.flatMap(Key.init(intValue:))
         }
     }
 
@@ -156,9 +165,16 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
                 map.index += 1
                 map.foundValue = -1
             }
+            if map.searched > 64, map.table == nil { map.table = try MapTable(of: map, state.reader) }
+            if let table = map.table {
+                guard let entry = table.entry(name, number) else { return nil }
+                (map.next, map.index) = (entry.key, entry.index)
+                (map.foundValue, map.foundEnd) = (entry.value, -1)
+                return entry.value
+            }
             var (offset, index, wrapped) = (map.next, map.index, false)
             while true {
-                guard let entry = try entry(at: offset, index: index) else {
+                guard let entry = try map.entry(at: offset, index: index, state.reader) else {
                     if wrapped || map.index == 0 { return nil }
                     (offset, index, wrapped) = (map.start, 0, true)
                     continue
@@ -173,6 +189,7 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
                 }
                 offset = try state.reader.skip(from: entry.value)
                 index += 1
+                map.searched += 1
             }
         }
     }
@@ -180,9 +197,8 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     /// Whether a key of the map is `name`, or the number that `name` stands for: foreign maps may have numbers for keys.
     private func matches(_ key: CBORHead, _ name: String, _ number: Int?) -> Bool {
         guard key.major == .text else {
-            guard let number, key.major == .unsigned || key.major == .negative else { return false }
-            let argument = Int128(key.argument)
-            return Int128(number) == (key.major == .unsigned ? argument : -1 - argument)
+            guard let number else { return false }
+            return key.number == Int128(number)
         }
         // A key in chunks is put together: foreign encoders may write one.
         guard !key.isIndefinite else { return (try? state.reader.text(key))?.utf8.elementsEqual(name.utf8) ?? false }
@@ -286,14 +302,11 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
     /// What a superclass encoded, which may be nothing: then a decoder of null.
     private func decoderOrNull(_ key: some CodingKey) throws -> ItemDecoder {
-        guard let offset = try find(key) else {
-            let null = ByteBuffer(capacity: 1)
-            null.append(0xF6)
-            let state = DecodingState(
-                bytes: null, depthLimit: state.reader.depthLimit, userInfo: state.userInfo)
-            return ItemDecoder(state: state, offset: 0, path: inner(key))
-        }
-        return ItemDecoder(state: state, offset: offset, path: inner(key))
+        if try find(key) != nil { return try decoder(key) }
+        let null = ByteBuffer(capacity: 1)
+        null.append(0xF6)
+        let state = DecodingState(bytes: null, depthLimit: state.reader.depthLimit, userInfo: state.userInfo)
+        return ItemDecoder(state: state, offset: 0, path: inner(key))
     }
 
     private func decoder(_ key: some CodingKey) throws -> ItemDecoder {

@@ -16,6 +16,8 @@ public struct CBORError: Error, Sendable, Equatable, CustomStringConvertible {
         case reservedHead = "a reserved initial byte"
         /// Text that is not UTF-8.
         case invalidUTF8 = "text that is not UTF-8"
+        /// A key that its map has twice.
+        case duplicateKey = "a key that its map has already"
         /// Items nested deeper than the limit.
         case tooDeep = "items nested over the depth limit"
         /// A tag whose item is not the value but the number of one that stands elsewhere (25 or 29).

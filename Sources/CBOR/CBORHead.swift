@@ -12,6 +12,15 @@ struct CBORHead {
     /// The offset behind the head.
     var end: Int
 
+    /// The number, where it is one that has no tag and no point.
+    var number: Int128? {
+        switch major {
+        case .unsigned: Int128(argument)
+        case .negative: -1 - Int128(argument)
+        default: nil
+        }
+    }
+
     var isIndefinite: Bool { additional == 31 }
     var isBreak: Bool { major == .simple && additional == 31 }
     var isNull: Bool { major == .simple && (argument == 22 || argument == 23) && additional < 24 }

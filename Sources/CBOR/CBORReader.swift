@@ -134,7 +134,7 @@
 
     /// The head at `offset`, or the one that tags stand before: a tag is part of its item, and does not count as a level of nesting.
     @inline(__always)
-    private func headBehindTags(at offset: Int) throws(CBORError) -> CBORHead {
+    func headBehindTags(at offset: Int) throws(CBORError) -> CBORHead {
         let head = try head(at: offset)
         guard head.major == .tag else { return head }
         let item = try afterTags(head, at: offset) { _, _ in }
@@ -158,7 +158,7 @@
 
     /// Where a number or a short string ends that one look at its first byte tells the length of; nil for every other item.
     @inline(__always)
-    private func endOfPlainItem(at offset: Int) -> Int? {
+    func endOfPlainItem(at offset: Int) -> Int? {
         guard unsafe offset < bytes.count else { return nil }
         let initial = unsafe bytes[offset]
         let length: Int
@@ -174,7 +174,7 @@
 
     /// How many items stand inside; for an indefinite length what ``OpenItems`` calls it.
     @inline(__always)
-    private func itemCount(of head: CBORHead) throws(CBORError) -> Int {
+    func itemCount(of head: CBORHead) throws(CBORError) -> Int {
         if head.isIndefinite { return head.major == .map ? OpenItems.mapAtKey : OpenItems.array }
         let perItem: UInt64 = head.major == .map ? 2 : 1
         // Each item has a byte at the least: a greater count cannot be true.
@@ -184,7 +184,7 @@
         return Int(head.argument * perItem)
     }
 
-    private func endOfString(_ head: CBORHead) throws(CBORError) -> Int {
+    func endOfString(_ head: CBORHead) throws(CBORError) -> Int {
         if let content = try content(of: head) { return content.upperBound }
         var offset = head.end
         while true {

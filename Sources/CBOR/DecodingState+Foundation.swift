@@ -30,6 +30,7 @@ extension DecodingState {
             }
             return Date(timeIntervalSince1970: seconds)
         case 1:
+            // From behind the tag, which would have it count from 2001.
             return Date(timeIntervalSince1970: try double(at: item.offset, path: path))
         case nil, 55_799:
             return Date(timeIntervalSinceReferenceDate: try double(at: item.offset, path: path))
@@ -39,7 +40,38 @@ extension DecodingState {
         }
     }
 
+    static func referenceSeconds(since1970 seconds: Double) -> Double {
+        Date(timeIntervalSince1970: seconds).timeIntervalSinceReferenceDate
+    }
+
+    /// The map that a link or a decimal encodes itself as, for one that decodes itself from its form in CBOR.
+    ///
+    /// - Returns: nil for any other item.
+    func ownMap(at offset: Int, path: CodingPath?) throws -> DecodingState? {
+        let (head, _, tag) = try reading(path) { () throws(CBORError) in try reader.untagged(at: offset) }
+        let encoder = EncodingState(CBOREncoder())
+        switch (head.major, tag) {
+        case (.text, 32): try encoder.encodeOutermost(OwnForm(value: link(at: offset, path: path)))
+        case (.array, 4): try encoder.encodeOutermost(OwnForm(value: decimal(at: offset, path: path)))
+        default: return nil
+        }
+        return DecodingState(bytes: encoder.bytes, depthLimit: reader.depthLimit, userInfo: userInfo)
+    }
+
+    /// Has a value encode itself, where the coder has a form for it.
+    private struct OwnForm<Value: Encodable>: Encodable {
+        var value: Value
+        func encode(to encoder: any Encoder) throws { try value.encode(to: encoder) }
+    }
+
+    /// 16 bytes, or the text that `UUID` itself encodes.
     func identifier(at offset: Int, path: CodingPath?) throws -> UUID {
+        if try item(at: offset, path: path).major == .text {
+            guard let uuid = UUID(uuidString: try string(at: offset, path: path)) else {
+                throw invalid("The text is no UUID.", path: path)
+            }
+            return uuid
+        }
         let bytes = try byteArray(at: offset, path: path)
         guard bytes.count == 16 else { throw invalid("A UUID has 16 bytes.", path: path) }
         var uuid = UUID().uuid
@@ -47,7 +79,14 @@ extension DecodingState {
         return UUID(uuid: uuid)
     }
 
+    func identifierText(at offset: Int, path: CodingPath?) throws -> String {
+        try identifier(at: offset, path: path).uuidString
+    }
+
     func link(at offset: Int, path: CodingPath?) throws -> URL {
+        if try item(at: offset, path: path).major == .map {
+            return try URL(from: ItemDecoder(state: self, offset: offset, path: path))
+        }
         guard let url = URL(string: try string(at: offset, path: path)) else {
             throw invalid("The text is no URL.", path: path)
         }

@@ -17,8 +17,8 @@ extension DecodingState {
             if let value = Integer(exactly: head.argument) { return value }
             throw inexact(type, head.argument, path: path)
         case .negative:
-            // −1 − argument, which is below Int64 for the upper half of arguments.
-            let number = -1 - Int128(head.argument)
+            // Below Int64 for the upper half of arguments.
+            let number = head.number ?? 0
             if let value = Integer(exactly: number) { return value }
             throw inexact(type, number, path: path)
         case .bytes where tag == 2 || tag == 3:
@@ -46,16 +46,17 @@ extension DecodingState {
     }
 
     func double(at offset: Int, path: CodingPath?) throws -> Double {
-        let head = try item(at: offset, path: path)
-        switch head.major {
-        case .unsigned, .negative: return try exactly(Double.self, integer(of: head), path: path)
-        case .simple where head.additional >= 25 && head.additional <= 27: return number(of: head)
-        default: throw mismatch(Double.self, head, path: path)
+        let (head, _, tag) = try reading(path) { () throws(CBORError) in try reader.untagged(at: offset) }
+        let number: Double
+        if let integer = head.number {
+            number = try exactly(Double.self, integer, path: path)
+        } else if head.major == .simple, head.additional >= 25 && head.additional <= 27 {
+            number = self.number(of: head)
+        } else {
+            throw mismatch(Double.self, head, path: path)
         }
-    }
-
-    private func integer(of head: CBORHead) -> Int128 {
-        head.major == .unsigned ? Int128(head.argument) : -1 - Int128(head.argument)
+        // A date that decodes itself asks for the number that a date encodes itself as.
+        return tag == 1 ? Self.referenceSeconds(since1970: number) : number
     }
 
     private func exactly<Number: BinaryFloatingPoint>(
@@ -69,9 +70,7 @@ extension DecodingState {
         let head = try item(at: offset, path: path)
         // A float keeps the bits of a NaN, which a conversion by way of Double need not.
         if head.major == .simple, head.additional == 26 { return Float(bitPattern: UInt32(head.argument)) }
-        if head.major == .unsigned || head.major == .negative {
-            return try exactly(Float.self, integer(of: head), path: path)
-        }
+        if let integer = head.number { return try exactly(Float.self, integer, path: path) }
         let number = try double(at: offset, path: path)
         if number.isNaN { return Self.narrowed(number) }
         // Digits may go, as from any number that is read into a narrower type; the magnitude must not.
@@ -89,7 +88,9 @@ extension DecodingState {
     }
 
     func string(at offset: Int, path: CodingPath?) throws -> String {
-        let head = try item(at: offset, path: path)
+        let (head, _, tag) = try reading(path) { () throws(CBORError) in try reader.untagged(at: offset) }
+        // An identifier that decodes itself asks for its text.
+        if tag == 37, head.major == .bytes { return try identifierText(at: offset, path: path) }
         guard head.major == .text else { throw mismatch(String.self, head, path: path) }
         return try reading(path) { () throws(CBORError) in try reader.text(head) }
     }
@@ -156,9 +157,8 @@ extension DecodingState {
     ) throws -> (content: StringContent, isNative: Bool)? {
         let (head, _, tag) = try reading(path) { () throws(CBORError) in try reader.untagged(at: offset) }
         if head.major == .array { return nil }
-        guard head.major == .bytes, let tag, let form = TypedArrayTag(tag) else {
-            throw mismatch(type, head, path: path)
-        }
+        guard head.major == .bytes else { throw mismatch(type, head, path: path) }
+        let form = tag.flatMap { TypedArrayTag($0) } ?? .bytes
         guard form.element == element, form.width == width else { return nil }
         let content = try reading(path) { () throws(CBORError) -> StringContent in
             // Foreign bytes may come in chunks, which are put together first.

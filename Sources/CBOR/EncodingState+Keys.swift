@@ -12,7 +12,7 @@ extension EncodingState {
 
     /// Notes a key of `node`, the innermost container; false where it is there already.
     func noteKey(of node: Int, _ name: String) -> Bool {
-        if nodes[node].keyCount < SIMD16<UInt32>.scalarCount {
+        if nodes[node].keyCount < EncodingNode.keyHashCount {
             var name = name
             let hash = name.withUTF8 { unsafe Self.hash(of: $0) }
             // Two keys can have one hash.

@@ -34,6 +34,7 @@ extension EncodingState {
     }
 
     /// Opens a place for one value at the buffer's end, which becomes the innermost node.
+    @inline(__always)
     func open(parent: Int, key: (any CodingKey)?, isUnderWay: Bool) {
         lastPlace += 1
         nodes.append(

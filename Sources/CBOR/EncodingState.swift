@@ -82,7 +82,7 @@ final class EncodingState {
     func encodeNested<Value: Encodable>(_ value: Value, parent: Int, key: (any CodingKey)?) throws {
         try checkLimit()
         guard depth(in: parent) < depthLimit, stack.isLeft else { throw tooDeep(value, parent: parent, key: key) }
-        let enclosing = top
+        let (enclosing, enclosingPlace) = (top, topPlace)
         open(parent: parent, key: key, isUnderWay: true)
         let node = top
         do {
@@ -100,7 +100,7 @@ final class EncodingState {
         if node >= treeCount { close(downTo: node) } else { finished = nodes[node].tree }
         nodes.removeLast(nodes.count - node)
         treeCount = min(treeCount, node)
-        moveTop(to: enclosing < treeCount ? -1 : enclosing)
+        (top, topPlace) = enclosing < treeCount ? (-1, 0) : (enclosing, enclosingPlace)
     }
 
     func isUntouched(_ node: Int) -> Bool {

@@ -26,7 +26,9 @@
         }
     }
 
-    func append(_ node: EncodingNode) {
+    /// Takes the node over, without a count of its references up and down.
+    @inline(__always)
+    func append(_ node: consuming EncodingNode) {
         if count == capacity { grow() }
         unsafe (base + count).initialize(to: node)
         count += 1

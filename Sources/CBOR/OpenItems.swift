@@ -5,7 +5,7 @@
     static let inPlaceCount = 32
     static let array = -1
     static let mapAtKey = -2
-    private static let mapAtValue = -3
+    static let mapAtValue = -3
 
     private(set) var depth = 0
     /// What the innermost container waits for. Of an indefinite length it is ``array``, ``mapAtKey`` or ``mapAtValue``.

@@ -1,0 +1,246 @@
+extension CBORReader {
+    /// The offset behind the item at `offset`, which is checked as ``skip(from:)`` does, and that the keys of its maps are UTF-8 and none
+    /// is there twice.
+    ///
+    /// - Complexity: O(n) in the heads, without recursion; a map whose keys may be the same by a few of their bytes is gone over once more.
+    func endOfValidItem(from offset: Int) throws(CBORError) -> Int {
+        guard depthLimit > 0 else { return try skip(from: offset) }
+        let result = unsafe withUnsafeTemporaryAllocation(of: OpenContainer.self, capacity: 10) {
+            place -> Result<Int, CBORError> in
+            do throws(CBORError) {
+                var open = unsafe OpenContainers(place)
+                return .success(try endOfValidItem(from: offset, &open))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    private func endOfValidItem(from offset: Int, _ open: inout OpenContainers) throws(CBORError) -> Int {
+        var offset = offset
+        repeat {
+            if open.isAtKey {
+                if let end = try endOfKey(at: offset, &open) {
+                    offset = end
+                    open.closeItem()
+                    continue
+                }
+            } else if let end = endOfPlainItem(at: offset) {
+                offset = end
+                open.closeItem()
+                continue
+            }
+            let head = try headBehindTags(at: offset)
+            switch head.major {
+            case .array, .map:
+                let count = try itemCount(of: head)
+                guard count != 0 else { break }
+                guard open.depth < depthLimit else { throw CBORError(.tooDeep, at: head.end) }
+                open.open(count, isMap: head.major == .map, at: head)
+                offset = head.end
+                continue
+            case .simple where head.isBreak:
+                guard open.closeIndefinite() else { throw CBORError(.reservedHead, at: head.end - 1) }
+            case .bytes, .text:
+                offset = try endOfString(head)
+                open.closeItem()
+                continue
+            case .unsigned, .negative, .simple, .tag: break
+            }
+            offset = head.end
+            open.closeItem()
+        } while open.depth > 0
+        return offset
+    }
+
+    /// Where the key at `offset` ends; nil for what is no text or number: a container, or the break of a map.
+    @inline(__always)
+    private func endOfKey(at offset: Int, _ open: inout OpenContainers) throws(CBORError) -> Int? {
+        let key = try head(at: offset)
+        let hash: UInt64
+        let end: Int
+        switch key.major {
+        case .text where !key.isIndefinite:
+            guard let content = try content(of: key) else { return nil }
+            end = content.upperBound
+            let (text, isASCII) = ends(of: content)
+            if !isASCII, self.text(in: content) == nil { throw CBORError(.invalidUTF8, at: key.end) }
+            hash = text
+        case .unsigned, .negative:
+            end = key.end
+            hash = key.argument
+        case .text, .bytes, .simple, .tag, .array, .map:
+            // Of the odd ones the map is gone over at once.
+            if !key.isBreak { try checkKeys(&open) }
+            return nil
+        }
+        if !open.note(hash) { try checkKeys(&open) }
+        return end
+    }
+
+    /// A number of the first and the last bytes of a text and of its length, and whether its bytes are known to be ASCII.
+    @inline(__always)
+    private func ends(of content: Range<Int>) -> (number: UInt64, isASCII: Bool) {
+        let high: UInt64 = 0x8080_8080_8080_8080
+        let (start, count) = (content.lowerBound, content.count)
+        if count >= 8 {
+            let first = unsafe bytes.loadUnaligned(fromByteOffset: start, as: UInt64.self)
+            let last = unsafe bytes.loadUnaligned(fromByteOffset: start + count - 8, as: UInt64.self)
+            return (first ^ last &* 0xFF51_AFD7_ED55_8CCD ^ UInt64(count), count <= 16 && (first | last) & high == 0)
+        }
+        var text: UInt64 = 0
+        for index in content { text = unsafe text << 8 | UInt64(bytes[index]) }
+        return (text ^ UInt64(count) << 56, text & high == 0)
+    }
+
+    /// Goes over the keys of the innermost map, once.
+    private func checkKeys(_ open: inout OpenContainers) throws(CBORError) {
+        guard let map = open.takeUncheckedMap() else { return }
+        var (few, many): ([(offset: Int, key: CBORHead)], Set<AnyKey>) = ([], [])
+        var (offset, left) = (map.start, map.count / 2)
+        while left > 0 || map.count < 0 {
+            let key = try head(at: offset)
+            if key.isBreak { return }
+            let value = try skip(from: offset)
+            if map.count >= 0, map.count <= 32, key.major == .text, !key.isIndefinite {
+                // A few are compared with one another.
+                if few.contains(where: { areEqual($0.key, key) }) { throw CBORError(.duplicateKey, at: offset) }
+                few.append((offset, key))
+            } else if !many.insert(try anyKey(at: offset, end: value)).inserted {
+                throw CBORError(.duplicateKey, at: offset)
+            }
+            offset = try skip(from: value)
+            left -= 1
+        }
+        // A text that stands in pieces may be one of the others.
+        if !few.isEmpty, !many.isEmpty {
+            for (offset, key) in few where many.contains(.text(try text(key))) {
+                throw CBORError(.duplicateKey, at: offset)
+            }
+        }
+    }
+
+    /// Whether two definite texts are the same.
+    private func areEqual(_ first: CBORHead, _ second: CBORHead) -> Bool {
+        guard first.argument == second.argument, let base = unsafe bytes.baseAddress else { return false }
+        return unsafe areEqual(
+            at: first.end, (base + second.end).assumingMemoryBound(to: UInt8.self), count: Int(first.argument))
+    }
+
+    private enum AnyKey: Hashable {
+        case text(String)
+        case number(Int128)
+        case other([UInt8])
+    }
+
+    private func anyKey(at offset: Int, end: Int) throws(CBORError) -> AnyKey {
+        let key = try head(at: offset)
+        if key.major == .text { return .text(try text(key)) }
+        return key.number.map { .number($0) }
+            ?? .other(unsafe Array(UnsafeRawBufferPointer(rebasing: bytes[offset..<end])))
+    }
+}
+
+/// A container on the way to an item.
+private struct OpenContainer {
+    /// Items that it still waits for, keys and values each; of an indefinite length what ``OpenItems`` calls it.
+    var due: Int
+    var isMap: Bool
+    /// Where its items begin, and how many there are, as ``due`` at the beginning.
+    var start: Int
+    var count: Int
+    /// A bit for each key so far, at a place that a number of the key tells.
+    private var seen: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    var isChecked = false
+
+    init(due: Int, isMap: Bool, start: Int, count: Int) {
+        self.due = due
+        self.isMap = isMap
+        self.start = start
+        self.count = count
+    }
+
+    /// Sets the bit of a key; false where it was set.
+    @inline(__always)
+    mutating func note(_ number: UInt64) -> Bool {
+        let place = ((number ^ number >> 32) &* 0x9E37_79B9_7F4A_7C15) >> 56
+        let bit = UInt64(1) << (place & 63)
+        return unsafe withUnsafeMutableBytes(of: &seen) { seen in
+            let offset = Int(place >> 6) * 8
+            let word = unsafe seen.load(fromByteOffset: offset, as: UInt64.self)
+            unsafe seen.storeBytes(of: word | bit, toByteOffset: offset, as: UInt64.self)
+            return word & bit == 0
+        }
+    }
+}
+
+/// The open containers, the innermost by itself; the others in borrowed memory, and in an array beyond.
+@safe private struct OpenContainers {
+    private(set) var depth = 0
+    private var inner = OpenContainer(due: 0, isMap: false, start: 0, count: 0)
+    private let outer: UnsafeMutableBufferPointer<OpenContainer>
+    private var beyond: [OpenContainer] = []
+
+    /// - Precondition: `place` outlives this value.
+    init(_ place: UnsafeMutableBufferPointer<OpenContainer>) { unsafe outer = place }
+
+    @inline(__always)
+    var isAtKey: Bool {
+        inner.isMap && (inner.due >= 0 ? inner.due % 2 == 0 : inner.due == OpenItems.mapAtKey)
+    }
+
+    mutating func open(_ count: Int, isMap: Bool, at head: CBORHead) {
+        if depth > 0 {
+            if unsafe depth <= outer.count {
+                unsafe outer.initializeElement(at: depth - 1, to: inner)
+            } else {
+                beyond.append(inner)
+            }
+        }
+        depth += 1
+        inner = OpenContainer(due: count, isMap: isMap, start: head.end, count: count)
+    }
+
+    private mutating func close() {
+        depth -= 1
+        if depth == 0 {
+            inner.isMap = false
+        } else if unsafe depth <= outer.count {
+            inner = unsafe outer[depth - 1]
+        } else {
+            inner = beyond.removeLast()
+        }
+    }
+
+    /// An item came to its end, and with it those that waited for no other.
+    @inline(__always)
+    mutating func closeItem() {
+        while depth > 0, inner.due >= 0 {
+            inner.due -= 1
+            if inner.due > 0 { return }
+            close()
+        }
+        if depth > 0, inner.isMap {
+            inner.due = inner.due == OpenItems.mapAtKey ? OpenItems.mapAtValue : OpenItems.mapAtKey
+        }
+    }
+
+    /// Closes the innermost container where its length is indefinite; false where a break has no place.
+    mutating func closeIndefinite() -> Bool {
+        guard depth > 0, inner.due == OpenItems.array || inner.due == OpenItems.mapAtKey else { return false }
+        close()
+        return true
+    }
+
+    /// Notes a key of the innermost map; false where it may have been there, which is to be looked at.
+    @inline(__always)
+    mutating func note(_ number: UInt64) -> Bool { inner.isChecked || inner.note(number) }
+
+    /// Where the innermost map begins and how many items it has, the first time.
+    mutating func takeUncheckedMap() -> (start: Int, count: Int)? {
+        guard !inner.isChecked else { return nil }
+        inner.isChecked = true
+        return (inner.start, inner.count)
+    }
+}
