@@ -24,7 +24,7 @@ public final class CBORArrayDecoder {
         }
         let head = try state.item(at: 0, path: nil)
         guard head.major == .array else { throw state.mismatch([Any].self, head, path: nil) }
-        container = UnkeyedReader(state: state, head: head, path: nil)
+        container = UnkeyedReader(state: state, head: head, at: 0, path: nil)
     }
 
     /// Whether every element was decoded.

@@ -95,8 +95,9 @@ final class CodingPath {
 final class DecodingState {
     private(set) var reader: CBORReader
     let userInfo: [CodingUserInfoKey: any Sendable]
-    /// Where the array read last ends, for those who would step over it again; -1 where that is not known.
-    var arrayEnd = -1
+    /// The item whose end was seen last, by where it begins, and that end: for those who would step over it again.
+    private var endedItem = -1
+    private var endOfItem = -1
 
     /// What the reader reads, where it is not the caller's.
     private var owned: ByteBuffer?
@@ -114,6 +115,13 @@ final class DecodingState {
         self.userInfo = userInfo
         owned = bytes
     }
+
+    @inline(__always)
+    func note(_ end: Int, of item: Int) { (endedItem, endOfItem) = (item, end) }
+
+    /// Where the item at `offset` ends; -1 where that was not seen last.
+    @inline(__always)
+    func knownEnd(of item: Int) -> Int { item == endedItem ? endOfItem : -1 }
 
     /// Takes a copy of the caller's bytes, which are about to go.
     func keepBytes() {

@@ -18,7 +18,7 @@ struct ItemDecoder: Decoder {
             }
             return try ItemDecoder(state: own, offset: 0, path: path).container(keyedBy: type)
         }
-        return KeyedDecodingContainer(KeyedReader(map: MapCursor(head, state: state, path: path)))
+        return KeyedDecodingContainer(KeyedReader(map: MapCursor(head, at: offset, state: state, path: path)))
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
@@ -57,6 +57,8 @@ extension ItemDecoder: SingleValueDecodingContainer {
 final class MapCursor {
     let state: DecodingState
     let path: CodingPath?
+    /// Where the map stands, and where its first entry does.
+    let item: Int
     let start: Int
     /// Entries; the greatest number for an indefinite length.
     let count: Int
@@ -72,8 +74,9 @@ final class MapCursor {
     /// Made once that many were that it pays.
     var table: MapTable?
 
-    init(_ head: CBORHead, state: DecodingState, path: CodingPath?) {
+    init(_ head: CBORHead, at item: Int, state: DecodingState, path: CodingPath?) {
         self.state = state
+        self.item = item
         self.path = path
         start = head.end
         next = head.end
@@ -81,6 +84,13 @@ final class MapCursor {
     }
 
     var isIndefinite: Bool { count == .max }
+
+    /// Notes where the value that was found ends, and with the last entry where the map does.
+    @inline(__always)
+    func end(at offset: Int) {
+        foundEnd = offset
+        if index &+ 1 == count { state.note(offset, of: item) }
+    }
 
     /// The entry at `offset`; nil at the map's end.
     func entry(at offset: Int, index: Int, _ reader: CBORReader) throws(CBORError) -> (key: CBORHead, value: Int)? {
@@ -238,7 +248,7 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         let offset = try value(key)
         var end = -1
         if let text = state.reader.plainText(at: offset, end: &end) {
-            map.foundEnd = end
+            map.end(at: end)
             return text
         }
         return try scalar(key, offset, state.string)
@@ -247,7 +257,7 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         let offset = try value(key)
         var end = -1
         if let number = state.reader.plainDouble(at: offset, end: &end) {
-            map.foundEnd = end
+            map.end(at: end)
             return number
         }
         return try scalar(key, offset, state.double)
@@ -271,7 +281,7 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         let offset = try value(key)
         var end = -1
         if let number = state.reader.plainInteger(type, at: offset, end: &end) {
-            map.foundEnd = end
+            map.end(at: end)
             return number
         }
         return try scalar(key, offset) { try state.integer(type, at: $0, path: $1) }
@@ -279,10 +289,10 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
     func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
         let offset = try value(key)
-        map.state.arrayEnd = -1
         let value = try state.decode(type, at: offset, path: inner(key))
-        // Of any other value it may be the end of an array inside.
-        if DirectForm(of: type).isArray { map.foundEnd = state.arrayEnd }
+        let end = state.knownEnd(of: offset)
+        // The value may have asked this container for others.
+        if end >= 0, map.foundValue == offset { map.end(at: end) }
         return value
     }
 
@@ -319,10 +329,13 @@ struct UnkeyedReader: UnkeyedDecodingContainer {
     let path: CodingPath?
     let count: Int?
     private(set) var currentIndex = 0
+    /// Where the array stands, and where its next element does.
+    private let item: Int
     private var offset: Int
 
-    init(state: DecodingState, head: CBORHead, path: CodingPath?) {
+    init(state: DecodingState, head: CBORHead, at item: Int, path: CodingPath?) {
         self.state = state
+        self.item = item
         self.path = path
         offset = head.end
         count = head.isIndefinite ? nil : Int(clamping: head.argument)
@@ -344,8 +357,11 @@ struct UnkeyedReader: UnkeyedDecodingContainer {
                 Value.self, .init(codingPath: codingPath, debugDescription: "The array has no further element."))
         }
         let value = try body(offset)
-        offset = try state.reading(path) { () throws(CBORError) in try state.reader.skip(from: offset) }
+        let end = state.knownEnd(of: offset)
+        offset =
+            end >= 0 ? end : try state.reading(path) { () throws(CBORError) in try state.reader.skip(from: offset) }
         currentIndex += 1
+        if currentIndex == count { state.note(offset, of: item) }
         return value
     }
 

@@ -69,7 +69,7 @@ private struct KeyedWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
             try state.addEntry(to: place, key) {
                 try state.encodeNested(value, parent: state.node(of: place), key: key)
             }
-        } else if form.isContainer {
+        } else if form.isContainer, state.isFull(place) {
             try state.addEntry(to: place, key) {
                 try state.append(value, form, parent: state.node(of: place), key: key)
             }
@@ -122,7 +122,7 @@ private struct UnkeyedWriter: UnkeyedEncodingContainer {
             try state.addItem(to: place) {
                 try state.encodeNested(value, parent: state.node(of: place), key: IndexKey(count))
             }
-        } else if form.isContainer {
+        } else if form.isContainer, state.isFull(place) {
             try state.addItem(to: place) {
                 try state.append(value, form, parent: state.node(of: place), key: IndexKey(count))
             }

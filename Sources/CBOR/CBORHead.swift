@@ -2,6 +2,21 @@
 struct CBORHead {
     enum Major: UInt8 {
         case unsigned = 0, negative, bytes, text, array, map, tag, simple
+
+        /// The upper three bits of an item's first byte.
+        @inline(__always)
+        init(of initial: UInt8) {
+            switch initial >> 5 {
+            case 0: self = .unsigned
+            case 1: self = .negative
+            case 2: self = .bytes
+            case 3: self = .text
+            case 4: self = .array
+            case 5: self = .map
+            case 6: self = .tag
+            default: self = .simple
+            }
+        }
     }
 
     var major: Major

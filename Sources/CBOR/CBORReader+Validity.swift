@@ -97,27 +97,29 @@ extension CBORReader {
     /// Goes over the keys of the innermost map, once.
     private func checkKeys(_ open: inout OpenContainers) throws(CBORError) {
         guard let map = open.takeUncheckedMap() else { return }
-        var (few, many): ([(offset: Int, key: CBORHead)], Set<AnyKey>) = ([], [])
+        // A few texts are compared with one another; with many keys, or of other kinds, all go into a set.
+        var few: [CBORHead] = []
+        var many: Set<AnyKey> = []
+        var areFew = (0...32).contains(map.count)
         var (offset, left) = (map.start, map.count / 2)
         while left > 0 || map.count < 0 {
             let key = try head(at: offset)
             if key.isBreak { return }
             let value = try skip(from: offset)
-            if map.count >= 0, map.count <= 32, key.major == .text, !key.isIndefinite {
-                // A few are compared with one another.
-                if few.contains(where: { areEqual($0.key, key) }) { throw CBORError(.duplicateKey, at: offset) }
-                few.append((offset, key))
-            } else if !many.insert(try anyKey(at: offset, end: value)).inserted {
-                throw CBORError(.duplicateKey, at: offset)
+            if areFew, key.major != .text || key.isIndefinite {
+                areFew = false
+                for key in few { many.insert(.text(try text(key))) }
             }
+            let isNew: Bool
+            if areFew {
+                isNew = !few.contains { areEqual($0, key) }
+                few.append(key)
+            } else {
+                isNew = many.insert(try anyKey(at: offset, end: value)).inserted
+            }
+            guard isNew else { throw CBORError(.duplicateKey, at: offset) }
             offset = try skip(from: value)
             left -= 1
-        }
-        // A text that stands in pieces may be one of the others.
-        if !few.isEmpty, !many.isEmpty {
-            for (offset, key) in few where many.contains(.text(try text(key))) {
-                throw CBORError(.duplicateKey, at: offset)
-            }
         }
     }
 

@@ -17,15 +17,14 @@
         guard offset >= 0, unsafe offset < bytes.count else { throw CBORError(.truncated, at: offset) }
         let initial = unsafe bytes[offset]
         let additional = initial & 0x1F
-        guard additional < 24, let major = CBORHead.Major(rawValue: initial >> 5) else {
-            return try longHead(initial, at: offset)
-        }
-        return CBORHead(major: major, argument: UInt64(additional), additional: additional, end: offset + 1)
+        guard additional < 24 else { return try longHead(initial, at: offset) }
+        return CBORHead(
+            major: CBORHead.Major(of: initial), argument: UInt64(additional), additional: additional, end: offset + 1)
     }
 
     /// A head of more than its initial byte, which stands within the bytes.
     private func longHead(_ initial: UInt8, at offset: Int) throws(CBORError) -> CBORHead {
-        guard let major = CBORHead.Major(rawValue: initial >> 5) else { throw CBORError(.reservedHead, at: offset) }
+        let major = CBORHead.Major(of: initial)
         let additional = initial & 0x1F
         if additional == 31 {
             switch major {

@@ -5,7 +5,7 @@ extension DecodingState {
     /// the same numbers: at most twice its bytes.
     func elements(of type: Any.Type, at offset: Int, path: CodingPath?) throws -> UnkeyedReader {
         let (head, _, tag) = try reading(path) { () throws(CBORError) in try reader.untagged(at: offset) }
-        if head.major == .array { return UnkeyedReader(state: self, head: head, path: path) }
+        if head.major == .array { return UnkeyedReader(state: self, head: head, at: offset, path: path) }
         guard head.major == .bytes else { throw mismatch(type, head, path: path) }
         let form = tag.flatMap { TypedArrayTag($0) } ?? .bytes
         let content = try reading(path) { () throws(CBORError) in try reader.stringBytes(head) }
@@ -17,7 +17,7 @@ extension DecodingState {
         plain.appendHead(.array, UInt64(content.count / form.width))
         plain.append(elementsOf: content, form)
         let state = DecodingState(bytes: plain, depthLimit: reader.depthLimit, userInfo: userInfo)
-        return UnkeyedReader(state: state, head: try state.item(at: 0, path: path), path: path)
+        return UnkeyedReader(state: state, head: try state.item(at: 0, path: path), at: 0, path: path)
     }
 
     func array<Element: Decodable>(

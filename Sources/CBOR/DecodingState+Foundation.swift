@@ -100,7 +100,7 @@ extension DecodingState {
         case .map:
             return try Decimal(from: ItemDecoder(state: self, offset: start, path: path))
         case .array where tag == 4:
-            var parts = UnkeyedReader(state: self, head: head, path: path)
+            var parts = UnkeyedReader(state: self, head: head, at: start, path: path)
             let exponent = try parts.decode(Int.self)
             let mantissa = try parts.takeOffset()
             // What an exponent of 8 bits holds: beyond it stands no decimal.

@@ -163,7 +163,7 @@ extension DecodingState {
         let content = try reading(path) { () throws(CBORError) -> StringContent in
             // Foreign bytes may come in chunks, which are put together first.
             guard let range = try reader.content(of: head) else { return .joined(try reader.stringBytes(head)) }
-            arrayEnd = range.upperBound
+            note(range.upperBound, of: offset)
             return .range(range)
         }
         guard content.count % width == 0 else {
@@ -202,12 +202,10 @@ extension DecodingState {
         if !head.isIndefinite {
             // An array of texts in the plainest form; what else there is, the container reads or refuses.
             texts.reserveCapacity(min(Int(clamping: head.argument), 4_096))
-            var offset = head.end
-            while texts.count < head.argument, let text = reader.plainText(at: offset, end: &offset) {
-                texts.append(text)
-            }
+            var end = head.end
+            while texts.count < head.argument, let text = reader.plainText(at: end, end: &end) { texts.append(text) }
             if texts.count == head.argument {
-                arrayEnd = offset
+                note(end, of: offset)
                 return texts
             }
         }

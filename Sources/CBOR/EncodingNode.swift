@@ -10,47 +10,59 @@ struct EncodingNode {
     }
 
     /// Its number among all that were ever opened: what refers to a node whose value is done finds none under its number.
-    let place: Int
+    private(set) var place = 0
     /// The container that it stands in, or -1.
-    let parent: Int
+    private(set) var parent = -1
+    /// The innermost open node when it was opened.
+    private(set) var enclosing = -1
     /// How many containers it stands in, itself included.
-    let depth: Int
-    /// Whether its container counts it only when its `encode(to:)` has returned. Any other is part of its container from the beginning.
-    let isUnderWay: Bool
-    var form = Form.slot
-    let key: (any CodingKey)?
+    private(set) var depth = 0
     /// Where its head stands: one byte while it is open, as long as its count needs once it is closed.
-    var head: Int
-    var headByteCount = 1
+    var head = 0
     var count = 0
-    var isOpen = true
     /// Where its items end, once it is closed.
     var end = 0
-    /// The innermost open node when it was opened.
-    let enclosing: Int
+    var keyCount = 0
+    var headByteCount = 1
+    var form = Form.slot
+    var isOpen = true
+    /// Whether its container counts it only when its `encode(to:)` has returned. Any other is part of its container from the beginning.
+    private(set) var isUnderWay = false
+    private(set) var key: (any CodingKey)?
     /// What it holds, when that is no longer in the buffer.
     var tree: EncodedTree?
+    /// The keys themselves, once they are more than the hashes have room for.
+    var keys: Set<String>?
     /// The hashes of the first keys, two in a word: a hash not among them proves a key new. No vector, whose alignment would make the node
     /// longer by a cache line.
     private var keyHashes: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
     static let keyHashCount = 16
-    var keyCount = 0
-    /// The keys themselves, once they are more than the hashes have room for.
-    var keys: Set<String>?
 
+    /// Makes the node of a value that is done that of another.
     @inline(__always)
-    init(
-        place: Int, parent: Int, key: consuming (any CodingKey)?, depth: Int, isUnderWay: Bool, head: Int, enclosing: Int,
-        tree: EncodedTree? = nil
+    mutating func begin(
+        place: Int, parent: Int, enclosing: Int, depth: Int, head: Int, isUnderWay: Bool, key: (any CodingKey)?
     ) {
         self.place = place
         self.parent = parent
-        self.key = key
-        self.depth = depth
-        self.isUnderWay = isUnderWay
-        self.head = head
         self.enclosing = enclosing
-        self.tree = tree
+        self.depth = depth
+        self.head = head
+        self.isUnderWay = isUnderWay
+        self.key = key
+        count = 0
+        keyCount = 0
+        headByteCount = 1
+        form = .slot
+        isOpen = true
+    }
+
+    /// Lets go of what it refers to.
+    @inline(__always)
+    mutating func finish() {
+        key = nil
+        if tree != nil { tree = nil }
+        if keys != nil { keys = nil }
     }
 
     /// Keeps the hash of a key; false where it was there already, or there is no room for it.

@@ -2,7 +2,7 @@ extension EncodingState {
     /// Adds an item to the array of `place`: `write` appends it to the buffer's end.
     @inline(__always)
     func addItem(to place: Int, _ write: () throws -> Void) throws {
-        guard place == topPlace, top >= 0 else { return try addItemSlowly(to: place, write) }
+        guard place == topPlace else { return try addItemSlowly(to: place, write) }
         let (node, start, known) = (top, bytes.count, nodes.count)
         do {
             try write()
@@ -23,7 +23,7 @@ extension EncodingState {
     /// Adds an entry to the map of `place`; the value of a key that is there already is replaced.
     @inline(__always)
     func addEntry<Key: CodingKey>(to place: Int, _ key: Key, _ write: () throws -> Void) throws {
-        guard place == topPlace, top >= 0 else { return try addEntrySlowly(to: place, key.stringValue, write) }
+        guard place == topPlace else { return try addEntrySlowly(to: place, key.stringValue, write) }
         let (node, start, known, keyCount) = (top, bytes.count, nodes.count, nodes[top].keyCount)
         guard beginEntry(of: node, key) else { return try addEntrySlowly(to: place, key.stringValue, write) }
         do {
@@ -43,11 +43,12 @@ extension EncodingState {
     /// Adds an entry whose value cannot fail.
     @inline(__always)
     func addScalar<Key: CodingKey>(to place: Int, _ key: Key, _ write: () -> Void) throws {
-        guard place == topPlace, top >= 0, beginEntry(of: top, key) else {
+        let node = top
+        guard place == topPlace, beginEntry(of: node, key) else {
             return try addEntrySlowly(to: place, key.stringValue, write)
         }
         write()
-        nodes[top].count += 1
+        nodes[node].count += 1
     }
 
     private func addEntrySlowly(to place: Int, _ name: String, _ write: () throws -> Void) throws {
@@ -73,7 +74,7 @@ extension EncodingState {
 
     /// Puts its single value into the node of `place`.
     func fillSlot(_ place: Int, _ write: () throws -> Void) throws {
-        guard place == topPlace, top >= 0, nodes[top].form == .slot else { return try fillSlotSlowly(place, write) }
+        guard place == topPlace, nodes[top].form == .slot else { return try fillSlotSlowly(place, write) }
         let (node, known) = (top, nodes.count)
         bytes.removeLast()
         nodes[node].form = .value
@@ -143,11 +144,12 @@ extension EncodingState {
 
     private func openTree(_ tree: EncodedTree, parent: Int, key: any CodingKey) -> Int {
         lastPlace += 1
-        nodes.append(
-            EncodingNode(
-                place: lastPlace, parent: parent, key: key, depth: depth(in: parent) + 1, isUnderWay: false,
-                head: start,
-                enclosing: -1, tree: tree))
+        let depth = depth(in: parent) + 1
+        nodes.add()
+        let node = nodes.count - 1
+        nodes[node].begin(
+            place: lastPlace, parent: parent, enclosing: -1, depth: depth, head: start, isUnderWay: false, key: key)
+        nodes[node].tree = tree
         treeCount = nodes.count
         return lastPlace
     }

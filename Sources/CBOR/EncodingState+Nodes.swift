@@ -1,7 +1,7 @@
 extension EncodingState {
     /// The node of `place`; nil once its value is done.
     func find(_ place: Int) -> Int? {
-        if place == topPlace, top >= 0 { return top }
+        if place == topPlace { return top }
         var (low, high) = (0, nodes.count)
         while low < high {
             let middle = (low + high) / 2
@@ -11,7 +11,12 @@ extension EncodingState {
     }
 
     /// The node of a place that is in use; -1, for the outermost, where its value is done.
-    func node(of place: Int) -> Int { find(place) ?? -1 }
+    @inline(__always)
+    func node(of place: Int) -> Int { place == topPlace ? top : find(place) ?? -1 }
+
+    /// Whether an array or a map in the container of `place` would stand in one too many.
+    @inline(__always)
+    func isFull(_ place: Int) -> Bool { depth(in: node(of: place)) >= depthLimit }
 
     /// What a single value at `place` takes over from there.
     func surroundings(of place: Int) -> (parent: Int, key: (any CodingKey)?) {
@@ -21,7 +26,11 @@ extension EncodingState {
     /// The keys from the outermost value to the one of `place`.
     func codingPath(of place: Int) -> [any CodingKey] { find(place).map { path(to: $0) } ?? [] }
 
-    func count(of place: Int) -> Int { find(place).map { nodes[$0].tree?.count ?? nodes[$0].count } ?? 0 }
+    @inline(__always)
+    func count(of place: Int) -> Int {
+        place == topPlace
+            ? nodes[top].count : find(place).map { nodes[$0].tree?.count ?? nodes[$0].count } ?? 0
+    }
 
     func path(to node: Int) -> [any CodingKey] {
         var path: [any CodingKey] = []
@@ -37,10 +46,11 @@ extension EncodingState {
     @inline(__always)
     func open(parent: Int, key: (any CodingKey)?, isUnderWay: Bool) {
         lastPlace += 1
-        nodes.append(
-            EncodingNode(
-                place: lastPlace, parent: parent, key: key, depth: depth(in: parent) + 1, isUnderWay: isUnderWay,
-                head: bytes.count, enclosing: top))
+        let depth = depth(in: parent) + 1
+        nodes.add()
+        nodes[nodes.count - 1].begin(
+            place: lastPlace, parent: parent, enclosing: top, depth: depth, head: bytes.count, isUnderWay: isUnderWay,
+            key: key)
         bytes.append(0)
         top = nodes.count - 1
         topPlace = lastPlace
@@ -48,7 +58,7 @@ extension EncodingState {
 
     func moveTop(to node: Int) {
         top = node
-        topPlace = node < 0 ? 0 : nodes[node].place
+        topPlace = node < 0 ? -1 : nodes[node].place
     }
 
     /// Closes `node` and every open one inside of it.
@@ -104,7 +114,7 @@ extension EncodingState {
     ///
     /// - Returns: the place, or 0 where the value is something else already: then the value under way fails.
     func shape(_ place: Int, as form: EncodingNode.Form) -> Int {
-        if place == topPlace, top >= 0, nodes[top].form == .slot {
+        if place == topPlace, nodes[top].form == .slot {
             nodes[top].form = form
             return place
         }

@@ -16,8 +16,8 @@ final class EncodingState {
     var start = 0
     /// The innermost open node in the buffer, or -1.
     var top = -1
-    /// The place of that node, or 0, which none has.
-    var topPlace = 0
+    /// The place of that node, or -1.
+    var topPlace = -1
     /// How many nodes have trees.
     var treeCount = 0
     var lastPlace = 0
@@ -41,7 +41,7 @@ final class EncodingState {
     func encodeOutermost<Value: Encodable>(_ value: Value) throws {
         start = bytes.count
         stack = StackRoom.ofThisThread
-        failedPath = []
+        if !failedPath.isEmpty { failedPath = [] }
         do {
             try encode(value, parent: -1, key: nil)
             if let tree = finished {
@@ -100,7 +100,7 @@ final class EncodingState {
         if node >= treeCount { close(downTo: node) } else { finished = nodes[node].tree }
         nodes.removeLast(nodes.count - node)
         treeCount = min(treeCount, node)
-        (top, topPlace) = enclosing < treeCount ? (-1, 0) : (enclosing, enclosingPlace)
+        (top, topPlace) = enclosing < treeCount ? (-1, -1) : (enclosing, enclosingPlace)
     }
 
     func isUntouched(_ node: Int) -> Bool {

@@ -4,14 +4,15 @@
     private(set) var count = 0
     private var capacity = 16
 
-    init() { unsafe base = .allocate(capacity: capacity) }
-
-    deinit {
-        removeLast(count)
-        unsafe base.deallocate()
+    init() {
+        unsafe base = .allocate(capacity: capacity)
+        unsafe base.initialize(repeating: EncodingNode(), count: capacity)
     }
 
-    var indices: Range<Int> { 0..<count }
+    deinit {
+        unsafe base.deinitialize(count: capacity)
+        unsafe base.deallocate()
+    }
 
     /// An index comes from the containers themselves: one of a value that kept its encoder beyond its time must not reach memory.
     @inline(__always)
@@ -26,17 +27,17 @@
         }
     }
 
-    /// Takes the node over, without a count of its references up and down.
+    /// Adds a node, which is to begin: it is left as another one was.
     @inline(__always)
-    func append(_ node: consuming EncodingNode) {
+    func add() {
         if count == capacity { grow() }
-        unsafe (base + count).initialize(to: node)
         count += 1
     }
 
     private func grow() {
         let new = UnsafeMutablePointer<EncodingNode>.allocate(capacity: capacity * 2)
-        unsafe new.moveInitialize(from: base, count: count)
+        unsafe new.moveInitialize(from: base, count: capacity)
+        unsafe (new + capacity).initialize(repeating: EncodingNode(), count: capacity)
         unsafe base.deallocate()
         unsafe base = new
         capacity *= 2
@@ -44,7 +45,9 @@
 
     func removeLast(_ removed: Int) {
         precondition(removed >= 0 && removed <= count, "More containers removed than there are.")
-        count -= removed
-        unsafe (base + count).deinitialize(count: removed)
+        for _ in 0..<removed {
+            count -= 1
+            unsafe base[count].finish()
+        }
     }
 }
