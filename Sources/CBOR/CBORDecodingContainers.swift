@@ -97,7 +97,7 @@ final class MapCursor {
         if index >= count { return nil }
         let key = try reader.head(at: offset)
         if isIndefinite, key.isBreak { return nil }
-        return (key, try reader.skip(from: offset))
+        return (try reader.headBehindTags(at: offset), try reader.skip(from: offset))
     }
 }
 

@@ -1,6 +1,6 @@
 extension CBORReader {
-    /// The offset behind the item at `offset`, which is checked as ``skip(from:)`` does, and that the keys of its maps are UTF-8 and none
-    /// is there twice.
+    /// The offset behind the item at `offset`, which is checked as ``skip(from:)`` does, and that all text is UTF-8 and no key is in its
+    /// map twice.
     ///
     /// - Complexity: O(n) in the heads, without recursion; a map whose keys may be the same by a few of their bytes is gone over once more.
     func endOfValidItem(from offset: Int) throws(CBORError) -> Int {
@@ -27,6 +27,7 @@ extension CBORReader {
                     continue
                 }
             } else if let end = endOfPlainItem(at: offset) {
+                if unsafe bytes[offset] & 0xE0 == 0x60 { try checkText(offset + 1..<end) }
                 offset = end
                 open.closeItem()
                 continue
@@ -44,6 +45,9 @@ extension CBORReader {
                 guard open.closeIndefinite() else { throw CBORError(.reservedHead, at: head.end - 1) }
             case .bytes, .text:
                 offset = try endOfString(head)
+                if head.major == .text {
+                    if let content = try content(of: head) { try checkText(content) } else { _ = try text(head) }
+                }
                 open.closeItem()
                 continue
             case .unsigned, .negative, .simple, .tag: break
@@ -65,7 +69,7 @@ extension CBORReader {
             guard let content = try content(of: key) else { return nil }
             end = content.upperBound
             let (text, isASCII) = ends(of: content)
-            if !isASCII, self.text(in: content) == nil { throw CBORError(.invalidUTF8, at: key.end) }
+            if !isASCII { try checkText(content) }
             hash = text
         case .unsigned, .negative:
             end = key.end
@@ -77,6 +81,18 @@ extension CBORReader {
         }
         if !open.note(hash) { try checkKeys(&open) }
         return end
+    }
+
+    @inline(__always)
+    private func checkText(_ content: Range<Int>) throws(CBORError) {
+        if content.count <= 16, ends(of: content).isASCII { return }
+        try checkLongText(content)
+    }
+
+    private func checkLongText(_ content: Range<Int>) throws(CBORError) {
+        let text = unsafe UnsafeRawBufferPointer(rebasing: bytes[content])
+        let isASCII = unsafe text.allSatisfy { $0 < 0x80 }
+        if !isASCII, self.text(in: content) == nil { throw CBORError(.invalidUTF8, at: content.lowerBound) }
     }
 
     /// A number of the first and the last bytes of a text and of its length, and whether its bytes are known to be ASCII.
@@ -137,7 +153,7 @@ extension CBORReader {
     }
 
     private func anyKey(at offset: Int, end: Int) throws(CBORError) -> AnyKey {
-        let key = try head(at: offset)
+        let key = try headBehindTags(at: offset)
         if key.major == .text { return .text(try text(key)) }
         return key.number.map { .number($0) }
             ?? .other(unsafe Array(UnsafeRawBufferPointer(rebasing: bytes[offset..<end])))

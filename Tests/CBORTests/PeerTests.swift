@@ -51,6 +51,41 @@ import Testing
         }
     }
 
+    /// Whatever is decoded here is CBOR to the peer, too: bytes that were changed at random, the inputs of the fuzzer, and those in the folder that
+    /// CHECKPOINT_LOG_PEER_INPUTS names, as what a fuzzer has just found.
+    @Test(.enabled(if: isInstalled || isRequired, "\(python) has no cbor2: install the package python3-cbor2."))
+    func whatIsAcceptedHereThePeerAccepts() throws {
+        let seed = testSeed()
+        var (random, maker) = (SeededGenerator(seed: seed), CallProgram.Maker(seed: seed))
+        var inputs: [[UInt8]] = []
+        for _ in 0..<400 {
+            let bytes = try CBOREncoder().encode(maker.program())
+            for _ in 0..<10 {
+                var changed = bytes
+                for _ in 0...random.number(below: 2) {
+                    changed[random.number(below: bytes.count)] = UInt8(truncatingIfNeeded: random.next())
+                }
+                inputs.append(changed)
+            }
+        }
+        let corpus = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../FuzzTargets/Corpus/cbor")
+        let folders = [corpus] + (Self.inputs.map { [URL(filePath: $0)] } ?? [])
+        for folder in folders {
+            for file in try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil) {
+                // The first byte of a fuzzer's input chooses the type.
+                inputs.append(Array(try Data(contentsOf: file).dropFirst()))
+            }
+        }
+        let accepted = inputs.filter { (try? CBORDecoder().decode(AnyItem.self, from: $0)) != nil }
+        #expect(accepted.count > 1_000)
+        let lines = accepted.map { $0.map { String(format: "%02x", $0) }.joined() }
+        let answers = try peer(["accept"], input: lines.joined(separator: "\n"))
+        try #require(answers.count == accepted.count)
+        for (line, answer) in zip(lines, answers) where answer != "accepted" { Issue.record("\(line): \(answer)") }
+    }
+
+    static let inputs = ProcessInfo.processInfo.environment["CHECKPOINT_LOG_PEER_INPUTS"]
+
     private func peer(_ arguments: [String], input: String) throws -> [Substring] {
         let script = try #require(Bundle.module.url(forResource: "peer", withExtension: "py", subdirectory: "Peer"))
         return try Self.run(Self.python, [script.path] + arguments, input: input).split(separator: "\n")

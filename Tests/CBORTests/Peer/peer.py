@@ -1,6 +1,7 @@
 """An independent reader and writer of CBOR (cbor2) for PeerTests.
 
 peer.py decode            each line of hexadecimal CBOR on standard input becomes a line that describes its value
+peer.py accept            each such line becomes "accepted", or the reason why it is no CBOR
 peer.py encode SEED COUNT  COUNT lines "MODE HEX DESCRIPTION" of records with the fields of PeerRecord
 """
 
@@ -12,6 +13,7 @@ import sys
 import uuid
 
 import cbor2
+import cbor2.decoder
 
 decimal.getcontext().prec = 200
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
@@ -176,8 +178,24 @@ def encode(seed, count):
         print(mode, encoded.hex(), describe(meaning))
 
 
+def opinion(encoded):
+    """What cbor2 says of the structure alone: a tag is looked behind, and not for whether it fits."""
+    import io
+    stream = io.BytesIO(encoded)
+    try:
+        cbor2.decoder.CBORDecoder(stream, tag_hook=lambda decoder, tag: None).decode()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}".replace("\n", " ")
+    return "accepted" if not stream.read() else "more bytes behind the item"
+
+
 def main():
-    if sys.argv[1] == "decode":
+    if sys.argv[1] == "accept":
+        # The decoder that is written in Python: that in C has its tags built in.
+        cbor2.decoder.semantic_decoders.clear()
+        for line in sys.stdin:
+            print(opinion(bytes.fromhex(line)))
+    elif sys.argv[1] == "decode":
         for line in sys.stdin:
             print(describe(cbor2.loads(bytes.fromhex(line))))
     else:
