@@ -232,11 +232,20 @@
         return isSame ? text : nil
     }
 
+    /// Each chunk is text: no character is split between two (RFC 8949, section 3.2.3).
     private func textInChunks(_ head: CBORHead) throws(CBORError) -> String {
-        guard let text = String(validating: try stringBytes(head), as: UTF8.self) else {
-            throw CBORError(.invalidUTF8, at: head.end)
+        var result = ""
+        var offset = head.end
+        while true {
+            let chunk = try self.head(at: offset)
+            if chunk.isBreak { return result }
+            guard chunk.major == .text, let content = try content(of: chunk) else {
+                throw CBORError(.reservedHead, at: offset)
+            }
+            guard let text = text(in: content) else { throw CBORError(.invalidUTF8, at: content.lowerBound) }
+            result += text
+            offset = content.upperBound
         }
-        return text
     }
 
     /// Whether `count` bytes from `offset` on are those at `other`.

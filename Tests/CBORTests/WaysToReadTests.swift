@@ -230,5 +230,13 @@ import Testing
             [0x78, 30] + [UInt8](repeating: 0x61, count: 15) + [0xC0] + [UInt8](repeating: 0x61, count: 14)
         #expect(refusal([0xA1] + long + [1]) == CBORError(.invalidUTF8, at: 3))
         #expect(refusal([0xA1, 0x62, 0xC3, 0xA4, 1]) == nil)
+        // Also where nothing asks for it, as in a key that is a list.
+        #expect(refusal([0xA1, 0x81, 0x61, 0xFF, 1]) == CBORError(.invalidUTF8, at: 3))
+        #expect(refusal([0xA1, 0x61, 0x61, 0x7F, 0x61, 0xC3, 0x61, 0xA4, 0xFF])?.reason == .invalidUTF8)
+    }
+
+    @Test func aTagBeforeAKeyIsSteppedOver() throws {
+        #expect(try CBORDecoder().decode([String: Int].self, from: [0xA1, 0xC6, 0x61, 0x61, 1]) == ["a": 1])
+        #expect(refusal([0xA2, 0x61, 0x61, 1, 0xC6, 0x61, 0x61, 1]) == CBORError(.duplicateKey, at: 4))
     }
 }
