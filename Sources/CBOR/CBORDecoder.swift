@@ -58,7 +58,7 @@ public struct CBORDecoder: Sendable {
     /// A decoding of bytes that are known to be one well-formed item.
     private func state(over bytes: UnsafeRawBufferPointer) throws -> DecodingState {
         var reader = unsafe CBORReader(bytes)
-        reader.depthLimit = depthLimit
+        reader.depthLimit = max(0, depthLimit)
         let state = DecodingState(reader: reader, userInfo: userInfo)
         do {
             let end = try reader.endOfValidItem(from: 0)

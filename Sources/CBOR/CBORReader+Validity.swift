@@ -4,7 +4,6 @@ extension CBORReader {
     ///
     /// - Complexity: O(n) in the heads, without recursion; a map whose keys may be the same by a few of their bytes is gone over once more.
     func endOfValidItem(from offset: Int) throws(CBORError) -> Int {
-        guard depthLimit > 0 else { return try skip(from: offset) }
         let result = unsafe withUnsafeTemporaryAllocation(of: OpenContainer.self, capacity: 10) {
             place -> Result<Int, CBORError> in
             do throws(CBORError) {

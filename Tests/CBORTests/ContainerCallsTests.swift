@@ -346,15 +346,10 @@ import Testing
         }
     }
 
-    /// Puts 8 KiB on the stack between two values, and several times that where nothing is optimized.
+    /// Puts 2 KiB on the stack between two values, and many times that where nothing is optimized and each variable is fenced in.
     struct Endless: Codable {
         struct Frame {
-            var lanes = (
-                SIMD64<Double>.zero, SIMD64<Double>.zero, SIMD64<Double>.zero, SIMD64<Double>.zero, SIMD64<Double>.zero,
-                SIMD64<Double>.zero, SIMD64<Double>.zero, SIMD64<Double>.zero, SIMD64<Double>.zero, SIMD64<Double>.zero,
-                SIMD64<Double>.zero, SIMD64<Double>.zero, SIMD64<Double>.zero, SIMD64<Double>.zero, SIMD64<Double>.zero,
-                SIMD64<Double>.zero
-            )
+            var lanes = (SIMD64<Double>.zero, SIMD64<Double>.zero, SIMD64<Double>.zero, SIMD64<Double>.zero)
         }
 
         init() {}
@@ -390,6 +385,15 @@ import Testing
         #expect(throws: DecodingError.self) { try decoder.decode(Chain.self, from: deeper) }
         decoder.depthLimit = 600
         _ = try decoder.decode(Chain.self, from: deeper)
+        // No limit lets a scalar through and nothing else.
+        for limit in [0, -1, .min] {
+            (encoder.depthLimit, decoder.depthLimit) = (limit, limit)
+            #expect(try decoder.decode(Int.self, from: encoder.encode(1)) == 1)
+            #expect(throws: EncodingError.self) { try encoder.encode(["a"]) }
+            #expect(throws: EncodingError.self) { try encoder.encode(["a": 1]) }
+            #expect(throws: DecodingError.self) { try decoder.decode([String].self, from: [0x81, 0x61, 0x61]) }
+            #expect(throws: DecodingError.self) { try decoder.decode(Int.self, from: [0xC6, 0x01]) }
+        }
         // Containers that are opened without a value, whose calls do not throw.
         #expect(
             failure { encoder in
