@@ -193,6 +193,8 @@ def main():
     if sys.argv[1] == "accept":
         # The decoder that is written in Python: that in C has its tags built in.
         cbor2.decoder.semantic_decoders.clear()
+        # Lists in lists, as many as both sides allow: it reads each by calls in one another.
+        sys.setrecursionlimit(10_000)
         for line in sys.stdin:
             print(opinion(bytes.fromhex(line)))
     elif sys.argv[1] == "decode":
