@@ -11,14 +11,6 @@ enum DirectForm {
     case doubles, floats, ints, bytes, int32s, int64s, uint32s, uint64s, uints, int16s, uint16s, int8s, strings
     case data, date, uuid, url, decimal
 
-    /// Whether the form is that of an array of numbers or texts.
-    var isArray: Bool {
-        switch self {
-        case .none, .int, .double, .string, .float, .bool, .data, .date, .uuid, .url, .decimal: false
-        default: true
-        }
-    }
-
     /// Whether the form may be an array or a map of items.
     @inline(__always)
     var isContainer: Bool {

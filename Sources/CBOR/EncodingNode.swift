@@ -1,4 +1,4 @@
-/// A container being encoded, or the place of one value. FORMAT.md says nothing of it: it is gone when its value is encoded.
+/// A container being encoded, or the place of one value.
 struct EncodingNode {
     enum Form {
         /// A place for one value, of which nothing is known yet.

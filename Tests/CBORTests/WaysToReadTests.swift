@@ -151,7 +151,7 @@ import Testing
             init?(intValue: Int) { return nil }
         }
         struct Wide: Codable {
-            static let count = 200_000
+            static let count = 100_000
             init() {}
             func encode(to encoder: any Encoder) throws {
                 var container = encoder.container(keyedBy: Number.self)
