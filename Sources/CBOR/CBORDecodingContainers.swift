@@ -12,7 +12,9 @@ struct ItemDecoder: Decoder {
         let head = try state.item(at: offset, path: path)
         guard head.major == .map else {
             // The keys are those of `URL` or `Decimal`: for any other type a link is no map.
-            guard String(reflecting: type).hasPrefix("Foundation"), let own = try state.ownMap(at: offset, path: path)
+            let module = String(reflecting: type).prefix { $0 != "." }
+            guard ["Foundation", "FoundationEssentials"].contains(module),
+                let own = try state.ownMap(at: offset, path: path)
             else {
                 throw state.mismatch([String: Any].self, head, path: path)
             }

@@ -2,7 +2,8 @@ extension CBORReader {
     /// The offset behind the item at `offset`, which is checked as ``skip(from:)`` does, and that all text is UTF-8 and no key is in its
     /// map twice.
     ///
-    /// - Complexity: O(n) in the heads, without recursion; a map whose keys may be the same by a few of their bytes is gone over once more.
+    /// - Complexity: O(n) in the heads, without recursion. A map whose keys may be the same by a few of their bytes, or are no texts and
+    ///   numbers, is gone over once more: O(n · d) in the depth of such maps.
     func endOfValidItem(from offset: Int) throws(CBORError) -> Int {
         let result = unsafe withUnsafeTemporaryAllocation(of: OpenContainer.self, capacity: 10) {
             place -> Result<Int, CBORError> in
