@@ -101,7 +101,9 @@ final class DecodingState {
 
     /// What the reader reads, where it is not the caller's.
     private var owned: ByteBuffer?
-    private let stack = StackRoom.ofThisThread
+    private var stack = StackRoom()
+    /// Whether a value has begun to decode itself: the next is in it, or may be, and needs room on the stack.
+    private var isNested = false
 
     init(reader: CBORReader, userInfo: [CodingUserInfoKey: any Sendable]) {
         self.reader = reader
@@ -178,7 +180,8 @@ final class DecodingState {
         let form = DirectForm(of: type)
         // The type that was passed, which may be a subclass of the static one.
         guard form != .none else {
-            guard stack.isLeft else { throw tooDeep(path()) }
+            guard !isNested || stack.isLeft() else { throw tooDeep(path()) }
+            isNested = true
             return try type.init(from: ItemDecoder(state: self, offset: offset, path: path()))
         }
         do {

@@ -245,7 +245,14 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
     func contains(_ key: Key) -> Bool { (try? find(key)) != nil }
 
     func decodeNil(forKey key: Key) throws -> Bool { try state.isNull(at: value(key), path: path) }
-    func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool { try scalar(key, value(key), state.bool) }
+    func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool {
+        let offset = try value(key)
+        if let flag = state.reader.plainBool(at: offset) {
+            map.end(at: offset + 1)
+            return flag
+        }
+        return try scalar(key, offset, state.bool)
+    }
     func decode(_ type: String.Type, forKey key: Key) throws -> String {
         let offset = try value(key)
         var end = -1

@@ -10,6 +10,16 @@ struct IndexKey: CodingKey {
     var stringValue: String { "Index \(index)" }
 }
 
+/// Stands for the key of the outermost value, which has none.
+struct NoKey: CodingKey {
+    init() {}
+    init?(intValue: Int) { return nil }
+    init?(stringValue: String) { return nil }
+
+    var intValue: Int? { nil }
+    var stringValue: String { "" }
+}
+
 /// The key under which a superclass stands when its subclass names none.
 enum SuperKey: String, CodingKey {
     case `super`

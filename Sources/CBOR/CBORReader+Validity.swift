@@ -7,8 +7,9 @@ extension CBORReader {
     func endOfValidItem(from offset: Int) throws(CBORError) -> Int {
         let result = unsafe withUnsafeTemporaryAllocation(of: OpenContainer.self, capacity: 10) {
             place -> Result<Int, CBORError> in
+            var open = unsafe OpenContainers(place)
+            defer { open.free() }
             do throws(CBORError) {
-                var open = unsafe OpenContainers(place)
                 return .success(try endOfValidItem(from: offset, &open))
             } catch {
                 return .failure(error)
@@ -21,12 +22,14 @@ extension CBORReader {
         var offset = offset
         repeat {
             if open.isAtKey {
-                if let end = try endOfKey(at: offset, &open) {
+                offset = try endOfPlainEntries(from: offset, &open)
+                if open.isAtKey, let end = try endOfKey(at: offset, &open) {
                     offset = end
-                    open.closeItem()
-                    continue
+                    open.closeKey()
                 }
-            } else if let end = endOfPlainItem(at: offset) {
+            }
+            let end = endOfPlainItem(at: offset)
+            if end >= 0 {
                 if unsafe bytes[offset] & 0xE0 == 0x60 { try checkText(offset + 1..<end) }
                 offset = end
                 open.closeItem()
@@ -55,6 +58,35 @@ extension CBORReader {
             offset = head.end
             open.closeItem()
         } while open.depth > 0
+        return offset
+    }
+
+    /// Goes over the usual entries of the innermost map, all but its last: a short key of ASCII, and a value whose first byte tells its length,
+    /// or that comes next where only the key is of that kind. Most of what is decoded are such, and in a loop of their own they take half the time.
+    @inline(__always)
+    private func endOfPlainEntries(from offset: Int, _ open: inout OpenContainers) throws(CBORError) -> Int {
+        var offset = offset
+        while open.isAtKey {
+            let left = unsafe bytes.count &- offset
+            guard left > 0, case let count = unsafe Int(bytes[offset]) &- 0x60, 0..<24 ~= count, count &+ 1 < left
+            else {
+                break
+            }
+            let (key, isASCII) = unsafe ends(of: Range(uncheckedBounds: (offset &+ 1, offset &+ 1 &+ count)))
+            guard isASCII else { break }
+            if !open.note(key) { try checkKeys(&open) }
+            open.closeKey()
+            offset = offset &+ 1 &+ count
+            let initial = unsafe bytes[offset]
+            var length = Self.plainByteCount(initial)
+            if length == Self.shortString {
+                length = 1 &+ Int(initial & 0x1F)
+                guard length <= left &- count &- 1 else { break }
+                if initial & 0xE0 == 0x60 { try checkText(offset &+ 1..<offset &+ length) }
+            }
+            guard length > 0, length <= left &- count &- 1, open.canCloseValue() else { break }
+            offset = offset &+ length
+        }
         return offset
     }
 
@@ -106,8 +138,14 @@ extension CBORReader {
             return (first ^ last &* 0xFF51_AFD7_ED55_8CCD ^ UInt64(count), count <= 16 && (first | last) & high == 0)
         }
         var text: UInt64 = 0
-        for index in content { text = unsafe text << 8 | UInt64(bytes[index]) }
-        return (text ^ UInt64(count) << 56, text & high == 0)
+        if count >= 4 {
+            let first = unsafe bytes.loadUnaligned(fromByteOffset: start, as: UInt32.self)
+            let last = unsafe bytes.loadUnaligned(fromByteOffset: start + count - 4, as: UInt32.self)
+            text = UInt64(first) << 32 | UInt64(last)
+        } else {
+            for index in content { text = unsafe text << 8 | UInt64(bytes[index]) }
+        }
+        return (text &+ UInt64(count) << 56, text & high == 0)
     }
 
     /// Goes over the keys of the innermost map, once.
@@ -162,21 +200,21 @@ extension CBORReader {
 
 /// A container on the way to an item.
 private struct OpenContainer {
-    /// Items that it still waits for, keys and values each; of an indefinite length what ``OpenItems`` calls it.
-    var due: Int
-    var isMap: Bool
-    /// Where its items begin, and how many there are, as ``due`` at the beginning.
-    var start: Int
-    var count: Int
+    /// Where its items begin, and how many there are; of an indefinite length what ``OpenItems`` calls it.
+    let start: Int
+    let count: Int
+    /// What the one around it waits for.
+    let outerDue: Int
+    let isOuterMap: Bool
+    var isChecked = false
     /// A bit for each key so far, at a place that a number of the key tells.
     private var seen: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-    var isChecked = false
 
-    init(due: Int, isMap: Bool, start: Int, count: Int) {
-        self.due = due
-        self.isMap = isMap
+    init(start: Int, count: Int, outerDue: Int, isOuterMap: Bool) {
         self.start = start
         self.count = count
+        self.outerDue = outerDue
+        self.isOuterMap = isOuterMap
     }
 
     /// Sets the bit of a key; false where it was set.
@@ -193,72 +231,100 @@ private struct OpenContainer {
     }
 }
 
-/// The open containers, the innermost by itself; the others in borrowed memory, and in an array beyond.
+/// The open containers on the way to an item, in borrowed memory, and in memory of their own once they are more than that has room for.
 @safe private struct OpenContainers {
     private(set) var depth = 0
-    private var inner = OpenContainer(due: 0, isMap: false, start: 0, count: 0)
-    private let outer: UnsafeMutableBufferPointer<OpenContainer>
-    private var beyond: [OpenContainer] = []
+    /// Items that the innermost container still waits for, keys and values each; of an indefinite length what ``OpenItems`` calls it.
+    private var due = 0
+    private var isMap = false
+    private var containers: UnsafeMutableBufferPointer<OpenContainer>
+    private var isOwner = false
 
     /// - Precondition: `place` outlives this value.
-    init(_ place: UnsafeMutableBufferPointer<OpenContainer>) { unsafe outer = place }
+    init(_ place: UnsafeMutableBufferPointer<OpenContainer>) { unsafe containers = place }
+
+    /// To be called when it is no longer used.
+    func free() {
+        if isOwner { unsafe containers.deallocate() }
+    }
 
     @inline(__always)
     var isAtKey: Bool {
-        inner.isMap && (inner.due >= 0 ? inner.due % 2 == 0 : inner.due == OpenItems.mapAtKey)
+        // Of an indefinite length as well: ``OpenItems/mapAtKey`` is even, ``OpenItems/mapAtValue`` odd.
+        isMap && due & 1 == 0
     }
 
+    @inline(__always)
     mutating func open(_ count: Int, isMap: Bool, at head: CBORHead) {
-        if depth > 0 {
-            if unsafe depth <= outer.count {
-                unsafe outer.initializeElement(at: depth - 1, to: inner)
-            } else {
-                beyond.append(inner)
-            }
-        }
+        if unsafe depth == containers.count { grow() }
+        unsafe containers.initializeElement(
+            at: depth, to: OpenContainer(start: head.end, count: count, outerDue: due, isOuterMap: self.isMap))
         depth += 1
-        inner = OpenContainer(due: count, isMap: isMap, start: head.end, count: count)
+        due = count
+        self.isMap = isMap
     }
 
+    private mutating func grow() {
+        let larger = unsafe UnsafeMutableBufferPointer<OpenContainer>.allocate(capacity: containers.count * 2)
+        _ = unsafe larger.moveInitialize(fromContentsOf: containers)
+        free()
+        unsafe containers = larger
+        isOwner = true
+    }
+
+    @inline(__always)
     private mutating func close() {
         depth -= 1
-        if depth == 0 {
-            inner.isMap = false
-        } else if unsafe depth <= outer.count {
-            inner = unsafe outer[depth - 1]
-        } else {
-            inner = beyond.removeLast()
-        }
+        due = unsafe containers[depth].outerDue
+        isMap = unsafe containers[depth].isOuterMap
+    }
+
+    /// A key came to its end: its value comes next.
+    @inline(__always)
+    mutating func closeKey() { due -= 1 }
+
+    /// A value came to its end, unless it is the last: then false.
+    @inline(__always)
+    mutating func canCloseValue() -> Bool {
+        guard due > 1 else { return false }
+        due -= 1
+        return true
     }
 
     /// An item came to its end, and with it those that waited for no other.
     @inline(__always)
     mutating func closeItem() {
-        while depth > 0, inner.due >= 0 {
-            inner.due -= 1
-            if inner.due > 0 { return }
+        if due > 1 { due -= 1 } else { closeLastItem() }
+    }
+
+    private mutating func closeLastItem() {
+        while depth > 0, due >= 0 {
+            due -= 1
+            if due > 0 { return }
             close()
         }
-        if depth > 0, inner.isMap {
-            inner.due = inner.due == OpenItems.mapAtKey ? OpenItems.mapAtValue : OpenItems.mapAtKey
-        }
+        if isMap { due = due == OpenItems.mapAtKey ? OpenItems.mapAtValue : OpenItems.mapAtKey }
     }
 
     /// Closes the innermost container where its length is indefinite; false where a break has no place.
     mutating func closeIndefinite() -> Bool {
-        guard depth > 0, inner.due == OpenItems.array || inner.due == OpenItems.mapAtKey else { return false }
+        guard depth > 0, due == OpenItems.array || due == OpenItems.mapAtKey else { return false }
         close()
         return true
     }
 
     /// Notes a key of the innermost map; false where it may have been there, which is to be looked at.
+    ///
+    /// - Precondition: a map is open.
     @inline(__always)
-    mutating func note(_ number: UInt64) -> Bool { inner.isChecked || inner.note(number) }
+    mutating func note(_ number: UInt64) -> Bool {
+        unsafe containers[depth - 1].isChecked || containers[depth - 1].note(number)
+    }
 
     /// Where the innermost map begins and how many items it has, the first time.
     mutating func takeUncheckedMap() -> (start: Int, count: Int)? {
-        guard !inner.isChecked else { return nil }
-        inner.isChecked = true
-        return (inner.start, inner.count)
+        guard unsafe depth > 0 && !containers[depth - 1].isChecked else { return nil }
+        unsafe containers[depth - 1].isChecked = true
+        return unsafe (containers[depth - 1].start, containers[depth - 1].count)
     }
 }

@@ -91,7 +91,8 @@
     private func skip(from offset: Int, _ open: inout OpenItems) throws(CBORError) -> Int {
         var offset = offset
         repeat {
-            if let end = endOfPlainItem(at: offset) {
+            let end = endOfPlainItem(at: offset)
+            if end >= 0 {
                 offset = end
                 open.closeItem()
                 continue
@@ -155,20 +156,30 @@
         throw CBORError(.tooDeep, at: offset)
     }
 
-    /// Where a number or a short string ends that one look at its first byte tells the length of; nil for every other item.
+    /// Where a number or a short string ends that one look at its first byte tells the length of; -1 for every other item.
     @inline(__always)
-    func endOfPlainItem(at offset: Int) -> Int? {
-        guard unsafe offset < bytes.count else { return nil }
+    func endOfPlainItem(at offset: Int) -> Int {
+        guard unsafe offset < bytes.count else { return -1 }
         let initial = unsafe bytes[offset]
-        let length: Int
+        var length = Self.plainByteCount(initial)
+        if length == Self.shortString { length = 1 + Int(initial & 0x1F) }
+        return unsafe length > 0 && length <= bytes.count - offset ? offset + length : -1
+    }
+
+    static let shortString = -1
+
+    /// Constants only: the compiler makes a table of them.
+    @inline(__always)
+    static func plainByteCount(_ initial: UInt8) -> Int {
         switch initial {
-        case 0x00...0x17, 0x20...0x37, 0xF4...0xF6: length = 1
-        case 0x40...0x57, 0x60...0x77: length = 1 + Int(initial & 0x1F)
-        case 0x18, 0x38: length = 2
-        case 0xFB, 0x1B, 0x3B: length = 9
-        default: return nil
+        case 0x00...0x17, 0x20...0x37, 0xF4...0xF6: 1
+        case 0x40...0x57, 0x60...0x77: shortString
+        case 0x18, 0x38: 2
+        case 0x19, 0x39, 0xF9: 3
+        case 0x1A, 0x3A, 0xFA: 5
+        case 0x1B, 0x3B, 0xFB: 9
+        default: 0
         }
-        return unsafe length <= bytes.count - offset ? offset + length : nil
     }
 
     /// How many items stand inside; for an indefinite length what ``OpenItems`` calls it.
@@ -223,13 +234,24 @@
 
     /// The text of bytes that are there; nil where they are not UTF-8.
     func text(in content: Range<Int>) -> String? {
-        var text = unsafe String(decoding: UnsafeRawBufferPointer(rebasing: bytes[content]), as: UTF8.self)
+        var text = textOfChecked(content)
         // What is not UTF-8 was mended, so it is no longer the same.
         let isSame = text.withUTF8 { text in
             guard let start = text.baseAddress else { return content.isEmpty }
             return unsafe text.count == content.count && areEqual(at: content.lowerBound, start, count: text.count)
         }
         return isSame ? text : nil
+    }
+
+    /// The text of bytes that are known to be UTF-8.
+    @inline(__always)
+    func textOfChecked(_ content: Range<Int>) -> String {
+        unsafe String(unsafeUninitializedCapacity: content.count) { text in
+            guard let source = unsafe bytes.baseAddress, let target = text.baseAddress else { return 0 }
+            unsafe UnsafeMutableRawPointer(target).copyMemory(
+                from: source + content.lowerBound, byteCount: content.count)
+            return content.count
+        }
     }
 
     /// Each chunk is text: no character is split between two (RFC 8949, section 3.2.3).
@@ -295,7 +317,8 @@
     }
 }
 
-/// What encoders write nearly always, and where it ends; nil for every other form, which the slower way reads or refuses.
+/// What encoders write nearly always, and where it ends; nil for every other form, which the slower way reads or refuses. All that is decoded
+/// was checked as a whole before.
 extension CBORReader {
     @inline(__always)
     func plainInteger<Integer: FixedWidthInteger>(_ type: Integer.Type, at offset: Int, end: inout Int) -> Integer? {
@@ -312,6 +335,12 @@ extension CBORReader {
     }
 
     @inline(__always)
+    func plainBool(at offset: Int) -> Bool? {
+        guard offset >= 0, unsafe offset < bytes.count, unsafe bytes[offset] & 0xFE == 0xF4 else { return nil }
+        return unsafe bytes[offset] == 0xF5
+    }
+
+    @inline(__always)
     func plainDouble(at offset: Int, end: inout Int) -> Double? {
         guard offset >= 0, unsafe offset < bytes.count else { return nil }
         switch unsafe bytes[offset] {
@@ -322,6 +351,11 @@ extension CBORReader {
             let value = Float(bitPattern: bigEndian(UInt32.self, at: offset + 1))
             guard !value.isNaN else { return nil }
             end = offset + 5
+            return Double(value)
+        case 0xF9 where unsafe bytes.count - offset >= 3:
+            let value = HalfFloat.value(of: bigEndian(UInt16.self, at: offset + 1))
+            guard !value.isNaN else { return nil }
+            end = offset + 3
             return Double(value)
         default:
             return nil
@@ -334,6 +368,6 @@ extension CBORReader {
             return nil
         }
         end = content.upperBound
-        return text(in: content)
+        return textOfChecked(content)
     }
 }

@@ -9,6 +9,12 @@ struct EncodingNode {
         case map
     }
 
+    enum Key {
+        case none
+        case element(Int)
+        case named
+    }
+
     /// Its number among all that were ever opened: what refers to a node whose value is done finds none under its number.
     private(set) var place = 0
     /// The container that it stands in, or -1.
@@ -28,20 +34,23 @@ struct EncodingNode {
     var isOpen = true
     /// Whether its container counts it only when its `encode(to:)` has returned. Any other is part of its container from the beginning.
     private(set) var isUnderWay = false
-    private(set) var key: (any CodingKey)?
-    /// What it holds, when that is no longer in the buffer.
-    var tree: EncodedTree?
-    /// The keys themselves, once they are more than the hashes have room for.
-    var keys: Set<String>?
+    /// A bit for each hash: a key whose bit is not set is new, without a look at the hashes.
+    private var seen: UInt64 = 0
     /// The hashes of the first keys, two in a word: a hash not among them proves a key new. No vector, whose alignment would make the node
     /// longer by a cache line.
     private var keyHashes: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
     static let keyHashCount = 16
+    /// Its key in the container that it stands in, which ``NodeStack`` keeps where it is a named one.
+    var key = Key.none
+    /// What it holds, when that is no longer in the buffer.
+    var tree: EncodedTree?
+    /// The keys themselves, once they are more than the hashes have room for.
+    var keys: Set<String>?
 
     /// Makes the node of a value that is done that of another.
     @inline(__always)
     mutating func begin(
-        place: Int, parent: Int, enclosing: Int, depth: Int, head: Int, isUnderWay: Bool, key: (any CodingKey)?
+        place: Int, parent: Int, enclosing: Int, depth: Int, head: Int, isUnderWay: Bool
     ) {
         self.place = place
         self.parent = parent
@@ -49,9 +58,9 @@ struct EncodingNode {
         self.depth = depth
         self.head = head
         self.isUnderWay = isUnderWay
-        self.key = key
         count = 0
         keyCount = 0
+        seen = 0
         headByteCount = 1
         form = .slot
         isOpen = true
@@ -60,7 +69,6 @@ struct EncodingNode {
     /// Lets go of what it refers to.
     @inline(__always)
     mutating func finish() {
-        key = nil
         if tree != nil { tree = nil }
         if keys != nil { keys = nil }
     }
@@ -70,10 +78,15 @@ struct EncodingNode {
     mutating func note(_ hash: UInt32) -> Bool {
         let count = keyCount
         guard count < Self.keyHashCount else { return false }
+        let bit = (1 as UInt64) &<< UInt64(hash >> 26)
+        let mayBeThere = seen & bit != 0
+        seen |= bit
         let isNew = unsafe withUnsafeMutableBytes(of: &keyHashes) { hashes in
-            for index in 0..<count
-            where unsafe hashes.load(fromByteOffset: index * 4, as: UInt32.self) == hash {
-                return false
+            if mayBeThere {
+                for index in 0..<count
+                where unsafe hashes.load(fromByteOffset: index * 4, as: UInt32.self) == hash {
+                    return false
+                }
             }
             unsafe hashes.storeBytes(of: hash, toByteOffset: count * 4, as: UInt32.self)
             return true

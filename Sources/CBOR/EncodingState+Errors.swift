@@ -1,3 +1,5 @@
+/// Each error is made apart and goes as `any Error`: the size of an `EncodingError` is known only to the standard library, and functions that
+/// have one ask for it whether they fail or not.
 extension EncodingState {
     /// Notes where an error arose; on its way out it passes the containers around, whose paths are beginnings of that.
     func noteFailure(at node: Int) {
@@ -6,31 +8,39 @@ extension EncodingState {
         failedPath = path
     }
 
-    func tooDeep<Value>(_ value: Value, parent: Int, key: (any CodingKey)?) -> EncodingError {
-        let path = (parent < 0 ? [] : path(to: parent)) + (key.map { [$0] } ?? [])
+    @inline(never)
+    func tooDeep<Value>(_ value: Value, parent: Int, key: some CodingKey) -> any Error {
+        let path = (parent < 0 ? [] : path(to: parent)) + (key is NoKey ? [] : [key])
         let reason =
             depth(in: parent) < depthLimit
             ? "Values nest too deep for the stack of this thread, \(path.count) deep here."
             : "Values nest deeper than `depthLimit`, which is \(depthLimit)."
-        return .invalidValue(value, .init(codingPath: path, debugDescription: reason))
+        return EncodingError.invalidValue(value, .init(codingPath: path, debugDescription: reason))
     }
 
-    func secondValue(_ node: Int) -> EncodingError {
-        .invalidValue(
+    @inline(never)
+    func nothingEncoded<Value>(_ value: Value) -> any Error {
+        EncodingError.invalidValue(
+            value, .init(codingPath: [], debugDescription: "\(Value.self) encoded no value."))
+    }
+
+    @inline(never)
+    func secondValue(_ node: Int) -> any Error {
+        EncodingError.invalidValue(
             (),
             .init(
                 codingPath: path(to: node), debugDescription: "A value cannot be a single value after something else."))
     }
 
     /// What a container throws that there is none of: it was refused, or its value is done.
-    var unusable: EncodingError {
+    var unusable: any Error {
         misuse
-            ?? .invalidValue(
+            ?? EncodingError.invalidValue(
                 (), .init(codingPath: [], debugDescription: "A container was used after its value was encoded."))
     }
 
     /// Has the value under way fail that `node` is in, for a call that cannot throw.
-    func refuse(_ error: EncodingError, _ node: Int) -> Int {
+    func refuse(_ error: any Error, _ node: Int) -> Int {
         var owner = node
         while owner >= 0, !nodes[owner].isUnderWay { owner = nodes[owner].parent }
         if misuse == nil { (misuse, misuseOwner) = (error, owner) }
@@ -42,6 +52,6 @@ extension EncodingState {
     }
 
     func refuse(_ node: Int, _ reason: String) -> Int {
-        refuse(.invalidValue((), .init(codingPath: path(to: node), debugDescription: reason)), node)
+        refuse(EncodingError.invalidValue((), .init(codingPath: path(to: node), debugDescription: reason)), node)
     }
 }

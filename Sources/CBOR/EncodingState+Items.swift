@@ -142,13 +142,14 @@ extension EncodingState {
         return openTree(inner, parent: node, key: key)
     }
 
-    private func openTree(_ tree: EncodedTree, parent: Int, key: any CodingKey) -> Int {
+    private func openTree(_ tree: EncodedTree, parent: Int, key: some CodingKey) -> Int {
         lastPlace += 1
         let depth = depth(in: parent) + 1
         nodes.add()
         let node = nodes.count - 1
         nodes[node].begin(
-            place: lastPlace, parent: parent, enclosing: -1, depth: depth, head: start, isUnderWay: false, key: key)
+            place: lastPlace, parent: parent, enclosing: -1, depth: depth, head: start, isUnderWay: false)
+        nodes.setKey(key, of: node)
         nodes[node].tree = tree
         treeCount = nodes.count
         return lastPlace

@@ -19,8 +19,8 @@ extension EncodingState {
     func isFull(_ place: Int) -> Bool { depth(in: node(of: place)) >= depthLimit }
 
     /// What a single value at `place` takes over from there.
-    func surroundings(of place: Int) -> (parent: Int, key: (any CodingKey)?) {
-        find(place).map { (nodes[$0].parent, nodes[$0].key) } ?? (-1, nil)
+    func surroundings(of place: Int) -> (parent: Int, key: any CodingKey) {
+        find(place).map { (nodes[$0].parent, nodes.key(of: $0) ?? NoKey()) } ?? (-1, NoKey())
     }
 
     /// The keys from the outermost value to the one of `place`.
@@ -36,7 +36,7 @@ extension EncodingState {
         var path: [any CodingKey] = []
         var node = node
         while node >= 0 {
-            if let key = nodes[node].key { path.append(key) }
+            if let key = nodes.key(of: node) { path.append(key) }
             node = nodes[node].parent
         }
         return path.reversed()
@@ -44,13 +44,13 @@ extension EncodingState {
 
     /// Opens a place for one value at the buffer's end, which becomes the innermost node.
     @inline(__always)
-    func open(parent: Int, key: (any CodingKey)?, isUnderWay: Bool) {
+    func open(parent: Int, key: some CodingKey, isUnderWay: Bool) {
         lastPlace += 1
         let depth = depth(in: parent) + 1
         nodes.add()
         nodes[nodes.count - 1].begin(
-            place: lastPlace, parent: parent, enclosing: top, depth: depth, head: bytes.count, isUnderWay: isUnderWay,
-            key: key)
+            place: lastPlace, parent: parent, enclosing: top, depth: depth, head: bytes.count, isUnderWay: isUnderWay)
+        nodes.setKey(key, of: nodes.count - 1)
         bytes.append(0)
         top = nodes.count - 1
         topPlace = lastPlace
@@ -113,11 +113,14 @@ extension EncodingState {
     /// Makes the node of `place` the container that is asked for; one that is asked for again goes on.
     ///
     /// - Returns: the place, or 0 where the value is something else already: then the value under way fails.
+    @inline(__always)
     func shape(_ place: Int, as form: EncodingNode.Form) -> Int {
-        if place == topPlace, nodes[top].form == .slot {
-            nodes[top].form = form
-            return place
-        }
+        guard place == topPlace, nodes[top].form == .slot else { return shapeSlowly(place, as: form) }
+        nodes[top].form = form
+        return place
+    }
+
+    private func shapeSlowly(_ place: Int, as form: EncodingNode.Form) -> Int {
         guard let node = find(place) else { return 0 }
         if node >= treeCount, nodes[node].form != .value {
             if nodes[node].form == .slot {

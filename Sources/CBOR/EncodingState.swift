@@ -24,7 +24,7 @@ final class EncodingState {
     /// The value that has just been done, where it became a tree: its container takes it.
     var finished: EncodedTree?
     /// What a call that cannot throw would have thrown.
-    var misuse: EncodingError?
+    var misuse: (any Error)?
     /// The value under way that it happened to, or -1.
     var misuseOwner = -1
     private var stack = StackRoom()
@@ -40,10 +40,10 @@ final class EncodingState {
     /// Encodes an outermost value at the buffer's end; on an error the buffer is as it was.
     func encodeOutermost<Value: Encodable>(_ value: Value) throws {
         start = bytes.count
-        stack = StackRoom.ofThisThread
+        stack = StackRoom()
         if !failedPath.isEmpty { failedPath = [] }
         do {
-            try encode(value, parent: -1, key: nil)
+            try encode(value, parent: -1, key: NoKey())
             if let tree = finished {
                 finished = nil
                 tree.write(to: bytes)
@@ -61,7 +61,7 @@ final class EncodingState {
     }
 
     /// Encodes `value` at the buffer's end, as the value of `key` in container `parent`.
-    func encode<Value: Encodable>(_ value: Value, parent: Int, key: (any CodingKey)?) throws {
+    func encode<Value: Encodable>(_ value: Value, parent: Int, key: some CodingKey) throws {
         let form = DirectForm(of: Value.self)
         if form == .none {
             try encodeNested(value, parent: parent, key: key)
@@ -71,7 +71,7 @@ final class EncodingState {
     }
 
     /// Appends a value of a direct form that may have an array or a map of its own.
-    func append<Value>(_ value: Value, _ form: DirectForm, parent: Int, key: (any CodingKey)?) throws {
+    func append<Value>(_ value: Value, _ form: DirectForm, parent: Int, key: some CodingKey) throws {
         guard !form.isContainer || depth(in: parent) < depthLimit else {
             throw tooDeep(value, parent: parent, key: key)
         }
@@ -79,19 +79,18 @@ final class EncodingState {
     }
 
     /// Encodes a value without a direct form, as ``encode(_:parent:key:)`` does.
-    func encodeNested<Value: Encodable>(_ value: Value, parent: Int, key: (any CodingKey)?) throws {
+    func encodeNested<Value: Encodable>(_ value: Value, parent: Int, key: some CodingKey) throws {
         try checkLimit()
-        guard depth(in: parent) < depthLimit, stack.isLeft else { throw tooDeep(value, parent: parent, key: key) }
+        guard depth(in: parent) < depthLimit, nodes.count == 0 || stack.isLeft() else {
+            throw tooDeep(value, parent: parent, key: key)
+        }
         let (enclosing, enclosingPlace) = (top, topPlace)
         open(parent: parent, key: key, isUnderWay: true)
         let node = top
         do {
             try value.encode(to: ValueEncoder(state: self, place: topPlace))
             if misuseOwner >= node, let misuse { throw misuse }
-            if parent < 0, isUntouched(node) {
-                throw EncodingError.invalidValue(
-                    value, .init(codingPath: [], debugDescription: "\(Value.self) encoded no value."))
-            }
+            if parent < 0, isUntouched(node) { throw nothingEncoded(value) }
         } catch {
             noteFailure(at: node)
             forgetMisuse(from: node)

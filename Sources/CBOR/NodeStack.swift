@@ -1,15 +1,20 @@
 /// The open and closed containers of an encoding, in memory that is kept from one encoding to the next.
 @safe final class NodeStack {
     private var base: UnsafeMutablePointer<EncodingNode>
+    /// The keys of the nodes that have named ones. Apart, and no optionals: copying such a key within a node costs several calls of the runtime.
+    private var keys: UnsafeMutablePointer<any CodingKey>
     private(set) var count = 0
     private var capacity = 16
 
     init() {
         unsafe base = .allocate(capacity: capacity)
         unsafe base.initialize(repeating: EncodingNode(), count: capacity)
+        unsafe keys = .allocate(capacity: capacity)
     }
 
     deinit {
+        removeLast(count)
+        unsafe keys.deallocate()
         unsafe base.deinitialize(count: capacity)
         unsafe base.deallocate()
     }
@@ -27,6 +32,29 @@
         }
     }
 
+    /// The key of a node in its container; nil for the outermost.
+    func key(of index: Int) -> (any CodingKey)? {
+        switch self[index].key {
+        case .none: nil
+        case .element(let index): IndexKey(index)
+        case .named: unsafe keys[index]
+        }
+    }
+
+    /// Gives its key to a node that has begun, once.
+    @inline(__always)
+    func setKey<Key: CodingKey>(_ key: Key, of index: Int) {
+        // By comparing types, which costs a fraction of a cast.
+        if Key.self == IndexKey.self {
+            self[index].key = .element(unsafe unsafeBitCast(key, to: IndexKey.self).index)
+        } else if Key.self == NoKey.self {
+            self[index].key = .none
+        } else {
+            self[index].key = .named
+            unsafe (keys + index).initialize(to: key)
+        }
+    }
+
     /// Adds a node, which is to begin: it is left as another one was.
     @inline(__always)
     func add() {
@@ -40,14 +68,25 @@
         unsafe (new + capacity).initialize(repeating: EncodingNode(), count: capacity)
         unsafe base.deallocate()
         unsafe base = new
+        let newKeys = UnsafeMutablePointer<any CodingKey>.allocate(capacity: capacity * 2)
+        for index in 0..<count {
+            if case .named = self[index].key { unsafe (newKeys + index).moveInitialize(from: keys + index, count: 1) }
+        }
+        unsafe keys.deallocate()
+        unsafe keys = newKeys
         capacity *= 2
     }
 
     func removeLast(_ removed: Int) {
         precondition(removed >= 0 && removed <= count, "More containers removed than there are.")
         for _ in 0..<removed {
-            count -= 1
-            unsafe base[count].finish()
+            let last = count - 1
+            if case .named = self[last].key {
+                unsafe (keys + last).deinitialize(count: 1)
+                self[last].key = .none
+            }
+            self[last].finish()
+            count = last
         }
     }
 }

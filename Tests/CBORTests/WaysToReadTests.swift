@@ -235,6 +235,49 @@ import Testing
         #expect(refusal([0xA1, 0x61, 0x61, 0x7F, 0x61, 0xC3, 0x61, 0xA4, 0xFF])?.reason == .invalidUTF8)
     }
 
+    /// Of every length, at every place of a list and of both kinds of maps, with every byte of it spoilt in turn.
+    @Test func textThatIsNotUTF8IsRefusedWhereverItStands() throws {
+        for count in 1...26 {
+            let good = try CBOREncoder().encode(String(repeating: "x", count: count))
+            for spoilt in good.count - count..<good.count {
+                var bad = good
+                bad[spoilt] = 0xFF
+                for place in 0..<6 {
+                    for (head, end) in [([0xA3], []), ([0xBF], [0xFF]), ([0x86], []), ([0x9F], [0xFF])]
+                        as [([UInt8], [UInt8])]
+                    {
+                        var bytes = head
+                        var expected = 0
+                        for item in 0..<6 {
+                            if item == place { expected = bytes.count + good.count - count }
+                            bytes += item == place ? bad : try CBOREncoder().encode("\(item)")
+                        }
+                        #expect(refusal(bytes + end) == CBORError(.invalidUTF8, at: expected))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Of every length, at every two places of a map, with a short value or a long one between.
+    @Test func aKeyThatIsThereTwiceIsRefusedWhereverItStands() throws {
+        for count in 0...26 {
+            let key = try CBOREncoder().encode(String(repeating: "x", count: count))
+            for (first, second) in [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)] {
+                for value in [[7], [0x19, 1, 0], [0xF9, 0, 0], [0x81, 7], [0x61, 0x78], [0xC6, 7]] as [[UInt8]] {
+                    var bytes: [UInt8] = [0xA4]
+                    var expected = 0
+                    for entry in 0..<4 {
+                        if entry == second { expected = bytes.count }
+                        bytes += entry == first || entry == second ? key : try CBOREncoder().encode("\(entry)")
+                        bytes += value
+                    }
+                    #expect(refusal(bytes) == CBORError(.duplicateKey, at: expected))
+                }
+            }
+        }
+    }
+
     @Test func aTagBeforeAKeyIsSteppedOver() throws {
         #expect(try CBORDecoder().decode([String: Int].self, from: [0xA1, 0xC6, 0x61, 0x61, 1]) == ["a": 1])
         #expect(refusal([0xA2, 0x61, 0x61, 1, 0xC6, 0x61, 0x61, 1]) == CBORError(.duplicateKey, at: 4))
