@@ -35,7 +35,8 @@ def tests(path):
 def failures(arguments):
     found = tests(arguments.report)
     if not found:
-        raise SystemExit("no test was run: no suite or test is named so")
+        where = "; the release build has the suites that sweep alone, see release_files in Scripts/building"
+        raise SystemExit(f"no test was run: no suite or test is named so{where if arguments.build == 'release' else ''}")
     with open(arguments.log, errors="replace") as file:
         log = file.read()
     failed = [test for test in found if test.failed]

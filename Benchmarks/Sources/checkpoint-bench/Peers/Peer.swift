@@ -72,7 +72,11 @@ enum PeerKind: String, CaseIterable, Sendable {
         case .lmdbWriteMap: try LMDBPeer(directory, promise, usesWriteMap: true)
         case .rocksdb: try RocksDBPeer(directory, promise, keepsLargeValues: byteCount > 1 << 20)
         case .leveldb: try LevelDBPeer(directory, promise)
+        #if SQLite
         case .sqlite: try SQLitePeer(directory, promise)
+        #else
+        case .sqlite: throw PeerFailure("This build is without SQLite: see the traits in Benchmarks/Package.swift.")
+        #endif
         case .json: try JSONFilePeer(directory, promise)
         }
     }

@@ -1,3 +1,4 @@
+#if SQLite
 import Foundation
 import GRDB
 
@@ -74,3 +75,4 @@ final class SQLitePeer: Peer, @unchecked Sendable {
         try? queue.close()
     }
 }
+#endif
