@@ -63,14 +63,6 @@ int checkpoint_reserve(int file, int64_t count) {
 #endif
 }
 
-void checkpoint_start_writeback(int file, int64_t offset, int64_t count) {
-#ifdef __linux__
-    sync_file_range(file, offset, count, SYNC_FILE_RANGE_WRITE);
-#else
-    (void)file, (void)offset, (void)count;
-#endif
-}
-
 int checkpoint_set_direct(int file, int is_direct) {
 #ifdef __linux__
     int flags = fcntl(file, F_GETFL);

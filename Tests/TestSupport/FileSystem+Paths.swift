@@ -29,10 +29,6 @@ extension FileSystem {
 
     package func syncDirectory(_ directory: FilePath) throws(FileSystemError) { try openDirectory(directory).sync() }
 
-    package func availableByteCount(at directory: FilePath) throws(FileSystemError) -> Int {
-        try openDirectory(directory).availableByteCount()
-    }
-
     package func lock(_ path: FilePath) throws(FileSystemError) -> LockOutcome {
         let (directory, name) = try parent(path)
         return try directory.lock(name)

@@ -18,9 +18,6 @@ ssize_t checkpoint_read_if_cached(int file, void *buffer, size_t count, int64_t 
 // Allocates blocks for the first count bytes and extends the file to them: 0, or an error number.
 int checkpoint_reserve(int file, int64_t count);
 
-// Lets the device begin with a range of a file. A hint.
-void checkpoint_start_writeback(int file, int64_t offset, int64_t count);
-
 // Lets writes and reads of an open file pass the page cache by, or not: 1 when that is so now, 0 where it cannot be.
 int checkpoint_set_direct(int file, int is_direct);
 

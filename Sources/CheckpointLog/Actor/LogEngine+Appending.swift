@@ -66,21 +66,8 @@ extension LogEngine {
         header.level = content.level.rawValue
         header.flags = content.flags
         header.setTaken(content.taken)
-        unsafe header.setPayload(bytes)
-        guard bytes.count >= Compression.leastByteCount, content.policy.compression != .none else {
-            return unsafe try body(header, bytes)
-        }
-        return unsafe try BufferPool.shared.withBuffer(byteCount: bytes.count) { buffer in
-            let method = content.policy.compression
-            guard let count = unsafe Compression.compress(bytes, into: buffer, method: method) else {
-                return unsafe try body(header, bytes)
-            }
-            let stored = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
-            header.compression = method
-            header.storedByteCount = count
-            header.payloadCRC = unsafe Checksum.mask(Checksum.extend(0, stored))
-            return unsafe try body(header, stored)
-        }
+        let method = bytes.count >= Compression.leastByteCount ? content.policy.compression : .none
+        return unsafe try FrameEncoder.withPayload(bytes, method, header, body)
     }
 
     /// The value goes to a file of its own, complete and synced; the reference that follows is its commit.

@@ -51,9 +51,6 @@ package protocol OpenDirectory: AnyObject, Sendable {
     /// Makes the name of the directory itself survive power loss.
     func syncParent() throws(FileSystemError)
 
-    /// Bytes that an unprivileged writer could still store where the directory is.
-    func availableByteCount() throws(FileSystemError) -> Int
-
     /// Takes the exclusive lock that the file `name` stands for, creating it, and writes into it who holds it. A file that holds
     /// anything else is locked as it is.
     func lock(_ name: String) throws(FileSystemError) -> LockOutcome
@@ -150,9 +147,6 @@ package protocol OpenFile: AnyObject, Sendable {
 
     /// Makes the bytes and the length survive power loss.
     func sync() throws(FileSystemError)
-
-    /// Lets the device begin with the bytes of `range`; a hint that fails silently.
-    func startWriteback(_ range: Range<Int>)
 
     func close()
 }
@@ -272,7 +266,6 @@ package final class AbsentDirectory: OpenDirectory {
     package func remove(_ name: String) throws(FileSystemError) { throw absent(.remove) }
     package func sync() throws(FileSystemError) { throw absent(.syncDirectory) }
     package func syncParent() throws(FileSystemError) { throw absent(.syncDirectory) }
-    package func availableByteCount() throws(FileSystemError) -> Int { throw absent(.space) }
     package func lock(_ name: String) throws(FileSystemError) -> LockOutcome { throw absent(.lock) }
     package func isLocked(_ name: String) throws(FileSystemError) -> Bool { false }
     package func isAnnounced(_ name: String) throws(FileSystemError) -> Bool { false }

@@ -7,8 +7,8 @@ package struct FileSystemError: Error, Equatable, CustomStringConvertible {
     package var code: Errno
 
     package enum Operation: String, Sendable {
-        case open, createDirectory, list, rename, remove, syncDirectory, lock, space
-        case size, read, write, reserve, map, truncate, sync, writeback
+        case open, createDirectory, list, rename, remove, syncDirectory, lock
+        case size, read, write, reserve, map, truncate, sync
     }
 
     package init(_ operation: Operation, _ path: FilePath, _ code: Errno) {

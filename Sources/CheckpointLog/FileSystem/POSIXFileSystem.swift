@@ -216,13 +216,6 @@ private final class POSIXDirectory: OpenDirectory {
         guard fsync(file) == 0 else { throw failure(.syncDirectory, "..") }
     }
 
-    func availableByteCount() throws(FileSystemError) -> Int {
-        var status = statvfs()
-        guard unsafe fstatvfs(file, &status) == 0 else { throw FileSystemError(.space, path, .current) }
-        return Int(
-            clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
-    }
-
     func lock(_ name: String) throws(FileSystemError) -> LockOutcome {
         let file = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK)
         guard file >= 0 else { throw failure(.lock, name) }
@@ -477,10 +470,6 @@ extension LockHolder {
             guard let mapping = unsafe mapping, let start = mapping.baseAddress else { return }
             unsafe checkpoint_drop_mapped_pages(start, mapping.count)
         }
-    }
-
-    func startWriteback(_ range: Range<Int>) {
-        checkpoint_start_writeback(file, Int64(range.lowerBound), Int64(range.count))
     }
 
     func close() {

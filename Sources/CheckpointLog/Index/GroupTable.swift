@@ -43,8 +43,6 @@ package final class GroupTable: Sendable {
 
     package func group(_ name: KeyHash) -> Group? { state.withLock { $0.groups[name] } }
 
-    package var isEmpty: Bool { state.withLock { $0.groups.isEmpty } }
-
     package func holds(_ location: FrameLocation) -> Bool {
         guard isUsed.load(ordering: .acquiring) else { return false }
         return state.withLock { $0.held[location] != nil }

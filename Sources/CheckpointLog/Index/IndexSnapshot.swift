@@ -56,16 +56,10 @@ package struct IndexSnapshot {
     ) throws -> Int {
         let covered = manifest.segments.filter { !excluded($0.name.identifier) }
             .map { Covered(segment: $0.name.identifier, footerCRC: $0.footerCRC) }
-        let directory = identity.directory
-        let temporary = FileName.snapshot + FileName.temporarySuffix
-        let file = try wrapping { () throws(FileSystemError) in
-            do throws(FileSystemError) {
-                try directory.remove(temporary)
-            } catch  where error.code == .noSuchFileOrDirectory {
-                // The usual case: an earlier attempt left nothing behind.
-            }
-            return try directory.openFile(temporary, .create)
+        let replacement = try wrapping { () throws(FileSystemError) in
+            try Replacement(of: FileName.snapshot, in: identity.directory)
         }
+        let file = replacement.file
         defer { file.close() }
         do {
             var tables: [Table] = []
@@ -85,14 +79,10 @@ package struct IndexSnapshot {
                 try file.write(head + trailer(headByteCount: head.count, identity), at: offset)
             }
             try sync()
-            try wrapping { () throws(FileSystemError) in
-                try file.sync()
-                try directory.rename(temporary, to: FileName.snapshot)
-                try directory.sync()
-            }
+            try wrapping { () throws(FileSystemError) in try replacement.finish() }
             return offset + head.count + prefixByteCount
         } catch {
-            try? directory.remove(temporary)
+            replacement.abandon()
             throw error
         }
     }
@@ -211,35 +201,15 @@ package struct IndexSnapshot {
         var older = [[KeyHash: [IndexEntry]]](repeating: [:], count: parsedTables.count)
         for (hash, entries) in parsed.older { older[hash.shard][hash] = entries }
         let lists = older
-        let read: @Sendable (Range<Int>) -> Result<[IndexShard], SnapshotFault> = { range in
-            Result { () throws(SnapshotFault) in
-                var shards: [IndexShard] = []
-                for index in range {
-                    shards.append(try shard(parsedTables[index], older: lists[index], file))
-                }
-                return shards
-            }
-        }
         let total = parsed.slotCount * IndexShard.slotByteCount
-        let outcome: Result<[IndexShard], SnapshotFault>
-        if total < parallelByteCount {
-            outcome = read(0..<parsedTables.count)
-        } else {
-            let half = parsedTables.count / 2
-            let other = Lock<Result<[IndexShard], SnapshotFault>?>(nil)
-            let thread = NamedThread(name: "ckpt-open") {
-                let result = read(half..<parsedTables.count)
-                other.withLock { $0 = result }
+        do {
+            return try Lanes.map(below: parsedTables.count, laneCount: total < parallelByteCount ? 1 : 2) { index in
+                try shard(parsedTables[index], older: lists[index], file)
             }
-            let first = read(0..<half)
-            thread?.join()
-            let second = other.withLock { $0 } ?? read(half..<parsedTables.count)
-            outcome = Result { () throws(SnapshotFault) in try first.get() + second.get() }
-        }
-        switch outcome {
-        case .success(let shards): return shards
-        case .failure(.disk(let error)): throw error
-        case .failure(.content): return nil
+        } catch SnapshotFault.disk(let error) {
+            throw error
+        } catch {
+            return nil
         }
     }
 

@@ -32,9 +32,6 @@ package final class MemoryStore: Sendable {
 
     package var count: Int { state.withLock { $0.records.count } }
 
-    /// Bytes of the records when they were last encoded, as far as they were.
-    package var byteCount: Int { state.withLock { $0.byteCount } }
-
     /// What the store may hold.
     package struct Limits: Sendable {
         package var count: Int

@@ -275,28 +275,16 @@ package final class LogAppender: Sendable {
         let prefixByteCount = header.prefixByteCount
         let byteCount = header.frameByteCount
         let scratch = unsafe state.scratch.bytes
-        unsafe header.write(to: scratch)
-        if header.keyByteCount > 0 {
-            unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[FrameHeader.byteCount...]).copyMemory(
-                from: draft.key)
-        }
-        if header.originByteCount > 0 {
-            unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[(FrameHeader.byteCount + header.keyByteCount)...])
-                .copyMemory(from: draft.origin)
-        }
-        let prefix = unsafe UnsafeRawBufferPointer(rebasing: scratch[..<prefixByteCount])
-        header.crc = unsafe state.active.seed.checksum(of: prefix, at: offset)
-        scratch.set(header.crc, at: 0)
         do throws(FileSystemError) {
             if byteCount <= scratch.count {
-                if header.storedByteCount > 0 {
-                    unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[prefixByteCount...])
-                        .copyMemory(from: draft.payload)
-                }
-                for index in prefixByteCount + header.storedByteCount..<byteCount { unsafe scratch[index] = 0 }
+                unsafe FrameEncoder.write(
+                    &header, key: draft.key, origin: draft.origin, payload: draft.payload, to: scratch, at: offset,
+                    state.active.seed)
                 unsafe try state.active.put(UnsafeRawBufferPointer(rebasing: scratch[..<byteCount]), at: offset)
             } else {
-                unsafe try state.active.put(prefix, at: offset)
+                unsafe FrameEncoder.writePrefix(
+                    &header, key: draft.key, origin: draft.origin, to: scratch, at: offset, state.active.seed)
+                unsafe try state.active.put(UnsafeRawBufferPointer(rebasing: scratch[..<prefixByteCount]), at: offset)
                 unsafe try state.active.put(draft.payload, at: offset + prefixByteCount)
                 let end = prefixByteCount + header.storedByteCount
                 for index in 0..<8 { unsafe scratch[index] = 0 }

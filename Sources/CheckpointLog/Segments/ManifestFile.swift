@@ -103,7 +103,7 @@ package final class ManifestFile: Sendable {
         guard manifest.isWithinLimits else { throw usedUp }
         do throws(FileSystemError) {
             try requireInPlace()
-            try Self.replace(FileName.manifest, with: manifest.bytes, in: directory)
+            try directory.replace(FileName.manifest, with: manifest.bytes)
         } catch {
             if error.isBehindRename { state.doubt = error }
             throw error
@@ -121,27 +121,5 @@ package final class ManifestFile: Sendable {
         if PlantedBug.lockNotLookedFor.isPlanted { return }
         #endif
         guard try lock.isInPlace() else { throw .outOfPlace(directory.path.appending(FileName.lock)) }
-    }
-
-    /// Puts `bytes` in the place of the file `name`: the old or the new content is there at every moment. Without `syncsName` a power
-    /// cut may bring the old one back.
-    package static func replace(
-        _ name: String, with bytes: [UInt8], in directory: any OpenDirectory, syncsName: Bool = true
-    ) throws(FileSystemError) {
-        let temporary = name + FileName.temporarySuffix
-        do throws(FileSystemError) {
-            try directory.remove(temporary)
-        } catch  where error.code == .noSuchFileOrDirectory {
-            // The usual case: an earlier attempt left nothing behind.
-        }
-        let file = try directory.openFile(temporary, .create)
-        defer { file.close() }
-        try file.write(bytes, at: 0)
-        try file.sync()
-        try directory.rename(temporary, to: name)
-        #if PLANTED_BUGS
-        if PlantedBug.renameNotSynced.isPlanted { return }
-        #endif
-        if syncsName { try directory.sync() }
     }
 }

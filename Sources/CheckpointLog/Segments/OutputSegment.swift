@@ -74,10 +74,7 @@ package final class OutputSegment {
             header.flags.remove(.batchContinues)
             header.promise = nil
             let place = offset
-            unsafe header.write(to: buffer)
-            let prefix = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<header.prefixByteCount])
-            header.crc = unsafe seed.checksum(of: prefix, at: place)
-            buffer.set(header.crc, at: 0)
+            unsafe FrameEncoder.writeHeader(&header, to: buffer, at: place, seed)
             unsafe pending.append(contentsOf: bytes[..<header.frameByteCount])
             var copied = entry
             copied.offset = place
@@ -98,18 +95,14 @@ package final class OutputSegment {
         var header = header
         let place = offset
         let start = pending.count
-        pending.append(contentsOf: [UInt8](repeating: 0, count: FrameHeader.byteCount))
-        unsafe pending.append(contentsOf: key)
-        unsafe pending.append(contentsOf: origin)
+        pending.append(contentsOf: repeatElement(0, count: header.prefixByteCount))
         unsafe pending.withUnsafeMutableBytes { bytes in
-            let prefix = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...])
-            unsafe header.write(to: prefix)
-            header.crc = unsafe seed.checksum(of: UnsafeRawBufferPointer(prefix), at: place)
-            prefix.set(header.crc, at: 0)
+            unsafe FrameEncoder.writePrefix(
+                &header, key: key, origin: origin, to: UnsafeMutableRawBufferPointer(rebasing: bytes[start...]),
+                at: place, seed)
         }
         unsafe pending.append(contentsOf: payload)
-        let padding = header.frameByteCount - (pending.count - start)
-        pending.append(contentsOf: repeatElement(0, count: padding))
+        pending.append(contentsOf: repeatElement(0, count: header.frameByteCount - (pending.count - start)))
         unsafe footer.entries.append(
             SegmentFooter.Entry(
                 header, offset: place, key: Array(key), origin: Array(origin), valueSegment: valueSegment))

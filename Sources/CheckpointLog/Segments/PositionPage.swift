@@ -122,7 +122,7 @@ package final class PositionPage: Sendable {
             return try PositionPage(identity.directory, mapping: mapping)
         }
         #endif
-        try ManifestFile.replace(FileName.position, with: content, in: identity.directory, syncsName: !isThere)
+        try identity.directory.replace(FileName.position, with: content, syncsName: !isThere)
         return try PositionPage(identity.directory, mapping: mapping)
     }
 
@@ -168,8 +168,6 @@ package final class PositionPage: Sendable {
             // The failure that this is about is thrown to whoever writes.
         }
     }
-
-    package func sync() throws(FileSystemError) { try file.sync() }
 
     package func close() { file.close() }
 

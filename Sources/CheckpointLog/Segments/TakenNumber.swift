@@ -18,12 +18,4 @@ extension FrameHeader {
         timestamp = taken.timestamp
         flags.insert(.late)
     }
-
-    /// States lengths and checksums of a payload that is stored as it is.
-    package mutating func setPayload(_ payload: UnsafeRawBufferPointer) {
-        contentByteCount = payload.count
-        storedByteCount = payload.count
-        contentCRC = unsafe Checksum.mask(Checksum.extend(0, payload))
-        payloadCRC = contentCRC
-    }
 }

@@ -110,26 +110,12 @@ import SystemPackage
         let start = index * ValueSegment.chunkByteCount
         let end = min(content.count, start + ValueSegment.chunkByteCount)
         let chunk = unsafe UnsafeRawBufferPointer(rebasing: content[start..<end])
-        var header = draft
-        header.contentByteCount = chunk.count
-        header.storedByteCount = chunk.count
-        header.contentCRC = unsafe Checksum.mask(Checksum.extend(0, chunk))
-        header.payloadCRC = header.contentCRC
-        guard compression != .none else { return unsafe try put(&header, chunk, index) }
-        unsafe try BufferPool.shared.withBuffer(byteCount: max(chunk.count, 1)) { room in
-            guard let count = unsafe Compression.compress(chunk, into: room, method: compression) else {
-                return unsafe try put(&header, chunk, index)
-            }
-            let stored = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(room)[..<count])
-            header.compression = compression
-            header.storedByteCount = count
-            header.payloadCRC = unsafe Checksum.mask(Checksum.extend(0, stored))
-            unsafe try put(&header, stored, index)
-        }
+        unsafe try FrameEncoder.withPayload(chunk, compression, draft) { unsafe try put($0, $1, index) }
     }
 
     /// Finds the frame's place, behind the chunk before it, and copies it there.
-    private func put(_ header: inout FrameHeader, _ stored: UnsafeRawBufferPointer, _ index: Int) throws {
+    private func put(_ header: FrameHeader, _ stored: UnsafeRawBufferPointer, _ index: Int) throws {
+        var header = header
         let byteCount = header.frameByteCount
         let place = try state.wait { state throws -> Int? in
             if let failure = state.failure { throw failure }
@@ -141,14 +127,9 @@ import SystemPackage
         state.wakeAll()
         let prefixByteCount = header.prefixByteCount
         var prefix = [UInt8](repeating: 0, count: prefixByteCount)
-        let crc = unsafe prefix.withUnsafeMutableBytes { prefix in
-            unsafe header.write(to: prefix)
-            unsafe UnsafeMutableRawBufferPointer(rebasing: prefix[FrameHeader.byteCount...]).copyMemory(from: key.bytes)
-            let crc = unsafe seed.checksum(of: UnsafeRawBufferPointer(prefix), at: place)
-            prefix.set(crc, at: 0)
-            return crc
+        unsafe prefix.withUnsafeMutableBytes { prefix in
+            unsafe FrameEncoder.writePrefix(&header, key: key.bytes, origin: .empty, to: prefix, at: place, seed)
         }
-        header.crc = crc
         let entry = unsafe SegmentFooter.Entry(header, offset: place, key: Array(key.bytes), origin: [])
         state.withLock { $0.entries[index] = entry }
         unsafe try prefix.withUnsafeBytes { unsafe try copy($0, to: place) }

@@ -1,6 +1,7 @@
 package import SystemPackage
 
-/// Proves a log sound, or says exactly what is not: a read-only check that shares nothing with recovery but the format.
+/// Proves a log sound, or says exactly what is not: a read-only check that shares nothing with recovery but the format
+/// and the listing of the directory.
 ///
 /// ```swift
 /// let report = try await LogVerifier(directory: "/var/lib/simulation", level: .deep).verify { done, total in

@@ -28,9 +28,9 @@ struct VerificationPass {
             return true
         }
         let identity = identity(of: manifest)
-        let files = try VerifiedFiles(directory)
+        let files = try wrapping { () throws(FileSystemError) in try LogDirectory(directory) }
         report.findings += files.foreign.map { VerificationFinding(.note, $0, "a foreign file") }
-        let chain = files.segments.filter { $0.role == .log && $0.identifier > manifest.lastSealed }
+        let chain = files.chain(after: manifest)
         let counter = ProgressCounter(progress)
         let chainCheck = ChainCheck(
             identity: identity, manifest: manifest, names: chain, position: position,
@@ -59,7 +59,7 @@ struct VerificationPass {
 
     /// What all parts together say: what is live, what is whole, what is left over.
     private func conclude(
-        _ outcomes: [CheckOutcome], _ files: VerifiedFiles, _ manifest: Manifest, _ identity: LogIdentity,
+        _ outcomes: [CheckOutcome], _ files: LogDirectory, _ manifest: Manifest, _ identity: LogIdentity,
         _ report: inout VerificationReport
     ) throws {
         report.findings += Self.orderAcrossSegments(outcomes)
@@ -107,17 +107,15 @@ struct VerificationPass {
             }
         }
         counter.expect(fresh.reduce(0) { $0 + $1.byteCount })
-        var jobs: [CheckThreads.Job] = fresh.map { segment in
-            {
-                let check = SegmentCheck(identity: identity, segment: segment, level: level)
-                let outcome = try Self.guarding(segment.name.fileName) { try check.run() }
-                counter.advance(segment.byteCount)
-                return outcome
-            }
+        let found = try Lanes.map(below: fresh.count + 1, laneCount: threadCount) { [fresh, level] index in
+            // The chain first, for it is often the longest.
+            guard index > 0 else { return try Self.guarding(chain.last?.fileName ?? "") { try chainCheck.run() } }
+            let segment = fresh[index - 1]
+            let check = SegmentCheck(identity: identity, segment: segment, level: level)
+            let outcome = try Self.guarding(segment.name.fileName) { try check.run() }
+            counter.advance(segment.byteCount)
+            return outcome
         }
-        // First, for it is often the longest.
-        jobs.insert({ try Self.guarding(chain.last?.fileName ?? "") { try chainCheck.run() } }, at: 0)
-        let found = try CheckThreads.run(jobs, threadCount: threadCount)
         for (segment, outcome) in zip(fresh, found.dropFirst()) where !outcome.isMissing {
             settled.segments[segment.name.identifier] = (segment, outcome)
         }
@@ -141,16 +139,14 @@ struct VerificationPass {
             }
         }
         counter.expect(fresh.reduce(0) { $0 + $1.reference.fileByteCount })
-        let found = try CheckThreads.run(
-            fresh.map { reference in
-                {
-                    let check = ValueSegmentCheck(identity: identity, reference: reference, level: level)
-                    let name = SegmentName(reference.reference.segment, .value)
-                    let outcome = try Self.guarding(name.fileName) { try check.run() }
-                    counter.advance(reference.reference.fileByteCount)
-                    return outcome
-                }
-            }, threadCount: threadCount)
+        let found = try Lanes.map(below: fresh.count, laneCount: threadCount) { [fresh, level] index in
+            let reference = fresh[index]
+            let check = ValueSegmentCheck(identity: identity, reference: reference, level: level)
+            let name = SegmentName(reference.reference.segment, .value)
+            let outcome = try Self.guarding(name.fileName) { try check.run() }
+            counter.advance(reference.reference.fileByteCount)
+            return outcome
+        }
         for (reference, outcome) in zip(fresh, found) where !outcome.isMissing {
             settled.values[reference.reference.segment] = (reference.reference, outcome)
         }
@@ -188,7 +184,7 @@ struct VerificationPass {
 
     /// What no record refers to. Under a writer it cannot be told from work that is not complete.
     private func orphans(
-        _ files: VerifiedFiles, _ manifest: Manifest, _ outcomes: [CheckOutcome], isWritten: Bool
+        _ files: LogDirectory, _ manifest: Manifest, _ outcomes: [CheckOutcome], isWritten: Bool
     ) -> [VerificationFinding] {
         guard !isWritten else { return [] }
         let listed = Set(manifest.segments.map(\.name))
@@ -225,7 +221,7 @@ struct VerificationPass {
     }
 
     private func missingManifest(_ report: inout VerificationReport) throws {
-        let files = try VerifiedFiles(directory)
+        let files = try wrapping { () throws(FileSystemError) in try LogDirectory(directory) }
         report.findings += files.foreign.map { VerificationFinding(.note, $0, "a foreign file") }
         if files.hasManifest {
             report.findings.append(VerificationFinding(.damage, FileName.manifest, "the manifest is damaged"))

@@ -26,6 +26,18 @@ package enum Lanes {
         if let failure = state.withLock({ $0.failure }) { throw failure }
     }
 
+    /// As ``forEach(below:laneCount:_:)``, with what `body` gives for each number, in their order.
+    package static func map<Value: Sendable>(
+        below count: Int, laneCount: Int, _ body: @escaping @Sendable (Int) throws -> Value
+    ) throws -> [Value] {
+        let values = Lock([Value?](repeating: nil, count: count))
+        try forEach(below: count, laneCount: laneCount) { index in
+            let value = try body(index)
+            values.withLock { $0[index] = value }
+        }
+        return values.withLock { $0.compactMap(\.self) }
+    }
+
     private static func take(_ state: Lock<(next: Int, failure: (any Error)?)>, _ count: Int) -> Int? {
         state.withLock { state in
             guard state.failure == nil, state.next < count else { return nil }

@@ -8,10 +8,6 @@ package struct LogIdentifier: Hashable, Sendable, CustomStringConvertible {
         self.low = low
     }
 
-    package static func random(using generator: inout some RandomNumberGenerator) -> LogIdentifier {
-        LogIdentifier(high: generator.next(), low: generator.next())
-    }
-
     package var description: String {
         [high, low].map { word in
             let digits = String(word, radix: 16)

@@ -101,6 +101,18 @@ import Darwin
         #expect(try FileManager.default.contentsOfDirectory(atPath: log.path("quarantine").string).count == 1)
     }
 
+    /// The name is the log's, a link is not: an opening and a verification say the same of it.
+    @Test func aLinkNamedQuarantineIsForeign() throws {
+        let log = try HostileLog()
+        try FileManager.default.createSymbolicLink(
+            atPath: log.path("quarantine").string, withDestinationPath: log.outside.string)
+        let engine = try LogEngine.open(at: log.log, LogSurvey.configuration(POSIXFileSystem.shared))
+        #expect(engine.report.foreignFiles == ["quarantine"])
+        try engine.close()
+        let report = LogVerifier(directory: log.log, level: .quick, fileSystem: POSIXFileSystem.shared).run()
+        #expect(report.findings.map(\.file) == ["quarantine"])
+    }
+
     @Test(arguments: names) func aPipeInPlaceOfAFileHoldsNothingUp(name: String) throws {
         try check(name) { log in
             try? log.remove(name)

@@ -27,16 +27,14 @@ package struct SimulatedCall: Sendable, Equatable {
     }
 
     package enum Operation: String, Sendable, CaseIterable {
-        case openDirectory, open, create, createDirectory, list, rename, remove, syncDirectory, space
+        case openDirectory, open, create, createDirectory, list, rename, remove, syncDirectory
         case lock, isLocked, isInPlace
-        case size, read, readIfCached, write, reserve, map, store, storeWord, truncate, sync, startWriteback
+        case size, read, readIfCached, write, reserve, map, store, storeWord, truncate, sync
 
         /// Whether the call changes the disk: these are the points at which the power can be cut.
         package var isMutating: Bool {
             switch self {
-            case .openDirectory, .open, .list, .space, .isLocked, .isInPlace, .size, .read, .readIfCached, .map,
-                .startWriteback:
-                false
+            case .openDirectory, .open, .list, .isLocked, .isInPlace, .size, .read, .readIfCached, .map: false
             default: true
             }
         }
@@ -60,7 +58,6 @@ package struct SimulatedCall: Sendable, Equatable {
             case .rename: .rename
             case .remove: .remove
             case .syncDirectory: .syncDirectory
-            case .space: .space
             case .lock, .isLocked, .isInPlace: .lock
             case .size: .size
             case .read, .readIfCached: .read
@@ -69,7 +66,6 @@ package struct SimulatedCall: Sendable, Equatable {
             case .map: .map
             case .truncate: .truncate
             case .sync: .sync
-            case .startWriteback: .writeback
             }
         }
     }

@@ -73,12 +73,6 @@ final class SimulatedDirectory: OpenDirectory {
         }
     }
 
-    func availableByteCount() throws(FileSystemError) -> Int {
-        try system.perform(SimulatedCall(operation: .space, path: path)) { (disk, _) throws(Errno) in
-            disk.availableByteCount
-        }
-    }
-
     func lock(_ name: String) throws(FileSystemError) -> LockOutcome {
         let process = LockHolder(
             process: ProcessInfo.processInfo.processIdentifier, began: 1_700_000_000_000_000, host: "simulated")

@@ -90,10 +90,6 @@ final class SimulatedFile: OpenFile {
         }
     }
 
-    func startWriteback(_ range: Range<Int>) {
-        try? system.perform(call(.startWriteback, at: range.lowerBound, range.count)) { (_, _) throws(Errno) in }
-    }
-
     func close() {
         system.state.withLock { $0.disk.close(number) }
     }

@@ -54,10 +54,6 @@ extension SimulatedFileSystem {
 
     package func syncDirectory(_ path: FilePath) throws(FileSystemError) { try directory(.syncDirectory, path).sync() }
 
-    package func availableByteCount(at path: FilePath) throws(FileSystemError) -> Int {
-        try directory(.space, path).availableByteCount()
-    }
-
     package func lock(_ path: FilePath) throws(FileSystemError) -> LockOutcome {
         let (directory, name) = try place(.lock, path)
         return try directory.lock(name)

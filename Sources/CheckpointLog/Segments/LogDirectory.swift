@@ -1,5 +1,6 @@
 /// The files of a log, by their names alone.
 package struct LogDirectory: Sendable {
+    /// By number.
     package var segments: [SegmentName] = []
     package var temporaries: [String] = []
     package var foreign: [String] = []
