@@ -62,7 +62,7 @@ extension CBORReader {
     }
 
     /// Goes over the usual entries of the innermost map, all but its last: a short key of ASCII, and a value whose first byte tells its length,
-    /// or that comes next where only the key is of that kind. Most of what is decoded are such, and in a loop of their own they take half the time.
+    /// or that comes next where only the key is of that kind. Most of what is decoded are such.
     @inline(__always)
     private func endOfPlainEntries(from offset: Int, _ open: inout OpenContainers) throws(CBORError) -> Int {
         var offset = offset
