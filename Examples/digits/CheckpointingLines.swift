@@ -1,6 +1,7 @@
 import Foundation
 
-/// The lines of the training loop that are about checkpoints, read out of its source, so that what is printed is what ran.
+/// The lines of the training loop that are about checkpoints, read out of its source, so that what is printed is what
+/// ran.
 struct CheckpointingLines {
     let lines: [String]
 

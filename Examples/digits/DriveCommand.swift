@@ -73,8 +73,8 @@ struct DriveCommand: AsyncParsableCommand {
             throw ExitCode.failure
         }
         print(
-            "\nThe interrupted and the uninterrupted run are identical: after \(run.kills.count) kills and \(stepCount) steps, "
-                + "all \(expected.bytes.count) bytes of their last checkpoints are equal.")
+            "\nThe interrupted and the uninterrupted run are identical: after \(run.kills.count) kills and "
+                + "\(stepCount) steps, all \(expected.bytes.count) bytes of their last checkpoints are equal.")
         if let tools { print(tools.invitation(to: interrupted)) }
     }
 

@@ -33,8 +33,10 @@ struct FinishedRun {
     var text: String {
         """
         The log after the kills
-          \(statistics.sealedByteCount) bytes in \(statistics.segmentCount) segments, \(statistics.liveByteCount) of them live
-          opened for reading in \(milliseconds(openingTime)) ms, a checkpoint restored in \(milliseconds(restoreTime)) ms
+          \(statistics.sealedByteCount) bytes in \(statistics.segmentCount) segments, \
+        \(statistics.liveByteCount) of them live
+          opened for reading in \(milliseconds(openingTime)) ms, a checkpoint restored \
+        in \(milliseconds(restoreTime)) ms
         """
     }
 
@@ -50,8 +52,10 @@ extension RunFigures {
             The run without kills
               \(checkpointCount) checkpoints of \(encodedByteCount) bytes in \(String(format: "%.2f", seconds)) s: \
             \(String(format: "%.0f", Double(checkpointCount) / seconds)) checkpoints a second
-              \(percent(share)) of the time was spent on checkpoints: \(stepNanoseconds / max(stepCount, 1) / 1_000) µs on one \
-            at level 1, \(epochNanoseconds / max(epochCount, 1) / 1_000) µs on the two at the end of an epoch, one of them synced
+              \(percent(share)) of the time was spent on checkpoints: \
+            \(stepNanoseconds / max(stepCount, 1) / 1_000) µs on one \
+            at level 1, \(epochNanoseconds / max(epochCount, 1) / 1_000) µs on the two at the end of an epoch, \
+            one of them synced
               \(frameByteCount) bytes appended, compressed to 1 : \
             \(String(format: "%.2f", Double(encoded) / Double(max(frameByteCount, 1))))
               \(rollCount) rolls, \(compactionCount) compactions

@@ -5,8 +5,8 @@ enum KillMoment {
     /// At a point where the worker has stopped.
     case stop(StopPoint)
 
-    /// Steps that a worker may make after the one at which it is to be killed: a driver that was not scheduled in time finds it
-    /// waiting, and not at the end of the training.
+    /// Steps that a worker may make after the one at which it is to be killed: a driver that was not scheduled in time
+    /// finds it waiting, and not at the end of the training.
     private static let fenceStepCount = 20
 
     var name: String {

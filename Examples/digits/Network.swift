@@ -1,7 +1,7 @@
 import Foundation
 
-/// Numbers, one for each parameter of a network of 64 inputs, 32 hidden units and 10 outputs: its weights, their gradient, or an
-/// average of gradients.
+/// Numbers, one for each parameter of a network of 64 inputs, 32 hidden units and 10 outputs: its weights, their
+/// gradient, or an average of gradients.
 struct Network: Codable, Sendable {
     static let inputCount = HandwrittenDigits.pixelCount
     static let hiddenCount = 32

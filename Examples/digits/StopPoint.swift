@@ -1,6 +1,7 @@
 import ArgumentParser
 
-/// Where a worker stops and waits to be killed, so that the kill meets what it is meant to meet on any machine, however busy.
+/// Where a worker stops and waits to be killed, so that the kill meets what it is meant to meet on any machine, however
+/// busy.
 struct StopPoint: Sendable, Equatable {
     enum Place: String, CaseIterable, ExpressibleByArgument, Sendable {
         /// Between two steps.

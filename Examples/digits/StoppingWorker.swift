@@ -6,7 +6,8 @@ import SystemPackage
 
 /// Stops this process at a point that its driver has chosen, says so, and waits to be killed.
 ///
-/// The log's own threads are stopped through its logger: a handler that does not return holds up the thread that called it.
+/// The log's own threads are stopped through its logger: a handler that does not return holds up the thread that called
+/// it.
 final class StoppingWorker: Sendable {
     private struct State {
         /// Whether the step of the point is done.
@@ -30,8 +31,8 @@ final class StoppingWorker: Sendable {
         if state.withLock({ $0.isStopped }) { Self.waitToBeKilled() }
         guard let point, step >= point.step else { return }
         if point.place == .step { try stop(at: point) }
-        // Steps fill the segment. From its roll on there is a seal to come. Once that is done, there is something to compact and
-        // something to keep: the segment holds many superseded checkpoints, and the newest one of an epoch.
+        // Steps fill the segment. From its roll on there is a seal to come. Once that is done, there is something to
+        // compact and something to keep: the segment holds many superseded checkpoints, and the newest one of an epoch.
         let rollCount = log.statistics.rollCount
         let hasRolled = state.withLock { state in
             if !state.isArmed { (state.isArmed, state.rollCount) = (true, rollCount) }

@@ -2,7 +2,8 @@ import Foundation
 
 /// A worker that runs as a process of its own and can be killed at any moment.
 final class WorkerProcess {
-    /// Far more than any step takes, on a busy machine with a slow disk too: a worker that hangs is told, and not waited for.
+    /// Far more than any step takes, on a busy machine with a slow disk too: a worker that hangs is told, and not
+    /// waited for.
     private static let patienceSeconds: Int32 = 120
 
     private let process = Process()

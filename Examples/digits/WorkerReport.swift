@@ -2,7 +2,8 @@ import SystemPackage
 
 /// What a worker tells whoever started it, one line each, over its standard output.
 enum WorkerReport: Equatable {
-    /// The log is open and the training resumed after this many steps; with it what an earlier kill had left unfinished.
+    /// The log is open and the training resumed after this many steps; with it what an earlier kill had left
+    /// unfinished.
     case resumed(step: Int, leftovers: [String])
     /// This step begins.
     case began(step: Int)

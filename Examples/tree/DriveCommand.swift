@@ -28,7 +28,8 @@ struct DriveCommand: AsyncParsableCommand {
         let promised = acknowledged(leaves)
         let restarts = leaves.flatMap { $0.told("restarted") }.count
         print("killed C1, C2 and C3; \(restarts) tasks had failed before and gone on from level 1")
-        // What was written before the kill reaches C4 in a round that begins after it, and C5 in one that begins after that.
+        // What was written before the kill reaches C4 in a round that begins after it, and C5 in one that begins after
+        // that.
         for parent in parents {
             try parent.ask()
             try await waitUntil("\(parent.name) updates from the dead") { parent.told("updated").last == ["1"] }

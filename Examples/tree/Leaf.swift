@@ -15,8 +15,8 @@ struct Work: Codable, Sendable, Equatable {
     var isSound: Bool { sum == (step * (step + 1) * (2 * step + 1)) / 6 }
 }
 
-/// A process that supervises workers: a task that fails starts anew from level 1, which is of the memory; a process that was killed
-/// from level 2, which is on disk.
+/// A process that supervises workers: a task that fails starts anew from level 1, which is of the memory; a process
+/// that was killed from level 2, which is on disk.
 struct Leaf {
     struct Mishap: Error {}
 

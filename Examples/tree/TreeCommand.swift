@@ -8,7 +8,10 @@ import Synchronization
     static let configuration = CommandConfiguration(
         commandName: "tree",
         abstract:
-            "Workers A1…A17 checkpoint to C1…C3, C4 takes over from C1 and C2, C5 from C3 and C4; all of them are killed.",
+            """
+            Workers A1…A17 checkpoint to C1…C3, C4 takes over from C1 and C2, C5 from C3 and C4; all of them are \
+            killed.
+            """,
         subcommands: [DriveCommand.self, LeafCommand.self, ParentCommand.self])
 }
 

@@ -2,8 +2,8 @@ internal import CPlatform
 
 /// Bytes that grow at their end, in memory that is kept when they are removed.
 ///
-/// A class whose fields are plain numbers and a pointer: unlike an array in a class it costs no check of exclusive access and
-/// no question whether its storage is shared, at each of the many small appends of an encoding.
+/// A class whose fields are plain numbers and a pointer: unlike an array in a class it costs no check of exclusive
+/// access and no question whether its storage is shared, at each of the many small appends of an encoding.
 @safe final class ByteBuffer {
     private var base: UnsafeMutableRawPointer
     private(set) var count = 0

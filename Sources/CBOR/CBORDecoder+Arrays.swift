@@ -4,14 +4,15 @@ extension CBORDecoder {
     /// Bytes of an item's beginning that tell whether it is an array that can be read in place: two heads at the most.
     package static let arrayHeadByteLimit = 18
 
-    /// Decodes an array of numbers whose bytes are elsewhere, by having them read straight to where the array keeps them.
+    /// Decodes an array of numbers whose bytes are elsewhere, by having them read straight to where the array keeps
+    /// them.
     ///
     /// - Parameters:
     ///   - beginning: the first bytes of the item, ``arrayHeadByteLimit`` or all.
     ///   - byteCount: the bytes of the whole input, which must be exactly one item.
     ///   - read: fills all of the memory with the item's bytes from an offset on, or throws.
-    /// - Returns: nil, without a call of `read`, for a type that is no array of numbers, and for an item that is not the typed array
-    ///   of its elements in this machine's order: then it is decoded from its bytes.
+    /// - Returns: nil, without a call of `read`, for a type that is no array of numbers, and for an item that is not
+    ///   the typed array of its elements in this machine's order: then it is decoded from its bytes.
     /// - Throws: what `read` throws.
     package func decodeArray<Value>(
         _ type: Value.Type, beginning: UnsafeRawBufferPointer, byteCount: Int,

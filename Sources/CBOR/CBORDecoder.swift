@@ -1,12 +1,13 @@
 /// Decodes `Codable` values from CBOR (RFC 8949) of any source.
 ///
-/// Every length is checked against the bytes there are before anything is allocated. Keys are looked for where the type's
-/// own encoding puts them first, so decoding needs no dictionary. Indefinite lengths, every width of number, arrays of numbers
-/// in either form (plain, or typed arrays of RFC 8746, also of other elements that fit), keys that are numbers, bignums,
-/// decimal fractions, and dates as text or as numbers are accepted; tags a type does not know are stepped over, but those
-/// that refer to another item (25 and 29) are refused. Types are exact where silence would change a value: a floating-point number is no
-/// integer, also where it is whole; an integer is a floating-point number where that holds it exactly; a magnitude that `Float` lacks is
-/// refused. Text that is not UTF-8 and a key that its map has twice are refused as well, with their offset.
+/// Every length is checked against the bytes there are before anything is allocated. Keys are looked for where the
+/// type's own encoding puts them first, so decoding needs no dictionary. Indefinite lengths, every width of number,
+/// arrays of numbers in either form (plain, or typed arrays of RFC 8746, also of other elements that fit), keys that
+/// are numbers, bignums, decimal fractions, and dates as text or as numbers are accepted; tags a type does not know are
+/// stepped over, but those that refer to another item (25 and 29) are refused. Types are exact where silence would
+/// change a value: a floating-point number is no integer, also where it is whole; an integer is a floating-point number
+/// where that holds it exactly; a magnitude that `Float` lacks is refused. Text that is not UTF-8 and a key that its
+/// map has twice are refused as well, with their offset.
 ///
 /// ```swift
 /// let state = try CBORDecoder().decode(State.self, from: bytes)
@@ -14,8 +15,8 @@
 public struct CBORDecoder: Sendable {
     /// How many arrays and maps may stand in one another. Default: 512.
     ///
-    /// Values that decode themselves in one another leave a quarter of their thread's stack, and 256 KiB at the most, to what they put there
-    /// themselves: at whatever depth one that finds less throws with its coding path.
+    /// Values that decode themselves in one another leave a quarter of their thread's stack, and 256 KiB at the most,
+    /// to what they put there themselves: at whatever depth one that finds less throws with its coding path.
     public var depthLimit = 512
     /// What `Decoder.userInfo` gives to the values.
     public var userInfo: [CodingUserInfoKey: any Sendable] = [:]
@@ -25,7 +26,8 @@ public struct CBORDecoder: Sendable {
 
     /// Decodes a value of `bytes`, which must be exactly one item.
     ///
-    /// - Throws: `DecodingError` with its coding path; its underlying error is a ``CBORError`` where the bytes are not CBOR.
+    /// - Throws: `DecodingError` with its coding path; its underlying error is a ``CBORError`` where the bytes are not
+    ///   CBOR.
     /// - Complexity: O(n · d) in the bytes and the depth of the maps.
     public func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value {
         unsafe try bytes.withUnsafeBytes { unsafe try decode(type, from: $0) }
@@ -38,8 +40,8 @@ public struct CBORDecoder: Sendable {
         return try state.decode(type, at: 0, path: nil)
     }
 
-    /// Calls `body` with a decoder over `bytes`, which must be exactly one item: for a value that decodes itself by a rule of
-    /// its own, such as yesterday's form of today's type.
+    /// Calls `body` with a decoder over `bytes`, which must be exactly one item: for a value that decodes itself by a
+    /// rule of its own, such as yesterday's form of today's type.
     ///
     /// - Throws: as ``decode(_:from:)-(_,[UInt8])``, and what `body` throws.
     public func decode<Value>(

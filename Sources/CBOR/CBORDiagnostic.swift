@@ -20,7 +20,8 @@ public enum CBORDiagnostic {
     ///
     /// - Parameters:
     ///   - bytes: any bytes.
-    ///   - characterLimit: the text ends with an ellipsis where it would grow longer, in bytes of UTF-8. Default: 64 Ki.
+    ///   - characterLimit: the text ends with an ellipsis where it would grow longer, in bytes of UTF-8. Default: 64
+    ///     Ki.
     /// - Complexity: O(n) in the bytes, without recursion.
     public static func text(of bytes: [UInt8], characterLimit: Int = 65_536) -> String {
         unsafe bytes.withUnsafeBytes { unsafe text(of: $0, characterLimit: characterLimit) }
@@ -54,7 +55,8 @@ public enum CBORDiagnostic {
         return text
     }
 
-    /// What the first item of `bytes` is, in a few words without its values: "a map of 9 entries", "a typed array of 512 bytes".
+    /// What the first item of `bytes` is, in a few words without its values: "a map of 9 entries", "a typed array of
+    /// 512 bytes".
     public static func outline(of bytes: UnsafeRawBufferPointer) -> String {
         let reader = unsafe CBORReader(bytes)
         guard var head = try? reader.head(at: 0) else { return "bytes that are not CBOR" }

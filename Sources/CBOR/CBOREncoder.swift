@@ -1,9 +1,9 @@
 /// Encodes `Codable` values as CBOR (RFC 8949): preferred serialization, definite lengths.
 ///
-/// Arrays of numbers become RFC 8746 typed arrays and `[UInt8]` and `Data` byte strings, each copied in one piece. A date
-/// becomes epoch time (tag 1) where that gives the same date back, else seconds since 2001 as `Date` itself encodes; a
-/// `UUID` tag 37, a `URL` tag 32, a `Decimal` a decimal fraction (tag 4), an integer over 64 bits a bignum (tags 2 and 3).
-/// Keys are text; of a key encoded twice the last value stands.
+/// Arrays of numbers become RFC 8746 typed arrays and `[UInt8]` and `Data` byte strings, each copied in one piece. A
+/// date becomes epoch time (tag 1) where that gives the same date back, else seconds since 2001 as `Date` itself
+/// encodes; a `UUID` tag 37, a `URL` tag 32, a `Decimal` a decimal fraction (tag 4), an integer over 64 bits a bignum
+/// (tags 2 and 3). Keys are text; of a key encoded twice the last value stands.
 ///
 /// ```swift
 /// var buffer: [UInt8] = []
@@ -12,11 +12,12 @@
 public struct CBOREncoder: Sendable {
     /// The greatest encoding, in bytes; over it `encode` throws ``CBORError``. Default: 4 GiB.
     public var byteLimit = 4 << 30
-    /// How many arrays and maps may stand in one another: what nests deeper could not be decoded. Default: 512, as that of
-    /// ``CBORDecoder/depthLimit``, which is to be no less.
+    /// How many arrays and maps may stand in one another: what nests deeper could not be decoded. Default: 512, as that
+    /// of ``CBORDecoder/depthLimit``, which is to be no less.
     ///
-    /// A value that is too deep throws with its coding path. So does one, at whatever depth, that finds less than a quarter of its thread's
-    /// stack left, or than 256 KiB: a value that contains itself, or a chain of thousands on a thread of 512 KiB.
+    /// A value that is too deep throws with its coding path. So does one, at whatever depth, that finds less than a
+    /// quarter of its thread's stack left, or than 256 KiB: a value that contains itself, or a chain of thousands on a
+    /// thread of 512 KiB.
     public var depthLimit = 512
     /// What `Encoder.userInfo` gives to the values.
     public var userInfo: [CodingUserInfoKey: any Sendable] = [:]
@@ -26,7 +27,8 @@ public struct CBOREncoder: Sendable {
 
     /// Encodes `value` into new bytes.
     ///
-    /// - Throws: what an `encode(to:)` throws, `EncodingError` with its coding path, and ``CBORError`` over ``byteLimit``.
+    /// - Throws: what an `encode(to:)` throws, `EncodingError` with its coding path, and ``CBORError`` over
+    ///   ``byteLimit``.
     /// - Complexity: O(n) in the bytes.
     public func encode<Value: Encodable>(_ value: Value) throws -> [UInt8] {
         var bytes: [UInt8] = []

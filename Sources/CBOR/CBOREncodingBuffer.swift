@@ -29,7 +29,8 @@ public final class CBOREncodingBuffer: @unchecked Sendable {
     /// How many bytes the buffer's memory holds.
     public var capacity: Int { state.bytes.capacity }
 
-    /// Where in its value the last error of ``encode(_:)`` arose: the keys from the outside in, empty for the value itself.
+    /// Where in its value the last error of ``encode(_:)`` arose: the keys from the outside in, empty for the value
+    /// itself.
     public private(set) var failedCodingPath: [any CodingKey] = []
 
     /// Encodes `value` behind what is there; on an error the buffer is as it was.

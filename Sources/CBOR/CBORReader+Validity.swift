@@ -1,9 +1,9 @@
 extension CBORReader {
-    /// The offset behind the item at `offset`, which is checked as ``skip(from:)`` does, and that all text is UTF-8 and no key is in its
-    /// map twice.
+    /// The offset behind the item at `offset`, which is checked as ``skip(from:)`` does, and that all text is UTF-8 and
+    /// no key is in its map twice.
     ///
-    /// - Complexity: O(n) in the heads, without recursion. A map whose keys may be the same by a few of their bytes, or are no texts and
-    ///   numbers, is gone over once more: O(n · d) in the depth of such maps.
+    /// - Complexity: O(n) in the heads, without recursion. A map whose keys may be the same by a few of their bytes, or
+    ///   are no texts and numbers, is gone over once more: O(n · d) in the depth of such maps.
     func endOfValidItem(from offset: Int) throws(CBORError) -> Int {
         let result = unsafe withUnsafeTemporaryAllocation(of: OpenContainer.self, capacity: 10) {
             place -> Result<Int, CBORError> in
@@ -61,8 +61,9 @@ extension CBORReader {
         return offset
     }
 
-    /// Goes over the usual entries of the innermost map, all but its last: a short key of ASCII, and a value whose first byte tells its length,
-    /// or that comes next where only the key is of that kind. Most of what is decoded are such.
+    /// Goes over the usual entries of the innermost map, all but its last: a short key of ASCII, and a value whose
+    /// first byte tells its length, or that comes next where only the key is of that kind. Most of what is decoded are
+    /// such.
     @inline(__always)
     private func endOfPlainEntries(from offset: Int, _ open: inout OpenContainers) throws(CBORError) -> Int {
         var offset = offset
@@ -127,7 +128,8 @@ extension CBORReader {
         if !isASCII, self.text(in: content) == nil { throw CBORError(.invalidUTF8, at: content.lowerBound) }
     }
 
-    /// A number of the first and the last bytes of a text and of its length, and whether its bytes are known to be ASCII.
+    /// A number of the first and the last bytes of a text and of its length, and whether its bytes are known to be
+    /// ASCII.
     @inline(__always)
     private func ends(of content: Range<Int>) -> (number: UInt64, isASCII: Bool) {
         let high: UInt64 = 0x8080_8080_8080_8080
@@ -231,10 +233,12 @@ private struct OpenContainer {
     }
 }
 
-/// The open containers on the way to an item, in borrowed memory, and in memory of their own once they are more than that has room for.
+/// The open containers on the way to an item, in borrowed memory, and in memory of their own once they are more than
+/// that has room for.
 @safe private struct OpenContainers {
     private(set) var depth = 0
-    /// Items that the innermost container still waits for, keys and values each; of an indefinite length what ``OpenItems`` calls it.
+    /// Items that the innermost container still waits for, keys and values each; of an indefinite length what
+    /// ``OpenItems`` calls it.
     private var due = 0
     private var isMap = false
     private var containers: UnsafeMutableBufferPointer<OpenContainer>

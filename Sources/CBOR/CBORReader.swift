@@ -132,7 +132,8 @@
         return offset
     }
 
-    /// The head at `offset`, or the one that tags stand before: a tag is part of its item, and does not count as a level of nesting.
+    /// The head at `offset`, or the one that tags stand before: a tag is part of its item, and does not count as a
+    /// level of nesting.
     @inline(__always)
     func headBehindTags(at offset: Int) throws(CBORError) -> CBORHead {
         let head = try head(at: offset)
@@ -156,7 +157,8 @@
         throw CBORError(.tooDeep, at: offset)
     }
 
-    /// Where a number or a short string ends that one look at its first byte tells the length of; -1 for every other item.
+    /// Where a number or a short string ends that one look at its first byte tells the length of; -1 for every other
+    /// item.
     @inline(__always)
     func endOfPlainItem(at offset: Int) -> Int {
         guard unsafe offset < bytes.count else { return -1 }
@@ -297,8 +299,8 @@
         return true
     }
 
-    /// Steps over tags: the head behind them, where it stands, and the last tag. What stands under a tag of references is not
-    /// the value, so those are refused.
+    /// Steps over tags: the head behind them, where it stands, and the last tag. What stands under a tag of references
+    /// is not the value, so those are refused.
     @inline(__always)
     func untagged(at offset: Int) throws(CBORError) -> (head: CBORHead, offset: Int, tag: UInt64?) {
         let head = try head(at: offset)
@@ -317,8 +319,8 @@
     }
 }
 
-/// What encoders write nearly always, and where it ends; nil for every other form, which the slower way reads or refuses. All that is decoded
-/// was checked as a whole before.
+/// What encoders write nearly always, and where it ends; nil for every other form, which the slower way reads or
+/// refuses. All that is decoded was checked as a whole before.
 extension CBORReader {
     @inline(__always)
     func plainInteger<Integer: FixedWidthInteger>(_ type: Integer.Type, at offset: Int, end: inout Int) -> Integer? {

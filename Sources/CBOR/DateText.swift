@@ -1,7 +1,7 @@
 /// Dates as text (RFC 3339), the form that tag 0 gives them.
 ///
-/// Not `Date.ISO8601FormatStyle`, which takes the 30th of February for the 2nd of March and hour 24 for the next day, leaves what follows a date
-/// unread, and counts by the Julian calendar before 1582.
+/// Not `Date.ISO8601FormatStyle`, which takes the 30th of February for the 2nd of March and hour 24 for the next day,
+/// leaves what follows a date unread, and counts by the Julian calendar before 1582.
 enum DateText {
     /// The seconds since 1970 of `text`; nil where it is no such date.
     static func seconds(of text: String) -> Double? {

@@ -1,8 +1,8 @@
 extension DecodingState {
     /// The array at `offset`, to be decoded element by element.
     ///
-    /// A typed array of other elements than are asked for, or asked for by a container, is first written out as a plain array of
-    /// the same numbers: at most twice its bytes.
+    /// A typed array of other elements than are asked for, or asked for by a container, is first written out as a plain
+    /// array of the same numbers: at most twice its bytes.
     func elements(of type: Any.Type, at offset: Int, path: CodingPath?) throws -> UnkeyedReader {
         let (head, _, tag) = try reading(path) { () throws(CBORError) in try reader.untagged(at: offset) }
         if head.major == .array { return UnkeyedReader(state: self, head: head, at: offset, path: path) }

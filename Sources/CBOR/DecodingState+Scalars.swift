@@ -150,8 +150,8 @@ extension DecodingState {
         }
     }
 
-    /// The bytes of a typed array, whole elements, and whether they are in this machine's order; nil for an array of any
-    /// other kind.
+    /// The bytes of a typed array, whole elements, and whether they are in this machine's order; nil for an array of
+    /// any other kind.
     private func typedArray(
         of element: TypedArrayTag.Element, _ width: Int, _ type: Any.Type, at offset: Int, path: CodingPath?
     ) throws -> (content: StringContent, isNative: Bool)? {

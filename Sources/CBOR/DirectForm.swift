@@ -4,7 +4,8 @@ internal import FoundationEssentials
 internal import Foundation
 #endif
 
-/// The types that are coded without their own `Codable` conformance: each has a form of its own in CBOR, or comes in one piece.
+/// The types that are coded without their own `Codable` conformance: each has a form of its own in CBOR, or comes in
+/// one piece.
 enum DirectForm {
     case none
     case int, double, string, float, bool

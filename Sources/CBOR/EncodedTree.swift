@@ -1,4 +1,5 @@
-/// What a container holds when its items did not come one after the other: it is joined when the outermost value is done.
+/// What a container holds when its items did not come one after the other: it is joined when the outermost value is
+/// done.
 final class EncodedTree {
     enum Item {
         case bytes([UInt8])
@@ -14,7 +15,8 @@ final class EncodedTree {
     private var names: [String] = []
     private var indices: [String: Int] = [:]
 
-    /// Makes it the container that is asked for; false where it is another already. A single value that is such a container is gone into.
+    /// Makes it the container that is asked for; false where it is another already. A single value that is such a
+    /// container is gone into.
     func shape(as wanted: EncodingNode.Form) -> Bool {
         switch form {
         case .slot: form = wanted

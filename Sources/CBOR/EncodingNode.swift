@@ -15,7 +15,8 @@ struct EncodingNode {
         case named
     }
 
-    /// Its number among all that were ever opened: what refers to a node whose value is done finds none under its number.
+    /// Its number among all that were ever opened: what refers to a node whose value is done finds none under its
+    /// number.
     private(set) var place = 0
     /// The container that it stands in, or -1.
     private(set) var parent = -1
@@ -32,12 +33,13 @@ struct EncodingNode {
     var headByteCount = 1
     var form = Form.slot
     var isOpen = true
-    /// Whether its container counts it only when its `encode(to:)` has returned. Any other is part of its container from the beginning.
+    /// Whether its container counts it only when its `encode(to:)` has returned. Any other is part of its container
+    /// from the beginning.
     private(set) var isUnderWay = false
     /// A bit for each hash: a key whose bit is not set is new, without a look at the hashes.
     private var seen: UInt64 = 0
-    /// The hashes of the first keys, two in a word: a hash not among them proves a key new. No vector, whose alignment would make the node
-    /// longer by a cache line.
+    /// The hashes of the first keys, two in a word: a hash not among them proves a key new. No vector, whose alignment
+    /// would make the node longer by a cache line.
     private var keyHashes: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
     static let keyHashCount = 16
     /// Its key in the container that it stands in, which ``NodeStack`` keeps where it is a named one.

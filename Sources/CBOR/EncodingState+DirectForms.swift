@@ -89,7 +89,8 @@ extension EncodingState {
         append(value.relativeString)
     }
 
-    /// A decimal fraction (RFC 8949, section 3.4.4): exponent and mantissa; what is not a number is the float of that name.
+    /// A decimal fraction (RFC 8949, section 3.4.4): exponent and mantissa; what is not a number is the float of that
+    /// name.
     private func append(_ value: Decimal) {
         guard !value.isNaN, let magnitude = UInt128("\(value.significand.magnitude)") else {
             append(Double.nan)

@@ -1,5 +1,5 @@
-/// Each error is made apart and goes as `any Error`: the size of an `EncodingError` is known only to the standard library, and functions that
-/// have one ask for it whether they fail or not.
+/// Each error is made apart and goes as `any Error`: the size of an `EncodingError` is known only to the standard
+/// library, and functions that have one ask for it whether they fail or not.
 extension EncodingState {
     /// Notes where an error arose; on its way out it passes the containers around, whose paths are beginnings of that.
     func noteFailure(at node: Int) {

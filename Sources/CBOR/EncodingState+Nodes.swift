@@ -99,8 +99,8 @@ extension EncodingState {
         nodes[node].end += head.count - 1
     }
 
-    /// Makes `node` the innermost one, where what is open inside of it can be closed; false where it is closed itself, a value inside of it
-    /// is under way, or it is a tree.
+    /// Makes `node` the innermost one, where what is open inside of it can be closed; false where it is closed itself,
+    /// a value inside of it is under way, or it is a tree.
     func reach(_ node: Int) -> Bool {
         guard node >= treeCount, nodes[node].isOpen else { return false }
         var inner = top

@@ -1,13 +1,14 @@
 /// One encoding under way.
 ///
-/// Values are written straight into one buffer as long as they come in order: each item behind the one before, in the innermost open
-/// container or in one around it, whose inner ones are closed by that. What comes in any other order (an item for a container that was
-/// closed, or in which a value is under way; a key for the second time) first turns all that is under way into trees, which take
-/// items at any place; from there on only what is inside of a new value goes into the buffer, and is copied into its tree when
-/// it is done. Each byte is copied at most twice more for that.
+/// Values are written straight into one buffer as long as they come in order: each item behind the one before, in the
+/// innermost open container or in one around it, whose inner ones are closed by that. What comes in any other order (an
+/// item for a container that was closed, or in which a value is under way; a key for the second time) first turns all
+/// that is under way into trees, which take items at any place; from there on only what is inside of a new value goes
+/// into the buffer, and is copied into its tree when it is done. Each byte is copied at most twice more for that.
 final class EncodingState {
     let bytes = ByteBuffer()
-    /// The nodes of the values being encoded, in the order in which they were opened: those with trees, then those in the buffer.
+    /// The nodes of the values being encoded, in the order in which they were opened: those with trees, then those in
+    /// the buffer.
     let nodes = NodeStack()
     let limit: Int
     let depthLimit: Int

@@ -1,7 +1,8 @@
 /// The open and closed containers of an encoding, in memory that is kept from one encoding to the next.
 @safe final class NodeStack {
     private var base: UnsafeMutablePointer<EncodingNode>
-    /// The keys of the nodes that have named ones. Apart, and no optionals: copying such a key within a node costs several calls of the runtime.
+    /// The keys of the nodes that have named ones. Apart, and no optionals: copying such a key within a node costs
+    /// several calls of the runtime.
     private var keys: UnsafeMutablePointer<any CodingKey>
     private(set) var count = 0
     private var capacity = 16
@@ -19,7 +20,8 @@
         unsafe base.deallocate()
     }
 
-    /// An index comes from the containers themselves: one of a value that kept its encoder beyond its time must not reach memory.
+    /// An index comes from the containers themselves: one of a value that kept its encoder beyond its time must not
+    /// reach memory.
     @inline(__always)
     subscript(index: Int) -> EncodingNode {
         unsafeAddress {

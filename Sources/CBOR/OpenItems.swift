@@ -1,6 +1,7 @@
 /// The open containers on the way to an item: how many items each still waits for.
 ///
-/// The counts of the outer ones stand in borrowed memory, and in an array beyond: few values nest so deep that they need it.
+/// The counts of the outer ones stand in borrowed memory, and in an array beyond: few values nest so deep that they
+/// need it.
 @safe struct OpenItems {
     static let inPlaceCount = 32
     static let array = -1

@@ -2,13 +2,14 @@ internal import CPlatform
 
 /// The part of a thread's stack that values may take by encoding or decoding themselves in one another.
 ///
-/// A quarter of the stack, and 256 KiB at the most, is left to what a value puts there between two calls of the coder. The stack is asked for
-/// at the first look: most values have none in them that encode themselves.
+/// A quarter of the stack, and 256 KiB at the most, is left to what a value puts there between two calls of the coder.
+/// The stack is asked for at the first look: most values have none in them that encode themselves.
 struct StackRoom {
     private var low: UInt = 0
     private var byteCount: UInt = 0
 
-    /// Whether the caller's frame is in it. On another thread than the one that it was asked for, that thread's stack counts.
+    /// Whether the caller's frame is in it. On another thread than the one that it was asked for, that thread's stack
+    /// counts.
     @inline(__always)
     mutating func isLeft() -> Bool {
         checkpoint_frame_address() &- low < byteCount || isLeftOnThisThread()

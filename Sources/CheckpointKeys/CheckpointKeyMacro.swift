@@ -12,21 +12,22 @@ public import CheckpointLog
 /// }
 /// ```
 ///
-/// The arguments are named, not evaluated: two calls of the function make the same key. Where every worker or step needs
-/// a key of its own, use ``checkpointKey(values:_:)``.
+/// The arguments are named, not evaluated: two calls of the function make the same key. Where every worker or step
+/// needs a key of its own, use ``checkpointKey(values:_:)``.
 ///
 /// * The module is that of `#fileID` and the function that of `#function`, up to its parameters, both where the macro
-///   stands: an initialiser gives `init`, a computed property its name, a closure the function around it, the initial value
-///   of a stored type or instance property the name of the type. At the top level `#function` is the module once more.
+///   stands: an initialiser gives `init`, a computed property its name, a closure the function around it, the initial
+///   value of a stored type or instance property the name of the type. At the top level `#function` is the module once
+///   more.
 /// * White space and line breaks in an argument become one space, or none just inside brackets and before commas and
 ///   members; comments go. So a formatter that breaks a line differently does not change the key. Quotation marks stay.
 /// * Without arguments the key is the module and the function: `MyModule_mykey`.
 ///
-/// Closures, strings with interpolation and strings of several lines cannot be part of a key, nor can text that would make
-/// the key longer than `CheckpointKey.maximumByteCount`: each is an error with a fix-it.
+/// Closures, strings with interpolation and strings of several lines cannot be part of a key, nor can text that would
+/// make the key longer than `CheckpointKey.maximumByteCount`: each is an error with a fix-it.
 ///
-/// Renaming the function or an argument renames the key; a checkpoint taken under the old name stays there. Write the key as
-/// a literal where it must outlive the source.
+/// Renaming the function or an argument renames the key; a checkpoint taken under the old name stays there. Write the
+/// key as a literal where it must outlive the source.
 ///
 /// - Complexity: O(n) in the length of the key, on each evaluation.
 @freestanding(expression)
@@ -44,9 +45,9 @@ public macro checkpointKey<each Argument>(_ arguments: repeat each Argument) -> 
 /// }
 /// ```
 ///
-/// A value's `description` must be the same in every run and differ for what is to be kept apart: sets and dictionaries have
-/// no such order, and `"a_b", "c"` makes the same key as `"a", "b_c"`. A key over `CheckpointKey.maximumByteCount` is made, and
-/// refused with `.invalidKey` by the call that is given it.
+/// A value's `description` must be the same in every run and differ for what is to be kept apart: sets and dictionaries
+/// have no such order, and `"a_b", "c"` makes the same key as `"a", "b_c"`. A key over `CheckpointKey.maximumByteCount`
+/// is made, and refused with `.invalidKey` by the call that is given it.
 ///
 /// - Complexity: O(n) in the length of the key, on each evaluation.
 @freestanding(expression)

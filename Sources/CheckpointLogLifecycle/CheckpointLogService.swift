@@ -5,8 +5,8 @@ public import ServiceLifecycle
 
 /// Holds an open log for a service group, and saves and closes it when the group shuts down.
 ///
-/// Put it before the services that take checkpoints: a group shuts its services down from the last to the first, so theirs are
-/// taken when the log is closed.
+/// Put it before the services that take checkpoints: a group shuts its services down from the last to the first, so
+/// theirs are taken when the log is closed.
 ///
 /// ```swift
 /// let log = try await CheckpointLog.open(at: "/var/lib/simulation")
@@ -29,8 +29,8 @@ public struct CheckpointLogService: Service {
     ///
     /// - Parameters:
     ///   - log: the log to close at the end.
-    ///   - deadline: the time for saving and closing together, greater than zero. Default: 10 seconds. Give it less than the
-    ///     `SIGKILL` of the process's supervisor comes after.
+    ///   - deadline: the time for saving and closing together, greater than zero. Default: 10 seconds. Give it less
+    ///     than the `SIGKILL` of the process's supervisor comes after.
     ///   - logger: where the end is told, with every error that ``run()`` does not throw.
     public init(_ log: CheckpointLog, closingWithin deadline: Duration = .seconds(10), logger: Logger) {
         self.init(log, closingWithin: deadline, on: ContinuousClock(), logger: logger)
@@ -48,12 +48,12 @@ public struct CheckpointLogService: Service {
 
     /// Waits for the group to shut down, gracefully or by cancellation, then saves and closes the log.
     ///
-    /// On a normal return everything that was taken is synced and the log is closed. A log that was closed before is left alone, one
-    /// that is open for reading is only closed.
+    /// On a normal return everything that was taken is synced and the log is closed. A log that was closed before is
+    /// left alone, one that is open for reading is only closed.
     ///
-    /// - Throws: `CheckpointLogError`: the first error of saving and closing; the log is closed all the same, and a second
-    ///   error is logged. `.deadlineExceeded` when the time is over first: closing goes on in the background as long as the
-    ///   process lives, how it ended is logged, and the next opening recovers all that was acknowledged.
+    /// - Throws: `CheckpointLogError`: the first error of saving and closing; the log is closed all the same, and a
+    ///   second error is logged. `.deadlineExceeded` when the time is over first: closing goes on in the background as
+    ///   long as the process lives, how it ended is logged, and the next opening recovers all that was acknowledged.
     public func run() async throws {
         do {
             try await gracefulShutdown()

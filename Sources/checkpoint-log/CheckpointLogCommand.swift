@@ -10,8 +10,8 @@ struct CheckpointLogCommand: AsyncParsableCommand {
             Commands that only read open the log for reading: it may be written by another process meanwhile, and a \
             directory that does not exist is not made.
 
-            Exit codes: 0 done; 1 there is no such checkpoint; 2 the log refused or failed, with the reason on standard \
-            error; 64 wrong use; 74 a standard stream is closed, or what was to be said could not be written.
+            Exit codes: 0 done; 1 there is no such checkpoint; 2 the log refused or failed, with the reason on \
+            standard error; 64 wrong use; 74 a standard stream is closed, or what was to be said could not be written.
             """,
         subcommands: [
             ListCommand.self, PutCommand.self, GetCommand.self, StatsCommand.self, CompactCommand.self,

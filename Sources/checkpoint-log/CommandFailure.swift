@@ -10,7 +10,8 @@ enum CommandFailure {
 
     /// Runs the body of a command; what the library throws is printed as it is, and becomes an exit code.
     ///
-    /// - Parameter prints: whether the command has something to say when it succeeds: if nobody can be told, it is not begun.
+    /// - Parameter prints: whether the command has something to say when it succeeds: if nobody can be told, it is not
+    ///   begun.
     static func reporting(prints: Bool = true, _ body: () async throws -> Void) async throws {
         do {
             if prints { try StandardStreams.requireOutput() }

@@ -6,8 +6,8 @@ struct CompactCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "compact", abstract: "Drops superseded checkpoints and gives their space back.",
         discussion: """
-            How many versions a level keeps is set by the program that opens the log and is not stored in it. Give --keep \
-            when that program keeps more than the default.
+            How many versions a level keeps is set by the program that opens the log and is not stored in it. Give \
+            --keep when that program keeps more than the default.
             """)
 
     @OptionGroup var log: DirectoryArgument

@@ -6,8 +6,8 @@ struct GetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "get", abstract: "Writes the newest checkpoint of a key to standard output.",
         discussion: """
-            Bytes that were stored with `put` come back as they were; a checkpoint that a program took of its values comes \
-            as CBOR (RFC 8949).
+            Bytes that were stored with `put` come back as they were; a checkpoint that a program took of its values \
+            comes as CBOR (RFC 8949).
             """)
 
     @OptionGroup var log: DirectoryArgument

@@ -27,7 +27,8 @@ struct PutCommand: AsyncParsableCommand {
         try await CommandFailure.reporting(prints: output.json) {
             try StandardStreams.requireInput()
             var configuration = Configuration()
-            // How many versions are kept is not known here; what another program wants kept is not for this one to drop.
+            // How many versions are kept is not known here; what another program wants kept is not for this one to
+            // drop.
             configuration.compactsAutomatically = false
             // Read first, so that the log is not locked while its bytes are waited for.
             let bytes = try StandardStreams.readInput(limit: configuration.valueByteLimit)

@@ -14,7 +14,8 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// What is said when a standard stream cannot be read or written: what a command found is then not known to whoever asked.
+/// What is said when a standard stream cannot be read or written: what a command found is then not known to whoever
+/// asked.
 struct StreamFailure: Error, CustomStringConvertible {
     var description: String
 

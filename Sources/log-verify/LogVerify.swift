@@ -16,13 +16,17 @@ import SystemPackage
         commandName: "log-verify",
         abstract: "Proves a checkpoint log sound, or says exactly what is damaged. Changes nothing.",
         discussion: """
-            Works on a log that is being written. Exit codes: 0 intact; 1 torn tail; 2 parts that the next opening makes anew; \
-            3 damage; 4 unsupported format; 5 cannot be read, or no log there; 64 wrong use; 74 the verdict could not be written. Where several hold, the highest.
+            Works on a log that is being written. Exit codes: 0 intact; 1 torn tail; 2 parts that the next opening \
+            makes anew; 3 damage; 4 unsupported format; 5 cannot be read, or no log there; 64 wrong use; 74 the \
+            verdict could not be written. Where several hold, the highest.
             """)
 
     @Option(
         help: ArgumentHelp(
-            "How much is looked at: quick (manifest, files, lengths, headers), full (every checksum), deep (contents, CBOR, index).",
+            """
+            How much is looked at: quick (manifest, files, lengths, headers), full (every checksum), deep (contents, \
+            CBOR, index).
+            """,
             valueName: "quick|full|deep"))
     var level = Depth.full
 

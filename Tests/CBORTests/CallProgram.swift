@@ -23,7 +23,8 @@ struct CallProgram {
         case nested(Kind, in: Int, key: String?, name: Int)
         /// The value's own encoder is asked for its container once more.
         case again(Kind, encoder: Int, name: Int)
-        /// An encoder for a place of its own, whose value is encoded at once or, by `late`, when the value around is done otherwise.
+        /// An encoder for a place of its own, whose value is encoded at once or, by `late`, when the value around is
+        /// done otherwise.
         case superEncoder(Body, in: Int, key: String?, late: Bool)
     }
 
@@ -42,8 +43,9 @@ struct CallProgram {
     }
 
     var body: Body
-    /// Whether no value uses a container of one around it, fills the place of a super encoder late, or fails with a container open. Each of
-    /// these can end the process in the coders of Foundation, or have them put what has failed in place of the next value.
+    /// Whether no value uses a container of one around it, fills the place of a super encoder late, or fails with a
+    /// container open. Each of these can end the process in the coders of Foundation, or have them put what has failed
+    /// in place of the next value.
     var isOrderly = true
 }
 
@@ -67,7 +69,8 @@ extension CallProgram: Encodable {
         var encoders: [Int: any Encoder] = [:]
         var late: [(body: Body, encoder: any Encoder)] = []
 
-        /// Lets go of what a value asked for: `JSONEncoder` puts what a super encoder encoded in its place when that is let go.
+        /// Lets go of what a value asked for: `JSONEncoder` puts what a super encoder encoded in its place when that is
+        /// let go.
         func forget(after other: Set<Int>) {
             keyed = keyed.filter { other.contains($0.key) }
             unkeyed = unkeyed.filter { other.contains($0.key) }
@@ -178,7 +181,8 @@ extension CallProgram.Step {
 // MARK: Making
 
 extension CallProgram {
-    /// What is known of a container while a program is made: what its keys are used for, so that no coder is asked for what does not fit.
+    /// What is known of a container while a program is made: what its keys are used for, so that no coder is asked for
+    /// what does not fit.
     private final class Place {
         enum Use { case value, keyed, unkeyed, once }
         var uses: [String: Use] = [:]

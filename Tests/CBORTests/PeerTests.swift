@@ -51,8 +51,8 @@ import Testing
         }
     }
 
-    /// Whatever is decoded here is CBOR to the peer, too: bytes that were changed at random, the inputs of the fuzzer, and those in the folder that
-    /// CHECKPOINT_LOG_PEER_INPUTS names, as what a fuzzer has just found.
+    /// Whatever is decoded here is CBOR to the peer, too: bytes that were changed at random, the inputs of the fuzzer,
+    /// and those in the folder that CHECKPOINT_LOG_PEER_INPUTS names, as what a fuzzer has just found.
     @Test(.enabled(if: isInstalled || isRequired, "\(python) has no cbor2: install the package python3-cbor2."))
     func whatIsAcceptedHereThePeerAccepts() throws {
         let seed = testSeed()

@@ -3,7 +3,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Random programs of container calls, held against `JSONEncoder` and `PropertyListEncoder`, and read back by random calls.
+/// Random programs of container calls, held against `JSONEncoder` and `PropertyListEncoder`, and read back by random
+/// calls.
 @Suite struct RandomCallsTests {
     static func json(_ program: CallProgram) throws -> JSONValue {
         JSONValue(try JSONSerialization.jsonObject(with: JSONEncoder().encode(program)))

@@ -1,7 +1,9 @@
-/// An encoder that is too simple to be wrong, and slow: every value has an object of its own, at its place from the beginning.
+/// An encoder that is too simple to be wrong, and slow: every value has an object of its own, at its place from the
+/// beginning.
 ///
-/// For programs that end the process in `JSONEncoder` and `PropertyListEncoder`, which do not expect a container to be used while a value inside
-/// of it is under way. Where those answer, they are what is asked; this one has to give the same.
+/// For programs that end the process in `JSONEncoder` and `PropertyListEncoder`, which do not expect a container to be
+/// used while a value inside of it is under way. Where those answer, they are what is asked; this one has to give the
+/// same.
 struct ReferenceEncoder: Encoder {
     final class Place {
         enum Content {

@@ -199,7 +199,8 @@ import Testing
     }
 
     @Test func aKeyThatIsThereTwiceIsRefused() throws {
-        // {"a": 1, "b": 2, "a": 3}; in chunks; as numbers of two widths; of an indefinite length; inside of another, beside a deep one.
+        // {"a": 1, "b": 2, "a": 3}; in chunks; as numbers of two widths; of an indefinite length; inside of another,
+        // beside a deep one.
         #expect(refusal([0xA3, 0x61, 0x61, 1, 0x61, 0x62, 2, 0x61, 0x61, 3]) == CBORError(.duplicateKey, at: 7))
         #expect(refusal([0xA2, 0x61, 0x61, 1, 0x7F, 0x61, 0x61, 0xFF, 3]) == CBORError(.duplicateKey, at: 4))
         #expect(refusal([0xA2, 0x05, 1, 0x18, 0x05, 3]) == CBORError(.duplicateKey, at: 3))

@@ -39,8 +39,8 @@ import Testing
     /// Every checkpoint that the writer takes has one of these names.
     static let names = ["task 0", "task 1", "task 2", "pair", "fleeting"]
 
-    /// Runs the writer, kills it after it told of `count` checkpoints in all and of `leastOfEach` of every name, and gives all that
-    /// it said.
+    /// Runs the writer, kills it after it told of `count` checkpoints in all and of `leastOfEach` of every name, and
+    /// gives all that it said.
     static func live(_ path: String, killAfter count: Int, leastOfEach: Int) throws -> Life {
         let process = Process()
         process.executableURL = BuiltTool.builtProducts.appending(path: "KilledWriter")

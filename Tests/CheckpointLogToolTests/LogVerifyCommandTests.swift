@@ -90,7 +90,7 @@ import Testing
         var configuration = Configuration()
         configuration.runsInline = true
         let engine = try LogEngine.open(at: FilePath(path), configuration)
-        var content = try engine.content(1).adding(.raw)
+        var content = try engine.attributes(1).adding(.raw)
         content.policy.compression = .none
         _ = try engine.append([UInt8](repeating: 7, count: 500), content, key: "kept")
         let writer = try engine.requireWriter()
@@ -98,7 +98,8 @@ import Testing
         let end = writer.appender.writtenPosition
         _ = try engine.append([UInt8](repeating: 8, count: 500), content, key: "last")
         engine.abandon()
-        // A directory that was renamed is the same; a copy of it is as of some moment, and may lack what was not synced.
+        // A directory that was renamed is the same; a copy of it is as of some moment, and may lack what was not
+        // synced.
         let (renamed, copy) = (directory.path.appending("renamed").string, directory.path.appending("copy").string)
         try FileManager.default.moveItem(atPath: path, toPath: renamed)
         #expect(try await tool(renamed).exitCode == 0)

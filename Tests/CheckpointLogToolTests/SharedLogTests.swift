@@ -14,8 +14,8 @@ import Darwin
 
 /// R10: one process writes and compacts, four read beside it, and any of them is killed at any time.
 ///
-/// Proves: a reader sees whole values only, never an older one than before, and all that was acknowledged when it began to look, also
-/// while the writer is dead or opens again; it is never refused.
+/// Proves: a reader sees whole values only, never an older one than before, and all that was acknowledged when it began
+/// to look, also while the writer is dead or opens again; it is never refused.
 @Suite struct SharedLogTests {
     static let readerCount = 4
     /// Far more than any answer takes, on a machine with a slow disk and other things to do, too.
@@ -184,7 +184,8 @@ import Darwin
         }
         let (watch, starts, kills) = try outcome.get()
         #expect(watch.problems.isEmpty, "seed \(seed): \(watch.problems.prefix(5))")
-        // A round in five waits until everyone has started, after kills in the rounds before; four in five wait for a look or more.
+        // A round in five waits until everyone has started, after kills in the rounds before; four in five wait for a
+        // look or more.
         #expect(starts >= Self.roundCount / 5 && kills >= Self.roundCount / 2)
         #expect(watch.lookCount >= Self.roundCount * 4 / 5 && watch.compactionCount > 0)
         let report = await LogVerifier(directory: path, level: .deep).verify()

@@ -1,7 +1,8 @@
-/// What is known of a log that one process writes and others read, from all that they have said; and what in it cannot be.
+/// What is known of a log that one process writes and others read, from all that they have said; and what in it cannot
+/// be.
 ///
-/// Numbers of one name only grow. What a process was told, or has seen, every later look must show, or something newer: also while
-/// the writer is dead, for all of them live under the same boot.
+/// Numbers of one name only grow. What a process was told, or has seen, every later look must show, or something newer:
+/// also while the writer is dead, for all of them live under the same boot.
 struct SharedLogWatch {
     private static let groupMembers = ["left", "right"]
     /// Its odd numbers are removals: nothing being there tells nothing.

@@ -70,7 +70,8 @@ final class TalkingProcess {
         return isWanted ? nil : "it ended by itself: \(reason) \(status)"
     }
 
-    /// Waits until one of `processes` has something to say or has ended; which, by index. Empty when `seconds` passed without.
+    /// Waits until one of `processes` has something to say or has ended; which, by index. Empty when `seconds` passed
+    /// without.
     static func ready(_ processes: [TalkingProcess], seconds: Int32) -> [Int] {
         var requests = processes.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
         var count: Int32

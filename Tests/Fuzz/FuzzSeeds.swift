@@ -1,7 +1,8 @@
 import FoundationEssentials
 import FuzzTargets
 
-/// Called by libFuzzer before its first input. Writes the target's seeds into the directory that `CHECKPOINT_LOG_FUZZ_SEEDS` names.
+/// Called by libFuzzer before its first input. Writes the target's seeds into the directory that
+/// `CHECKPOINT_LOG_FUZZ_SEEDS` names.
 @_cdecl("LLVMFuzzerInitialize")
 func initializeFuzzer(_ count: UnsafeMutablePointer<CInt>?, _ arguments: UnsafeMutableRawPointer?) -> CInt {
     guard let directory = ProcessInfo.processInfo.environment["CHECKPOINT_LOG_FUZZ_SEEDS"] else { return 0 }

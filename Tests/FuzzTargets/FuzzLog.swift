@@ -38,7 +38,7 @@ enum FuzzLog {
     }
 
     private static func put(_ engine: LogEngine, _ key: CheckpointKey, count: Int) throws {
-        _ = try engine.append([UInt8](repeating: 7, count: count), try engine.content(1).adding(.raw), key: key)
+        _ = try engine.append([UInt8](repeating: 7, count: count), try engine.attributes(1).adding(.raw), key: key)
     }
 
     /// Looks in every way at the log with some of its files replaced, or new ones beside them.

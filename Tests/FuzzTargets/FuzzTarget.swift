@@ -1,7 +1,7 @@
 package import FoundationEssentials
 
-/// A part of the engine that reads bytes of any origin, made so that a fuzzer gets past the checksums: each run mends those of its
-/// input and then does with it what the engine would. A run that finds something wrong traps.
+/// A part of the engine that reads bytes of any origin, made so that a fuzzer gets past the checksums: each run mends
+/// those of its input and then does with it what the engine would. A run that finds something wrong traps.
 package enum FuzzTarget: String, CaseIterable, Sendable {
     case frame, segment, footer, manifest, snapshot, cbor
 

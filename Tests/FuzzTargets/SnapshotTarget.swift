@@ -1,7 +1,7 @@
 import CheckpointLog
 
-/// A snapshot: the slots of the tables, then the head behind the log's identity. The input's first two bytes are the count of slots
-/// in it.
+/// A snapshot: the slots of the tables, then the head behind the log's identity. The input's first two bytes are the
+/// count of slots in it.
 enum SnapshotTarget {
     private static let slotByteCount = 32
     private static let identityByteCount = 32

@@ -3,8 +3,9 @@ import TestSupport
 
 /// A process that reads a log beside its writer, until it is killed or told to end.
 ///
-/// It prints `opening` and `started`. For each line `look` that it is given it restores everything, and answers with a line
-/// `NAME NUMBER` for each checkpoint that is there, and `looked`. What is not as it should be is a line that begins with `wrong`.
+/// It prints `opening` and `started`. For each line `look` that it is given it restores everything, and answers with a
+/// line `NAME NUMBER` for each checkpoint that is there, and `looked`. What is not as it should be is a line that
+/// begins with `wrong`.
 enum KilledReader {
     private static let names = (0..<KilledWriter.taskCount).map { "task \($0)" } + [KilledWriter.fleeting]
     /// An opening beside a writer is a reading of its own, so there is one for every so many looks.

@@ -9,14 +9,14 @@ import Musl
 import Darwin
 #endif
 
-/// A process that takes checkpoints until it is killed, and tells of each only once it is acknowledged: R7 and R10 of the fault
-/// model. In its other role it reads beside such a one: ``KilledReader``.
+/// A process that takes checkpoints until it is killed, and tells of each only once it is acknowledged: R7 and R10 of
+/// the fault model. In its other role it reads beside such a one: ``KilledReader``.
 ///
 /// usage: KilledWriter write|read DIRECTORY
 ///
-/// It prints `opening`, then a line `resumed NAME NUMBER` for everything it finds, then `started`, then a line `NAME NUMBER` for each
-/// acknowledged checkpoint, removal or group, and `compacted` after each compaction that it asked for. A line is one write of fewer
-/// bytes than a pipe takes at once, so that none is torn.
+/// It prints `opening`, then a line `resumed NAME NUMBER` for everything it finds, then `started`, then a line `NAME
+/// NUMBER` for each acknowledged checkpoint, removal or group, and `compacted` after each compaction that it asked for.
+/// A line is one write of fewer bytes than a pipe takes at once, so that none is torn.
 @main
 struct KilledWriter {
     static let taskCount = 3

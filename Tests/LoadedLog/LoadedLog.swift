@@ -17,9 +17,9 @@ import Darwin
 /// * `slow`: a simulated disk whose every sync takes 50 ms, and which is full in the middle of the time.
 /// * `real`: the disk of this machine, with 64 descriptors for the whole process.
 ///
-/// Proves: no call fails but those that a full disk refuses; a log that was refused goes on once there is room; memory is bounded, by
-/// ``memoryByteLimit``; at the end everything that was acknowledged is there, and `log-verify --level deep` has no finding. Exits 0 then,
-/// else 1, with what is wrong on standard error.
+/// Proves: no call fails but those that a full disk refuses; a log that was refused goes on once there is room; memory
+/// is bounded, by ``memoryByteLimit``; at the end everything that was acknowledged is there, and `log-verify --level
+/// deep` has no finding. Exits 0 then, else 1, with what is wrong on standard error.
 @main
 struct LoadedLog {
     enum Disk: String {
@@ -29,8 +29,8 @@ struct LoadedLog {
     static let taskCount = 1_000
     static let descriptorLimit = 64
     static let syncMicroseconds: UInt32 = 50_000
-    /// Of the whole process. 1,000 tasks hand over 0.4 KiB each as a rule and 100 KB at the most; the log maps three segments of
-    /// 16 MiB; and the simulated disk keeps up to three copies of what it holds.
+    /// Of the whole process. 1,000 tasks hand over 0.4 KiB each as a rule and 100 KB at the most; the log maps three
+    /// segments of 16 MiB; and the simulated disk keeps up to three copies of what it holds.
     static let memoryByteLimit = 512 << 20
     /// Refusals that show that the disk was full for everyone.
     static let wantedRefusalCount = 200

@@ -1,6 +1,7 @@
 import CheckpointLog
 
-/// Lets something happen once, at a moment that a test counts out: before the call of a disk that has the number `turn`.
+/// Lets something happen once, at a moment that a test counts out: before the call of a disk that has the number
+/// `turn`.
 ///
 /// ```swift
 /// let interruption = Interruption(turn: 3)

@@ -10,7 +10,7 @@ extension LogEngine {
         return try appendBatch(
             members.map { member in
                 BatchMember(
-                    key: member.key, content: Content(level: level, policy: policy, flags: member.flags),
+                    key: member.key, attributes: RecordAttributes(level: level, policy: policy, flags: member.flags),
                     bytes: member.bytes)
             }, group: (name, level))
     }

@@ -64,7 +64,7 @@ package struct LogSurvey: Sendable {
         let engine = try LogEngine.open(at: log, Self.configuration(fileSystem))
         defer { engine.abandon() }
         let count = restoreAll(engine)
-        _ = try engine.append([1, 2, 3], try engine.content(1).adding(.raw), key: "new")
+        _ = try engine.append([1, 2, 3], try engine.attributes(1).adding(.raw), key: "new")
         do {
             try engine.requireWriter().maintenance.compact(fully: true)
         } catch let error as CheckpointLogError where error.code == .damaged {
@@ -87,12 +87,12 @@ package struct LogSurvey: Sendable {
     private func restoreAll(_ engine: LogEngine) -> Int {
         var count = 0
         engine.catalog.index.forEach { _, entry, _ in
-            guard let found = try? engine.header(at: entry.location), found.header.kind.hasKey else { return }
+            guard let found = try? engine.frames.header(at: entry.location), found.header.kind.hasKey else { return }
             let key = CheckpointKey(String(decoding: found.key, as: UTF8.self))
             let query = RecordQuery(key: key, level: found.header.level, version: .sequence(entry.sequenceNumber))
             if (try? unsafe engine.withContent(query) { $1.count }) != nil { count += 1 }
             if found.header.kind == .group, let group = engine.catalog.groups.group(found.hash(engine)) {
-                for member in group.members { _ = try? engine.header(at: member.location) }
+                for member in group.members { _ = try? engine.frames.header(at: member.location) }
             }
         }
         _ = try? engine.checkpoints(level: nil)

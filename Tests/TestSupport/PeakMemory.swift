@@ -1,7 +1,7 @@
 import FoundationEssentials
 
-/// How many bytes the greatest resident size of this process during `body` is above what it had before; nil where the system
-/// does not tell. Other tests run meanwhile, so only great differences mean anything.
+/// How many bytes the greatest resident size of this process during `body` is above what it had before; nil where the
+/// system does not tell. Other tests run meanwhile, so only great differences mean anything.
 package func peakMemoryGrowth(during body: () throws -> Void) rethrows -> Int? {
     // The kernel starts its mark anew.
     try? Data("5".utf8).write(to: URL(filePath: "/proc/self/clear_refs"))

@@ -2,13 +2,14 @@ import Synchronization
 
 /// The newest location of each (level, origin, key), and older versions where a level keeps them.
 ///
-/// 64 shards with a lock each, so that appends and restores on any thread seldom meet. Keys are not kept: a read checks level,
-/// origin, key and number against the frame it finds.
+/// 64 shards with a lock each, so that appends and restores on any thread seldom meet. Keys are not kept: a read checks
+/// level, origin, key and number against the frame it finds.
 package final class CheckpointIndex: Sendable {
     private static let shardCount = 64
 
     private let shards: [Lock<IndexShard>]
-    /// What `removeAllCheckpoints` left: records of the level with a smaller number are dead. Index 0 is for every level.
+    /// What `removeAllCheckpoints` left: records of the level with a smaller number are dead. Index 0 is for every
+    /// level.
     private let floors = Lock([SequenceNumber](repeating: SequenceNumber(rawValue: 0), count: 256))
     /// Whether there is any floor: most logs have none, and their appends and restores need not take the lock.
     private let hasFloors = Atomic(false)
@@ -107,7 +108,8 @@ package final class CheckpointIndex: Sendable {
         }
     }
 
-    /// Forgets a removal, or the frame of a group that has ended, which is dropped: no older record of its key exists anywhere.
+    /// Forgets a removal, or the frame of a group that has ended, which is dropped: no older record of its key exists
+    /// anywhere.
     package func forget(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) {
         shards[hash.shard].withLock { $0.forget(hash, sequenceNumber) }
     }

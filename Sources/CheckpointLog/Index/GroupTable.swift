@@ -79,7 +79,8 @@ package final class GroupTable: Sendable {
         forget { group in group.sequenceNumber < number && group.members.contains { $0.hash == hash } }
     }
 
-    /// Forgets a group whose name has a newer one: it is never restored again, also where the newer one is ended by a removal.
+    /// Forgets a group whose name has a newer one: it is never restored again, also where the newer one is ended by a
+    /// removal.
     package func forget(_ name: KeyHash, below number: SequenceNumber) {
         guard isUsed.load(ordering: .acquiring) else { return }
         state.withLock { state in
@@ -99,8 +100,8 @@ package final class GroupTable: Sendable {
         }
     }
 
-    /// Forgets groups with a member in a segment that left the log, and those whose own frame is not known any more: whatever replaced or
-    /// ended them may have left the log, too.
+    /// Forgets groups with a member in a segment that left the log, and those whose own frame is not known any more:
+    /// whatever replaced or ended them may have left the log, too.
     package func forget(
         whereSegment isGone: (_ segment: UInt32) -> Bool, orFrame isUnknown: (KeyHash, SequenceNumber) -> Bool
     ) {

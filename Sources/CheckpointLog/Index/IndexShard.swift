@@ -1,7 +1,7 @@
 /// One part of the index: a flat table with linear probing, and the older versions beside it.
 ///
-/// A slot has 32 bytes: hash (16), location (8), sequence number (8); a number of zero marks a slot empty. The table grows
-/// by a quarter when it is seven eighths full, so a key never costs more than 46 bytes.
+/// A slot has 32 bytes: hash (16), location (8), sequence number (8); a number of zero marks a slot empty. The table
+/// grows by a quarter when it is seven eighths full, so a key never costs more than 46 bytes.
 struct IndexShard {
     private struct Slot {
         var hash = KeyHash(high: 0, low: 0)
@@ -12,8 +12,8 @@ struct IndexShard {
 
     private var slots: [Slot] = []
     private(set) var count = 0
-    /// What is older than the slot's, newest first: versions, of keys whose level keeps more than one, and at the end the
-    /// removal that came before them, if there was one.
+    /// What is older than the slot's, newest first: versions, of keys whose level keeps more than one, and at the end
+    /// the removal that came before them, if there was one.
     private var older: [KeyHash: [IndexEntry]] = [:]
 
     var memoryByteCount: Int {
@@ -35,7 +35,8 @@ struct IndexShard {
 
     init() {}
 
-    /// A table out of a snapshot, read by `fill` into memory of its own; nil when it is none that this type could have made.
+    /// A table out of a snapshot, read by `fill` into memory of its own; nil when it is none that this type could have
+    /// made.
     init?(
         slotCount: Int, older: [KeyHash: [IndexEntry]], fill: (UnsafeMutableRawBufferPointer) throws -> Bool
     ) rethrows {
@@ -160,8 +161,8 @@ struct IndexShard {
         older[hash] = list
     }
 
-    /// Gives up the values that are more than wanted. A removal stays behind them: older frames of the key may be anywhere,
-    /// and come to light in any order.
+    /// Gives up the values that are more than wanted. A removal stays behind them: older frames of the key may be
+    /// anywhere, and come to light in any order.
     private mutating func trim(_ hash: KeyHash, keep: Int, _ outcome: inout InsertOutcome) {
         guard !older.isEmpty, var list = older[hash] else { return }
         let removal = list.last.flatMap { $0.isRemoval ? $0 : nil }

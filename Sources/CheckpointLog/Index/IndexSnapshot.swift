@@ -1,29 +1,15 @@
-import SystemPackage
-
 /// The index in a file, so that an opening need not read all footers. FORMAT.md, "SNAPSHOT".
 ///
-/// It can be missing, stale or damaged at any time: the log is then read without it. What makes it safe is its order: the
-/// segments it covers are fixed first, then the index is copied, then everything appended until then is synced, and only then
-/// does the file get its name. So nothing in it depends on a record that a power cut could take.
+/// It can be missing, stale or damaged at any time: the log is then read without it. What makes it safe is its order:
+/// the segments it covers are fixed first, then the index is copied, then everything appended until then is synced, and
+/// only then does the file get its name. So nothing in it depends on a record that a power cut could take.
 package struct IndexSnapshot {
     private static let magic: [UInt8] = Array("CKPTIDX\n".utf8)
-    private static let prefixByteCount = 24
-    /// Bytes of everything but the tables.
-    private static let headLimit = 256 << 20
+    static let prefixByteCount = 24
     /// Slots of one table.
     private static let slotLimit = 1 << 26
-    /// Slots for each record that the manifest counts, and for the chain, whose records it does not: a file that claims more is
-    /// not read, however its checksums are.
-    private static let slotsPerRecord = 4
-    private static let chainSlots = 8 << 20
     /// More live bytes than any segment has by the size classes of its frames.
     private static let usageLimit = 2 * LogPosition.offsetLimit
-    /// Tables of this many bytes in all are read by two threads.
-    private static let parallelByteCount = 8 << 20
-    /// Tables are read in blocks, and no further where so few of their slots are used that a hole in the file must be it: memory
-    /// is then not touched for the rest.
-    private static let blockByteCount = 4 << 20
-    private static let leastUse = 256
 
     /// A segment that the snapshot covers, and the checksum of its footer.
     package struct Covered: Hashable, Sendable {
@@ -36,59 +22,14 @@ package struct IndexSnapshot {
         }
     }
 
-    private struct Table {
+    struct Table {
         var slotCount: Int
         var crc: UInt32
         var offset: Int
     }
 
-    // MARK: Writing
-
-    /// Writes a snapshot of `catalog` that covers the segments of `manifest`.
-    ///
-    /// - Parameters:
-    ///   - excluded: segments whose records may not all be in the index yet.
-    ///   - sync: makes durable everything that was appended before the call.
-    /// - Returns: the bytes of the file.
-    package static func write(
-        _ catalog: RecordCatalog, manifest: Manifest, excluding excluded: (UInt32) -> Bool, identity: LogIdentity,
-        sync: () throws -> Void
-    ) throws -> Int {
-        let covered = manifest.segments.filter { !excluded($0.name.identifier) }
-            .map { Covered(segment: $0.name.identifier, footerCRC: $0.footerCRC) }
-        let replacement = try wrapping { () throws(FileSystemError) in
-            try Replacement(of: FileName.snapshot, in: identity.directory)
-        }
-        let file = replacement.file
-        defer { file.close() }
-        do {
-            var tables: [Table] = []
-            var offset = 0
-            var older: [(hash: KeyHash, entries: [IndexEntry])] = []
-            try catalog.index.forEachShard { shard in
-                older += shard.olderVersions
-                let crc = unsafe try shard.withSlotBytes { bytes in
-                    try wrapping { () throws(FileSystemError) in unsafe try file.write(bytes, at: offset) }
-                    return unsafe Checksum.mask(Checksum.extend(0, bytes))
-                }
-                tables.append(Table(slotCount: shard.slotCount, crc: crc, offset: offset))
-                offset += shard.slotCount * IndexShard.slotByteCount
-            }
-            let head = head(catalog, manifest, covered, tables, older, identity)
-            try wrapping { () throws(FileSystemError) in
-                try file.write(head + trailer(headByteCount: head.count, identity), at: offset)
-            }
-            try sync()
-            try wrapping { () throws(FileSystemError) in try replacement.finish() }
-            return offset + head.count + prefixByteCount
-        } catch {
-            replacement.abandon()
-            throw error
-        }
-    }
-
     /// Behind the tables, so that they can be written while they are copied.
-    private static func head(
+    static func head(
         _ catalog: RecordCatalog, _ manifest: Manifest, _ covered: [Covered], _ tables: [Table],
         _ older: [(hash: KeyHash, entries: [IndexEntry])], _ identity: LogIdentity
     ) -> [UInt8] {
@@ -142,7 +83,7 @@ package struct IndexSnapshot {
         return bytes
     }
 
-    private static func trailer(headByteCount: Int, _ identity: LogIdentity) -> [UInt8] {
+    static func trailer(headByteCount: Int, _ identity: LogIdentity) -> [UInt8] {
         var rest: [UInt8] = []
         rest.append(littleEndian: FormatVersion.current)
         rest.append(littleEndian: UInt16(0))
@@ -152,42 +93,8 @@ package struct IndexSnapshot {
         return bytes + rest
     }
 
-    // MARK: Reading
-
-    /// Fills the empty `catalog` from the log's snapshot, and gives the segments it covers; nil, and the catalog untouched, when
-    /// there is none that can be used.
-    ///
-    /// Entries in segments that `manifest` does not list may be stale; see ``RecordCatalog/removeEntries(outside:)``.
-    ///
-    /// - Throws: `FileSystemError` of a device; never for what the file holds.
-    package static func read(
-        into catalog: RecordCatalog, manifest: Manifest, identity: LogIdentity
-    ) throws(FileSystemError) -> Set<Covered>? {
-        let file: any OpenFile
-        do throws(FileSystemError) {
-            file = try identity.directory.openFile(FileName.snapshot, .read)
-        } catch  where error.code == .noSuchFileOrDirectory {
-            return nil
-        }
-        defer { file.close() }
-        let byteCount = try file.byteCount()
-        guard byteCount > prefixByteCount, let tail = try file.bytes(byteCount - prefixByteCount..<byteCount),
-            let headByteCount = headByteCount(tail), headByteCount <= min(headLimit, byteCount - prefixByteCount)
-        else { return nil }
-        let headEnd = byteCount - prefixByteCount
-        guard let head = try file.bytes(headEnd - headByteCount..<headEnd),
-            var parsed = Parsed(head, tableEnd: headEnd - headByteCount, identity: identity),
-            parsed.generation <= manifest.generation,
-            parsed.slotCount <= manifest.segments.reduce(chainSlots, { $0 + $1.entryCount * slotsPerRecord })
-        else { return nil }
-        guard let shards = try tables(&parsed, file) else { return nil }
-        catalog.index.replace(shards: shards, floors: parsed.floors, levels: parsed.levels)
-        catalog.usage.replace(parsed.usage)
-        catalog.replace(parsed.sides)
-        return parsed.covered
-    }
-
-    private static func headByteCount(_ tail: [UInt8]) -> Int? {
+    /// Bytes of the head, as the end of the file states it; nil when it is none.
+    static func headByteCount(_ tail: [UInt8]) -> Int? {
         var cursor = ByteCursor(tail)
         guard cursor.slice(byteCount: UInt64(magic.count)).map({ $0.elementsEqual(magic) }) == true,
             let crc = cursor.integer(UInt32.self), crc == Checksum.mask(Checksum.of(Array(tail[12...]))),
@@ -196,68 +103,8 @@ package struct IndexSnapshot {
         return cursor.integer(UInt64.self).flatMap(Int.init(exactly:))
     }
 
-    private static func tables(_ parsed: inout Parsed, _ file: any OpenFile) throws(FileSystemError) -> [IndexShard]? {
-        let parsedTables = parsed.tables
-        var older = [[KeyHash: [IndexEntry]]](repeating: [:], count: parsedTables.count)
-        for (hash, entries) in parsed.older { older[hash.shard][hash] = entries }
-        let lists = older
-        let total = parsed.slotCount * IndexShard.slotByteCount
-        do {
-            return try Lanes.map(below: parsedTables.count, laneCount: total < parallelByteCount ? 1 : 2) { index in
-                try shard(parsedTables[index], older: lists[index], file)
-            }
-        } catch SnapshotFault.disk(let error) {
-            throw error
-        } catch {
-            return nil
-        }
-    }
-
-    private enum SnapshotFault: Error {
-        case disk(FileSystemError)
-        case content
-    }
-
-    private static func shard(
-        _ table: Table, older: [KeyHash: [IndexEntry]], _ file: any OpenFile
-    ) throws(SnapshotFault) -> IndexShard {
-        var failure: FileSystemError?
-        let shard = unsafe IndexShard(slotCount: table.slotCount, older: older) { buffer in
-            do throws(FileSystemError) {
-                var (crc, done, used) = (UInt32(0), 0, 0)
-                while done < buffer.count {
-                    let end = min(done + blockByteCount, buffer.count)
-                    let block = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done..<end])
-                    guard unsafe try file.read(into: block, at: table.offset + done) == block.count else {
-                        return false
-                    }
-                    crc = unsafe Checksum.extend(crc, UnsafeRawBufferPointer(block))
-                    done = end
-                    if buffer.count > blockByteCount {
-                        used += unsafe usedSlots(UnsafeRawBufferPointer(block))
-                        guard used * leastUse >= done / IndexShard.slotByteCount else { return false }
-                    }
-                }
-                return Checksum.mask(crc) == table.crc
-            } catch {
-                failure = error
-                return false
-            }
-        }
-        if let failure { throw .disk(failure) }
-        guard let shard else { throw .content }
-        return shard
-    }
-
-    private static func usedSlots(_ bytes: UnsafeRawBufferPointer) -> Int {
-        // The number stands last in a slot; zero is none.
-        stride(from: IndexShard.slotByteCount - 8, to: bytes.count, by: IndexShard.slotByteCount).reduce(0) {
-            $0 + (bytes.integer(UInt64.self, at: $1) == 0 ? 0 : 1)
-        }
-    }
-
     /// Everything but the tables, once its checksum holds.
-    private struct Parsed {
+    struct Head {
         var generation: UInt64 = 0
         var tables: [Table] = []
         var slotCount: Int { tables.reduce(0) { $0 + $1.slotCount } }

@@ -29,8 +29,8 @@
 
 /// Everything that is known of a log's records in memory: the index, the groups, and how much of each segment is live.
 ///
-/// Told of the same records in any order, it comes to the same state: that is what makes recovery, restart and compaction
-/// agree.
+/// Told of the same records in any order, it comes to the same state: that is what makes recovery, restart and
+/// compaction agree.
 package final class RecordCatalog: Sendable {
     package let hashKey: HashKey
     package let index = CheckpointIndex()
@@ -80,8 +80,8 @@ package final class RecordCatalog: Sendable {
         usage.apply(record.location, outcome) { groups.holds($0) }
     }
 
-    /// Takes in a record that may be known already, and may have another place now: what a reader of a log that is being
-    /// written finds. False when it is known, and its place right.
+    /// Takes in a record that may be known already, and may have another place now: what a reader of a log that is
+    /// being written finds. False when it is known, and its place right.
     package func update(_ record: CatalogRecord) -> Bool {
         guard record.kind.isRecord, record.kind != .removalOfAll else {
             if record.kind == .removalOfAll, index.floor(of: record.level) >= record.sequenceNumber { return false }
@@ -195,7 +195,8 @@ package final class RecordCatalog: Sendable {
         for segment in usage.all.keys where isGone(segment) { usage.forget(segment) }
     }
 
-    /// Forgets the reference at `location`, whose frame is gone, and gives the value segment that nothing needs any more.
+    /// Forgets the reference at `location`, whose frame is gone, and gives the value segment that nothing needs any
+    /// more.
     package func dropReference(at location: FrameLocation) -> UInt32? {
         references.withLock { $0.removeValue(forKey: location) }
     }

@@ -1,7 +1,7 @@
 /// A number of bytes for each segment: an open table with linear probing.
 ///
-/// Every append counts twice in it. Segment numbers follow one another, so the number itself is a good hash and a key is found
-/// at the first probe; a dictionary's hash alone costs as much as the rest of the insert.
+/// Every append counts twice in it. Segment numbers follow one another, so the number itself is a good hash and a key
+/// is found at the first probe; a dictionary's hash alone costs as much as the rest of the insert.
 struct SegmentCounters: Sendable {
     private struct Slot {
         /// 0 marks an empty slot; segments count from 1.

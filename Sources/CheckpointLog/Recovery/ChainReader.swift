@@ -1,7 +1,7 @@
 import SystemPackage
 
-/// Reads the chain: the log segments after the last one ever sealed. It decides between a torn tail and damage, and changes
-/// nothing. FORMAT.md, "The end of a log".
+/// Reads the chain: the log segments after the last one ever sealed. It decides between a torn tail and damage, and
+/// changes nothing. FORMAT.md, "The end of a log".
 package struct ChainReader {
     /// One segment of the chain, as far as it is sound.
     package struct Part: Sendable {
@@ -42,7 +42,8 @@ package struct ChainReader {
         /// Nil for a sound or merely torn end, else where the damage is.
         package var damage: LogPosition? {
             if let missing { return LogPosition(segment: missing, offset: 0) }
-            // POSITION is there, synced, before the first frame is: no power cut takes it, so this is no power cut's work.
+            // POSITION is there, synced, before the first frame is: no power cut takes it, so this is no power cut's
+            // work.
             if lacksPosition, stragglers.lastNumber != nil {
                 guard isComplete, let behind = surplus.first else { return end }
                 return LogPosition(segment: behind.identifier, offset: 0)
@@ -65,14 +66,14 @@ package struct ChainReader {
             return "The log is damaged: frames stand behind its end, and \(FileName.position) tells of no power cut"
         }
 
-        /// The numbers of checkpoints that may have been acknowledged as written, and are not in the log any more; nil where it is known
-        /// that there are none, or nothing tells of any.
+        /// The numbers of checkpoints that may have been acknowledged as written, and are not in the log any more; nil
+        /// where it is known that there are none, or nothing tells of any.
         ///
         /// - Parameters:
         ///   - cutByteCount: bytes behind the end, other than zeros.
         ///   - manifest: as it was found.
         package func possiblyLost(
-            _ position: PositionPage.Content?, cutByteCount: Int, manifest: Manifest
+            _ position: PositionStatement?, cutByteCount: Int, manifest: Manifest
         ) -> ClosedRange<SequenceNumber>? {
             let first = SequenceNumber(rawValue: highestNumber.rawValue + 1)
             // All numbers that the openings until now can have given.
@@ -105,7 +106,7 @@ package struct ChainReader {
     }
 
     package let identity: LogIdentity
-    package let position: PositionPage.Content?
+    package let position: PositionStatement?
     /// Whether a live writer holds the lock: frames past its written position are then not looked at.
     package let stop: LogPosition?
     /// The segment that the chain's first follows.
@@ -114,7 +115,7 @@ package struct ChainReader {
     package let resume: LogPosition?
 
     package init(
-        identity: LogIdentity, lastSealed: UInt32, position: PositionPage.Content?, stop: LogPosition? = nil,
+        identity: LogIdentity, lastSealed: UInt32, position: PositionStatement?, stop: LogPosition? = nil,
         resume: LogPosition? = nil
     ) {
         self.resume = resume
@@ -124,7 +125,7 @@ package struct ChainReader {
         self.stop = stop
     }
 
-    package func read(_ names: [SegmentName], visit: (SegmentName, ScannedFrame) throws -> Void) throws -> Outcome {
+    package func read(_ names: [SegmentName], visit: (SegmentName, FrameView) throws -> Void) throws -> Outcome {
         var outcome = Outcome()
         let isSameBoot = position?.isSameBoot == true
         outcome.knownGood = isSameBoot ? position?.written : position?.synced
@@ -140,12 +141,7 @@ package struct ChainReader {
                 known = name.identifier
                 continue
             }
-            let file: any OpenFile
-            do throws(FileSystemError) {
-                file = try identity.directory.openFile(name, .read)
-            } catch {
-                throw CheckpointLogError(error)
-            }
+            let file = try wrapping { () throws(FileSystemError) in try identity.directory.openFile(name, .read) }
             defer { file.close() }
             var byteCount = try wrapping { () throws(FileSystemError) in try file.byteCount() }
             if let stop, stop.segment == name.identifier { byteCount = min(byteCount, Int(stop.offset)) }
@@ -187,6 +183,12 @@ package struct ChainReader {
             }
             isOpen = false
         }
+        conclude(&outcome, names, known: known)
+        return outcome
+    }
+
+    /// Says what is missing, and where the log ends when no segment showed its end.
+    private func conclude(_ outcome: inout Outcome, _ names: [SegmentName], known: UInt32) {
         let present = Set(names.map(\.identifier))
         outcome.missing = outcome.named.filter { $0 > lastSealed && !present.contains($0) }.min()
         #if PLANTED_BUGS
@@ -204,7 +206,6 @@ package struct ChainReader {
                 outcome.parts.last.map { LogPosition(segment: $0.name.identifier, offset: $0.end) }
                 ?? LogPosition(segment: known, offset: LogPosition.offsetLimit - 8)
         }
-        return outcome
     }
 
     private func header(of file: any OpenFile, _ name: SegmentName, _ byteCount: Int) throws -> SegmentHeader? {

@@ -1,14 +1,14 @@
 import SystemPackage
 
-/// Keeps the catalog of a read-only opening up with a log that another process writes and compacts. It changes nothing on
-/// disk.
+/// Keeps the catalog of a read-only opening up with a log that another process writes and compacts. It changes nothing
+/// on disk.
 ///
-/// `POSITION`, the manifest's generation and the lock say whether anything is new. What is new is then read: footers of segments
-/// that the manifest came to list, and the chain from where the last reading ended, to the written position while a writer
-/// appends, else, and while one still recovers, to where recovery would say that the log ends.
+/// `POSITION`, the manifest's generation and the lock say whether anything is new. What is new is then read: footers of
+/// segments that the manifest came to list, and the chain from where the last reading ended, to the written position
+/// while a writer appends, else, and while one still recovers, to where recovery would say that the log ends.
 package final class LogFollower: Sendable {
     private struct State {
-        var position: PositionPage.Content?
+        var position: PositionStatement?
         /// Whether a writer appended then: of one that has died since, more counts than what it stated.
         var isWritten: Bool
         var manifest: Manifest
@@ -24,8 +24,9 @@ package final class LogFollower: Sendable {
 
     /// Attempts that may fail while the manifest stays as it is: a file can go before the edit that says so is seen.
     package static let attemptsAtRest = 5
-    /// Attempts while each finds that the manifest was replaced meanwhile. A writer of the smallest segments rolls and compacts about
-    /// as fast as a reader reads, so that some attempts in a row can be lost; every one of them is a change of the log.
+    /// Attempts while each finds that the manifest was replaced meanwhile. A writer of the smallest segments rolls and
+    /// compacts about as fast as a reader reads, so that some attempts in a row can be lost; every one of them is a
+    /// change of the log.
     package static let attempts = 200
 
     private let identity: LogIdentity
@@ -36,7 +37,7 @@ package final class LogFollower: Sendable {
 
     package init(
         identity: LogIdentity, manifest: Manifest, catalog: RecordCatalog, files: SegmentFiles, isSalvage: Bool,
-        position: PositionPage.Content?, isWritten: Bool, chain: [SegmentName], outcome: ChainReader.Outcome
+        position: PositionStatement?, isWritten: Bool, chain: [SegmentName], outcome: ChainReader.Outcome
     ) {
         self.identity = identity
         self.catalog = catalog
@@ -52,12 +53,12 @@ package final class LogFollower: Sendable {
     /// The sealed segments, as far as they are known.
     package var segments: [Manifest.Segment] { state.withLock { $0.manifest.segments } }
 
-    /// How far everything is in the catalog: all before the position, and every append number up to the highest; nil while that
-    /// cannot be told, because a large batch may be under way.
+    /// How far everything is in the catalog: all before the position, and every append number up to the highest; nil
+    /// while that cannot be told, because a large batch may be under way.
     ///
-    /// Such a batch has a file from before it takes its first number until the manifest lists it. So when what was read holds a
-    /// later number, either the file is there now, or the manifest is another than the one that was read, or this reading has the
-    /// batch.
+    /// Such a batch has a file from before it takes its first number until the manifest lists it. So when what was read
+    /// holds a later number, either the file is there now, or the manifest is another than the one that was read, or
+    /// this reading has the batch.
     package func settledEnd() throws -> (position: LogPosition, number: SequenceNumber)? {
         try state.withLock { state in
             guard let end = state.end else { return nil }
@@ -74,12 +75,14 @@ package final class LogFollower: Sendable {
 
     /// Reads what is new since the last call.
     ///
-    /// - Parameter isForced: whether to look also when `POSITION` says that nothing was written, because a file is gone.
+    /// - Parameter isForced: whether to look also when `POSITION` says that nothing was written, because a file is
+    ///   gone.
     /// - Throws: `.damaged`, `.ioFailure`, as an opening for reading does.
-    /// - Complexity: one read each of `POSITION`, of the manifest's head and of the lock when nothing was written; else O(n) in the new records.
+    /// - Complexity: one read each of `POSITION`, of the manifest's head and of the lock when nothing was written; else
+    ///   O(n) in the new records.
     package func refresh(isForced: Bool) throws {
         try state.withLock { state in
-            let position = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
+            let position = try wrapping { () throws(FileSystemError) in try PositionStatement.read(identity) }
             // A large batch is a change of the manifest alone.
             guard
                 try isForced || position != state.position || readGeneration() != state.manifest.generation
@@ -99,7 +102,7 @@ package final class LogFollower: Sendable {
     }
 
     private var generation: UInt64? {
-        (try? LogLoader.manifest(in: identity.directory))?.generation
+        (try? Manifest.read(in: identity.directory))?.generation
     }
 
     private func isWritten() throws -> Bool {
@@ -111,7 +114,7 @@ package final class LogFollower: Sendable {
     /// Which manifest is there now, unverified; nil when there is none.
     private func readGeneration() throws -> UInt64? {
         try wrapping { () throws(FileSystemError) in
-            try ManifestFile.generation(in: identity.directory)
+            try Manifest.generation(in: identity.directory)
         }
     }
 
@@ -121,16 +124,17 @@ package final class LogFollower: Sendable {
 
     private func catchUp(_ state: inout State) throws {
         let isWritten = try isWritten()
-        guard let manifest = try LogLoader.manifest(in: identity.directory) else {
+        guard let manifest = try Manifest.read(in: identity.directory) else {
             throw CheckpointLogError.notALog(path: identity.directory.path.string, "its manifest is gone.")
         }
         guard manifest.identifier == identity.identifier else {
             throw CheckpointLogError.notALog(
                 path: identity.directory.path.string, "another log has taken its place; open that one.")
         }
-        // Behind the manifest, whose compactions have dropped what is superseded by records up to here; before the files are listed. A
-        // segment that is sealed and compacted in between is then missing from the chain, which is another attempt.
-        let stated = try wrapping { () throws(FileSystemError) in try PositionPage.read(identity) }
+        // Behind the manifest, whose compactions have dropped what is superseded by records up to here; before the
+        // files are listed. A segment that is sealed and compacted in between is then missing from the chain, which is
+        // another attempt.
+        let stated = try wrapping { () throws(FileSystemError) in try PositionStatement.read(identity) }
         let position = isWritten ? stated : stated?.possible(in: manifest)
         let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(identity.directory) }
         let loader = LogLoader(
@@ -176,7 +180,7 @@ package final class LogFollower: Sendable {
     }
 
     private func readChain(
-        _ listing: LogDirectory, _ manifest: Manifest, _ position: PositionPage.Content?, stop: LogPosition?,
+        _ listing: LogDirectory, _ manifest: Manifest, _ position: PositionStatement?, stop: LogPosition?,
         from start: LogPosition?, _ sawGroup: inout Bool
     ) throws -> ChainReader.Outcome {
         // A resume point in a segment that is sealed by now is met by that segment's footer.
@@ -204,8 +208,8 @@ package final class LogFollower: Sendable {
         return outcome
     }
 
-    /// Where the next reading begins. It has to meet the roll frame of a segment whose successor was not there yet: from behind it,
-    /// nothing would tell that the log goes on in another segment.
+    /// Where the next reading begins. It has to meet the roll frame of a segment whose successor was not there yet:
+    /// from behind it, nothing would tell that the log goes on in another segment.
     private static func resumePoint(_ outcome: ChainReader.Outcome) -> LogPosition? {
         outcome.parts.last.map { part in
             let end = part.isRolled ? part.end - FrameHeader.byteCount : part.end

@@ -4,7 +4,8 @@ extension LogLoader {
     /// Puts the newest group of each name together again. Its frame lists the members' keys; their numbers are the ones
     /// before its own; where the index dropped a member as superseded, the segments are gone through once more for it.
     ///
-    /// - Parameter note: told of each segment that cannot be gone through, in a salvage; without one the first is thrown.
+    /// - Parameter note: told of each segment that cannot be gone through, in a salvage; without one the first is
+    ///   thrown.
     func restoreGroups(_ outcome: ChainReader.Outcome, note: (CheckpointLogError) -> Void) throws {
         var groups: [(name: KeyHash, entry: IndexEntry, members: [GroupTable.Member])] = []
         var wanted: [SequenceNumber: (group: Int, member: Int)] = [:]
@@ -61,8 +62,9 @@ extension LogLoader {
 
     /// The newest group frames whose members may all be there, and those that cannot be read.
     ///
-    /// A member is a record, and of one group only. Where more members are listed than there are records, some groups are at an
-    /// end and their members gone, or their lists are made to fill the memory: then the records are counted before any list is kept.
+    /// A member is a record, and of one group only. Where more members are listed than there are records, some groups
+    /// are at an end and their members gone, or their lists are made to fill the memory: then the records are counted
+    /// before any list is kept.
     private func possibleGroups(
         _ outcome: ChainReader.Outcome, _ note: (CheckpointLogError) -> Void
     ) throws -> [(KeyHash, IndexEntry)] {
@@ -111,7 +113,7 @@ extension LogLoader {
                 try identity.directory.openFile(part.name, .read)
             }
             defer { file.close() }
-            let (footer, _) = try SegmentSealer.footer(of: part.name, file, end: part.end, identity: identity)
+            let (footer, _) = try LogFooters.scan(part.name, file, end: part.end, identity: identity)
             for entry in footer.entries { SegmentFooter.withRecord(entry, of: part.name.identifier, body) }
         }
     }
@@ -126,26 +128,17 @@ extension LogLoader {
         }
         let file = try wrapping { () throws(FileSystemError) in try identity.directory.openFile(name, .read) }
         defer { file.close() }
-        return unsafe try BufferPool.shared.withBuffer(byteCount: location.byteCountBound) { buffer in
-            let read = try wrapping { () throws(FileSystemError) in
-                unsafe try file.read(into: buffer, at: location.offset)
+        do {
+            return unsafe try FrameReader.withFrame(
+                at: location, in: file, seed: identity.seed(of: location.segment), where: { $0.header.kind == .group }
+            ) { frame, content in
+                guard let members = unsafe GroupMembers(Array(content)) else { throw FrameFault.badField }
+                return (frame.header, members)
             }
-            let bytes = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<read])
-            do {
-                let header = unsafe try FrameDecoder.header(
-                    in: bytes, at: location.offset, seed: identity.seed(of: location.segment))
-                guard header.kind == .group else { throw FrameFault.badField }
-                unsafe try FrameDecoder.checkPayload(of: header, in: bytes)
-                let members = unsafe try FrameDecoder.withContent(of: header, in: bytes) { content in
-                    unsafe GroupMembers(Array(content))
-                }
-                guard let members else { throw FrameFault.badField }
-                return (header, members)
-            } catch let fault as FrameFault {
-                throw CheckpointLogError.damaged(
-                    "The list of a group's members cannot be read: \(fault.rawValue).", path: file.path.string,
-                    offset: location.offset)
-            }
+        } catch let fault as FrameFault {
+            throw CheckpointLogError.damaged(
+                "The list of a group's members cannot be read: \(fault.rawValue).", path: file.path.string,
+                offset: location.offset)
         }
     }
 }

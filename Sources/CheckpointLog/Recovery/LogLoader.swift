@@ -19,32 +19,9 @@ package struct LogLoader {
         self.isSalvage = isSalvage
     }
 
-    /// Reads the manifest of the log at `directory`; nil when there is none.
-    package static func manifest(in directory: any OpenDirectory) throws -> Manifest? {
-        let path = directory.path.appending(FileName.manifest)
-        let file: any OpenFile
-        do throws(FileSystemError) {
-            file = try directory.openFile(FileName.manifest, .read)
-        } catch  where error.code == .noSuchFileOrDirectory {
-            return nil
-        } catch {
-            throw CheckpointLogError(error)
-        }
-        defer { file.close() }
-        let byteCount = try wrapping { () throws(FileSystemError) in try file.byteCount() }
-        guard byteCount <= 128 << 20,
-            let bytes = try wrapping({ () throws(FileSystemError) in try file.bytes(0..<byteCount) }),
-            let manifest = try Manifest(bytes, path: path.string)
-        else {
-            throw CheckpointLogError.damaged(
-                "The manifest is damaged, so which segments belong to the log is not known; open the log read-only for "
-                    + "salvage.", path: path.string)
-        }
-        return manifest
-    }
-
-    /// What to say when `position` was told of a later manifest than this one: which files belong to the log is not known then.
-    package func olderManifest(_ position: PositionPage.Content?) -> CheckpointLogError? {
+    /// What to say when `position` was told of a later manifest than this one: which files belong to the log is not
+    /// known then.
+    package func olderManifest(_ position: PositionStatement?) -> CheckpointLogError? {
         #if PLANTED_BUGS
         if PlantedBug.olderManifestTrusted.isPlanted { return nil }
         #endif
@@ -56,7 +33,7 @@ package struct LogLoader {
 
     /// Tells the catalog of every record; the outcome says how the chain ends.
     package func load(
-        position: PositionPage.Content?, stop: LogPosition? = nil, into report: inout RecoveryReport
+        position: PositionStatement?, stop: LogPosition? = nil, into report: inout RecoveryReport
     ) throws -> ChainReader.Outcome {
         if let error = olderManifest(position) {
             guard isSalvage else { throw error }
@@ -84,26 +61,7 @@ package struct LogLoader {
                 _ = catalog.update(record)
             }
         }
-        let footers = LogFooters(identity: identity)
-        for segment in manifest.segments {
-            do {
-                let name = segment.name.identifier
-                if covered?.contains(.init(segment: name, footerCRC: segment.footerCRC)) == true {
-                    try footers.check(segment)
-                    report.recordCount += segment.entryCount
-                    continue
-                }
-                #if PLANTED_BUGS
-                if PlantedBug.staleSnapshotTrusted.isPlanted, covered != nil { continue }
-                #endif
-                let entries = try footers.footer(of: segment).entries
-                for entry in entries { SegmentFooter.withRecord(entry, of: name, insert) }
-                report.recordCount += entries.count
-                report.replayedByteCount += segment.byteCount
-            } catch let error as CheckpointLogError where error.code == .damaged && isSalvage {
-                report.damage.append(error)
-            }
-        }
+        try loadSealed(covered, &report, insert)
         if covered != nil {
             // What stood in segments that are gone was dead, or was found anew in the ones that took their place.
             let chain = directory.chain(after: manifest).map(\.identifier)
@@ -124,6 +82,42 @@ package struct LogLoader {
         for record in removals.sorted(by: { $0.sequenceNumber > $1.sequenceNumber }) {
             if covered == nil { catalog.insert(record) } else { _ = catalog.update(record) }
         }
+        try judge(&outcome, &report)
+        try restoreGroups(outcome) { error in
+            let isKnown = report.damage.contains { $0.location?.path == error.location?.path }
+            if !isKnown { report.damage.append(error) }
+        }
+        return outcome
+    }
+
+    /// Tells of every record of the segments that the snapshot does not cover, and checks that all of them are there.
+    private func loadSealed(
+        _ covered: Set<IndexSnapshot.Covered>?, _ report: inout RecoveryReport, _ insert: (CatalogRecord) -> Void
+    ) throws {
+        let footers = LogFooters(identity: identity)
+        for segment in manifest.segments {
+            do {
+                let name = segment.name.identifier
+                if covered?.contains(.init(segment: name, footerCRC: segment.footerCRC)) == true {
+                    try footers.check(segment)
+                    report.recordCount += segment.entryCount
+                    continue
+                }
+                #if PLANTED_BUGS
+                if PlantedBug.staleSnapshotTrusted.isPlanted, covered != nil { continue }
+                #endif
+                let entries = try footers.footer(of: segment).entries
+                for entry in entries { SegmentFooter.withRecord(entry, of: name, insert) }
+                report.recordCount += entries.count
+                report.replayedByteCount += segment.byteCount
+            } catch let error as CheckpointLogError where error.code == .damaged && isSalvage {
+                report.damage.append(error)
+            }
+        }
+    }
+
+    /// Holds what the chain tells against the manifest; damage is thrown, or reported in a salvage.
+    private func judge(_ outcome: inout ChainReader.Outcome, _ report: inout RecoveryReport) throws {
         for segment in manifest.segments {
             outcome.lastTimestamp = max(outcome.lastTimestamp, segment.newestTimestamp)
             outcome.highestNumber = max(outcome.highestNumber, segment.highestSequenceNumber)
@@ -141,11 +135,6 @@ package struct LogLoader {
             guard isSalvage else { throw error }
             report.damage.append(error)
         }
-        try restoreGroups(outcome) { error in
-            let isKnown = report.damage.contains { $0.location?.path == error.location?.path }
-            if !isKnown { report.damage.append(error) }
-        }
-        return outcome
     }
 
     package func footer(of segment: Manifest.Segment) throws -> SegmentFooter {

@@ -1,7 +1,7 @@
 import SystemPackage
 
-/// What an opening for writing does to the files before it appends: the chain becomes sealed segments, and nothing else is
-/// left over. Safe to crash in at every call; everything here can be done again.
+/// What an opening for writing does to the files before it appends: the chain becomes sealed segments, and nothing else
+/// is left over. Safe to crash in at every call; everything here can be done again.
 package struct LogRepair {
     private static let blockByteCount = 1 << 20
 
@@ -18,12 +18,14 @@ package struct LogRepair {
         _ outcome: ChainReader.Outcome, synced: LogPosition?, report: inout RecoveryReport
     ) throws {
         for part in outcome.parts { try rewriteUnsynced(part, synced: synced) }
-        // A cut takes every later segment, and these must be gone for good before the manifest says that the chain ends.
+        // A cut takes every later segment, and these must be gone for good before the manifest says that the chain
+        // ends.
         var superfluous = outcome.parts.filter { $0.end == SegmentHeader.byteCount }.map(\.name) + outcome.surplus
         #if PLANTED_BUGS
         if PlantedBug.surplusKept.isPlanted { superfluous.removeAll { outcome.surplus.contains($0) } }
         #endif
-        // The newest first, and none before the one that names it is gone for good: a segment whose predecessor is missing is damage.
+        // The newest first, and none before the one that names it is gone for good: a segment whose predecessor is
+        // missing is damage.
         while let name = superfluous.popLast() {
             var isNamed = outcome.named.contains(name.identifier)
             #if PLANTED_BUGS
@@ -39,12 +41,13 @@ package struct LogRepair {
             }
             defer { file.close() }
             if !part.isRolled, outcome.fault != nil { try quarantineTail(of: part, file, report: &report) }
-            try SegmentSealer.seal(part.name, file, end: part.end, identity: identity, manifest: manifest)
+            let footer = try LogFooters.footer(ofUnsealed: part.name, file, end: part.end, identity: identity)
+            try SegmentSealer.seal(part.name, file, footer, end: part.end, manifest: manifest)
         }
     }
 
-    /// Writes the verified bytes past the synced position again and syncs them: after a failed sync their pages look clean
-    /// in memory and are not on disk.
+    /// Writes the verified bytes past the synced position again and syncs them: after a failed sync their pages look
+    /// clean in memory and are not on disk.
     private func rewriteUnsynced(_ part: ChainReader.Part, synced: LogPosition?) throws {
         var offset = 0
         if let synced {
@@ -92,12 +95,13 @@ package struct LogRepair {
             defer { copy.close() }
             try copy.write(tail, at: 0)
         } catch {
-            // The copy is a courtesy: a full disk, or one made by an opening that was cut short, must not stop recovery.
+            // The copy is a courtesy: a full disk, or one made by an opening that was cut short, must not stop
+            // recovery.
         }
     }
 
-    /// Removes what no record refers to: outputs of a compaction that did not commit, value segments without a reference,
-    /// files that were not complete.
+    /// Removes what no record refers to: outputs of a compaction that did not commit, value segments without a
+    /// reference, files that were not complete.
     package func removeOrphans(
         _ directory: LogDirectory, referenced: Set<UInt32>, report: inout RecoveryReport
     ) throws {

@@ -5,12 +5,12 @@
 /// if let tail = log.recoveryReport.tornTail { print("an unfinished write was cut off: \(tail)") }
 /// ```
 public struct RecoveryReport: Sendable {
-    /// Where an unfinished last write was cut off; nil when the log ended cleanly. Nothing acknowledged as synced was in it; what was
-    /// acknowledged as written can have been, when the machine went down: ``possiblyLost``.
+    /// Where an unfinished last write was cut off; nil when the log ended cleanly. Nothing acknowledged as synced was
+    /// in it; what was acknowledged as written can have been, when the machine went down: ``possiblyLost``.
     public var tornTail: CheckpointLogError.Location?
-    /// The numbers of checkpoints that may have been acknowledged as written, not as synced, and that the log no longer has: after power
-    /// loss, after a failed sync, in a copy of a log that was being written, or where `POSITION` is missing. An upper bound; nil when there
-    /// are none, as after the end of a process, or when nothing tells of any.
+    /// The numbers of checkpoints that may have been acknowledged as written, not as synced, and that the log no longer
+    /// has: after power loss, after a failed sync, in a copy of a log that was being written, or where `POSITION` is
+    /// missing. An upper bound; nil when there are none, as after the end of a process, or when nothing tells of any.
     public var possiblyLost: ClosedRange<SequenceNumber>?
     /// Bytes that the cut removed, at most; zeros of preallocated space are not counted.
     public var cutByteCount = 0

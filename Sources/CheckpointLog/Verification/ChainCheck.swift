@@ -1,12 +1,12 @@
 import SystemPackage
 
-/// Checks the chain: the log segments after the last one ever sealed. It comes to the judgement of FORMAT.md, "The end of a log",
-/// by its own way.
+/// Checks the chain: the log segments after the last one ever sealed. It comes to the judgement of FORMAT.md, "The end
+/// of a log", by its own way.
 struct ChainCheck {
     let identity: LogIdentity
     let manifest: Manifest
     let names: [SegmentName]
-    let position: PositionPage.Content?
+    let position: PositionStatement?
     /// The written position of a live writer: nothing behind it is looked at.
     let stop: LogPosition?
     let level: VerificationLevel
@@ -72,8 +72,8 @@ struct ChainCheck {
         return reading.outcome
     }
 
-    /// Where the reading of a file ends: nothing behind the written position of a live writer counts, and nothing that a
-    /// position could not state.
+    /// Where the reading of a file ends: nothing behind the written position of a live writer counts, and nothing that
+    /// a position could not state.
     private func byteCount(of file: any OpenFile, _ name: SegmentName) throws -> Int {
         let byteCount = min(try file.byteCount(), LogPosition.offsetLimit - 8)
         guard let stop, stop.segment == name.identifier else { return byteCount }
@@ -193,7 +193,8 @@ struct ChainCheck {
             !(isComplete && known.offset <= SegmentHeader.byteCount)
         else {
             guard let end = reading.end, let kind = end.kind else { return }
-            // Under the same boot whatever was written stands before the end; otherwise only what was synced is known to.
+            // Under the same boot whatever was written stands before the end; otherwise only what was synced is known
+            // to.
             let isKnown = self.position?.isSameBoot == true
             let loss = isKnown ? "" : "; checkpoints that were written and not synced may be lost with it"
             var finding = VerificationFinding(
@@ -213,8 +214,8 @@ struct ChainCheck {
         reading.outcome.chainDamage = finding
     }
 
-    /// What is damage whatever the positions say: a segment that another names and that is nowhere; and frames behind the end where nothing
-    /// says that the power went.
+    /// What is damage whatever the positions say: a segment that another names and that is nowhere; and frames behind
+    /// the end where nothing says that the power went.
     private func judgeEvidence(_ reading: inout Reading) throws -> Bool {
         let missing = reading.named.keys.filter { number in
             number > manifest.lastSealed && !names.contains { $0.identifier == number }

@@ -27,8 +27,8 @@ public struct LogVerifier: Sendable {
     /// - Parameters:
     ///   - directory: the path of the log.
     ///   - level: how much is looked at.
-    ///   - versionsKept: how many versions of a key a level keeps, where that is not the default of 1 at level 1 and 2 above. The
-    ///     log does not state it, and which damaged frames cost a checkpoint depends on it.
+    ///   - versionsKept: how many versions of a key a level keeps, where that is not the default of 1 at level 1 and 2
+    ///     above. The log does not state it, and which damaged frames cost a checkpoint depends on it.
     public init(directory: String, level: VerificationLevel = .full, versionsKept: [Int: Int] = [:]) {
         self.init(
             path: directory, level: level, fileSystem: POSIXFileSystem.shared, threadCount: nil,
@@ -57,8 +57,8 @@ public struct LogVerifier: Sendable {
     /// Checks the log, on threads of its own; nothing on disk is changed. A writer may be at work meanwhile.
     ///
     /// - Returns: what was found; what cannot be read is a finding too. Never throws for what a file holds.
-    /// - Complexity: O(n) in the bytes of the log, or in its files for ``VerificationLevel/quick``; at ``VerificationLevel/deep``
-    ///   the index of all keys is in memory.
+    /// - Complexity: O(n) in the bytes of the log, or in its files for ``VerificationLevel/quick``; at
+    ///   ``VerificationLevel/deep`` the index of all keys is in memory.
     public func verify(progress: @escaping Progress = { _, _ in }) async -> VerificationReport {
         await withCheckedContinuation { continuation in
             let check: @Sendable () -> Void = { continuation.resume(returning: run(progress)) }

@@ -1,6 +1,7 @@
 import SystemPackage
 
-/// The index as footers and chain give it: what is live, whether groups are whole, and whether the snapshot says the same.
+/// The index as footers and chain give it: what is live, whether groups are whole, and whether the snapshot says the
+/// same.
 ///
 /// Footers stand for the frames here: ``SegmentCheck`` compares each with the frames it lists, byte for byte.
 struct RebuiltIndex {
@@ -81,8 +82,8 @@ struct RebuiltIndex {
         }
     }
 
-    /// The newest group of each name whose members may all be there. A group that lacks some is judged by itself when more members
-    /// are listed than there are records: lists can be made to fill the memory.
+    /// The newest group of each name whose members may all be there. A group that lacks some is judged by itself when
+    /// more members are listed than there are records: lists can be made to fill the memory.
     private mutating func possibleGroups() -> [Group] {
         let (newest, recordCount) = newestGroups()
         let counts = newest.map { members(at: $0.record.location)?.keys.count ?? 0 }
@@ -143,16 +144,9 @@ struct RebuiltIndex {
             return nil
         }
         defer { file.close() }
-        return unsafe BufferPool.shared.withBuffer(byteCount: location.byteCountBound) { buffer in
-            guard let count = try? unsafe file.read(into: buffer, at: location.offset) else { return nil }
-            let bytes = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
-            guard
-                let header = try? unsafe FrameDecoder.header(
-                    in: bytes, at: location.offset, seed: identity.seed(of: location.segment)),
-                (try? unsafe FrameDecoder.checkPayload(of: header, in: bytes)) != nil
-            else { return nil }
-            return try? unsafe FrameDecoder.withContent(of: header, in: bytes) { unsafe GroupMembers(Array($0)) }
-        }
+        return try? unsafe FrameReader.withFrame(
+            at: location, in: file, seed: identity.seed(of: location.segment)
+        ) { unsafe GroupMembers(Array($1)) }
     }
 
     private func name(of segment: UInt32) -> SegmentName {
@@ -239,7 +233,8 @@ struct RebuiltIndex {
         var findings: [VerificationFinding] = []
         var live: [UInt32: Int] = [:]
         kept.index.forEach { _, entry, _ in live[entry.location.segment, default: 0] += entry.location.byteCountBound }
-        // Compaction chooses by these counts and asks of each record whether it is live: a wrong one costs copying alone.
+        // Compaction chooses by these counts and asks of each record whether it is live: a wrong one costs copying
+        // alone.
         for (segment, byteCount) in live.sorted(by: { $0.key < $1.key })
         where kept.usage.liveByteCount(of: segment) < byteCount {
             findings.append(

@@ -190,16 +190,16 @@ struct SegmentCheck {
     /// What a reference frame holds, for a look that reads no other frame.
     private func reference(_ entry: SegmentFooter.Entry, _ file: any OpenFile) throws -> CheckOutcome.Reference? {
         let number = segment.name.identifier
-        return unsafe try BufferPool.shared.withBuffer(byteCount: entry.byteCount) { buffer in
-            let count = unsafe try file.read(into: buffer, at: entry.offset)
-            let bytes = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
-            guard
-                let header = try? unsafe FrameDecoder.header(
-                    in: bytes, at: entry.offset, seed: identity.seed(of: number)),
-                (try? unsafe FrameDecoder.checkPayload(of: header, in: bytes)) != nil
-            else { return nil }
-            return unsafe CheckOutcome.Reference(
-                header, bytes, CheckOutcome.Record(header, bytes, segment: number, at: entry.offset))
+        let location = FrameLocation(segment: number, offset: entry.offset, byteCount: entry.byteCount)
+        do {
+            return unsafe try FrameReader.withFrame(at: location, in: file, seed: identity.seed(of: number)) {
+                frame, _ in
+                unsafe CheckOutcome.Reference(
+                    frame.header, frame.bytes,
+                    CheckOutcome.Record(frame.header, frame.bytes, segment: number, at: entry.offset))
+            }
+        } catch is FrameFault {
+            return nil
         }
     }
 

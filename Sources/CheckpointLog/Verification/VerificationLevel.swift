@@ -8,7 +8,8 @@ public enum VerificationLevel: String, Sendable, Codable, CaseIterable, Comparab
     case quick
     /// Every checksum, order, promise, batch, footer and padding as well.
     case full
-    /// Decompresses, checks content and CBOR, rebuilds the index and compares it, accounts live bytes, and names orphans.
+    /// Decompresses, checks content and CBOR, rebuilds the index and compares it, accounts live bytes, and names
+    /// orphans.
     case deep
 
     /// Orders by how much is looked at.

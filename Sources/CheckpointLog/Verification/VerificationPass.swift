@@ -8,8 +8,8 @@ struct VerificationPass {
     let threadCount: Int
     let keep: @Sendable (UInt8) -> Int
 
-    /// What earlier looks found in files that never change again, so that a look at a log that is being written need only
-    /// read what is new.
+    /// What earlier looks found in files that never change again, so that a look at a log that is being written need
+    /// only read what is new.
     struct Settled {
         fileprivate var segments: [UInt32: (segment: Manifest.Segment, outcome: CheckOutcome)] = [:]
         fileprivate var values: [UInt32: (reference: ValueReference, outcome: CheckOutcome)] = [:]
@@ -19,7 +19,8 @@ struct VerificationPass {
     func run(
         _ report: inout VerificationReport, _ settled: inout Settled, _ progress: @escaping LogVerifier.Progress
     ) throws -> Bool {
-        // In this order: what is written by now is in the chain, or in what the manifest lists, and the chain's files are there.
+        // In this order: what is written by now is in the chain, or in what the manifest lists, and the chain's files
+        // are there.
         report.isWritten = try directory.isLocked(FileName.lock)
         let early = try readManifest()
         let position = try early.map { try readPosition($0, &report) } ?? nil
@@ -204,20 +205,11 @@ struct VerificationPass {
 
     /// Nil where there is none that can be read.
     private func readManifest() throws -> Manifest? {
-        let file: any OpenFile
-        do throws(FileSystemError) {
-            file = try directory.openFile(FileName.manifest, .read)
-        } catch  where error.code == .noSuchFileOrDirectory {
+        do {
+            return try Manifest.read(in: directory)
+        } catch let error as CheckpointLogError where error.code == .damaged {
             return nil
-        } catch {
-            throw CheckpointLogError(error)
         }
-        defer { file.close() }
-        let byteCount = try file.byteCount()
-        guard byteCount <= 128 << 20, let bytes = try file.bytes(0..<byteCount),
-            let manifest = try Manifest(bytes, path: file.path.string)
-        else { return nil }
-        return manifest
     }
 
     private func missingManifest(_ report: inout VerificationReport) throws {
@@ -235,8 +227,8 @@ struct VerificationPass {
 
     private func readPosition(
         _ manifest: Manifest, _ report: inout VerificationReport
-    ) throws -> PositionPage.Content? {
-        var position = try PositionPage.read(identity(of: manifest))
+    ) throws -> PositionStatement? {
+        var position = try PositionStatement.read(identity(of: manifest))
         if !report.isWritten { position = position?.possible(in: manifest) }
         if position == nil {
             report.findings.append(

@@ -41,8 +41,8 @@ public struct VerificationReport: Sendable, Codable {
     /// What is not as it should be, by file and offset.
     public var findings: [VerificationFinding] = []
 
-    /// 0 intact, 1 torn tail, 2 parts that can be rebuilt, 3 damage, 4 unsupported format, 5 cannot be read: the highest of the
-    /// findings'.
+    /// 0 intact, 1 torn tail, 2 parts that can be rebuilt, 3 damage, 4 unsupported format, 5 cannot be read: the
+    /// highest of the findings'.
     public var exitCode: Int { findings.map(\.severity.exitCode).max() ?? 0 }
 
     enum CodingKeys: String, CodingKey {

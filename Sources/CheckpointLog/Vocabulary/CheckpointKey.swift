@@ -1,8 +1,8 @@
 /// The name under which a checkpoint is taken and restored.
 ///
-/// A key is any non-empty UTF-8 text of at most ``maximumByteCount`` bytes. Keys compare byte for byte: two spellings of
-/// the same character that differ in Unicode normalisation are two keys. A key that breaks a limit can be made, and is
-/// refused with `.invalidKey` by the call that is given it, before anything is written.
+/// A key is any non-empty UTF-8 text of at most ``maximumByteCount`` bytes. Keys compare byte for byte: two spellings
+/// of the same character that differ in Unicode normalisation are two keys. A key that breaks a limit can be made, and
+/// is refused with `.invalidKey` by the call that is given it, before anything is written.
 ///
 /// ```swift
 /// let worker = 7

@@ -6,8 +6,8 @@ public import Foundation
 
 /// What a checkpoint log throws when it cannot do what it was asked.
 ///
-/// `code` tells programs what happened, `message` tells people what to do about it. A missing checkpoint is not an error:
-/// `restore` answers nil.
+/// `code` tells programs what happened, `message` tells people what to do about it. A missing checkpoint is not an
+/// error: `restore` answers nil.
 ///
 /// ```swift
 /// do {
@@ -67,8 +67,8 @@ public struct CheckpointLogError: Error, Sendable {
         public static var ioFailure: Code { Code(.ioFailure) }
         /// A disk or quota without room. The log stays open and valid.
         public static var diskFull: Code { Code(.diskFull) }
-        /// A log that an earlier failure, given as the cause, closed for writing; one whose directory was removed; in the child of a `fork()`,
-        /// one that its parent has open.
+        /// A log that an earlier failure, given as the cause, closed for writing; one whose directory was removed; in
+        /// the child of a `fork()`, one that its parent has open.
         public static var writerFailed: Code { Code(.writerFailed) }
         /// A write to a log that was opened for reading.
         public static var readOnly: Code { Code(.readOnly) }

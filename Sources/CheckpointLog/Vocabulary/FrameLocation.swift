@@ -1,7 +1,7 @@
 /// Where a frame stands and about how long it is, in eight bytes: what the index keeps of a record.
 ///
-/// The byte count is rounded up to one of 256 *size classes* (three significant bits), so that a reader fetches the whole
-/// frame in one call and at most an eighth too much. In memory only.
+/// The byte count is rounded up to one of 256 *size classes* (three significant bits), so that a reader fetches the
+/// whole frame in one call and at most an eighth too much. In memory only.
 package struct FrameLocation: Hashable, Sendable, CustomStringConvertible {
     package var bits: UInt64
 

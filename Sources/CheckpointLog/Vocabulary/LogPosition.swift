@@ -1,7 +1,7 @@
 /// A place in the log: a segment and the distance of a byte from its start.
 ///
-/// On disk it is one 8-byte word, so that it is stored whole or not at all: segment (32 bits), offset ÷ 8 (24 bits), check
-/// bits (8 bits). FORMAT.md, "Log positions".
+/// On disk it is one 8-byte word, so that it is stored whole or not at all: segment (32 bits), offset ÷ 8 (24 bits),
+/// check bits (8 bits). FORMAT.md, "Log positions".
 package struct LogPosition: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// One past the greatest offset that a position can state, in bytes.
     package static let offsetLimit = 1 << 27

@@ -1,4 +1,5 @@
-/// Which replacement of the manifest was in force, as one word with check bits: seven bytes of number and one byte of these.
+/// Which replacement of the manifest was in force, as one word with check bits: seven bytes of number and one byte of
+/// these.
 ///
 /// It tells a manifest that is older than what was known, and nothing else.
 package struct ManifestGeneration: Hashable, Sendable {

@@ -1,5 +1,5 @@
-/// The way by which a record came up the tree of checkpointing actors: names from the top, parted by slashes; empty for an
-/// actor's own records.
+/// The way by which a record came up the tree of checkpointing actors: names from the top, parted by slashes; empty for
+/// an actor's own records.
 package struct Origin: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// The greatest length, in bytes of UTF-8.
     package static let byteLimit = 1_024

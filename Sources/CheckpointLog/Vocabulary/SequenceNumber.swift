@@ -1,8 +1,8 @@
 /// The number of a record in the whole history of a log: the version of a checkpoint.
 ///
-/// The upper 32 bits are the *epoch*, a block of 2³² numbers that an opening for writing reserved in the manifest, synced
-/// before the first of them was used; the lower 32 bits count within it. A number is never given twice, also not after a
-/// crash, so a greater number is always the newer record.
+/// The upper 32 bits are the *epoch*, a block of 2³² numbers that an opening for writing reserved in the manifest,
+/// synced before the first of them was used; the lower 32 bits count within it. A number is never given twice, also not
+/// after a crash, so a greater number is always the newer record.
 ///
 /// ```swift
 /// let receipt = try log.submit(state, for: "simulation")

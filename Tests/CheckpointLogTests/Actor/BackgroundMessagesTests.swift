@@ -3,8 +3,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What the log's threads do is told to the logger, at the moment that the message names: others wait for these messages, and stop a
-/// process at them.
+/// What the log's threads do is told to the logger, at the moment that the message names: others wait for these
+/// messages, and stop a process at them.
 @Suite(.timeLimit(.minutes(5))) struct BackgroundMessagesTests {
     @Test func sealsAndCompactionsAreToldWhenTheyHappen() async throws {
         let directory = try TemporaryDirectory()

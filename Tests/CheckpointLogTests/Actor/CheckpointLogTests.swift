@@ -87,7 +87,8 @@ import Testing
         #expect(!names.contains { $0.hasSuffix(".val") })
     }
 
-    /// Arrays of numbers are read to where they stay; asked for as something else, the same bytes go through the decoder.
+    /// Arrays of numbers are read to where they stay; asked for as something else, the same bytes go through the
+    /// decoder.
     @Test func aLargeArrayIsRestoredAsWhatIsAskedFor() async throws {
         let log = try await open()
         let floats = (0..<600_000).map { Float($0) * 0.25 }

@@ -20,7 +20,8 @@ import Testing
         return configuration
     }
 
-    /// A program's whole life with a log, step by step, so that two can go on in turn: rolls, values in files of their own, a compaction.
+    /// A program's whole life with a log, step by step, so that two can go on in turn: rolls, values in files of their
+    /// own, a compaction.
     struct Run {
         let owner: UInt64
         let engine: LogEngine
@@ -232,7 +233,8 @@ import Testing
         let unsynced = try log.submit(1, for: "unsynced")
         let child = fork()
         if child == 0 {
-            // What waits for a thread that is not there ends the process, and the test is told. A worker thread blocks the signal.
+            // What waits for a thread that is not there ends the process, and the test is told. A worker thread blocks
+            // the signal.
             var signals = sigset_t()
             unsafe sigemptyset(&signals)
             unsafe pthread_sigmask(SIG_SETMASK, &signals, nil)

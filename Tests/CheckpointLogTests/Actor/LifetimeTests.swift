@@ -38,7 +38,7 @@ import Testing
         let parts = try live(ending, configuration)
         // A thread that has said its last lets go of the log a moment later.
         let patience = ContinuousClock.now + .seconds(60)
-        while !parts.left.isEmpty, ContinuousClock.now < patience { Compactor.yield() }
+        while !parts.left.isEmpty, ContinuousClock.now < patience { NamedThread.yield() }
         #expect(parts.left == [])
     }
 
@@ -46,7 +46,7 @@ import Testing
         let engine = try LogEngine.open(at: "/log", configuration)
         let parts = Parts(engine)
         for number in 0..<20 {
-            let content = try engine.content(1).adding(.raw)
+            let content = try engine.attributes(1).adding(.raw)
             _ = try engine.append([UInt8](repeating: 7, count: 5_000), content, key: "key \(number % 3)")
         }
         switch ending {

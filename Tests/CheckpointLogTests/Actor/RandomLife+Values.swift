@@ -1,7 +1,8 @@
 import CheckpointLog
 import TestSupport
 
-/// Values that tell their number, in three forms: a structure, two values, bytes as they are. A key has one form for ever.
+/// Values that tell their number, in three forms: a structure, two values, bytes as they are. A key has one form for
+/// ever.
 extension RandomLife {
     struct Payload: Codable, Sendable {
         var value: Int

@@ -130,8 +130,8 @@ import Testing
         try await right.close()
     }
 
-    /// Each knows its child alone, and by the path of a directory. The update that would close the circle is refused: no log is ever
-    /// given back what was its own.
+    /// Each knows its child alone, and by the path of a directory. The update that would close the circle is refused:
+    /// no log is ever given back what was its own.
     @Test(arguments: [2, 3, 4, 7], [false, true])
     func aCircleOfAnyLengthIsRefusedBeforeAnythingGoesRound(count: Int, backwards: Bool) async throws {
         var logs: [CheckpointLog] = []
@@ -233,8 +233,8 @@ import Testing
         await clock.waitForSleepers(2)
         _ = log
         log = nil
-        // What the first ticks began may still be under way, and the last of it to end gives the lock back. A timer that held
-        // the log would hold it for ever.
+        // What the first ticks began may still be under way, and the last of it to end gives the lock back. A timer
+        // that held the log would hold it for ever.
         while log == nil {
             do {
                 log = try await open("dropped", rank: 1)

@@ -205,7 +205,8 @@ import Testing
         #expect(ofNone?.code == .invalidTree)
     }
 
-    /// The worked example of the manual: A1…A17 checkpoint to C1…C3; C4 updates from C1 and C2; C5 from C3 and C4, and saves.
+    /// The worked example of the manual: A1…A17 checkpoint to C1…C3; C4 updates from C1 and C2; C5 from C3 and C4, and
+    /// saves.
     @Test func theWholeSystemRestartsFromTheTopAlone() async throws {
         var leaves: [CheckpointLog] = []
         for index in 1...3 { leaves.append(try await inMemory("C\(index)", rank: 1)) }

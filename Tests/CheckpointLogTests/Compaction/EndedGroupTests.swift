@@ -3,7 +3,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Groups that a removal has ended, or a newer group replaced: what compactions leave of them is sound, and says the same.
+/// Groups that a removal has ended, or a newer group replaced: what compactions leave of them is sound, and says the
+/// same.
 @Suite struct EndedGroupTests {
     typealias Way = @Sendable (CheckpointLog) async throws -> Void
 

@@ -15,10 +15,11 @@ import Testing
 
     static func put(_ engine: LogEngine, _ key: String, _ number: Int, level: Int = 2, count: Int = 100) throws {
         let bytes = PowerLossTests.bytes(number, count: count)
-        _ = try engine.append(bytes, engine.content(level).adding(.raw), key: CheckpointKey(key))
+        _ = try engine.append(bytes, engine.attributes(level).adding(.raw), key: CheckpointKey(key))
     }
 
-    /// The first segment stays as it is, for it is nearly all live; the second holds a removal that something newer follows.
+    /// The first segment stays as it is, for it is nearly all live; the second holds a removal that something newer
+    /// follows.
     static func removedAndTakenAgain() throws -> SimulatedFileSystem {
         let disk = SimulatedFileSystem()
         var engine = try LogEngine.open(at: SpecimenLog.path, configuration(disk))

@@ -19,7 +19,7 @@ import Testing
     static func append(_ engine: LogEngine, _ numbers: Range<Int>) throws {
         for number in numbers {
             let bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: 1_900)
-            _ = try engine.append(bytes, try engine.content(1).adding(.raw), key: "key \(number % 20)")
+            _ = try engine.append(bytes, try engine.attributes(1).adding(.raw), key: "key \(number % 20)")
         }
     }
 

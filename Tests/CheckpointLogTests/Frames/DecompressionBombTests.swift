@@ -2,8 +2,8 @@ import CheckpointLog
 import TestSupport
 import Testing
 
-/// Frames that claim, or give, more bytes than a frame may hold. A reader allocates the stated content, which is 2 MiB at the most,
-/// and nothing that a stream of bytes gives beyond it.
+/// Frames that claim, or give, more bytes than a frame may hold. A reader allocates the stated content, which is 2 MiB
+/// at the most, and nothing that a stream of bytes gives beyond it.
 @Suite struct DecompressionBombTests {
     static let seed = FrameSeed(log: LogIdentifier(high: 1, low: 2), segment: 3)
 

@@ -3,7 +3,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Every limit that a reader enforces is kept by writers: at the limit it reads back, one over it is refused, and the log goes on as it was.
+/// Every limit that a reader enforces is kept by writers: at the limit it reads back, one over it is refused, and the
+/// log goes on as it was.
 @Suite struct FrameLimitsTests {
     static func engine(_ disk: SimulatedFileSystem) throws -> LogEngine {
         var configuration = SpecimenLog.configuration(disk)
@@ -14,13 +15,14 @@ import Testing
 
     static func text(_ byteCount: Int) -> String { String(repeating: "o", count: byteCount) }
 
-    static func content(origin byteCount: Int) throws -> LogEngine.Content {
+    static func content(origin byteCount: Int) throws -> RecordAttributes {
         var content = try PowerLossTests.content()
         content.origin = Origin(text(byteCount))
         return content
     }
 
-    /// The log takes one more record, is closed, and gives both it and the first, by an opening of its own, and to the verifier.
+    /// The log takes one more record, is closed, and gives both it and the first, by an opening of its own, and to the
+    /// verifier.
     private static func expectSound(_ engine: LogEngine, _ disk: SimulatedFileSystem, _ label: String) throws {
         _ = try engine.append([2], PowerLossTests.content(), key: "after")
         try engine.close()
@@ -41,12 +43,12 @@ import Testing
             _ = try engine.append([UInt8](repeating: 3, count: 1_100_000), content(origin: count), key: "k")
         },
         "a batch": { engine, count in
-            let member = LogEngine.BatchMember(key: "k", content: try content(origin: count), bytes: [3])
+            let member = BatchMember(key: "k", attributes: try content(origin: count), bytes: [3])
             _ = try engine.appendBatch([member, member])
         },
         "a large batch": { engine, count in
-            let member = LogEngine.BatchMember(
-                key: "k", content: try content(origin: count), bytes: [UInt8](repeating: 3, count: 700_000))
+            let member = BatchMember(
+                key: "k", attributes: try content(origin: count), bytes: [UInt8](repeating: 3, count: 700_000))
             _ = try engine.appendBatch([member, member])
         },
         "a removal": { engine, count in
@@ -130,7 +132,8 @@ import Testing
                 return error
             }
         }
-        // A list is its count, of two bytes from 128 and three from 16,384 on, and each key after its length, of one byte or two.
+        // A list is its count, of two bytes from 128 and three from 16,384 on, and each key after its length, of one
+        // byte or two.
         #expect(try await refusal(2_043, keyByteCount: 1_024) == nil)
         let long = try await refusal(2_045, keyByteCount: 1_024)
         #expect(long?.code == .invalidGroup, "\(long?.message ?? "")")

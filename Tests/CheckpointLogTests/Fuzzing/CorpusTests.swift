@@ -2,8 +2,8 @@ import FoundationEssentials
 import FuzzTargets
 import Testing
 
-/// R11: every input that the fuzzer was led by, and every one that ever showed a defect, is run again. A run that finds something
-/// wrong traps.
+/// R11: every input that the fuzzer was led by, and every one that ever showed a defect, is run again. A run that finds
+/// something wrong traps.
 @Suite(.timeLimit(.minutes(5))) struct CorpusTests {
     @Test(arguments: FuzzTarget.allCases) func everyInputOfTheCorpusRuns(target: FuzzTarget) throws {
         let inputs = try target.corpusInputs()

@@ -56,7 +56,8 @@ import Testing
         Order(isShuffled: true, keyCount: 4_000),
     ]
 
-    /// Records in any order come to the state that their numbers say, and every frame that is not held is given up once.
+    /// Records in any order come to the state that their numbers say, and every frame that is not held is given up
+    /// once.
     @Test(arguments: orders) func anyOrderComesToWhatTheNumbersSay(order: Order) {
         var generator = SeededGenerator(seed: testSeed(21))
         let index = CheckpointIndex()

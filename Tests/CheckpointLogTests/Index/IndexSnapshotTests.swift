@@ -23,7 +23,7 @@ import Testing
 
     func fill(_ engine: LogEngine, from start: Int, count: Int) throws {
         for number in start..<start + count {
-            let content = try engine.content(number % 3 == 0 ? 2 : 1).adding(.raw)
+            let content = try engine.attributes(number % 3 == 0 ? 2 : 1).adding(.raw)
             let bytes = [UInt8](String(number).utf8) + [UInt8](repeating: 7, count: number % 300)
             _ = try engine.append(bytes, content, key: "key \(number % 97)")
             if number % 50 == 49 { _ = try engine.appendRemoval(of: "key \(number % 89)", Level(validating: 1)) }

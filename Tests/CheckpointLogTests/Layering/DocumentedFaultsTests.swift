@@ -5,7 +5,7 @@ import Testing
 @Suite struct DocumentedFaultsTests {
     @Test func everyTestThatTheArticleNamesExists() throws {
         let article = try String(
-            contentsOf: LayeringTests.root.appending(
+            contentsOf: SourceTree.root.appending(
                 path: "Sources/CheckpointLog/Documentation.docc/WhatCanGoWrong.md"), encoding: .utf8)
         let tests = try Self.functions()
         let named = article.matches(of: /`([A-Z]\w+Tests)\/(\w+)`/).map { (String($0.1), String($0.2)) }
@@ -18,7 +18,7 @@ import Testing
     /// Every row of a fault says what proves it.
     @Test func everyFaultHasAProof() throws {
         let article = try String(
-            contentsOf: LayeringTests.root.appending(
+            contentsOf: SourceTree.root.appending(
                 path: "Sources/CheckpointLog/Documentation.docc/WhatCanGoWrong.md"), encoding: .utf8)
         let rows = article.split(separator: "\n").filter {
             $0.hasPrefix("| ") && !$0.hasPrefix("| fault |")
@@ -34,7 +34,7 @@ import Testing
     /// The functions of each suite, by what the sources of all tests declare.
     private static func functions() throws -> [String: Set<String>] {
         var functions: [String: Set<String>] = [:]
-        let folder = LayeringTests.root.appending(path: "Tests")
+        let folder = SourceTree.root.appending(path: "Tests")
         let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
         while let file = files?.nextObject() as? URL {
             guard file.pathExtension == "swift" else { continue }

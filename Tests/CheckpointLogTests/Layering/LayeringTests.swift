@@ -1,103 +1,174 @@
 import Foundation
 import Testing
 
-/// The folders of the engine are its layers: none names a type of a layer above it, or of a neighbour it must not see.
+/// The folders of the engine are its rooms: none uses what stands in a room above it, or in a neighbour that it must
+/// not see. The other targets use those rooms alone that are theirs to use.
 @Suite struct LayeringTests {
-    /// The architecture, from the bottom. Folders of one row see each other only in the first.
-    static let layers: [[String]] = [
-        ["Vocabulary", "FileSystem"],
-        ["Records"],
-        ["Frames"],
-        ["Segments"],
+    /// The architecture, from the bottom. Rooms of one row do not see each other.
+    static let rows: [[String]] = [
+        ["Platform"],
+        ["Vocabulary"],
+        ["Format"],
         ["Index"],
-        ["Memory"],
-        ["Recovery", "Compaction", "Verification"],
-        ["Actor"],
+        ["Writing", "Reading"],
+        ["Recovery", "Upkeep", "Verification"],
+        ["Engine"],
+        ["Tree"],
+        ["API"],
     ]
 
-    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent()
+    static let foundation: Set<String> = ["Foundation", "FoundationEssentials"]
+    static let system: Set<String> = ["CPlatform", "Darwin", "Glibc", "Musl"]
 
-    static func sources(_ folder: String) throws -> [(name: String, text: String)] {
-        let url = root.appending(path: "Sources/CheckpointLog/\(folder)")
-        return try FileManager.default.contentsOfDirectory(at: url, includingPropertiesForKeys: nil)
-            .filter { $0.pathExtension == "swift" }
-            .map { ($0.lastPathComponent, try String(contentsOf: $0, encoding: .utf8)) }
+    /// What each room imports. `SystemPackage` has the words for paths and error numbers, and every room says them.
+    static let modules: [String: Set<String>] = [
+        // The only room that calls the system.
+        "Platform": system.union(foundation).union(["Synchronization", "SystemPackage"]),
+        // A configuration names a logger and the depth of the codec.
+        "Vocabulary": foundation.union(["CBOR", "Logging", "SystemPackage"]),
+        // The only room that compresses and computes checksums.
+        "Format": ["CChecksum", "CLZ4", "CZlib", "SystemPackage"],
+        "Index": ["CBOR", "Synchronization"],
+        "Writing": ["Synchronization", "SystemPackage"],
+        "Reading": ["SystemPackage"],
+        "Recovery": ["SystemPackage"],
+        "Upkeep": ["Logging", "SystemPackage"],
+        "Verification": ["CBOR", "SystemPackage"],
+        "Engine": foundation.union(["CBOR", "Logging", "Synchronization", "SystemPackage"]),
+        "Tree": ["Logging", "Metrics", "Synchronization"],
+        "API": ["CBOR", "Synchronization", "SystemPackage"],
+    ]
+
+    /// The other targets: the rooms that each uses, and whether it may use the codec. Tests and what supports them use
+    /// all.
+    static let targets: [String: (rooms: Set<String>, modules: Set<String>)] = [
+        "Sources/CBOR": ([], foundation.union(["CPlatform"])),
+        "Sources/CheckpointKeyMacros": (
+            [],
+            ["SwiftCompilerPlugin", "SwiftDiagnostics", "SwiftSyntax", "SwiftSyntaxBuilder", "SwiftSyntaxMacros"]
+        ),
+        "Sources/CheckpointKeys": (["Vocabulary", "API"], ["CheckpointLog"]),
+        // It shares the lock.
+        "Sources/CheckpointLogLifecycle": (
+            ["Platform", "Vocabulary", "API"], ["CheckpointLog", "Logging", "ServiceLifecycle"]
+        ),
+        "Sources/checkpoint-log": (
+            ["Vocabulary", "API"],
+            system.union(foundation).union(["ArgumentParser", "CheckpointLog", "SystemPackage"])
+        ),
+        "Sources/log-verify": (
+            ["Verification", "Vocabulary", "API"],
+            system.union(foundation).union(["ArgumentParser", "CheckpointLog", "Synchronization", "SystemPackage"])
+        ),
+        "Examples/digits": (
+            ["Vocabulary", "API"],
+            foundation.union(["ArgumentParser", "CheckpointLog", "Logging", "Synchronization", "SystemPackage"])
+        ),
+        "Examples/tree": (
+            ["Vocabulary", "API"], foundation.union(["ArgumentParser", "CheckpointLog", "Synchronization"])
+        ),
+    ]
+
+    static let sources = Result {
+        var tree = SourceTree()
+        try tree.add("Sources/CheckpointLog", eachFolderIsARoom: true)
+        for folder in targets.keys.sorted() { try tree.add(folder) }
+        return tree
     }
 
-    /// The text without comments and string literals.
-    static func code(_ text: String) -> String {
-        text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-            var line = String(line)
-            if let comment = line.range(of: "//") { line.removeSubrange(comment.lowerBound...) }
-            // Most lines have none, and a regular expression is slow where it is not optimized.
-            guard line.utf8.contains(UInt8(ascii: "\"")) else { return line }
-            return line.replacing(/"(\\.|[^"\\])*"/, with: "\"\"")
-        }.joined(separator: "\n")
+    /// The rooms that `room` sees: those below it and itself.
+    static func visible(from room: String) -> Set<String> {
+        if let target = targets[room] { return target.rooms.union([room]) }
+        guard let height = rows.firstIndex(where: { $0.contains(room) }) else { return [] }
+        return Set(rows[..<height].flatMap(\.self)).union([room])
     }
 
-    /// The identifiers of a text. Split by hand: a regular expression takes half a minute for all sources, unoptimized.
-    static func words(_ text: String) -> Set<String> {
-        func isPart(_ byte: UInt8) -> Bool {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
-                true
-            default: false
+    /// What uses a name that it must not see: outermost declarations, and members that extensions add to others' types.
+    static func breaches(_ tree: SourceTree) -> [String] {
+        let rooms = Set(rows.flatMap(\.self))
+        var declaring: [String: Set<String>] = [:]
+        var outermost: [String: Set<String>] = [:]
+        for file in tree.files where rooms.contains(file.room) {
+            for name in file.declared { declaring[name, default: []].insert(file.room) }
+            for name in file.outermost { outermost[name, default: []].insert(file.room) }
+        }
+        var adding: [String: Set<String>] = [:]
+        for file in tree.files where rooms.contains(file.room) {
+            for (type, member) in file.added where outermost[type] != [file.room] {
+                adding[member, default: []].insert(file.room)
             }
         }
-        return Set(text.utf8.split { !isPart($0) }.map { String(decoding: $0, as: UTF8.self) })
-    }
-
-    /// The types that a folder declares at the outermost level.
-    static func types(_ folder: String) throws -> Set<String> {
-        var names: Set<String> = []
-        for (_, text) in try sources(folder) {
-            for line in code(text).split(separator: "\n") where line.utf8.first != UInt8(ascii: " ") {
-                if let match = line.firstMatch(of: /\b(struct|class|enum|actor|protocol)\s+([A-Z][A-Za-z0-9]*)/) {
-                    names.insert(String(match.2))
+        var breaches: [String] = []
+        for file in tree.files {
+            let visible = visible(from: file.room)
+            for word in file.words.sorted() {
+                if let owners = outermost[word], owners.isDisjoint(with: visible), !file.declared.contains(word) {
+                    breaches.append("\(file.room)/\(file.name) names \(word) of \(owners.sorted())")
                 }
             }
+            // The other targets are kept from the engine's members by their access, and say common words of their own.
+            for word in file.members.sorted() where rooms.contains(file.room) {
+                guard let owners = adding[word], !file.declared.contains(word) else { continue }
+                if owners.union(declaring[word] ?? []).isDisjoint(with: visible) {
+                    breaches.append("\(file.room)/\(file.name) uses the member \(word) that \(owners.sorted()) adds")
+                }
+            }
+            let allowed = targets[file.room]?.modules ?? modules[file.room] ?? []
+            for module in file.imports.subtracting(allowed).sorted() {
+                breaches.append("\(file.room)/\(file.name) imports \(module)")
+            }
         }
-        return names
+        return breaches
     }
 
-    @Test func everyFolderIsALayer() throws {
-        let url = Self.root.appending(path: "Sources/CheckpointLog")
+    @Test func everyFolderIsARoom() throws {
+        let url = SourceTree.root.appending(path: "Sources/CheckpointLog")
         let folders = try FileManager.default.contentsOfDirectory(
             at: url, includingPropertiesForKeys: [.isDirectoryKey]
         )
         .filter { try $0.resourceValues(forKeys: [.isDirectoryKey]).isDirectory == true }
         .map(\.lastPathComponent).filter { !$0.hasSuffix(".docc") }
-        #expect(Set(folders) == Set(Self.layers.flatMap(\.self)))
+        #expect(Set(folders) == Set(Self.rows.flatMap(\.self)))
+        #expect(Set(Self.modules.keys) == Set(folders))
     }
 
-    @Test func noLayerNamesATypeAboveIt() throws {
-        var checked = 0
-        let types = try Dictionary(
-            uniqueKeysWithValues: Self.layers.flatMap(\.self).map { ($0, try Self.types($0)) })
-        for (height, row) in Self.layers.enumerated() {
-            for folder in row {
-                var hidden = Self.layers[(height + 1)...].flatMap(\.self)
-                if height > 0 { hidden += row.filter { $0 != folder } }
-                let names = Set(hidden.flatMap { types[$0] ?? [] })
-                for (file, text) in try Self.sources(folder) {
-                    let seen = Self.words(Self.code(text)).intersection(names)
-                    #expect(seen.isEmpty, "\(folder)/\(file) names \(seen.sorted()) of a layer it must not see")
-                    checked += 1
-                }
+    @Test func everyTargetIsListed() throws {
+        let manager = FileManager.default
+        var folders: Set<String> = []
+        for parent in ["Sources", "Examples"] {
+            for name in try manager.contentsOfDirectory(atPath: SourceTree.root.appending(path: parent).path) {
+                let files = try? manager.subpathsOfDirectory(
+                    atPath: SourceTree.root.appending(path: "\(parent)/\(name)").path)
+                if files?.contains(where: { $0.hasSuffix(".swift") }) == true { folders.insert("\(parent)/\(name)") }
             }
         }
-        #expect(checked > 30)
+        #expect(folders.subtracting(["Sources/CheckpointLog"]) == Set(Self.targets.keys))
     }
 
-    @Test func filesAreShortAndNamedForWhatTheyHold() throws {
-        let vague = ["Manager", "Helper", "Util", "Common", "Misc", "Processor"]
-        for folder in Self.layers.flatMap(\.self) {
-            for (file, text) in try Self.sources(folder) {
-                #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count <= 600, "\(folder)/\(file)")
-                #expect(!vague.contains { file.contains($0) }, "\(folder)/\(file)")
-            }
-        }
+    @Test func nothingIsUsedFromAbove() throws {
+        let tree = try Self.sources.get()
+        #expect(tree.files.count > 100)
+        let breaches = Self.breaches(tree)
+        #expect(breaches.isEmpty, "\(breaches.joined(separator: "\n"))")
+    }
+
+    /// One breach of each rule, as it would be written.
+    @Test(arguments: [
+        ("Index", "struct A { var reader: FrameReader }", "names FrameReader"),
+        ("Writing", "func planted(_ reader: FrameReader) {}", "names FrameReader"),
+        ("Verification", "let loader = LogLoader.self", "names LogLoader"),
+        ("Platform", "func planted() -> SequenceNumber { fatalError() }", "names SequenceNumber"),
+        ("Engine", "extension LogEngine { func all() { _ = self.takeAll(of: self) } }", "uses the member takeAll"),
+        ("Reading", "import Glibc", "imports Glibc"),
+        ("Sources/CBOR", "import CheckpointLog", "imports CheckpointLog"),
+        ("Sources/checkpoint-log", "let engine = LogEngine.self", "names LogEngine"),
+        ("Sources/log-verify", "let loader = LogLoader.self", "names LogLoader"),
+        ("Examples/tree", "let type = FrameDecoder.self", "names FrameDecoder"),
+    ])
+    func aBreachIsSeen(room: String, text: String, expected: String) throws {
+        var tree = try Self.sources.get()
+        tree.files.append(SourceTree.File(room: room, name: "Planted.swift", text: text))
+        let breaches = Self.breaches(tree)
+        #expect(breaches.count == 1 && breaches[0].contains(expected), "\(breaches)")
     }
 }

@@ -18,8 +18,8 @@ struct BlockDamage: Sendable, CustomStringConvertible {
 
     /// What can be done with the blocks of `file`, without that which leaves it as it was.
     ///
-    /// - Parameter partnerStride: of the other blocks of the file that one is swapped with, or replaced by, one in so many
-    ///   is tried.
+    /// - Parameter partnerStride: of the other blocks of the file that one is swapped with, or replaced by, one in so
+    ///   many is tried.
     static func all(
         of file: SpecimenLog.File, in log: SpecimenLog, another: SpecimenLog, blockByteCount: Int, partnerStride: Int
     ) -> [BlockDamage] {

@@ -3,11 +3,12 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// R3: every sector of 512 bytes and every block of 4 KiB of every file of a log zeroed, swapped with another, replaced by a copy of
-/// another, by an older version of itself, and by the same place of another log.
+/// R3: every sector of 512 bytes and every block of 4 KiB of every file of a log zeroed, swapped with another, replaced
+/// by a copy of another, by an older version of itself, and by the same place of another log.
 ///
-/// Proves: what is read back is the intact state, a torn tail cut back to what was not promised, or an error that names what is
-/// lost; a salvage gives right values only and reports what it misses; the verifier finds what recovery calls damage.
+/// Proves: what is read back is the intact state, a torn tail cut back to what was not promised, or an error that names
+/// what is lost; a salvage gives right values only and reports what it misses; the verifier finds what recovery calls
+/// damage.
 @Suite struct BlockDamageTests {
     /// Unoptimized, one partner in so many is tried for a block, and one image in so many is looked at.
     static var partnerStride: Int { isDebugBuild && !isLongRun ? 7 : 1 }
@@ -81,7 +82,8 @@ import Testing
             copy, damaged: damage.file, sight.access, boot: sight.boot, namesAnyFile: damage.file == .manifest)
         if case .wrong(let what) = outcome { return (outcome, ["\(sight.access): \(what)"]) }
         if sight.access == .writing {
-            // The verifier judges the log without its snapshot, which may stand for a footer that is damaged with a frame.
+            // The verifier judges the log without its snapshot, which may stand for a footer that is damaged with a
+            // frame.
             let bare = before.copy()
             var bareOutcome = outcome
             if damage.file != .snapshot, bare.contents(of: log.path(.snapshot)) != nil {

@@ -3,8 +3,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// By what an opening tells that everything written must be there, so that what is missing is damage, from a log that may have lost what
-/// was not synced.
+/// By what an opening tells that everything written must be there, so that what is missing is damage, from a log that
+/// may have lost what was not synced.
 @Suite struct BootEvidenceTests {
     /// The specimen without what the active segment had not synced.
     static func withoutUnsynced(_ log: SpecimenLog, boot: CrashBoot) throws -> SimulatedFileSystem {
@@ -75,8 +75,9 @@ import Testing
         #expect(try system.openDirectory(copy).placeIdentifier != place)
     }
 
-    /// The system takes pages for clean that a failed sync did not write: once they leave the memory, the files are shorter than what was
-    /// written, under the same boot. Before the second opening's first sync the page of the first may be the one whose name is on the disk.
+    /// The system takes pages for clean that a failed sync did not write: once they leave the memory, the files are
+    /// shorter than what was written, under the same boot. Before the second opening's first sync the page of the first
+    /// may be the one whose name is on the disk.
     @Test(arguments: 1...2) func aLogWhoseSyncFailedOpensWhenItsPagesAreGone(openings: Int) throws {
         let disk = SimulatedFileSystem(seed: 14)
         disk.failedSyncBehavior = .dropped

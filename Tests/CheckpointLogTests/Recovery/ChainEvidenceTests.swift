@@ -88,7 +88,8 @@ import Testing
         try Self.expectDamage(image, of: 1, position)
     }
 
-    /// One wrong word of 256 passes its check bits: what no writer can have stated is no position, and makes no sound log damaged.
+    /// One wrong word of 256 passes its check bits: what no writer can have stated is no position, and makes no sound
+    /// log damaged.
     @Test(arguments: [
         LogPosition(segment: 4_000_000, offset: 128), LogPosition(segment: 3, offset: 100 << 20),
         LogPosition(segment: 3, offset: 64),
@@ -115,7 +116,8 @@ import Testing
 
     // MARK: Removals that a power cut meets
 
-    /// Cuts the power at every call that `body` makes to change the disk, and after the last, and opens what each cut can leave.
+    /// Cuts the power at every call that `body` makes to change the disk, and after the last, and opens what each cut
+    /// can leave.
     private static func expectSound(
         _ disk: SimulatedFileSystem, _ label: String, _ body: (SimulatedFileSystem) throws -> Void
     ) throws {
@@ -128,7 +130,8 @@ import Testing
             let cut = disk.copy()
             cut.cutPower(atCall: call)
             try? body(cut)
-            // All removals are in the last: a header that was not synced and a name that was are kept together in one image of many.
+            // All removals are in the last: a header that was not synced and a name that was are kept together in one
+            // image of many.
             for seed in 0..<(call > calls ? 256 : isDebugBuild ? 8 : 24) {
                 let image = cut.crashImage(.random(UInt64(seed)), boot: .another)
                 let report = VerificationAgreementTests.verify(image)

@@ -48,8 +48,8 @@ import Testing
         }
     }
 
-    /// The last sync ended in the second segment. The third one is there and names another than the first before it: what it
-    /// says of the end of the log does not hold for what is missing.
+    /// The last sync ended in the second segment. The third one is there and names another than the first before it:
+    /// what it says of the end of the log does not hold for what is missing.
     @Test func aSegmentMissingFromTheMiddleIsDamage() throws {
         let (disk, engine) = try Self.chain()
         defer { engine.abandon() }

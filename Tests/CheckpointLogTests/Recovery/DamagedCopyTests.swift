@@ -5,8 +5,8 @@ import Testing
 
 /// R1 and R2: every file of a log cut off at every byte, and with every single bit inverted.
 ///
-/// Proves: what is read back is the intact state, a torn tail cut back to what was not promised, or an error that names what is
-/// lost; never a wrong value and never a silent loss.
+/// Proves: what is read back is the intact state, a torn tail cut back to what was not promised, or an error that names
+/// what is lost; never a wrong value and never a silent loss.
 @Suite struct DamagedCopyTests {
     /// Unoptimized, a part is tried that reaches every field.
     static var bitStride: Int { isDebugBuild && !isLongRun ? 61 : 1 }
@@ -23,14 +23,15 @@ import Testing
         }
     }
 
-    /// The zeros behind the fields of POSITION, and the places of the snapshot, which is used or is not: they are tried under
-    /// one sight each and, outside of long runs, with one bit of each byte.
+    /// The zeros behind the fields of POSITION, and the places of the snapshot, which is used or is not: they are tried
+    /// under one sight each and, outside of long runs, with one bit of each byte.
     private static func isOneOfMany(_ file: SpecimenLog.File, _ place: Int, perByte: Int) -> Bool {
         file == .snapshot || file == .position && place >= 256 * perByte
     }
 
-    /// Whether a damage is tried under a boot. Where the log ends is what the boot decides, and the chain and POSITION alone tell that:
-    /// in the other files every place is tried for writing and for reading, and under one boot and the other in turn.
+    /// Whether a damage is tried under a boot. Where the log ends is what the boot decides, and the chain and POSITION
+    /// alone tell that: in the other files every place is tried for writing and for reading, and under one boot and the
+    /// other in turn.
     static func isTried(_ file: SpecimenLog.File, _ place: Int, under boot: CrashBoot) -> Bool {
         switch file {
         case .active, .position, .snapshot: true
@@ -150,7 +151,8 @@ import Testing
         }
     }
 
-    /// The footer is found by the trailer at the end, or else by a scan: a cut that leaves all frames must be told, too.
+    /// The footer is found by the trailer at the end, or else by a scan: a cut that leaves all frames must be told,
+    /// too.
     @Test(arguments: [SpecimenLog.File.sealed, .output], [true, false])
     func aShortenedSealedSegmentIsNoticed(file: SpecimenLog.File, withSnapshot: Bool) throws {
         let log = try SpecimenLog()

@@ -5,8 +5,8 @@ import Testing
 
 /// R8: a disk with room for 0, 4, 8, … KiB, up to all that a life of a log needs.
 ///
-/// Proves: what finds no room is refused as such and costs nothing that was acknowledged; the full disk is read as it is; with space
-/// again the log opens, has everything, and takes more.
+/// Proves: what finds no room is refused as such and costs nothing that was acknowledged; the full disk is read as it
+/// is; with space again the log opens, has everything, and takes more.
 @Suite struct DiskQuotaTests {
     private static let blockByteCount = 4_096
 

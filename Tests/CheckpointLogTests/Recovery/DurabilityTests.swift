@@ -71,7 +71,8 @@ import Testing
         engine.abandon()
     }
 
-    /// A batch that the manifest commits does not wait for a sync of the chain; what was written before it must not be lost alone.
+    /// A batch that the manifest commits does not wait for a sync of the chain; what was written before it must not be
+    /// lost alone.
     @Test func aBatchOfItsOwnTakesAlongWhatWasWrittenBefore() throws {
         let engine = try Self.open(disk)
         try Self.put(engine, "before", 1)

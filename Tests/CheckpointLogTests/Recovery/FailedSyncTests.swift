@@ -3,7 +3,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// After a failed sync nothing is known of the pages: the log takes nothing more, and the next opening writes them again.
+/// After a failed sync nothing is known of the pages: the log takes nothing more, and the next opening writes them
+/// again.
 @Suite struct FailedSyncTests {
     /// A log with values whose sync failed.
     static func failed(_ behavior: FailedSyncBehavior) throws -> (SimulatedFileSystem, LogEngine) {

@@ -5,8 +5,8 @@ import Testing
 
 /// R4: the i-th call of the file system fails, for every i of a scripted life.
 ///
-/// Proves: what was acknowledged is there when the disk is well again, what was not is wholly there or wholly absent; after a
-/// failed sync nothing is taken any more; a disk without room costs the call that found it, and no other.
+/// Proves: what was acknowledged is there when the disk is well again, what was not is wholly there or wholly absent;
+/// after a failed sync nothing is taken any more; a disk without room costs the call that found it, and no other.
 @Suite struct FaultSweepTests {
     struct Fault: Sendable, CustomTestStringConvertible {
         enum Effect: Sendable {

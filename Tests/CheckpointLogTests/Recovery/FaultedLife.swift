@@ -26,8 +26,8 @@ final class FaultedLife {
 
     private var histories: [String: History] = [:]
     private var number = 0
-    /// Members of groups, which stand or fall together: small ones, so many bytes that they get segments of their own, and one with
-    /// a value in a file of its own.
+    /// Members of groups, which stand or fall together: small ones, so many bytes that they get segments of their own,
+    /// and one with a value in a file of its own.
     private static let groups: [(keys: [String], byteCounts: [Int])] = [
         (["left", "right"], [200, 200]), (["wide 1", "wide 2"], [10_000, 10_000]),
         (["deep 1", "deep 2"], [100, 20_000]),
@@ -126,9 +126,9 @@ final class FaultedLife {
             if !isPoisoned, call.failure != .interrupted { problems.append("\(what): goes on after a failed sync") }
         }
         guard error.code == .diskFull, isPoisoned, let first = failed.first else { return }
-        // A sync that fails for want of room has failed, the position is stated when the frame is in place already, and what
-        // cannot be taken back must not be followed by anything; that the log is in its place has to be known, and looking takes no room
-        // on a real disk; all else has only found no room.
+        // A sync that fails for want of room has failed, the position is stated when the frame is in place already, and
+        // what cannot be taken back must not be followed by anything; that the log is in its place has to be known, and
+        // looking takes no room on a real disk; all else has only found no room.
         let closing: [SimulatedCall.Operation] = [.sync, .syncDirectory, .isInPlace]
         if !closing.contains(first.operation), ![.truncate, .remove].contains(failed.last?.operation),
             !first.path.string.hasSuffix("POSITION")
@@ -137,7 +137,8 @@ final class FaultedLife {
         }
     }
 
-    /// A refused call gives back the room it took, unless it is not known whether it counts, or what failed was the giving back.
+    /// A refused call gives back the room it took, unless it is not known whether it counts, or what failed was the
+    /// giving back.
     private func findLeftovers(of what: String, _ engine: LogEngine, since: Int, _ filesBefore: [String]) {
         let isInDoubt = failures(since: since).contains {
             [.remove, .syncDirectory].contains($0.operation) || $0.operation == .rename && $0.failure != .noSpace
@@ -153,7 +154,8 @@ final class FaultedLife {
         }
     }
 
-    /// Whether only room was missing, which no read and no sync answers; a position is stated when the bytes are in place.
+    /// Whether only room was missing, which no read and no sync answers; a position is stated when the bytes are in
+    /// place.
     private static func isLackOfRoom(_ call: SimulatedCall) -> Bool {
         let needsRoom: [SimulatedCall.Operation] = [.create, .write, .reserve, .rename, .truncate]
         return call.failure == .noSpace && needsRoom.contains(call.operation) && !call.path.string.hasSuffix("POSITION")

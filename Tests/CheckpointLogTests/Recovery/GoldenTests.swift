@@ -6,8 +6,8 @@ import Testing
 
 /// R14: logs of every version of the format, kept as they were written, open and give what they were made of.
 ///
-/// The directories are never made anew: a log that an older version wrote is what this proves. A new version of the format gets a
-/// directory of its own, from this suite with `CHECKPOINT_LOG_MAKE_GOLDEN` set to its name.
+/// The directories are never made anew: a log that an older version wrote is what this proves. A new version of the
+/// format gets a directory of its own, from this suite with `CHECKPOINT_LOG_MAKE_GOLDEN` set to its name.
 @Suite struct GoldenTests {
     /// A version of a key as the directory must give it.
     struct Expected: Codable, Equatable {

@@ -12,8 +12,9 @@ import Musl
 import Darwin
 #endif
 
-/// What stands in a log's directory instead of its files: links, pipes, directories, holes, names that lead elsewhere. Whatever it
-/// is, an opening or a verification ends in a value, an error or a finding, and nothing beside the directory is touched.
+/// What stands in a log's directory instead of its files: links, pipes, directories, holes, names that lead elsewhere.
+/// Whatever it is, an opening or a verification ends in a value, an error or a finding, and nothing beside the
+/// directory is touched.
 @Suite(.timeLimit(.minutes(2))) struct HostileDirectoryTests {
     /// A name of every file that a log has, or could have.
     static let names: [String] = {
@@ -132,8 +133,8 @@ import Darwin
         try check(name) { try $0.put([], name) }
     }
 
-    /// A tebibyte of zeros that takes no room: neither read through, nor made room for. Bound: 512 MiB, what other tests hold
-    /// meanwhile included.
+    /// A tebibyte of zeros that takes no room: neither read through, nor made room for. Bound: 512 MiB, what other
+    /// tests hold meanwhile included.
     @Test(arguments: names) func aHoleAtTheEndOfAFileCostsNothing(name: String) throws {
         guard name != "quarantine" else { return }
         let growth = try peakMemoryGrowth {

@@ -5,8 +5,8 @@ import TestSupport
 
 /// A log on the real disk that is done harm to, in a directory of its own beside one that nothing may touch.
 ///
-/// The log has a file of every kind: sealed segments, an output, value segments, a snapshot, and a chain that a killed process
-/// left behind.
+/// The log has a file of every kind: sealed segments, an output, value segments, a snapshot, and a chain that a killed
+/// process left behind.
 final class HostileLog {
     /// Nil for a log on the simulated disk, which holds neither links nor holes and is much faster.
     private let home: TemporaryDirectory?
@@ -40,7 +40,7 @@ final class HostileLog {
         let disk = SimulatedFileSystem(seed: 1)
         func put(_ engine: LogEngine, _ key: CheckpointKey, _ round: Int, count: Int = 300) throws {
             let bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: round), count: count)
-            _ = try engine.append(bytes, try engine.content(1).adding(.raw), key: key)
+            _ = try engine.append(bytes, try engine.attributes(1).adding(.raw), key: key)
         }
         for opening in 0..<3 {
             let engine = try LogEngine.open(at: "/log", LogSurvey.configuration(disk))

@@ -3,8 +3,9 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Files of a log whose checksums hold and whose numbers cannot be true: lengths near 2⁶⁴, counts of 2⁶³, offsets that no position
-/// states. Every way to look at the log ends in a value, an error or a finding; none traps, and none allocates what is claimed.
+/// Files of a log whose checksums hold and whose numbers cannot be true: lengths near 2⁶⁴, counts of 2⁶³, offsets that
+/// no position states. Every way to look at the log ends in a value, an error or a finding; none traps, and none
+/// allocates what is claimed.
 ///
 /// The bound on memory is 512 MiB, what other tests hold meanwhile included: the claims are of 2³¹ bytes and more.
 @Suite(.timeLimit(.minutes(2))) struct HostileNumbersTests {

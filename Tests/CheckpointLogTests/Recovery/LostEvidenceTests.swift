@@ -4,10 +4,11 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Each file of a log removed, emptied, cut, zeroed, and replaced by an older copy of itself, alone and together with each other.
+/// Each file of a log removed, emptied, cut, zeroed, and replaced by an older copy of itself, alone and together with
+/// each other.
 ///
-/// Proves: nothing that was acknowledged is missing in silence. It is there, or its key is named as damaged, or its number is in
-/// ``RecoveryReport/possiblyLost``, or the log does not open; and the verifier says no less.
+/// Proves: nothing that was acknowledged is missing in silence. It is there, or its key is named as damaged, or its
+/// number is in ``RecoveryReport/possiblyLost``, or the log does not open; and the verifier says no less.
 @Suite struct LostEvidenceTests {
     enum Change: String, CaseIterable, Sendable {
         case removed, emptied, halved, shortened, zeroed, older
@@ -36,7 +37,7 @@ import Testing
         /// Log segments with numbers over those that were ever sealed.
         func isChain(_ name: String) throws -> Bool {
             guard let segment = SegmentName(fileName: name), segment.role == .log else { return false }
-            let manifest = try LogLoader.manifest(in: disk.openDirectory(LostEvidenceTests.path))
+            let manifest = try Manifest.read(in: disk.openDirectory(LostEvidenceTests.path))
             return segment.identifier > manifest?.lastSealed ?? 0
         }
     }
@@ -73,7 +74,8 @@ import Testing
         return Subject(disk: disk)
     }
 
-    /// Values small and large, groups in the chain and beside it, removals, an output of a compaction, and a chain of several segments.
+    /// Values small and large, groups in the chain and beside it, removals, an output of a compaction, and a chain of
+    /// several segments.
     private static func made(isClosed: Bool) async throws -> Subject {
         var subject = Subject(disk: SimulatedFileSystem(seed: 5))
         for opening in 0..<3 {
@@ -116,7 +118,8 @@ import Testing
         var number: SequenceNumber
     }
 
-    /// The numbers of all versions and groups that can be restored, the bytes of each, and the keys that are told as damaged.
+    /// The numbers of all versions and groups that can be restored, the bytes of each, and the keys that are told as
+    /// damaged.
     struct Content {
         var crcs: [Version: UInt32] = [:]
         var damaged: Set<CheckpointKey> = []
@@ -182,8 +185,8 @@ import Testing
         }
     }
 
-    /// Whether two changes make a log as it was at an earlier moment: an older POSITION says of an older end, or of the manifest of
-    /// its time, that it is the right one. No file is left that tells otherwise.
+    /// Whether two changes make a log as it was at an earlier moment: an older POSITION says of an older end, or of the
+    /// manifest of its time, that it is the right one. No file is left that tells otherwise.
     private static func isOlderLog(_ pair: [Tampering], _ subject: Subject) throws -> Bool {
         guard pair.contains(Tampering(name: "POSITION", change: .older)) else { return false }
         return try pair.contains { try $0.name == "MANIFEST" && $0.change == .older || subject.isChain($0.name) }

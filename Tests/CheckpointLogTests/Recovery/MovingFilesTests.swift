@@ -3,8 +3,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Files that shrink while they are read, and files that the system does not give. The tests run as root, whom no permission bits
-/// stop, so the refusals are simulated.
+/// Files that shrink while they are read, and files that the system does not give. The tests run as root, whom no
+/// permission bits stop, so the refusals are simulated.
 @Suite(.timeLimit(.minutes(2))) struct MovingFilesTests {
     static let names =
         ["MANIFEST", "POSITION", "SNAPSHOT"]

@@ -3,8 +3,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A manifest of an earlier moment, put in the place of the right one, is noticed: what it does not list would be lost in silence,
-/// and removed by the next opening for writing.
+/// A manifest of an earlier moment, put in the place of the right one, is noticed: what it does not list would be lost
+/// in silence, and removed by the next opening for writing.
 @Suite struct OlderManifestTests {
     private static let manifest = SpecimenLog.path.appending("MANIFEST")
     private let disk = SimulatedFileSystem(seed: 21)

@@ -5,8 +5,9 @@ import Testing
 
 /// R5 and R6: the power is cut at every call of a scripted life, and again at every call of the recovery that follows.
 ///
-/// Proves: what was acknowledged as written survives the process, what was acknowledged as synced survives power loss, what
-/// was never acknowledged is wholly there or wholly absent, a group is all or none, and what is found is a beginning of what happened.
+/// Proves: what was acknowledged as written survives the process, what was acknowledged as synced survives power loss,
+/// what was never acknowledged is wholly there or wholly absent, a group is all or none, and what is found is a
+/// beginning of what happened.
 @Suite struct PowerLossTests {
     /// What the life was told, in order.
     struct Acknowledged {
@@ -52,8 +53,8 @@ import Testing
 
     static func number(_ bytes: [UInt8]) -> Int? { NumberedBytes.number(of: bytes) }
 
-    static func content(_ level: Int = 1) throws -> LogEngine.Content {
-        LogEngine.Content(level: try Level(validating: level), policy: LevelPolicy(durability: .written), flags: .raw)
+    static func content(_ level: Int = 1) throws -> RecordAttributes {
+        RecordAttributes(level: try Level(validating: level), policy: LevelPolicy(durability: .written), flags: .raw)
     }
 
     /// Two openings with appends, syncs, rolls, large values, groups of both kinds, snapshots and compaction.
@@ -136,8 +137,8 @@ import Testing
         try engine.close()
     }
 
-    /// The numbers of a life go up with every call, a group's number being that of the value before it: with the greatest one found
-    /// everything up to it must be found.
+    /// The numbers of a life go up with every call, a group's number being that of the value before it: with the
+    /// greatest one found everything up to it must be found.
     private static func checkPrefix(_ values: [String: Int], group: Int, _ told: Acknowledged, _ label: String) {
         let end = max(values.values.max() ?? 0, group)
         for (key, value) in values {

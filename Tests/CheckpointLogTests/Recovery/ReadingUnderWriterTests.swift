@@ -10,7 +10,7 @@ import Testing
     static func append(_ engine: LogEngine, _ count: Int) throws {
         for number in 0..<count {
             let bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: 1_900)
-            _ = try engine.append(bytes, try engine.content(1).adding(.raw), key: "key \(number % 9)")
+            _ = try engine.append(bytes, try engine.attributes(1).adding(.raw), key: "key \(number % 9)")
         }
     }
 

@@ -51,8 +51,8 @@ extension SpecimenLog {
         return count == states.count - 1 ? .intact : .cut(to: count)
     }
 
-    /// What must hold after an opening with `outcome`: a refusal and a reader have changed nothing, and the power can go at
-    /// once without taking back what a writer found.
+    /// What must hold after an opening with `outcome`: a refusal and a reader have changed nothing, and the power can
+    /// go at once without taking back what a writer found.
     func judgeAfterwards(
         _ outcome: Outcome, _ copy: SimulatedFileSystem, _ before: SimulatedFileSystem, damaged file: File
     ) -> Outcome {
@@ -67,7 +67,8 @@ extension SpecimenLog {
         return again == outcome ? outcome : .wrong("\(outcome) at first, \(again) when opened again")
     }
 
-    /// What is wrong with what a salvage gives: a wrong value, or something missing that is not reported. Nil when nothing is.
+    /// What is wrong with what a salvage gives: a wrong value, or something missing that is not reported. Nil when
+    /// nothing is.
     func salvageProblem(_ copy: SimulatedFileSystem, boot: CrashBoot) -> String? {
         let engine: LogEngine
         do {
@@ -160,9 +161,9 @@ extension SpecimenLog {
                 let key = String(decoding: member.key, as: UTF8.self)
                 check(Address(level: address.level, key: key), member.sequenceNumber) {
                     unsafe try member.key.withUnsafeBytes { bytes in
-                        unsafe try engine.withFrame(
-                            at: member.location, number: member.sequenceNumber, level: address.level, key: bytes
-                        ) { unsafe Array($1) }
+                        let record = unsafe FrameReader.Record(
+                            at: member.location, number: member.sequenceNumber, level: address.level, key: bytes)
+                        return unsafe try engine.frames.withContent(of: record) { unsafe Array($1) }
                     }
                 }
             }

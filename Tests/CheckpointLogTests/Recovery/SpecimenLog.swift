@@ -4,8 +4,8 @@ import TestSupport
 
 /// A small log with a file of every kind, as a process that was killed left it, and what must be found in it.
 ///
-/// Three openings made it: the first is compacted into an output, the second is sealed, the third was not closed. Half of
-/// what the third appended was synced.
+/// Three openings made it: the first is compacted into an output, the second is sealed, the third was not closed. Half
+/// of what the third appended was synced.
 struct SpecimenLog: Sendable {
     struct Address: Hashable, Sendable {
         var level: UInt8
@@ -154,9 +154,9 @@ struct SpecimenLog: Sendable {
         return generator.bytes(max(count, leastValueByteCount))
     }
 
-    private func content(_ level: UInt8) throws -> LogEngine.Content {
+    private func content(_ level: UInt8) throws -> RecordAttributes {
         let compression: CompressionMethod = level == 3 ? .zlib : .lz4
-        return LogEngine.Content(
+        return RecordAttributes(
             level: try Level(validating: Int(level)),
             policy: LevelPolicy(durability: .written, compression: compression), flags: .raw)
     }

@@ -6,8 +6,8 @@ import Testing
 
 /// The next segment is made before it is wanted, on another thread than the appends.
 @Suite struct SegmentPreparationTests {
-    /// A roll that meets the preparation half way waits for it: two segments that follow the same one would leave a reader
-    /// to guess, and the log would not open after a kill at that moment.
+    /// A roll that meets the preparation half way waits for it: two segments that follow the same one would leave a
+    /// reader to guess, and the log would not open after a kill at that moment.
     @Test func aRollWaitsForTheSegmentThatIsBeingPrepared() throws {
         let disk = SimulatedFileSystem()
         let engine = try LogEngine.open(at: SpecimenLog.path, SpecimenLog.configuration(disk))

@@ -3,7 +3,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// The limits of footers and manifests, field by field: what writers refuse is what readers refuse, and the rest comes back.
+/// The limits of footers and manifests, field by field: what writers refuse is what readers refuse, and the rest comes
+/// back.
 @Suite struct StructureLimitsTests {
     // MARK: Footer
 
@@ -121,7 +122,8 @@ import Testing
             }),
     ]
 
-    /// At the limit it reads back; the call after that is refused, says what to do, and leaves the manifest that there is.
+    /// At the limit it reads back; the call after that is refused, says what to do, and leaves the manifest that there
+    /// is.
     @Test(arguments: manifestFields) func aManifestThatCouldNotBeReadIsNotWritten(field: ManifestField) throws {
         let disk = SimulatedFileSystem()
         let directory: FilePath = "/log"

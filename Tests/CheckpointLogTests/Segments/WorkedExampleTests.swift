@@ -4,7 +4,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// The worked example of FORMAT.md: the bytes in the document are those that the engine writes, and read back as it says.
+/// The worked example of FORMAT.md: the bytes in the document are those that the engine writes, and read back as it
+/// says.
 @Suite struct WorkedExampleTests {
     static let document = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().appending(path: "FORMAT.md")
@@ -20,7 +21,7 @@ import Testing
         configuration.randomSeed = 1
         configuration.now = { 1_700_000_000_000_000 }
         let engine = try LogEngine.open(at: "/log", configuration)
-        _ = try engine.append([0x82, 0x01, 0x02], engine.content(1), key: "a")
+        _ = try engine.append([0x82, 0x01, 0x02], engine.attributes(1), key: "a")
         _ = try engine.appendRemoval(of: "a", Level(validating: 1))
         try engine.close()
         let manifestBytes = try #require(disk.contents(of: "/log/MANIFEST"))

@@ -22,7 +22,7 @@ import Testing
     }
 
     static func append(_ engine: LogEngine, _ key: CheckpointKey, _ number: Int, count: Int = 900) throws {
-        var content = try engine.content(1).adding(.raw)
+        var content = try engine.attributes(1).adding(.raw)
         content.policy.compression = number % 2 == 0 ? .lz4 : .none
         var bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: count)
         bytes[0] = UInt8(truncatingIfNeeded: number >> 8)
@@ -256,7 +256,8 @@ import Testing
         tellCounts("LogVerifier", ["flips": flips])
     }
 
-    /// Boot and place are numbers like any other, and a position has eight check bits: these words are not all that POSITION goes by.
+    /// Boot and place are numbers like any other, and a position has eight check bits: these words are not all that
+    /// POSITION goes by.
     private static func meansNothing(_ offset: Int, in file: String) -> Bool {
         file == FileName.position && [64, 128, 192, 256, 320].contains { ($0..<$0 + 8).contains(offset) }
     }

@@ -3,7 +3,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// The verifier and recovery read the same rules by different code: they must come to the same judgement of every image.
+/// The verifier and recovery read the same rules by different code: they must come to the same judgement of every
+/// image.
 @Suite struct VerificationAgreementTests {
     static var byteStride: Int {
         // Read by the two ways twice each, an image takes five times what it takes of a sweep of one.
@@ -16,8 +17,8 @@ import Testing
 
     /// What is wrong with `report` beside what an opening for writing makes of the same image; nil when they agree.
     ///
-    /// - Parameter isCut: whether the image was made by cutting a file off: at the end of a frame nothing tells that from a
-    ///   log that ends there.
+    /// - Parameter isCut: whether the image was made by cutting a file off: at the end of a frame nothing tells that
+    ///   from a log that ends there.
     static func disagreement(
         _ report: VerificationReport, _ outcome: SpecimenLog.Outcome, isCut: Bool = false
     ) -> String? {

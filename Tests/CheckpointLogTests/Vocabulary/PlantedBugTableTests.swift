@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// R13: the table of planted bugs, which `Scripts/planted-bugs` works through, names those that the engine has, and no others.
+/// R13: the table of planted bugs, which `Scripts/planted-bugs` works through, names those that the engine has, and no
+/// others.
 ///
 /// It reads the sources, so that it fails in ordinary builds, too, where the bugs are not compiled in.
 @Suite struct PlantedBugTableTests {
@@ -13,7 +14,7 @@ import Testing
 
     /// The rows of the table that are well formed; a line that is none has an empty name.
     static func rows() throws -> [Row] {
-        let text = try String(contentsOf: LayeringTests.root.appending(path: "Tests/PlantedBugs.tsv"), encoding: .utf8)
+        let text = try String(contentsOf: SourceTree.root.appending(path: "Tests/PlantedBugs.tsv"), encoding: .utf8)
         return text.split(separator: "\n").filter { !$0.hasPrefix("#") }.map { line in
             let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
             let filter = fields.count == 3 ? fields[1].split(separator: "/") : []
@@ -25,7 +26,7 @@ import Testing
     /// The bugs that the engine declares: the case, and the name that chooses it.
     static func declared() throws -> [String: String] {
         let source = try String(
-            contentsOf: LayeringTests.root.appending(path: "Sources/CheckpointLog/Vocabulary/PlantedBug.swift"),
+            contentsOf: SourceTree.root.appending(path: "Sources/CheckpointLog/Platform/PlantedBug.swift"),
             encoding: .utf8)
         let cases = source.matches(of: /case (\w+) = "([^"]+)"/).map { (String($0.2), String($0.1)) }
         return Dictionary(cases, uniquingKeysWith: { first, _ in first })
@@ -39,7 +40,7 @@ import Testing
     }
 
     @Test func everyTestOfTheTableExists() throws {
-        let folder = LayeringTests.root.appending(path: "Tests/CheckpointLogTests")
+        let folder = SourceTree.root.appending(path: "Tests/CheckpointLogTests")
         let files = try FileManager.default.subpathsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".swift") }
         var sources: [String: String] = [:]
         for file in files {
@@ -55,17 +56,15 @@ import Testing
     /// Each bug stands in one place, and outside of it and of its declaration nothing of the bugs is compiled.
     @Test func everyBugIsPlantedOnceBehindTheFlag() throws {
         var places: [String: Int] = [:]
-        for folder in LayeringTests.layers.flatMap(\.self) {
-            for (file, text) in try LayeringTests.sources(folder) where file != "PlantedBug.swift" {
-                var isBehindFlag = false
-                for line in text.split(separator: "\n") {
-                    let line = line.drop { $0 == " " }
-                    if line.hasPrefix("#") { isBehindFlag = line == "#if PLANTED_BUGS" }
-                    guard line.range(of: "PlantedBug.") != nil else { continue }
-                    for match in line.matches(of: /PlantedBug\.(\w+)\.isPlanted/) {
-                        places[String(match.1), default: 0] += 1
-                        #expect(isBehindFlag, "\(folder)/\(file): \(line)")
-                    }
+        for (file, text) in try SourceTree.texts("Sources/CheckpointLog") where !file.hasSuffix("PlantedBug.swift") {
+            var isBehindFlag = false
+            for line in text.split(separator: "\n") {
+                let line = line.drop { $0 == " " }
+                if line.hasPrefix("#") { isBehindFlag = line == "#if PLANTED_BUGS" }
+                guard line.range(of: "PlantedBug.") != nil else { continue }
+                for match in line.matches(of: /PlantedBug\.(\w+)\.isPlanted/) {
+                    places[String(match.1), default: 0] += 1
+                    #expect(isBehindFlag, "\(file): \(line)")
                 }
             }
         }

@@ -109,8 +109,8 @@ extension CheckpointOracle {
             }
             let seen = observation.versions[slot] ?? []
             guard let held = states.last(where: { contradiction(seen, of: slot, holding: $0) == nil }) else {
-                return
-                    "\(slot) of the memory level shows \(seen.map(\.value)), not one of its states \(states.map { $0.map(\.value) })"
+                let values = states.map { $0.map(\.value) }
+                return "\(slot) of the memory level shows \(seen.map(\.value)), not one of its states \(values)"
             }
             found.set(held, of: slot)
         }

@@ -1,8 +1,9 @@
-/// Says what a checkpoint log may answer, from its interface alone: a dictionary of versions, what of it is known durable, and
-/// what happened since.
+/// Says what a checkpoint log may answer, from its interface alone: a dictionary of versions, what of it is known
+/// durable, and what happened since.
 ///
-/// After a crash a log holds what was durable, and of what happened since a beginning: everything, if only the process ended,
-/// any beginning after a power cut. Of the memory level each slot may hold any of its states since it was written last.
+/// After a crash a log holds what was durable, and of what happened since a beginning: everything, if only the process
+/// ended, any beginning after a power cut. Of the memory level each slot may hold any of its states since it was
+/// written last.
 package struct CheckpointOracle: Sendable {
     /// One version as a log tells of it.
     package struct Seen: Sendable {

@@ -209,7 +209,8 @@ extension SimulatedDisk {
         return max(0, byteQuota - usedByteCount)
     }
 
-    /// How far a file of `blockCount` blocks can grow towards `byteCount`: there, or to the last block that the quota allows.
+    /// How far a file of `blockCount` blocks can grow towards `byteCount`: there, or to the last block that the quota
+    /// allows.
     func growth(from blockCount: Int, towards byteCount: Int) -> Int {
         let needed = BlockContent.blockCount(byteCount) - blockCount
         guard byteQuota != nil, needed > 0 else { return byteCount }

@@ -15,8 +15,8 @@ extension SimulatedFileSystem {
 
     /// Cuts the power at mutating call `call` of this disk, counted from 1.
     ///
-    /// With a seed, a write or store there is carried out for a part that the seed chooses, from nothing to all; without,
-    /// not at all. Once the power is cut, the disk does not change any more and every call throws `EIO`.
+    /// With a seed, a write or store there is carried out for a part that the seed chooses, from nothing to all;
+    /// without, not at all. Once the power is cut, the disk does not change any more and every call throws `EIO`.
     package func cutPower(atCall call: Int, tearing seed: UInt64? = nil) {
         state.withLock { $0.plan.cutPower(atCall: call, tearing: seed) }
     }
@@ -26,8 +26,8 @@ extension SimulatedFileSystem {
         state.withLock { $0.plan.cutPower() }
     }
 
-    /// The disk as it is found after a crash at this moment: a new one, on which nothing is open or locked, with the same quota and
-    /// behaviour, and without faults, trace or power cut.
+    /// The disk as it is found after a crash at this moment: a new one, on which nothing is open or locked, with the
+    /// same quota and behaviour, and without faults, trace or power cut.
     ///
     /// With `boot: .same` only the process died, and `kind` does not matter.
     package func crashImage(_ kind: CrashImageKind = .everything, boot: CrashBoot) -> SimulatedFileSystem {
@@ -50,8 +50,8 @@ extension SimulatedFileSystem {
         add(.failure(code), once: once) { once ? $0.number == number : $0.number >= number }
     }
 
-    /// Fails the next call of one of `operations` on a path that `isAffected` accepts, after `skipping` such calls; with `once`
-    /// false, every later one, too.
+    /// Fails the next call of one of `operations` on a path that `isAffected` accepts, after `skipping` such calls;
+    /// with `once` false, every later one, too.
     package func fail(
         _ operations: SimulatedCall.Operation...,
         where isAffected: @escaping @Sendable (FilePath) -> Bool = { _ in true },
@@ -67,8 +67,8 @@ extension SimulatedFileSystem {
         add(.short(byteCount), once: once) { once ? $0.number == number : $0.number >= number }
     }
 
-    /// Lets the next call of one of `operations` read or write at most `byteCount` bytes; with `once` false, every later one,
-    /// too.
+    /// Lets the next call of one of `operations` read or write at most `byteCount` bytes; with `once` false, every
+    /// later one, too.
     package func shorten(
         _ operations: SimulatedCall.Operation...,
         where isAffected: @escaping @Sendable (FilePath) -> Bool = { _ in true },

@@ -1,7 +1,8 @@
 package import CheckpointLog
 package import SystemPackage
 
-/// Calls by path, for tests: one call of the disk each, unlike those of any file system, which find the directory first.
+/// Calls by path, for tests: one call of the disk each, unlike those of any file system, which find the directory
+/// first.
 extension SimulatedFileSystem {
     private func found<Place>(
         _ operation: FileSystemError.Operation, _ path: FilePath, _ find: (SimulatedDisk) throws(Errno) -> Place

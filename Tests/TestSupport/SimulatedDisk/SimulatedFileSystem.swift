@@ -6,27 +6,28 @@ package import SystemPackage
 ///
 /// ## What it models
 ///
-/// * **Bytes.** Each file has what reads see (written) and what the disk holds for certain (synced), by blocks of 4 KiB.
-///   `sync` makes bytes and length durable. Until then a crash keeps any subset of the blocks, each as it is or as it was
-///   at some earlier moment since the last sync, and the old length, the new one, or one between.
+/// * **Bytes.** Each file has what reads see (written) and what the disk holds for certain (synced), by blocks of 4
+///   KiB. `sync` makes bytes and length durable. Until then a crash keeps any subset of the blocks, each as it is or as
+///   it was at some earlier moment since the last sync, and the old length, the new one, or one between.
 /// * **Mapped stores** are writes that cannot be refused.
 /// * **Names.** Each directory has its entries and those on the disk. `syncDirectory` makes creations, renames and
-///   removals in that one directory durable, and `sync` of a file never does. Until then a crash keeps a prefix or any subset of the
-///   changes; a rename inside a directory happens wholly or not at all, between two directories its halves are apart.
-///   Without its name a file is lost, synced or not.
-/// * **The end of the process** (``crashImage(_:boot:)`` with `.same`) loses no byte; what was unsynced still is. Locks end.
+///   removals in that one directory durable, and `sync` of a file never does. Until then a crash keeps a prefix or any
+///   subset of the changes; a rename inside a directory happens wholly or not at all, between two directories its
+///   halves are apart. Without its name a file is lost, synced or not.
+/// * **The end of the process** (``crashImage(_:boot:)`` with `.same`) loses no byte; what was unsynced still is. Locks
+///   end.
 /// * **Power cuts** happen at a mutating call, which is not carried out, or, if it writes, for a prefix that ends at a
 ///   multiple of 8 in the file. All calls after it throw `EIO`; stores do nothing.
 /// * **A failed sync** leaves the pages dirty, or clean and never to be written, or reverted: ``failedSyncBehavior``.
 ///   Of a directory it leaves the names unsynced, or, in both other cases, those of files seen and never to be written.
-/// * **A full disk** takes the part of a write or a reservation that fits whole blocks, and throws `ENOSPC` when none does.
-///   Names need no space. Files have no holes: growing one by `truncate` takes blocks, too.
+/// * **A full disk** takes the part of a write or a reservation that fits whole blocks, and throws `ENOSPC` when none
+///   does. Names need no space. Files have no holes: growing one by `truncate` takes blocks, too.
 ///
 /// Not modelled: links, permissions, limits on open files, reordering of a removed file's blocks into another file, and
 /// damage inside a block (tests make that by ``flipBit(_:of:)`` and ``setContents(_:of:)``).
 ///
-/// Paths start at the root, which is there and empty at first; relative ones mean the same. All that is random comes from
-/// the seeds given. Calls may be made from any thread.
+/// Paths start at the root, which is there and empty at first; relative ones mean the same. All that is random comes
+/// from the seeds given. Calls may be made from any thread.
 package final class SimulatedFileSystem: FileSystem {
     let state: Lock<State>
 

@@ -39,8 +39,8 @@ struct StoredDirectory: Sendable {
         unsynced = []
     }
 
-    /// The names of files that were to be made durable are seen as before, and no later sync makes them so. Those of directories are
-    /// kept: one that lost its name would take everything in it along, whatever is done there.
+    /// The names of files that were to be made durable are seen as before, and no later sync makes them so. Those of
+    /// directories are kept: one that lost its name would take everything in it along, whatever is done there.
     mutating func dropUnsynced() {
         unsynced.removeAll { change in
             if case .directory = change.added?.node { return false }

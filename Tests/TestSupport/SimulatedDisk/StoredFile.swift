@@ -2,8 +2,8 @@
 package enum FailedSyncBehavior: Sendable, CaseIterable {
     /// The pages stay dirty: a later sync writes them.
     case kept
-    /// The pages look clean and reads see the new bytes, but these are not on the disk and no later sync puts them there,
-    /// unless they are written again. This is what ext4 and XFS do.
+    /// The pages look clean and reads see the new bytes, but these are not on the disk and no later sync puts them
+    /// there, unless they are written again. This is what ext4 and XFS do.
     case dropped
     /// Reads see again what was synced before.
     case reverted

@@ -7,8 +7,8 @@ struct Expectation: Codable, Equatable {
     /// Counters that mean something else where segments are not mapped.
     private static let mappedOnly: Set = ["mappedByteCount", "writeCallCount", "writtenByteCount"]
 
-    /// Counters that are compared to a part of themselves: footers keep times as differences, whose length depends on the times, and
-    /// the tables of the index grow as the log's own hash key spreads the keys.
+    /// Counters that are compared to a part of themselves: footers keep times as differences, whose length depends on
+    /// the times, and the tables of the index grow as the log's own hash key spreads the keys.
     private static let tolerances = ["writtenByteCount": 0.02, "indexByteCount": 0.25]
 
     init(_ counters: [String: Int]) { self.counters = counters }

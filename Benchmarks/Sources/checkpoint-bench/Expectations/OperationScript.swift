@@ -5,8 +5,8 @@ import Logging
 
 /// A fixed small script of operations, whose counters are the same on every machine and in every run.
 ///
-/// One task, no compaction but where it is asked for, and nothing that depends on the clock: the empty frame that follows the last
-/// sync of a quiet log is taken out of the counts.
+/// One task, no compaction but where it is asked for, and nothing that depends on the clock: the empty frame that
+/// follows the last sync of a quiet log is taken out of the counts.
 struct OperationScript: Sendable {
     var name: String
     var run: @Sendable (_ directory: String) async throws -> [String: Int]
@@ -60,7 +60,8 @@ struct OperationScript: Sendable {
         for isNoisy in [true, false, false] {
             let before = log.statistics
             try await log.checkpoint(doubles(count: 1 << 19, isNoisy: isNoisy, seed: 5), for: "weights", level: 2)
-            // These take longer than the 50 ms after which the empty frame comes: a sync must not cover it and the next value.
+            // These take longer than the 50 ms after which the empty frame comes: a sync must not cover it and the next
+            // value.
             while log.statistics.syncCount < before.syncCount + 2 { try await Task.sleep(for: .milliseconds(5)) }
         }
         try await log.close()

@@ -1,7 +1,7 @@
 import Foundation
 
-/// A contender in a process of its own: its memory is its own, it can be killed, and what it leaves to do in the background costs
-/// nobody else, for each answer is followed by a wait until the process is at rest.
+/// A contender in a process of its own: its memory is its own, it can be killed, and what it leaves to do in the
+/// background costs nobody else, for each answer is followed by a wait until the process is at rest.
 ///
 /// The parent writes one word a line, the process answers with one line of JSON. It ends when its standard input does.
 final class ContenderProcess {
@@ -51,7 +51,8 @@ final class ContenderProcess {
         process.waitUntilExit()
     }
 
-    /// How long a process is without processor time and writes before it counts as at rest, and how long that is waited for.
+    /// How long a process is without processor time and writes before it counts as at rest, and how long that is waited
+    /// for.
     private static let restMicroseconds: UInt32 = 100_000
     private static let restAttempts = 300
 
@@ -68,7 +69,8 @@ final class ContenderProcess {
     /// Processor time in ticks, and bytes written; always the same where the system does not tell.
     private func activity() -> [String] {
         let folder = "/proc/\(process.processIdentifier)/"
-        // After the name, which may hold anything but ends with the last bracket: user and system time are the 12th and 13th.
+        // After the name, which may hold anything but ends with the last bracket: user and system time are the 12th and
+        // 13th.
         let times = (try? String(contentsOfFile: folder + "stat", encoding: .utf8))?.split(separator: ")").last
         let fields = times?.split(separator: " ").map(String.init) ?? []
         let writes = (try? String(contentsOfFile: folder + "io", encoding: .utf8))?.split(separator: "\n")

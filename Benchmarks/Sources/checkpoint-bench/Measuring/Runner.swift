@@ -1,7 +1,8 @@
 import CMeasure
 import Foundation
 
-/// Runs a workload: every contender prepared once, then measured in turn, round after round, each round in another order.
+/// Runs a workload: every contender prepared once, then measured in turn, round after round, each round in another
+/// order.
 struct Runner {
     let rounds: Int
     let isQuick: Bool

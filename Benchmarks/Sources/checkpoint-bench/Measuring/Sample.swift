@@ -68,8 +68,8 @@ struct SeededGenerator: RandomNumberGenerator {
     mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
 }
 
-/// Ranks 0..<`count` by Zipf's law (Gray et al., "Quickly Generating Billion-Record Synthetic Databases", 1994), spread over the
-/// numbers so that those asked for often do not lie side by side.
+/// Ranks 0..<`count` by Zipf's law (Gray et al., "Quickly Generating Billion-Record Synthetic Databases", 1994), spread
+/// over the numbers so that those asked for often do not lie side by side.
 struct ZipfGenerator {
     private let count: Int
     private let theta: Double

@@ -1,5 +1,5 @@
-/// What is measured, and against whom. Its name and `isQuick` alone decide what it does: every contender runs in a process of its
-/// own, which makes the workload anew.
+/// What is measured, and against whom. Its name and `isQuick` alone decide what it does: every contender runs in a
+/// process of its own, which makes the workload anew.
 protocol Workload: Sendable {
     var name: String { get }
     /// What the figures are in.

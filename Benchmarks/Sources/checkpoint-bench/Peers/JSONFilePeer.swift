@@ -1,6 +1,7 @@
 import Foundation
 
-/// A file for each key, written beside and renamed, as Foundation's atomic writing does it; synced by hand where that is promised.
+/// A file for each key, written beside and renamed, as Foundation's atomic writing does it; synced by hand where that
+/// is promised.
 final class JSONFilePeer: Peer, @unchecked Sendable {
     private let directory: String
     private let promise: Promise

@@ -3,14 +3,16 @@ import Foundation
 
 /// LMDB 0.9. For the written promise `MDB_NOSYNC`; for the synced one its default, which syncs each transaction.
 ///
-/// With `MDB_WRITEMAP` as well it is faster still. Synced, its promise is the same, and it counts; unsynced, its documentation
-/// says that a crash of the system may leave a store that does not open, where ours keeps what was synced: printed, not counted.
+/// With `MDB_WRITEMAP` as well it is faster still. Synced, its promise is the same, and it counts; unsynced, its
+/// documentation says that a crash of the system may leave a store that does not open, where ours keeps what was
+/// synced: printed, not counted.
 final class LMDBPeer: Peer, @unchecked Sendable {
     private static let mapByteCount = 32 << 30
 
     private var environment: OpaquePointer?
     private var database: MDB_dbi = 0
-    // One transaction for reading, reset and renewed for each read, as the documentation advises. Reads come from one task.
+    // One transaction for reading, reset and renewed for each read, as the documentation advises. Reads come from one
+    // task.
     private var reading: OpaquePointer?
 
     init(_ directory: String, _ promise: Promise, usesWriteMap: Bool = false) throws {

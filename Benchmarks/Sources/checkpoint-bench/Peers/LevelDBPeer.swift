@@ -1,7 +1,8 @@
 import CLevelDB
 import Foundation
 
-/// LevelDB with a write buffer of 64 MiB, a block cache of 256 MiB and a Bloom filter of 10 bits, as its documentation advises.
+/// LevelDB with a write buffer of 64 MiB, a block cache of 256 MiB and a Bloom filter of 10 bits, as its documentation
+/// advises.
 final class LevelDBPeer: Peer, @unchecked Sendable {
     private let database: OpaquePointer
     private let writing: OpaquePointer

@@ -6,8 +6,8 @@ protocol Peer: AnyObject, Sendable {
     /// Keeps `count` pairs, by whatever way is fastest: never timed.
     func load(count: Int, _ pair: (Int) -> (key: [UInt8], value: [UInt8])) throws
 
-    /// Brings the value of `key` into memory of the caller, and gives its length: into `buffer`, or into memory of its own
-    /// where the store always makes that.
+    /// Brings the value of `key` into memory of the caller, and gives its length: into `buffer`, or into memory of its
+    /// own where the store always makes that.
     func get(_ key: [UInt8], into buffer: UnsafeMutableRawBufferPointer) throws -> Int
 
     /// Brings the value of `key`, whose length is known, into memory that nothing else has.

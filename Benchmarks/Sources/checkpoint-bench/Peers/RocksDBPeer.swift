@@ -1,9 +1,9 @@
 import CRocksDB
 import Foundation
 
-/// RocksDB with LZ4 and what its guide "Setup Options and Basic Tuning" advises: dynamic level sizes, background jobs, blocks of
-/// 16 KiB, index and filter blocks in a cache of 256 MiB, a Bloom filter of 10 bits, steady writeback; logs are used again, so that
-/// a sync changes no file's length. Large values go to blob files.
+/// RocksDB with LZ4 and what its guide "Setup Options and Basic Tuning" advises: dynamic level sizes, background jobs,
+/// blocks of 16 KiB, index and filter blocks in a cache of 256 MiB, a Bloom filter of 10 bits, steady writeback; logs
+/// are used again, so that a sync changes no file's length. Large values go to blob files.
 final class RocksDBPeer: Peer, @unchecked Sendable {
     private let database: OpaquePointer
     private let writing: OpaquePointer

@@ -2,8 +2,8 @@
 import Foundation
 import GRDB
 
-/// SQLite in WAL mode through GRDB, with statements prepared once; `synchronous` is OFF for the written promise, FULL for the
-/// synced one. A put is one statement, which is a transaction by itself; a get is one too.
+/// SQLite in WAL mode through GRDB, with statements prepared once; `synchronous` is OFF for the written promise, FULL
+/// for the synced one. A put is one statement, which is a transaction by itself; a get is one too.
 final class SQLitePeer: Peer, @unchecked Sendable {
     private let queue: DatabaseQueue
     // Used in the queue alone.

@@ -88,9 +88,8 @@ struct Plots {
             for name in ["disk", "live"] {
                 plot.addData("\(name)\(index)", series(name, of: row).map { [$0[0], $0[1] / 1_048_576] })
                 let dashes = name == "live" ? " dt 2" : ""
-                parts.append(
-                    "$\(name)\(index) using 1:2 with lines lw 2 lc \(index + 1)\(dashes) title \"\(row.workload): \(name)\""
-                )
+                let style = "with lines lw 2 lc \(index + 1)\(dashes)"
+                parts.append("$\(name)\(index) using 1:2 \(style) title \"\(row.workload): \(name)\"")
             }
         }
         plot.add("plot " + parts.joined(separator: ", "))

@@ -1,11 +1,12 @@
 import CBOR
 import Foundation
 
-/// W13: the coder alone, which every checkpoint and restore pays, beside Foundation's JSON coder, its default for a Swift user.
+/// W13: the coder alone, which every checkpoint and restore pays, beside Foundation's JSON coder, its default for a
+/// Swift user.
 ///
-/// Each side keeps its coder and ours its buffer, as the engine does. Times are for each struct, or for each double of an array; JSON
-/// codes an eighth of the doubles, which is linear and slow enough. The limit for doubles is `memcpy` of the same. Their arrays
-/// are over 32 MiB, so that fresh ones have fresh pages on both sides; see ``RestoreLarge``.
+/// Each side keeps its coder and ours its buffer, as the engine does. Times are for each struct, or for each double of
+/// an array; JSON codes an eighth of the doubles, which is linear and slow enough. The limit for doubles is `memcpy` of
+/// the same. Their arrays are over 32 MiB, so that fresh ones have fresh pages on both sides; see ``RestoreLarge``.
 struct Codec: Workload {
     enum Shape: String, CaseIterable {
         case encodeStruct = "encode-struct"

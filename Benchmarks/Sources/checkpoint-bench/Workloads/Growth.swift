@@ -1,10 +1,11 @@
 import CheckpointLog
 import Foundation
 
-/// W14: a fleet that grows: what a checkpoint and a restore cost as the keys become many. As `small-written` (in turn) and
-/// `restore-small` (raw bytes, random keys) do it.
+/// W14: a fleet that grows: what a checkpoint and a restore cost as the keys become many. As `small-written` (in turn)
+/// and `restore-small` (raw bytes, random keys) do it.
 ///
-/// The figure is the time at the most keys ÷ the time at a hundredth of them. The details have the time at each number of keys, in µs.
+/// The figure is the time at the most keys ÷ the time at a hundredth of them. The details have the time at each number
+/// of keys, in µs.
 struct Growth: Workload {
     let isWriting: Bool
 
@@ -21,8 +22,8 @@ struct Growth: Workload {
     func summary(isQuick: Bool) -> String {
         let sizes = sizes(isQuick)
         return """
-            \(Self.count) \(isWriting ? "checkpoints" : "restores") at \(sizes.map(String.init).joined(separator: ", ")) keys; \
-            time at \(sizes[3]) ÷ time at \(sizes[1])
+            \(Self.count) \(isWriting ? "checkpoints" : "restores") at \
+            \(sizes.map(String.init).joined(separator: ", ")) keys; time at \(sizes[3]) ÷ time at \(sizes[1])
             """
     }
 

@@ -4,8 +4,9 @@ import Foundation
 
 /// W10: a fleet of millions of small jobs under keys of their own, in one log: what each costs in memory.
 ///
-/// Resident memory that belongs to no file, once the log is quiet, at three numbers of distinct keys; the figure is the greatest of
-/// the differences for each key between. Tables grow by steps: absolute figures for each number stand in the details.
+/// Resident memory that belongs to no file, once the log is quiet, at three numbers of distinct keys; the figure is the
+/// greatest of the differences for each key between. Tables grow by steps: absolute figures for each number stand in
+/// the details.
 struct IndexMemory: Workload {
     let name = "index-memory"
     let unit = "bytes/key"
@@ -66,8 +67,8 @@ struct IndexMemory: Workload {
         return stride(from: 0, to: byteCounts.count, by: 2).map { (byteCounts[$0], byteCounts[$0 + 1]) }
     }
 
-    /// The work of the probe: bytes resident, and bytes that the index says it takes, in a log without keys, then at each
-    /// number of them.
+    /// The work of the probe: bytes resident, and bytes that the index says it takes, in a log without keys, then at
+    /// each number of them.
     static func residentByteCounts(in directory: String, _ keyCounts: [Int]) async throws -> [Int] {
         let log = try await CheckpointLog.open(at: directory)
         var byteCounts = [try await quietByteCount(log), log.statistics.indexByteCount]
@@ -81,8 +82,8 @@ struct IndexMemory: Workload {
         return byteCounts
     }
 
-    /// Waits for what the log does in the background, gives back what was freed, and reads: until two readings agree, for the log
-    /// does not tell when a seal or a snapshot has let go of its memory.
+    /// Waits for what the log does in the background, gives back what was freed, and reads: until two readings agree,
+    /// for the log does not tell when a seal or a snapshot has let go of its memory.
     private static func quietByteCount(_ log: CheckpointLog) async throws -> Int {
         try await log.save()
         var last = Int.max

@@ -2,8 +2,8 @@ import CheckpointLog
 
 /// W6: an actor that keeps a snapshot of 64 MiB at hand after every message, against the failure of a task.
 ///
-/// Unchanged, the limit is the same call with a value of 1 KiB: a ratio of 1 says that size costs nothing. Changed, it is a plain
-/// copy of the array, which the change makes necessary.
+/// Unchanged, the limit is the same call with a value of 1 KiB: a ratio of 1 says that size costs nothing. Changed, it
+/// is a plain copy of the array, which the change makes necessary.
 struct MemoryLevel: Workload {
     let changesAnElement: Bool
 

@@ -3,11 +3,12 @@ import Foundation
 import Histogram
 import Synchronization
 
-/// W11: a long run that overwrites its states without end, while compaction gives the space back: how much disk it takes, how much is
-/// written, and how long the slowest checkpoints take.
+/// W11: a long run that overwrites its states without end, while compaction gives the space back: how much disk it
+/// takes, how much is written, and how long the slowest checkpoints take.
 ///
-/// The figure is the 99.9th percentile of a checkpoint's time. The details have the other percentiles; the disk's blocks at the worst
-/// moment, over 1.6 times the live bytes and four segments; and all bytes written for each first appended byte of frames.
+/// The figure is the 99.9th percentile of a checkpoint's time. The details have the other percentiles; the disk's
+/// blocks at the worst moment, over 1.6 times the live bytes and four segments; and all bytes written for each first
+/// appended byte of frames.
 struct OverwriteSoak: Workload {
     enum Choice: String, CaseIterable {
         case uniform

@@ -4,9 +4,10 @@ import Foundation
 
 /// W9: a service that comes back after a stop, or after a `kill -9`, with a long history over many keys.
 ///
-/// The store is written by a process of its own, which closes it or kills itself after the last record; each round opens a fresh copy,
-/// which is on the disk before the clock starts. RocksDB gets 500,000 records: about half of its write buffer, what a kill leaves
-/// in its log on average. LevelDB gets as many, LMDB and SQLite keep no log that an opening replays: printed, not counted.
+/// The store is written by a process of its own, which closes it or kills itself after the last record; each round
+/// opens a fresh copy, which is on the disk before the clock starts. RocksDB gets 500,000 records: about half of its
+/// write buffer, what a kill leaves in its log on average. LevelDB gets as many, LMDB and SQLite keep no log that an
+/// opening replays: printed, not counted.
 struct Reopen: Workload {
     let wasKilled: Bool
     let isDistinct: Bool

@@ -2,8 +2,8 @@ import CheckpointLog
 
 /// W8: a training that starts anew and reads its weights, 64 MiB, into a fresh array.
 ///
-/// Peers read into fresh memory as well. Every size is over 32 MiB: the C library's allocator maps those anew each time, and smaller
-/// ones would come back with pages that were touched already.
+/// Peers read into fresh memory as well. Every size is over 32 MiB: the C library's allocator maps those anew each
+/// time, and smaller ones would come back with pages that were touched already.
 struct RestoreLarge: Workload {
     let name = "restore-large"
     let unit = "GB/s"

@@ -3,8 +3,9 @@ import Foundation
 
 /// W7: a worker that starts anew and asks for the newest state of one key among many.
 ///
-/// The stores are closed after they are filled and opened again. LMDB reads its map, which is no call of the system at all, and is
-/// printed without being counted; so is LevelDB where all keys fit into its cache. Decoded, the limit is our own raw bytes.
+/// The stores are closed after they are filled and opened again. LMDB reads its map, which is no call of the system at
+/// all, and is printed without being counted; so is LevelDB where all keys fit into its cache. Decoded, the limit is
+/// our own raw bytes.
 struct RestoreSmall: Workload {
     let keyCount: Int
     let isDecoded: Bool

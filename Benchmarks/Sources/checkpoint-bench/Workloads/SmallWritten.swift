@@ -1,7 +1,7 @@
 import CheckpointLog
 
-/// W1, W2: a simulation that hands over a small state after every step, under many keys in turn, and must not lose it to a kill.
-/// With several tasks: walkers that share one log.
+/// W1, W2: a simulation that hands over a small state after every step, under many keys in turn, and must not lose it
+/// to a kill. With several tasks: walkers that share one log.
 struct SmallWritten: Workload {
     let taskCount: Int
 

@@ -1,0 +1,60 @@
+internal import SystemPackage
+
+/// The forms for code that is not asynchronous. Each blocks its thread, and cannot be called from asynchronous code,
+/// whose threads are not to be blocked. All but ``updateBlocking()`` do their work on the thread that calls, and need
+/// no other.
+extension CheckpointLog {
+    /// Opens a log as ``open(at:configuration:)`` does, and blocks until it is open.
+    @available(*, noasync, message: "Use the asynchronous open.")
+    public static func openBlocking(
+        at directory: String, configuration: Configuration = Configuration()
+    ) throws -> CheckpointLog {
+        let log = CheckpointLog(try LogEngine.open(at: .ofLog(directory), configuration))
+        if configuration.intervals.on { Task { await log.startCheckpointing() } }
+        return log
+    }
+
+    /// Opens a log as ``openForReading(at:configuration:salvage:)`` does, and blocks until it is open.
+    @available(*, noasync, message: "Use the asynchronous openForReading.")
+    public static func openForReadingBlocking(
+        at directory: String, configuration: Configuration = Configuration(), salvage: Bool = false
+    ) throws -> CheckpointLog {
+        CheckpointLog(try LogEngine.openForReading(at: .ofLog(directory), configuration, isSalvage: salvage))
+    }
+
+    /// Saves as ``save()`` does, and blocks until everything is durable.
+    @available(*, noasync, message: "Use the asynchronous save.")
+    public nonisolated func saveBlocking() throws {
+        try engine.save()
+    }
+
+    /// Updates as ``update()`` does, and blocks until every source and child has had its turn.
+    ///
+    /// Sources are asynchronous, so this waits for tasks: it must not be called on a thread that they need, as a
+    /// function is that a task calls and that is not asynchronous itself.
+    @available(*, noasync, message: "Use the asynchronous update.")
+    public nonisolated func updateBlocking() throws {
+        try Self.block { try await self.update() }
+    }
+
+    /// Closes as ``close()`` does, and blocks until the log is closed.
+    @available(*, noasync, message: "Use the asynchronous close.")
+    public nonisolated func closeBlocking() throws {
+        Task { await self.stopTimers() }
+        for reader in node.takeReaders() { try? reader.engine.close() }
+        try engine.close()
+    }
+
+    private func stopTimers() { timers.cancel() }
+
+    private static func block<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value {
+        let outcome = Lock<Result<Value, any Error>?>(nil)
+        Task.detached {
+            let result: Result<Value, any Error>
+            do { result = .success(try await body()) } catch { result = .failure(error) }
+            outcome.withLock { $0 = result }
+            outcome.wakeAll()
+        }
+        return try outcome.wait { $0 }.get()
+    }
+}

@@ -1,0 +1,221 @@
+import CBOR
+import SystemPackage
+
+/// What a named group is put together of, inside ``CheckpointLog/commit(_:level:_:)``.
+///
+/// ```swift
+/// try await log.commit("epoch", level: 2) { group in
+///     try group.put(weights, for: "weights")
+///     try group.put(optimizer, for: "optimizer")
+/// }
+/// ```
+public struct CheckpointGroupBuilder {
+    var members: [(key: CheckpointKey, bytes: [UInt8], flags: FrameHeader.Flags)] = []
+    private var keys: Set<CheckpointKey> = []
+    private let encoder: CBOREncoder
+
+    init(_ encoder: CBOREncoder) { self.encoder = encoder }
+
+    /// Puts a checkpoint of `values` under `key` into the group. Encoded at once.
+    ///
+    /// - Throws: ``CheckpointLogError``: `.encodingFailed`; `.duplicateKeyInGroup` for a key that is in the group
+    ///   already.
+    public mutating func put<each Value: Codable & Sendable>(
+        _ values: repeat each Value, for key: CheckpointKey
+    ) throws {
+        guard keys.insert(key).inserted else { throw CheckpointLogError.duplicateKeyInGroup(key) }
+        let buffer = CBOREncodingBuffer(encoder)
+        let flags = try CheckpointLog.encode(repeat each values, for: key, into: buffer)
+        unsafe members.append((key, Array(buffer.bytes), flags))
+    }
+}
+
+/// The members of a group that was committed together, with the values they had then.
+///
+/// ```swift
+/// if let group = try await log.restoreGroup("epoch", level: 2) {
+///     let weights = try await group.restore([Float].self, for: "weights")
+/// }
+/// ```
+public struct CheckpointGroup: Sendable {
+    /// The number of the group.
+    public let sequenceNumber: SequenceNumber
+    /// The level at which the group was committed.
+    public let level: Int
+    /// The keys of the members, in the order in which they were put.
+    public let keys: [CheckpointKey]
+    /// The members, for a log without a directory.
+    let records: [MemoryRecord]
+    let name: KeyHash
+    let engine: LogEngine
+
+    /// Gives back the member under `key` with the value that was committed with the group; nil when it has no such
+    /// member.
+    ///
+    /// - Throws: ``CheckpointLogError``: `.decodingFailed`, `.damaged`, `.closed`; `.unavailable` when a newer group of
+    ///   the name has taken this one's place since.
+    public func restore<Value: Codable & Sendable>(_ type: Value.Type, for key: CheckpointKey) async throws -> Value? {
+        guard let (bytes, flags) = try await fetch(key) else { return nil }
+        return unsafe try bytes.withUnsafeBytes {
+            unsafe try CheckpointLog.decode(type, content: $0, flags: flags, key: key, level: level)
+        }
+    }
+
+    /// Gives back a member of several values as an optional tuple; as the form for one value in everything else.
+    public func restore<each Value: Codable & Sendable>(
+        _ types: repeat (each Value).Type, for key: CheckpointKey
+    ) async throws -> (repeat each Value)? {
+        guard let (bytes, flags) = try await fetch(key) else { return nil }
+        return unsafe try bytes.withUnsafeBytes {
+            unsafe try CheckpointLog.decode(repeat each types, content: $0, flags: flags, key: key, level: level)
+        }
+    }
+
+    private func fetch(_ key: CheckpointKey) async throws -> ([UInt8], FrameHeader.Flags)? {
+        guard let index = keys.firstIndex(of: key) else { return nil }
+        if engine.isInMemory {
+            try engine.checkOpen()
+            return (try records[index].encode(), records[index].flags)
+        }
+        let (engine, level, name, number) = (engine, UInt8(level), name, sequenceNumber)
+        try engine.checkOpen()
+        return try await engine.blocking.run {
+            try engine.content(ofMember: index, in: name, number: number, level: level)
+        }
+    }
+}
+
+extension CheckpointLog {
+    /// Takes checkpoints of several keys, all or none of them, also across a crash, and keeps them together under
+    /// `name`.
+    ///
+    /// A group is written at once, also at a level of the memory; one over `largeValueByteCount` is synced too. It
+    /// stays with this actor: it is not passed up the tree, whatever its level, but a parent's update takes its members
+    /// over like all records.
+    ///
+    /// - Parameters:
+    ///   - name: the name of the group, 1 to 1,024 bytes of UTF-8, apart from the names of keys. A later group of the
+    ///     same name takes its place; until then its members are kept whatever their level's retention says.
+    ///   - level: 1…255; its ``LevelPolicy`` says what is promised on return.
+    ///   - build: puts 1 to 65,536 members in; what it throws is passed on and nothing is written.
+    /// - Throws: ``CheckpointLogError``: `.valueTooLarge` for a group over `valueByteLimit`, `.invalidGroup` for one
+    ///   without members or with too many; as ``checkpoint(_:for:level:)``. Nothing is written then.
+    /// - Complexity: O(n) in the encoded bytes.
+    @discardableResult
+    public nonisolated func commit(
+        _ name: CheckpointKey, level: Int = 1, _ build: (inout CheckpointGroupBuilder) async throws -> Void
+    ) async throws -> CheckpointReceipt {
+        let attributes = try engine.attributes(level)
+        let start = costs.start(attributes.level.rawValue)
+        defer { costs.end(start, attributes.level.rawValue) }
+        var builder = CheckpointGroupBuilder(engine.configuration.encoder)
+        try await build(&builder)
+        guard (1...GroupMembers.limit).contains(builder.members.count) else {
+            throw CheckpointLogError.invalidGroup(memberCount: builder.members.count, limit: GroupMembers.limit)
+        }
+        if engine.isInMemory { return try remember(name, builder, attributes) }
+        let members = builder.members.map { member in
+            BatchMember(key: member.key, attributes: attributes.adding(member.flags), bytes: member.bytes)
+        }
+        let engine = engine
+        let byteCount = members.reduce(0) { $0 + $1.bytes.count }
+        let batch = try await engine.blockingIfNeeded(engine.waitsForDisk(byteCount)) {
+            try engine.appendBatch(members, group: (name, attributes.level))
+        }
+        let receipt = CheckpointReceipt(batch, engine)
+        try await receipt.waitForPromise(of: attributes.level)
+        return receipt
+    }
+
+    private nonisolated func remember(
+        _ name: CheckpointKey, _ builder: CheckpointGroupBuilder, _ attributes: RecordAttributes
+    ) throws -> CheckpointReceipt {
+        let level = attributes.level
+        func record(
+            _ key: CheckpointKey, _ bytes: [UInt8], _ flags: FrameHeader.Flags, space: KeyHash.Space
+        ) throws -> (record: MemoryRecord, hash: KeyHash) {
+            let hash = try engine.hash(of: key, level: level.rawValue, origin: .own, space: space)
+            let taken = try engine.takeNumber()
+            let record = MemoryRecord(
+                key: key, level: level, origin: .own, number: taken.sequenceNumber, timestamp: taken.timestamp,
+                content: .encoded(bytes), flags: flags)
+            return (record, hash)
+        }
+        let members = try builder.members.map { try record($0.key, $0.bytes, $0.flags, space: .key) }
+        let (last, hash) = try record(name, [], [], space: .group)
+        let group = MemoryStore.Group(
+            number: last.number, level: level, name: name, members: members.map(\.record))
+        try engine.keepInMemory(members, group: (group, hash), keep: attributes.policy.retention.count)
+        return CheckpointReceipt(last, hash, engine)
+    }
+
+    /// The newest complete group of `name`, at `level` or, without one, at whichever level is newest; nil when there is
+    /// none, or a key it holds was removed since.
+    ///
+    /// - Throws: ``CheckpointLogError``: `.damaged` when the list of its members cannot be read; `.invalidKey`,
+    ///   `.invalidLevel`, `.closed`.
+    public nonisolated func restoreGroup(
+        _ name: CheckpointKey, level: Int? = nil
+    ) async throws -> CheckpointGroup? {
+        let engine = engine
+        try engine.checkOpen()
+        if engine.follower != nil { try await engine.blocking.run { try engine.refresh() } }
+        let levels =
+            try level.map { [try Level(validating: $0)] } ?? engine.levelsInUse.compactMap { Level(rawValue: $0) }
+        // Without a level the name itself is still checked.
+        _ = try engine.hash(of: name, level: 1, origin: .own)
+        var newest: (level: Level, number: SequenceNumber)?
+        for level in levels {
+            guard let number = try engine.groupNumber(name, level) else { continue }
+            if newest.map({ $0.number < number }) ?? true { newest = (level, number) }
+        }
+        return try newest.flatMap { try group(name, $0.level) }
+    }
+
+    private nonisolated func group(_ name: CheckpointKey, _ level: Level) throws -> CheckpointGroup? {
+        let hash = try engine.hash(of: name, level: level.rawValue, origin: .own, space: .group)
+        if engine.isInMemory {
+            guard let group = engine.memory.group(hash) else { return nil }
+            return CheckpointGroup(
+                sequenceNumber: group.number, level: Int(level.rawValue), keys: group.members.map(\.key),
+                records: group.members, name: hash, engine: engine)
+        }
+        guard let group = engine.catalog.groups.group(hash) else { return nil }
+        if var damage = group.damage {
+            let number = group.sequenceNumber
+            damage.lost = [
+                CheckpointLogError.LostRecord(
+                    level: Int(level.rawValue), key: name, sequenceNumbers: number...number)
+            ]
+            throw damage
+        }
+        return CheckpointGroup(
+            sequenceNumber: group.sequenceNumber, level: Int(level.rawValue),
+            keys: group.members.map { CheckpointKey(String(decoding: $0.key, as: UTF8.self)) }, records: [],
+            name: hash, engine: engine)
+    }
+}
+
+extension LogEngine {
+    func groupNumber(_ name: CheckpointKey, _ level: Level) throws -> SequenceNumber? {
+        let hash = try hash(of: name, level: level.rawValue, origin: .own, space: .group)
+        return isInMemory ? memory.group(hash)?.number : catalog.groups.group(hash)?.sequenceNumber
+    }
+
+    func content(
+        ofMember index: Int, in name: KeyHash, number: SequenceNumber, level: UInt8
+    ) throws -> ([UInt8], FrameHeader.Flags) {
+        try retryingMoved { _ in
+            // Asked anew each time: compaction moves members.
+            guard let group = catalog.groups.group(name), group.sequenceNumber == number,
+                group.members.indices.contains(index)
+            else { throw CheckpointLogError.groupReplaced }
+            let member = group.members[index]
+            return unsafe try member.key.withUnsafeBytes { key in
+                let record = unsafe FrameReader.Record(
+                    at: member.location, number: member.sequenceNumber, level: level, key: key)
+                return unsafe try frames.withContent(of: record) { unsafe (Array($1), $0.flags) }
+            }
+        }
+    }
+}

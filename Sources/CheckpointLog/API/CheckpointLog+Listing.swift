@@ -1,0 +1,64 @@
+extension CheckpointLog {
+    /// The stored versions of `key`, newest first; without a level those of every level.
+    ///
+    /// - Parameters:
+    ///   - key: 1 to 1,024 bytes of UTF-8.
+    ///   - level: 1…255, or nil.
+    ///   - origin: as `C4/C1`; nil for this actor's own versions and, where it has none, those of every origin.
+    /// - Throws: ``CheckpointLogError``: `.damaged`, `.closed`, `.invalidKey`, `.invalidLevel`, `.ioFailure`.
+    public nonisolated func history(
+        for key: CheckpointKey, level: Int? = nil, origin: String? = nil
+    ) async throws -> [CheckpointVersion] {
+        let level = try level.map { try Level(validating: $0).rawValue }
+        let engine = engine
+        let query = RecordQuery(key: key, level: level, origin: origin.map { Origin($0) })
+        return try await engine.blocking.run { try engine.history(query) }
+    }
+
+    /// The newest checkpoint of each key, by level, key and origin; without a level those of every level.
+    ///
+    /// - Throws: ``CheckpointLogError``: `.damaged`, `.closed`, `.invalidLevel`, `.ioFailure`.
+    /// - Complexity: O(n log n) in the keys: keys are not in memory, so each newest frame's header is read.
+    public nonisolated func checkpoints(level: Int? = nil) async throws -> [CheckpointVersion] {
+        let level = try level.map { try Level(validating: $0).rawValue }
+        let engine = engine
+        return try await engine.blocking.run { try engine.checkpoints(level: level) }
+    }
+
+    /// The keys that have a checkpoint at `level`, or at any level, each once, in the order of their bytes.
+    ///
+    /// - Throws: as ``checkpoints(level:)``.
+    public nonisolated func keys(level: Int? = nil) async throws -> [CheckpointKey] {
+        let keys = Set(try await checkpoints(level: level).map(\.key))
+        return keys.sorted()
+    }
+
+    /// Every newest checkpoint at `level`, or of each key at whichever level is newest, as values of one type.
+    ///
+    /// - Parameters:
+    ///   - type: what each checkpoint was taken of. A checkpoint of another type fails the call.
+    ///   - level: 1…255, or nil.
+    /// - Returns: the values by key. Of a key with several origins the actor's own counts, else the newest.
+    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)->Value?``.
+    public nonisolated func restoreAll<Value: Codable & Sendable>(
+        as type: Value.Type, level: Int? = nil
+    ) async throws -> [CheckpointKey: Value] {
+        var values: [CheckpointKey: Value] = [:]
+        for key in try await keys(level: level) {
+            #if PLANTED_BUGS
+            if PlantedBug.restoredOneOfAll.isPlanted, !values.isEmpty { break }
+            #endif
+            // A key that was removed since the listing is left out.
+            if let value = try await restoreHere(type, for: key, level: level) { values[key] = value }
+        }
+        return values
+    }
+
+    private nonisolated func restoreHere<Value: Codable & Sendable>(
+        _ type: Value.Type, for key: CheckpointKey, level: Int?
+    ) async throws -> Value? {
+        let query = RecordQuery(key: key, level: level.flatMap { UInt8(exactly: $0) })
+        let engine = engine
+        return try await engine.blocking.run { try Self.restoreHere(type, query, engine) }
+    }
+}

@@ -1,0 +1,307 @@
+internal import CBOR
+
+extension CheckpointLog {
+    /// Gives back the newest checkpoint of `key`, at `level` or, without one, at whichever level is newest.
+    ///
+    /// With a parent in the tree, and a level over this actor's rank, the nearest actor above of that rank answers,
+    /// with what came from this one first; where it has none, this actor does. A value of the memory level comes back
+    /// without being decoded.
+    ///
+    /// - Parameters:
+    ///   - type: the type that the checkpoint was taken of, or one that decodes what that encoded.
+    ///   - key: 1 to 1,024 bytes of UTF-8.
+    ///   - level: 1…255, or nil.
+    ///   - version: which version; the newest by default.
+    ///   - origin: the way by which the checkpoint came up the tree, as `C4/C1`; nil for this actor's own and, where it
+    ///     has none, the newest of any origin.
+    ///   - fallback: what to do when the version found is damaged.
+    /// - Returns: the value, or nil when there is no such checkpoint.
+    /// - Throws: ``CheckpointLogError``: `.decodingFailed` for another type than it was taken of, `.damaged` naming
+    ///   file, offset and number, `.closed`, `.invalidKey`, `.invalidLevel`, `.ioFailure`.
+    /// - Complexity: O(n) in the bytes of the checkpoint. One `preadv2` on the task's thread where the page cache has
+    ///   them, else a `pread` on a thread of the engine's.
+    public nonisolated func restore<Value: Codable & Sendable>(
+        _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
+        origin: String? = nil, fallback: RestoreFallback = .none
+    ) async throws -> Value? {
+        unsafe try await answer(key, level, version, origin, fallback) { record in
+            guard case .values(let values) = record.content, values.count == 1 else { return nil }
+            return Self.cast(values[0], type)
+        } receive: { facts, reader in
+            try Self.receive(type, reader, facts.flags)
+        } decode: { facts, content in
+            unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
+        }
+    }
+
+    /// Gives back a checkpoint of several values as an optional tuple; as the form for one value in everything else.
+    public nonisolated func restore<each Value: Codable & Sendable>(
+        _ types: repeat (each Value).Type, for key: CheckpointKey, level: Int? = nil,
+        version: RestoreVersion = .newest, origin: String? = nil, fallback: RestoreFallback = .none
+    ) async throws -> (repeat each Value)? {
+        unsafe try await answer(key, level, version, origin, fallback) { record -> (repeat each Value)? in
+            guard case .values(let values) = record.content else { return nil }
+            return Self.cast(values, repeat each types)
+        } decode: { facts, content -> (repeat each Value) in
+            unsafe try Self.decode(
+                repeat each types, content: content, flags: facts.flags, key: key, level: Int(facts.level))
+        }
+    }
+
+    /// Gives back one value as ``restore(_:for:level:version:origin:fallback:)->Value?`` does, for code that is not
+    /// asynchronous; blocks while it reads.
+    @available(*, noasync, message: "Use the asynchronous restore.")
+    public nonisolated func restoreBlocking<Value: Codable & Sendable>(
+        _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
+        origin: String? = nil
+    ) throws -> Value? {
+        let query = try RecordQuery(key, level, version, origin)
+        for (log, query) in queries(query, level) ?? [(self, query)] {
+            if let found = try Self.restoreHere(type, query, log.engine) { return found }
+        }
+        return nil
+    }
+
+    /// Asks one log's memory, and then its disk.
+    static func restoreHere<Value: Codable & Sendable>(
+        _ type: Value.Type, _ query: RecordQuery, _ engine: LogEngine
+    ) throws -> Value? {
+        guard let found = try engine.newest(query) else { return nil }
+        if case .memory(let record) = found, case .values(let values) = record.content, values.count == 1,
+            let value = cast(values[0], type)
+        {
+            return value
+        }
+        return unsafe try engine.withContent(
+            query, found: found, receive: { facts, reader in try receive(type, reader, facts.flags) }
+        ) { facts, content in
+            unsafe try decode(type, content: content, flags: facts.flags, key: query.key, level: Int(facts.level))
+        }
+    }
+
+    /// Gives back the newest checkpoint of `key` as its stored bytes: the CBOR of its values, or the bytes it was taken
+    /// of.
+    ///
+    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)->Value?``, without `.decodingFailed`.
+    public nonisolated func restoreBytes(
+        for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil
+    ) async throws -> [UInt8]? {
+        unsafe try await answer(key, level, version, origin, .none) { _ in
+            nil
+        } receive: { _, reader in
+            try reader.bytes()
+        } decode: { _, content in
+            unsafe Array(content)
+        }
+    }
+
+    /// Gives back a checkpoint of one value by a rule of the caller's own: yesterday's struct as today's.
+    ///
+    /// ```swift
+    /// let state = try await log.restore(for: "state") { decoder in
+    ///     do { return try State(from: decoder) } catch { return State(upgrading: try OldState(from: decoder)) }
+    /// }
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - key: 1 to 1,024 bytes of UTF-8.
+    ///   - level: 1…255, or nil.
+    ///   - version: which version; the newest by default.
+    ///   - origin: the way by which the checkpoint came up the tree, or nil.
+    ///   - decode: is given a decoder over the stored CBOR; called once, or again after a compaction moved the record.
+    /// - Returns: what `decode` made, or nil when there is no such checkpoint.
+    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)->Value?``; what `decode` throws is the cause of
+    ///   `.decodingFailed`.
+    public nonisolated func restore<Value: Sendable>(
+        for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil,
+        decoding decode: @escaping @Sendable (any Decoder) throws -> Value
+    ) async throws -> Value? {
+        unsafe try await answer(key, level, version, origin, .none) { _ in
+            nil
+        } decode: { facts, content in
+            do {
+                guard !facts.flags.contains(.raw) else {
+                    throw DecodingError.dataCorrupted(
+                        .init(codingPath: [], debugDescription: "The bytes are not CBOR."))
+                }
+                return try unsafe CBORDecoder().decode(from: content, by: decode)
+            } catch {
+                throw CheckpointLogError.decodingFailed(
+                    key: key, level: Int(facts.level), stored: unsafe Self.storedForm(facts.flags, content),
+                    wanted: "\(Value.self)",
+                    cause: error)
+            }
+        }
+    }
+
+    /// The newest checkpoint of `key` as people read it, in the diagnostic notation of CBOR: also of a type that is no
+    /// more.
+    ///
+    /// - Returns: at most 64 Ki characters; bytes that were taken as they are come as one byte string. Nil when there
+    ///   is no such checkpoint.
+    /// - Throws: as ``restoreBytes(for:level:version:origin:)``.
+    public nonisolated func diagnosticText(
+        for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil
+    ) async throws -> String? {
+        unsafe try await answer(key, level, version, origin, .none) { _ in
+            nil
+        } decode: { facts, content in
+            guard facts.flags.contains(.raw) else { return unsafe CBORDiagnostic.text(of: content) }
+            let buffer = CBOREncodingBuffer()
+            try buffer.encode(unsafe Array(content.prefix(32_768)))
+            return unsafe CBORDiagnostic.text(of: buffer.bytes)
+        }
+    }
+
+    /// The actors to ask and what to ask each, in order, when one above answers for the level; nil when this one
+    /// answers alone.
+    private nonisolated func queries(_ query: RecordQuery, _ level: Int?) -> [(CheckpointLog, RecordQuery)]? {
+        #if PLANTED_BUGS
+        if PlantedBug.nobodyAboveAsked.isPlanted { return nil }
+        #endif
+        // A number is of the log that gave it: those above number their copies themselves.
+        if case .sequence = query.version.choice { return nil }
+        guard let level, let above = node.actor(answering: level) else { return nil }
+        var theirs = query
+        theirs.origin = query.origin ?? above.origin
+        return query.origin == nil
+            ? [(above.log, theirs), (self, query), (above.log, query)] : [(above.log, theirs), (self, query)]
+    }
+
+    /// Asks each actor that may know in turn.
+    private nonisolated func answer<Result: Sendable>(
+        _ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?, _ fallback: RestoreFallback,
+        remembered: (MemoryRecord) -> Result?, receive: FrameReader.Receive<Result>? = nil,
+        decode: @escaping @Sendable (ContentFacts, UnsafeRawBufferPointer) throws -> Result
+    ) async throws -> Result? {
+        let query = try RecordQuery(key, level, version, origin)
+        guard let queries = queries(query, level) else {
+            return unsafe try await engine.answer(query, fallback, remembered, receive, decode)
+        }
+        for (log, query) in queries {
+            if let value = unsafe try await log.engine.answer(query, fallback, remembered, receive, decode) {
+                return value
+            }
+        }
+        return nil
+    }
+
+    /// The value itself, when it is of exactly this type: another one goes through the codec.
+    private static func cast<Value>(_ value: any Sendable, _ type: Value.Type) -> Value? {
+        #if PLANTED_BUGS
+        if PlantedBug.memoryDecoded.isPlanted { return nil }
+        #endif
+        return Swift.type(of: value) == type ? value as? Value : nil
+    }
+
+    private static func cast<each Value>(
+        _ values: [any Codable & Sendable], _ types: repeat (each Value).Type
+    ) -> (repeat each Value)? {
+        var index = 0
+        func next<One>(_ type: One.Type) throws -> One {
+            guard index < values.count, let value = cast(values[index], type) else { throw OtherType() }
+            index += 1
+            return value
+        }
+        guard let tuple = try? (repeat next(each types)), index == values.count else { return nil }
+        return tuple
+    }
+
+    /// An array of numbers is read to where it keeps them: a copy of a large one costs as much as the reading.
+    private static func receive<Value: Codable & Sendable>(
+        _ type: Value.Type, _ reader: LargeValueReader, _ flags: FrameHeader.Flags
+    ) throws -> Value? {
+        guard flags.isDisjoint(with: [.raw, .severalValues]) else { return nil }
+        let beginning = try reader.beginning(limit: CBORDecoder.arrayHeadByteLimit)
+        return unsafe try beginning.withUnsafeBytes {
+            unsafe try CBORDecoder().decodeArray(type, beginning: $0, byteCount: reader.byteCount) {
+                unsafe try reader.read(from: $0, into: $1)
+            }
+        }
+    }
+
+    static func decode<Value: Codable & Sendable>(
+        _ type: Value.Type, content: UnsafeRawBufferPointer, flags: FrameHeader.Flags, key: CheckpointKey, level: Int
+    ) throws -> Value {
+        do {
+            guard flags.isDisjoint(with: [.raw, .severalValues]) else {
+                throw DecodingError.typeMismatch(
+                    type, .init(codingPath: [], debugDescription: "The checkpoint is not of one value."))
+            }
+            return unsafe try CBORDecoder().decode(type, from: content)
+        } catch {
+            throw CheckpointLogError.decodingFailed(
+                key: key, level: level, stored: unsafe storedForm(flags, content), wanted: "\(type)", cause: error)
+        }
+    }
+
+    static func decode<each Value: Codable & Sendable>(
+        _ types: repeat (each Value).Type, content: UnsafeRawBufferPointer, flags: FrameHeader.Flags,
+        key: CheckpointKey, level: Int
+    ) throws -> (repeat each Value) {
+        do {
+            guard flags.contains(.severalValues) else {
+                throw DecodingError.typeMismatch(
+                    [Any].self, .init(codingPath: [], debugDescription: "The checkpoint is not of several values."))
+            }
+            let elements = unsafe try CBORArrayDecoder(content)
+            let values = (repeat try elements.decodeNext((each Value).self))
+            guard elements.isAtEnd else {
+                throw DecodingError.dataCorrupted(
+                    .init(codingPath: [], debugDescription: "The checkpoint holds more values."))
+            }
+            return values
+        } catch {
+            var wanted: [String] = []
+            for type in repeat each types { wanted.append("\(type)") }
+            throw CheckpointLogError.decodingFailed(
+                key: key, level: level, stored: unsafe storedForm(flags, content),
+                wanted: "(\(wanted.joined(separator: ", ")))", cause: error)
+        }
+    }
+
+    /// What is stored, as far as its bytes tell: the log keeps no names of types.
+    private static func storedForm(_ flags: FrameHeader.Flags, _ content: UnsafeRawBufferPointer) -> String {
+        if flags.contains(.raw) { return "\(content.count) bytes that are not CBOR" }
+        let form = unsafe CBORDiagnostic.outline(of: content)
+        return flags.contains(.severalValues) ? "several values (\(form))" : form
+    }
+}
+
+extension LogEngine {
+    /// Asks the memory, then the page cache, then the disk.
+    fileprivate func answer<Result: Sendable>(
+        _ query: RecordQuery, _ fallback: RestoreFallback, _ remembered: (MemoryRecord) -> Result?,
+        _ receive: FrameReader.Receive<Result>?,
+        _ decode: @escaping @Sendable (ContentFacts, UnsafeRawBufferPointer) throws -> Result
+    ) async throws -> Result? {
+        // Looked up once, whichever way it is then read.
+        var found: FoundRecord?
+        do {
+            found = try newest(query, .cachedOnly)
+            guard let found else { return nil }
+            if case .memory(let record) = found, let value = remembered(record) { return value }
+            if fallback.report == nil { return unsafe try withContent(query, .cachedOnly, found: found, decode) }
+        } catch is WouldWait {
+            // The thread below waits in its place.
+        }
+        return try await blocking.run { [found] in
+            guard let report = fallback.report else {
+                return unsafe try self.withContent(query, .waiting, found: found, receive: receive, decode)
+            }
+            return unsafe try self.withIntactContent(query, report: report, receive: receive, decode)
+        }
+    }
+}
+
+extension RecordQuery {
+    /// - Throws: `.invalidLevel`. The key is checked where it is hashed.
+    fileprivate init(_ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?) throws {
+        self.init(
+            key: key, level: try level.map { try Level(validating: $0).rawValue }, version: version,
+            origin: origin.map { Origin($0) })
+    }
+}
+
+/// Thrown inside a cast of values that are of other types than those asked for.
+private struct OtherType: Error {}

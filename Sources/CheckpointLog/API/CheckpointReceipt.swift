@@ -1,0 +1,118 @@
+/// What a checkpoint that was handed over answers with: its number, and a way to wait for more than was promised so
+/// far.
+///
+/// ```swift
+/// let receipt = try log.submit(state, for: "simulation")
+/// try await receipt.wait(for: .synced)
+/// ```
+public struct CheckpointReceipt: Sendable {
+    private enum Place: Sendable {
+        /// What must be synced for the record to survive power loss.
+        case log(end: LogPosition)
+        case memory(KeyHash)
+    }
+
+    /// The number of the record in the log that was called: its version there.
+    public let sequenceNumber: SequenceNumber
+    /// Bytes that the record takes in the log, before compaction; 0 for one of the memory level.
+    public let byteCount: Int
+    private let engine: LogEngine
+    private let place: Place
+    /// Of the same checkpoint in the actors above, as far as it was passed up.
+    var above: [CheckpointReceipt] = []
+
+    init(_ appended: Appended, _ engine: LogEngine) {
+        sequenceNumber = appended.sequenceNumber
+        byteCount = appended.frameByteCount
+        self.engine = engine
+        place = .log(end: appended.end)
+    }
+
+    init(_ batch: LogEngine.AppendedBatch, _ engine: LogEngine) {
+        sequenceNumber = batch.sequenceNumber
+        byteCount = batch.frameByteCount
+        self.engine = engine
+        place = .log(end: batch.end)
+    }
+
+    init(_ record: MemoryRecord, _ hash: KeyHash, _ engine: LogEngine) {
+        sequenceNumber = record.number
+        byteCount = 0
+        self.engine = engine
+        place = .memory(hash)
+    }
+
+    /// Returns once the checkpoint, or a newer one of its key, has survived what `durability` says.
+    ///
+    /// A checkpoint of the memory level is written out when more than `.memory` is waited for. A newer removal of its
+    /// key meets the receipt too. Where the checkpoint was passed up the tree, the actors above are waited for as well,
+    /// those without a directory for no more than memory can give.
+    ///
+    /// - Throws: ``CheckpointLogError``: `.writerFailed` or `.ioFailure` when it can never get there, `.encodingFailed`
+    ///   for a value of the memory level that does not encode, `.closed`, and `.unsupported` for more than `.memory` in
+    ///   a log without a directory.
+    public func wait(for durability: LevelPolicy.Durability) async throws {
+        let end = try await engine.blockingIfNeeded(needsThread, { try self.position(for: durability) })
+        if let end { try await engine.synced(end) }
+        for receipt in above { try await receipt.wait(for: receipt.attainable(durability)) }
+    }
+
+    /// An actor above may be without a directory: what it has lives in memory, and more cannot be waited for.
+    private func attainable(_ durability: LevelPolicy.Durability) -> LevelPolicy.Durability {
+        engine.isInMemory ? .memory : durability
+    }
+
+    /// Returns once the promise of `level` holds, in this log and in those above, each by its own policy.
+    func waitForPromise(of level: Level) async throws {
+        if engine.policy(for: level.rawValue).durability == .synced, case .log(let end) = place {
+            try await engine.synced(end)
+        }
+        for receipt in above { try await receipt.waitForPromise(of: level) }
+    }
+
+    /// Returns as ``wait(for:)`` does, for code that is not asynchronous.
+    @available(*, noasync, message: "Use the asynchronous wait.")
+    public func waitBlocking(for durability: LevelPolicy.Durability) throws {
+        if let end = try position(for: durability) { try waitBlocking(through: end) }
+        for receipt in above { try receipt.waitBlocking(for: receipt.attainable(durability)) }
+    }
+
+    private func waitBlocking(through end: LogPosition) throws {
+        guard let writer = engine.writer, writer.appender.syncedPosition < end else { return }
+        try engine.checkProcess()
+        try writer.sync.waitUntilSynced(end)
+    }
+
+    /// Whether waiting begins with encoding and writing.
+    private var needsThread: Bool {
+        if case .memory = place { true } else { false }
+    }
+
+    /// What must be synced; nil when nothing must.
+    private func position(for durability: LevelPolicy.Durability) throws -> LogPosition? {
+        switch (place, durability) {
+        case (_, .memory), (.log, .written): return nil
+        case (.log(let end), .synced): return end
+        case (.memory(let hash), _):
+            let writer = try engine.requireWriter()
+            try engine.writeOut(hash)
+            return durability == .synced ? writer.appender.writtenPosition : nil
+        }
+    }
+}
+
+extension LogEngine {
+    func blockingIfNeeded<Value: Sendable>(
+        _ isNeeded: Bool, _ body: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
+        isNeeded ? try await blocking.run(body) : try body()
+    }
+
+    func synced(_ position: LogPosition) async throws {
+        guard let writer, writer.appender.syncedPosition < position else { return }
+        try checkProcess()
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            writer.sync.whenSynced(position) { continuation.resume(with: $0.mapError { $0 }) }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+/// Whether values of `type` are references, or collections and optionals of such: what the memory level must encode at
+/// once, because a copied reference is no snapshot.
+///
+/// What a struct or an enumeration of the caller's holds by reference is not seen.
+func isClass(_ type: any Any.Type) -> Bool {
+    if type is AnyObject.Type { return true }
+    guard let container = type as? any Container.Type else { return false }
+    return container.contentTypes.contains { isClass($0) }
+}
+
+/// The containers of the standard library that hand their content on by reference when it is one.
+private protocol Container {
+    static var contentTypes: [any Any.Type] { get }
+}
+
+extension Optional: Container {
+    static var contentTypes: [any Any.Type] { [Wrapped.self] }
+}
+
+extension Array: Container {
+    static var contentTypes: [any Any.Type] { [Element.self] }
+}
+
+extension ContiguousArray: Container {
+    static var contentTypes: [any Any.Type] { [Element.self] }
+}
+
+extension Set: Container {
+    static var contentTypes: [any Any.Type] { [Element.self] }
+}
+
+extension Dictionary: Container {
+    static var contentTypes: [any Any.Type] { [Key.self, Value.self] }
+}

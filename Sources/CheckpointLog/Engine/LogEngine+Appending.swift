@@ -1,0 +1,73 @@
+extension LogEngine {
+    package func attributes(_ level: Int) throws -> RecordAttributes {
+        let level = try Level(validating: level)
+        return RecordAttributes(level: level, policy: policy(for: level.rawValue), flags: [])
+    }
+
+    /// Whether storing so many bytes waits for the disk, whatever the level promises: a thread of the engine's waits
+    /// then.
+    package func waitsForDisk(_ byteCount: Int) -> Bool { writer?.records.isLarge(byteCount) ?? false }
+
+    /// Appends one value and enters it into the index. Blocks for a large value, whose file is synced first.
+    package func append(_ bytes: [UInt8], _ attributes: RecordAttributes, key: CheckpointKey) throws -> Appended {
+        unsafe try bytes.withUnsafeBytes { unsafe try append($0, attributes, key: key) }
+    }
+
+    package func append(
+        _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: CheckpointKey
+    ) throws -> Appended {
+        let writer = try requireWriter()
+        try attributes.origin.requirePossible()
+        return unsafe try key.withValidatedBytes { key in
+            unsafe try attributes.origin.bytes.withUnsafeBytes { origin in
+                let record = unsafe try writer.records.append(bytes, attributes, key: key, origin: origin)
+                unsafe enter(
+                    record.frame, record.kind, attributes.level, key: key, origin: origin,
+                    valueSegment: record.valueSegment)
+                return record.frame
+            }
+        }
+    }
+
+    /// Ends a key at one level. Durable as the level's checkpoints are.
+    package func appendRemoval(of key: CheckpointKey, _ level: Level, origin: Origin = .own) throws -> Appended {
+        let writer = try requireWriter()
+        return unsafe try key.withValidatedBytes { bytes in
+            unsafe try origin.bytes.withUnsafeBytes { origin in
+                var header = FrameHeader(kind: .removal)
+                header.level = level.rawValue
+                let draft = unsafe FrameDraft(header: header, key: bytes, origin: origin)
+                let appended = try writer.appender.append(draft)
+                unsafe enter(appended, .removal, level, key: bytes, origin: origin)
+                let hash = unsafe KeyHash(identity.hashKey, level: level.rawValue, origin: origin, key: bytes)
+                memory.drop(hash, key: key, through: appended.sequenceNumber)
+                return appended
+            }
+        }
+    }
+
+    /// Ends all keys of a level, or of every level, with one record.
+    package func appendRemovalOfAll(_ level: Level?) throws -> Appended {
+        let writer = try requireWriter()
+        var header = FrameHeader(kind: .removalOfAll)
+        header.level = level?.rawValue ?? 0
+        let draft = unsafe FrameDraft(header: header)
+        let appended = try writer.appender.append(draft)
+        unsafe enter(appended, .removalOfAll, level, key: .empty, origin: .empty)
+        memory.dropAll(level: level?.rawValue, through: appended.sequenceNumber)
+        return appended
+    }
+
+    /// Tells the index of a record that is written.
+    private func enter(
+        _ appended: Appended, _ kind: RecordKind, _ level: Level?, key: UnsafeRawBufferPointer,
+        origin: UnsafeRawBufferPointer, valueSegment: UInt32 = 0
+    ) {
+        unsafe catalog.insert(
+            CatalogRecord(
+                kind: kind, level: level?.rawValue ?? 0, sequenceNumber: appended.sequenceNumber,
+                location: appended.location, key: key, origin: origin, valueSegment: valueSegment))
+        appended.segment.removePendingEntry()
+        if configuration.runsInline { try? writer?.maintenance.sealAll() }
+    }
+}

@@ -1,0 +1,110 @@
+extension LogEngine {
+    /// A batch that has its place.
+    package struct AppendedBatch: Sendable {
+        /// The number of the last record: the group's, when the batch is one.
+        package var sequenceNumber: SequenceNumber
+        package var frameByteCount: Int
+        /// What must be synced for the batch to survive power loss.
+        package var end: LogPosition
+    }
+
+    /// Appends records that count together or not at all, and keeps them together under `name` when one is given.
+    ///
+    /// A small batch goes into the active segment. One over `largeValueByteCount` goes into segments of its own, which
+    /// are complete and synced before one edit of the manifest makes them part of the log: durable on return. Values
+    /// over `largeValueByteCount` get value segments in either case.
+    package func appendBatch(_ members: [BatchMember], group name: (CheckpointKey, Level)? = nil) throws
+        -> AppendedBatch
+    {
+        let writer = try requireWriter()
+        return try writer.records.beforeClosing {
+            var batch = PreparedBatch()
+            do {
+                let list = try name.map { _ in
+                    GroupMembers(keys: try members.map { unsafe try $0.key.withValidatedBytes { unsafe Array($0) } })
+                }
+                let group = name.flatMap { name, level in list.map { (name, level, $0) } }
+                try writer.records.prepare(members, group: group, in: &batch)
+                return try writer.records.isLarge(batch.frameByteCount)
+                    ? appendAsSegments(&batch, list, writer) : appendInPlace(&batch, list, writer)
+            } catch {
+                writer.records.discard(batch)
+                throw error
+            }
+        }
+    }
+
+    private func appendInPlace(
+        _ batch: inout PreparedBatch, _ list: GroupMembers?, _ writer: Writer
+    ) throws -> AppendedBatch {
+        let appended = try writer.records.append(&batch)
+        guard let last = appended.last else {
+            return AppendedBatch(
+                sequenceNumber: writer.appender.lastSequenceNumber, frameByteCount: 0,
+                end: writer.appender.writtenPosition)
+        }
+        enter(
+            batch,
+            appended.map { RecordWriter.Placement(sequenceNumber: $0.sequenceNumber, location: $0.location) }, list)
+        for appended in appended { appended.segment.removePendingEntry() }
+        if configuration.runsInline { try? writer.maintenance.sealAll() }
+        return AppendedBatch(
+            sequenceNumber: last.sequenceNumber, frameByteCount: appended.reduce(0) { $0 + $1.frameByteCount },
+            end: last.end)
+    }
+
+    /// The segments cannot be compacted before the index has all of their records.
+    private func appendAsSegments(
+        _ batch: inout PreparedBatch, _ list: GroupMembers?, _ writer: Writer
+    ) throws -> AppendedBatch {
+        batchesUnderWay.withLock { $0 += 1 }
+        defer { batchesUnderWay.withLock { $0 -= 1 } }
+        let written = try writer.records.write(batch)
+        for segment in written.segments {
+            catalog.usage.hold(segment.name.identifier)
+            files.add(segment.name)
+        }
+        defer { for segment in written.segments { catalog.usage.release(segment.name.identifier) } }
+        do {
+            try writer.records.commit(written, of: &batch)
+        } catch {
+            if !batch.isInDoubt { for segment in written.segments { files.forget(segment.name.identifier) } }
+            throw error
+        }
+        enter(batch, written.placements, list)
+        writer.maintenance.noteSegment()
+        return AppendedBatch(
+            sequenceNumber: written.lastNumber, frameByteCount: batch.frameByteCount,
+            end: writer.appender.syncedPosition)
+    }
+
+    /// Tells the index of all records of a batch, the group first, so that none of its members is ever taken for dead.
+    private func enter(_ batch: PreparedBatch, _ placements: [RecordWriter.Placement], _ list: GroupMembers?) {
+        batch.withDrafts { drafts in
+            var released: [GroupTable.Member] = []
+            if let list, let group = drafts.last, let placement = placements.last {
+                let members = zip(zip(drafts, placements), list.keys).map { pair, key in
+                    unsafe GroupTable.Member(
+                        key: key,
+                        hash: KeyHash(
+                            identity.hashKey, level: pair.0.header.level, origin: pair.0.origin, key: pair.0.key),
+                        sequenceNumber: pair.1.sequenceNumber, location: pair.1.location)
+                }
+                let name = unsafe KeyHash(
+                    identity.hashKey, level: group.header.level, origin: group.origin, key: group.key, space: .group)
+                released = catalog.groups.insert(
+                    name, GroupTable.Group(sequenceNumber: placement.sequenceNumber, members: members))
+            }
+            for (index, (draft, placement)) in zip(drafts, placements).enumerated() {
+                unsafe catalog.insert(
+                    CatalogRecord(
+                        kind: draft.header.kind, level: draft.header.level, sequenceNumber: placement.sequenceNumber,
+                        location: placement.location, key: draft.key, origin: draft.origin,
+                        valueSegment: batch.valueSegment(at: index)))
+            }
+            for member in released where !catalog.index.holds(member.hash, member.sequenceNumber) {
+                catalog.usage.remove(member.location)
+            }
+        }
+    }
+}

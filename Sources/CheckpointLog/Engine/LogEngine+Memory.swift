@@ -1,0 +1,212 @@
+internal import CBOR
+import Logging
+
+extension LogEngine {
+    /// A number for a record of the memory level, greater than all before it.
+    package func takeNumber() throws -> TakenNumber {
+        if isInMemory {
+            try checkOpen()
+            return memoryNumbers.withLock { numbers in
+                numbers.sequenceNumber = SequenceNumber(rawValue: numbers.sequenceNumber.rawValue + 1)
+                numbers.timestamp = max(numbers.timestamp, configuration.now())
+                return numbers
+            }
+        }
+        return try requireWriter().appender.takeSequenceNumber()
+    }
+
+    /// Keeps a record at the memory level. One kept before under its key is met by it; over the limits those taken
+    /// longest ago are written out.
+    package func remember(
+        _ content: MemoryRecord.Content, _ flags: FrameHeader.Flags, key: CheckpointKey, _ level: Level,
+        origin: Origin = .own
+    ) throws -> MemoryRecord {
+        let hash = try hash(of: key, level: level.rawValue, origin: origin)
+        let taken = try takeNumber()
+        let record = MemoryRecord(
+            key: key, level: level, origin: origin, number: taken.sequenceNumber, timestamp: taken.timestamp,
+            content: content, flags: flags)
+        guard !isInMemory else {
+            try keepInMemory([(record, hash)], keep: policy(for: level.rawValue).retention.count)
+            return record
+        }
+        memory.put(record, hash, keep: 1)
+        let none = SequenceNumber(rawValue: 0)
+        // A removal that came between the number and here has looked for the record already.
+        let ended = max(
+            catalog.index.newest(hash).map { $0.isRemoval ? $0.sequenceNumber : none } ?? none,
+            catalog.index.floor(of: level.rawValue))
+        if ended > record.number { memory.drop(hash, key: key, through: record.number) }
+        try writeOutOverflow()
+        return record
+    }
+
+    /// Keeps all of `records`, which are of different keys, in a log without a directory, or none.
+    ///
+    /// - Throws: `.memoryFull`; nothing is changed then.
+    package func keepInMemory(
+        _ records: [(record: MemoryRecord, hash: KeyHash)], group: (group: MemoryStore.Group, name: KeyHash)? = nil,
+        keep: Int
+    ) throws {
+        let limits = MemoryStore.Limits(
+            count: configuration.memoryCountLimit, byteCount: configuration.memoryByteLimit)
+        guard memory.put(records, group: group, keep: keep, limits: limits) else {
+            throw CheckpointLogError.memoryFull(count: limits.count, byteCount: limits.byteCount)
+        }
+    }
+
+    /// Writes those taken longest ago out, and lets them go, while the memory level holds more than it may.
+    ///
+    /// A value that does not encode is not the caller's, and keeps nothing back: it is reported, stays, and is tried
+    /// again by the next save.
+    private func writeOutOverflow() throws {
+        let overflow = memory.overflow(
+            countLimit: configuration.memoryCountLimit, byteLimit: configuration.memoryByteLimit)
+        guard !overflow.isEmpty else { return }
+        do {
+            _ = try writeOut(overflow.filter(\.isDirty))
+        } catch let error as CheckpointLogError where [.encodingFailed, .valueTooLarge].contains(error.code) {
+            configuration.onBackgroundFailure?(error)
+        }
+        for record in overflow where !isStillDirty(record) {
+            let hash = try self.hash(of: record.key, level: record.level.rawValue, origin: record.origin)
+            memory.drop(hash, key: record.key, through: record.number)
+        }
+    }
+
+    /// Encodes and appends records of the memory level, under the numbers they were taken with, together up to the
+    /// value limit. Gives what must be synced for them to survive power loss.
+    ///
+    /// - Throws: `.encodingFailed`, naming the first key that did not encode, once all others are appended.
+    package func writeOut(_ records: [MemoryRecord]) throws -> LogPosition {
+        let writer = try requireWriter()
+        // One at a time: two would append the same records twice.
+        return try writingOut.withLock { _ in
+            var failure: CheckpointLogError?
+            var members: [BatchMember] = []
+            var written: [(record: MemoryRecord, byteCount: Int)] = []
+            var byteCount = 0
+            var end = writer.appender.writtenPosition
+            func flush() throws {
+                guard !members.isEmpty else { return }
+                let batch = try appendBatch(members)
+                end = max(end, batch.end)
+                for (record, byteCount) in written {
+                    let hash = try self.hash(of: record.key, level: record.level.rawValue, origin: record.origin)
+                    memory.markWritten(hash, record.number, byteCount: byteCount)
+                }
+                members = []
+                written = []
+                byteCount = 0
+            }
+            for earlier in records {
+                // What was taken anew meanwhile is written in its place: whoever waits for the earlier one is met by
+                // it.
+                let hash = try self.hash(
+                    of: earlier.key, level: earlier.level.rawValue, origin: earlier.origin)
+                guard let record = memory.newest(hash), record.isDirty, record.number >= earlier.number else {
+                    continue
+                }
+                let bytes: [UInt8]
+                do {
+                    bytes = try record.encode(byteLimit: configuration.valueByteLimit)
+                    guard bytes.count <= configuration.valueByteLimit else {
+                        throw CheckpointLogError.valueTooLarge(
+                            byteCount: bytes.count, limit: configuration.valueByteLimit, setting: "valueByteLimit")
+                    }
+                } catch {
+                    failure = failure ?? Self.refusal(of: record, error)
+                    memory.markStuck(hash, record.number)
+                    configuration.logger?.error(
+                        "a checkpoint of the memory level does not encode",
+                        metadata: ["key": "\(record.key)", "level": "\(record.level)"])
+                    continue
+                }
+                if byteCount + bytes.count > configuration.valueByteLimit { try flush() }
+                var attributes = RecordAttributes(
+                    level: record.level, policy: policy(for: record.level.rawValue), flags: record.flags)
+                attributes.origin = record.origin
+                attributes.taken = TakenNumber(sequenceNumber: record.number, timestamp: record.timestamp)
+                byteCount += bytes.count
+                written.append((record, bytes.count))
+                members.append(BatchMember(key: record.key, attributes: attributes, bytes: bytes))
+            }
+            try flush()
+            if let failure { throw failure }
+            return end
+        }
+    }
+
+    private static func refusal(of record: MemoryRecord, _ error: any Error) -> CheckpointLogError {
+        if let error = error as? CheckpointLogError { return error }
+        if let error = error as? CBORError, error.reason == .overByteLimit {
+            return .valueTooLarge(byteCount: error.offset, limit: nil, setting: "valueByteLimit")
+        }
+        return .encodingFailed(key: record.key, cause: error, isKept: true)
+    }
+
+    private func isStillDirty(_ record: MemoryRecord) -> Bool {
+        guard let hash = try? hash(of: record.key, level: record.level.rawValue, origin: record.origin) else {
+            return false
+        }
+        return memory.versions(hash).contains { $0.number == record.number && $0.isDirty }
+    }
+
+    /// Writes out what the memory level holds of one key, if it is not in the log yet.
+    package func writeOut(_ hash: KeyHash) throws {
+        guard let record = memory.newest(hash), record.isDirty else { return }
+        _ = try writeOut([record])
+    }
+
+    /// Writes out everything that the memory level holds, and gives the position through which a sync makes all
+    /// durable.
+    package func writeOutAll() throws -> LogPosition {
+        let writer = try requireWriter()
+        #if PLANTED_BUGS
+        if PlantedBug.memoryNotSaved.isPlanted { return writer.appender.writtenPosition }
+        #endif
+        return max(try writeOut(memory.dirty()), writer.appender.writtenPosition)
+    }
+
+    /// As ``writeOutAll()``, but gives the refusal of a value that does not encode, for the caller to throw once all
+    /// others are safe.
+    package func writeOutAllButRefused() throws -> CheckpointLogError? {
+        do {
+            _ = try writeOutAll()
+            return nil
+        } catch let error as CheckpointLogError where error.code == .encodingFailed {
+            return error
+        }
+    }
+
+    /// Writes out everything that the memory level holds and syncs, on the calling thread and that of the syncs.
+    package func save() throws {
+        try checkOpen()
+        if isInMemory { return }
+        let writer = try requireWriter()
+        let refusal = hasMemoryLevel ? try writeOutAllButRefused() : nil
+        try writer.sync.waitUntilSynced(writer.appender.writtenPosition)
+        if let refusal { throw refusal }
+    }
+
+    package func hash(of key: CheckpointKey, level: UInt8, origin: Origin, space: KeyHash.Space = .key) throws
+        -> KeyHash
+    {
+        try origin.requirePossible()
+        return unsafe try key.withValidatedBytes { key in
+            unsafe origin.bytes.withUnsafeBytes { origin in
+                unsafe KeyHash(identity.hashKey, level: level, origin: origin, key: key, space: space)
+            }
+        }
+    }
+
+    /// Forgets versions in a log without a directory.
+    package func removeFromMemory(_ key: CheckpointKey?, _ level: Level?, _ origin: Origin = .own) throws {
+        let number = try takeNumber().sequenceNumber
+        guard let key else { return memory.dropAll(level: level?.rawValue, through: number) }
+        let levels = level.map { [$0.rawValue] } ?? Array(memory.levelsInUse)
+        for level in levels {
+            memory.drop(try hash(of: key, level: level, origin: origin), key: key, through: number)
+        }
+    }
+}

@@ -1,0 +1,295 @@
+import Logging
+package import SystemPackage
+
+extension LogEngine {
+    /// Opens the log at `directory` for writing, and makes it when there is none.
+    package static func open(at directory: FilePath, _ configuration: Configuration) throws -> LogEngine {
+        try configuration.validate()
+        var configuration = configuration
+        configuration.fileSystem = configuration.fileSystem.counting()
+        let fileSystem = configuration.fileSystem
+        try makeDirectory(directory, in: fileSystem)
+        let directory = try wrapping { () throws(FileSystemError) in try fileSystem.openDirectory(directory) }
+        let lock = try takeLock(in: directory)
+        do {
+            // An opening can be cut off anywhere and begun again, so one that found no room is.
+            return try SpaceReserve(directory).spending {
+                try open(at: directory, configuration, lock: lock)
+            }
+        } catch {
+            lock.unlock()
+            throw error
+        }
+    }
+
+    private static func open(
+        at directory: any OpenDirectory, _ configuration: Configuration, lock: any FileLock
+    ) throws -> LogEngine {
+        let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(directory) }
+        let known = try knownManifest(directory, listing)
+        if known == nil {
+            // Before the first manifest, and whoever made the directory: one whose name is lost takes the log with it.
+            try wrapping { () throws(FileSystemError) in try directory.syncParent() }
+        }
+        let manifest = known ?? newManifest(configuration)
+        var identity = LogIdentity(
+            fileSystem: configuration.fileSystem, directory: directory, identifier: manifest.identifier,
+            hashKey: manifest.hashKey)
+        identity.laneCount = configuration.laneCount
+        let catalog = makeCatalog(identity, configuration)
+        var report = RecoveryReport()
+        let position = try wrapping { () throws(FileSystemError) in try PositionStatement.read(identity) }?
+            .possible(in: manifest)
+        let loader = LogLoader(
+            identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: false)
+        let outcome = try loader.load(position: position, into: &report)
+        let highest = max(listing.highestSegment, manifest.lastSealed)
+        guard max(highest, manifest.nextSegment) < SegmentName.numberLimit else {
+            throw CheckpointLogError.unsupported(
+                "The segment numbers of this log are used up; open it for reading, and load it into a new one.")
+        }
+        let manifestFile = ManifestFile(manifest, in: directory, lock: lock, firstSegment: highest + 1)
+        let repair = LogRepair(identity: identity, manifest: manifestFile)
+        let synced = position.flatMap { outcome.damage == nil ? $0.synced : nil }
+        try repair.sealChain(outcome, synced: synced, report: &report)
+        if let known {
+            report.possiblyLost = outcome.possiblyLost(position, cutByteCount: report.cutByteCount, manifest: known)
+        }
+        try repair.removeOrphans(listing, referenced: catalog.referencedSegments, report: &report)
+        let files = SegmentFiles(identity)
+        for segment in manifestFile.current.segments { files.add(segment.name) }
+        let writer = try makeWriter(
+            identity, configuration, lock: lock, manifest: manifestFile, catalog: catalog, files: files,
+            hasSoundPosition: position?.isSound == true, lastTimestamp: outcome.lastTimestamp,
+            replayedByteCount: report.replayedByteCount)
+        say(report, configuration)
+        return LogEngine(
+            identity: identity, configuration: configuration, catalog: catalog, files: files, report: report,
+            writer: writer)
+    }
+
+    /// A log that is being written changes under an opening for reading, which then begins again: this often, as long
+    /// as each finds that the log has changed.
+    private static let readingAttempts = LogFollower.attempts
+
+    /// Opens the log at `directory` for reading, as it stands now.
+    package static func openForReading(
+        at directory: FilePath, _ configuration: Configuration, isSalvage: Bool
+    ) throws -> LogEngine {
+        try configuration.validate()
+        let directory = try configuration.fileSystem.existingDirectory(directory)
+        func generation() -> UInt64? { (try? Manifest.read(in: directory))?.generation }
+        for attempt in 1..<readingAttempts {
+            let before = generation()
+            do {
+                let engine = try openAsItStands(directory, configuration, isSalvage: isSalvage)
+                if engine.report.damage.isEmpty || generation() == before { return engine }
+            } catch let error as CheckpointLogError where LogFollower.isRace(error) {
+                // A seal or a compaction that went between the manifest and the files it names has replaced the
+                // manifest; the first thing that another writer's opening does is to remove segments that were never
+                // used.
+                if attempt >= LogFollower.attemptsAtRest, generation() == before { throw error }
+            }
+        }
+        return try openAsItStands(directory, configuration, isSalvage: isSalvage)
+    }
+
+    private static func openAsItStands(
+        _ directory: any OpenDirectory, _ configuration: Configuration, isSalvage: Bool
+    ) throws -> LogEngine {
+        func list() throws -> LogDirectory {
+            try wrapping { () throws(FileSystemError) in try LogDirectory(directory) }
+        }
+        guard let known = try knownManifest(directory, try list()) else {
+            throw CheckpointLogError.notALog(path: directory.path.string, "it has no \(FileName.manifest).")
+        }
+        var identity = LogIdentity(
+            fileSystem: configuration.fileSystem, directory: directory, identifier: known.identifier,
+            hashKey: known.hashKey)
+        identity.laneCount = configuration.laneCount
+        let catalog = makeCatalog(identity, configuration)
+        var report = RecoveryReport()
+        let isWritten = try wrapping { () throws(FileSystemError) in
+            try directory.isAnnounced(FileName.lock)
+        }
+        // In this order, as LogFollower has it: what a compaction has dropped is superseded by records up to the
+        // position.
+        let manifest = try Manifest.read(in: directory) ?? known
+        var position = try wrapping { () throws(FileSystemError) in try PositionStatement.read(identity) }
+        if !isWritten { position = position?.possible(in: manifest) }
+        let listing = try list()
+        let loader = LogLoader(
+            identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: isSalvage)
+        let outcome = try loader.load(position: position, stop: isWritten ? position?.written : nil, into: &report)
+        let files = SegmentFiles(identity)
+        for segment in manifest.segments { files.add(segment.name) }
+        let follower = LogFollower(
+            identity: identity, manifest: manifest, catalog: catalog, files: files, isSalvage: isSalvage,
+            position: position, isWritten: isWritten, chain: listing.chain(after: manifest), outcome: outcome)
+        return LogEngine(
+            identity: identity, configuration: configuration, catalog: catalog, files: files, report: report,
+            writer: nil, follower: follower)
+    }
+
+    /// A log without a directory: every level is of the memory.
+    package static func inMemory(_ configuration: Configuration) throws -> LogEngine {
+        try configuration.validate()
+        let manifest = newManifest(configuration)
+        var identity = LogIdentity(
+            fileSystem: configuration.fileSystem, directory: AbsentDirectory(), identifier: manifest.identifier,
+            hashKey: manifest.hashKey)
+        identity.laneCount = configuration.laneCount
+        return LogEngine(
+            identity: identity, configuration: configuration, catalog: makeCatalog(identity, configuration),
+            files: SegmentFiles(identity), report: RecoveryReport(), writer: nil, isInMemory: true)
+    }
+
+    /// The manifest; nil where there is no log yet.
+    private static func knownManifest(
+        _ directory: any OpenDirectory, _ listing: LogDirectory
+    ) throws -> Manifest? {
+        let manifest = try Manifest.read(in: directory)
+        if manifest == nil, !listing.segments.isEmpty {
+            throw CheckpointLogError.damaged(
+                "The manifest is missing, but segments are there; put it back, or move the segments away.",
+                path: directory.path.appending(FileName.manifest).string)
+        }
+        return manifest
+    }
+
+    private static func makeDirectory(_ directory: FilePath, in fileSystem: any FileSystem) throws {
+        do throws(FileSystemError) {
+            try fileSystem.createDirectory(directory)
+        } catch  where error.code == .fileExists {
+            // A directory that is no directory is told by the next call on it.
+        } catch {
+            throw CheckpointLogError(error)
+        }
+    }
+
+    private static func takeLock(in directory: any OpenDirectory) throws -> any FileLock {
+        switch try wrapping({ () throws(FileSystemError) in try directory.lock(FileName.lock) }) {
+        case .acquired(let lock):
+            #if PLANTED_BUGS
+            if PlantedBug.lockGivenBack.isPlanted { lock.unlock() }
+            #endif
+            return lock
+        case .held(let holder):
+            throw CheckpointLogError.locked(path: directory.path.appending(FileName.lock).string, holder: holder)
+        }
+    }
+
+    private static func newManifest(_ configuration: Configuration) -> Manifest {
+        var generator = SystemRandomNumberGenerator()
+        var words = (0..<4).map { _ in generator.next() }
+        if let seed = configuration.randomSeed { words = (1...4).map { seed &* UInt64($0) &+ 0x9E37_79B9_7F4A_7C15 } }
+        return Manifest(
+            identifier: LogIdentifier(high: words[0], low: words[1]),
+            hashKey: HashKey(first: words[2], second: words[3]))
+    }
+
+    private static func makeCatalog(_ identity: LogIdentity, _ configuration: Configuration) -> RecordCatalog {
+        let counts = (0...255).map { configuration.policy(for: UInt8($0)).retention.count }
+        return RecordCatalog(hashKey: identity.hashKey) { counts[Int($0)] }
+    }
+
+    /// Weak, because maintenance holds the appender that leaves notes for it, and the index with it.
+    private struct WeakMaintenance {
+        weak var maintenance: Maintenance?
+    }
+
+    private static func makeWriter(
+        _ identity: LogIdentity, _ configuration: Configuration, lock: any FileLock, manifest: ManifestFile,
+        catalog: RecordCatalog, files: SegmentFiles, hasSoundPosition: Bool, lastTimestamp: Int64,
+        replayedByteCount: Int
+    ) throws -> Writer {
+        let (epoch, active) = try wrapping { () throws(FileSystemError) in
+            let epoch = try manifest.takeEpoch()
+            let active = try firstSegment(identity, configuration, manifest, epoch: epoch)
+            try active.file.sync()
+            return (epoch, active)
+        }
+        let start = LogPosition(segment: active.name.identifier, offset: SegmentHeader.byteCount)
+        let position = try wrapping { () throws(FileSystemError) in
+            try PositionPage.make(
+                identity, start: start, generation: manifest.current.generation, replacesSound: hasSoundPosition,
+                mapping: configuration.usesMapping)
+        }
+        manifest.state(in: position)
+        // From here on the position is this writer's, and nothing behind it is for readers.
+        lock.announce()
+        let notes = Lock(WeakMaintenance())
+        let appender = LogAppender(
+            identity: identity,
+            limits: .init(
+                segmentByteCount: configuration.segmentByteLimit, usesMapping: configuration.usesMapping),
+            manifest: manifest, position: position, active: active, epoch: epoch, lastTimestamp: lastTimestamp,
+            now: configuration.now, onRoll: { notes.withLock { $0.maintenance }?.noteRoll() })
+        let sync = SyncQueue(appender, runsInline: configuration.runsInline)
+        let compactor = Compactor(
+            catalog: catalog, files: files, appender: appender, isThrottled: !configuration.runsInline,
+            logger: configuration.logger
+        ) {
+            #if PLANTED_BUGS
+            if PlantedBug.supersederNotSynced.isPlanted { return }
+            #endif
+            try sync.waitUntilSynced($0)
+        }
+        let maintenance = Maintenance(
+            appender: appender, sync: sync, compactor: compactor, catalog: catalog, configuration: configuration,
+            replayedByteCount: replayedByteCount)
+        notes.withLock { $0.maintenance = maintenance }
+        do {
+            try sync.start()
+            try maintenance.start()
+        } catch {
+            maintenance.stop()
+            sync.stop()
+            position.close()
+            throw error
+        }
+        let records = RecordWriter(
+            identity: identity,
+            limits: .init(
+                segmentByteCount: configuration.segmentByteLimit, valueByteCount: configuration.valueByteLimit,
+                frameContentByteCount: configuration.largeValueLimit),
+            manifest: manifest, appender: appender, syncWritten: { try sync.waitUntilSynced(appender.writtenPosition) })
+        return Writer(
+            lock: lock, manifest: manifest, position: position, appender: appender, records: records, sync: sync,
+            maintenance: maintenance)
+    }
+
+    /// The segment that an opening goes on in. A disk without room for a whole one gets one whose blocks come with its
+    /// frames: a full disk must not keep a log from being opened, and made smaller.
+    private static func firstSegment(
+        _ identity: LogIdentity, _ configuration: Configuration, _ manifest: ManifestFile, epoch: UInt32
+    ) throws(FileSystemError) -> ActiveSegment {
+        func segment(reservesBlocks: Bool) throws(FileSystemError) -> ActiveSegment {
+            try ActiveSegment.create(
+                identity, number: try manifest.takeSegmentNumber(), previous: manifest.current.lastSealed, epoch: epoch,
+                capacity: configuration.segmentByteLimit, reservesBlocks: reservesBlocks,
+                mapping: configuration.usesMapping, created: configuration.now())
+        }
+        do throws(FileSystemError) {
+            return try segment(reservesBlocks: true)
+        } catch  where error.isDiskFull && error.operation == .reserve {
+            return try segment(reservesBlocks: false)
+        } catch {
+            throw error
+        }
+    }
+
+    private static func say(_ report: RecoveryReport, _ configuration: Configuration) {
+        guard let logger = configuration.logger else { return }
+        if let tail = report.tornTail { logger.notice("an unfinished write was cut off", metadata: ["at": "\(tail)"]) }
+        if let lost = report.possiblyLost {
+            logger.warning(
+                "checkpoints that were written and not synced may be lost",
+                metadata: ["from": "\(lost.lowerBound)", "through": "\(lost.upperBound)"])
+        }
+        if !report.orphans.isEmpty { logger.info("leftovers were removed", metadata: ["files": "\(report.orphans)"]) }
+        if !report.foreignFiles.isEmpty {
+            logger.warning("foreign files are left alone", metadata: ["files": "\(report.foreignFiles)"])
+        }
+    }
+}

@@ -1,0 +1,119 @@
+extension LogEngine {
+    /// Levels that any record ever had.
+    package var levelsInUse: [UInt8] {
+        let levels = catalog.index.levelsInUse.filter { $0 > 0 }
+        let inMemory = memory.levelsInUse
+        return inMemory.isEmpty ? levels : Set(levels).union(inMemory).sorted()
+    }
+
+    /// The record that answers `query`, as the index and the memory level know it now; nil where there is none.
+    package func newest(_ query: RecordQuery, _ mode: ReadMode = .waiting) throws -> FoundRecord? {
+        try checkOpen()
+        if query.level == nil { unsafe try query.key.withValidatedBytes { _ in } }
+        try refresh(mode)
+        guard query.version.choice == .newest else { return try versions(query, mode).first }
+        if let origin = query.origin { return try newest(query, origin) }
+        if let own = try newest(query, .own) { return own }
+        var best: FoundRecord?
+        for origin in catalog.origins.union(memory.origins) {
+            guard let found = try newest(query, origin) else { continue }
+            if best.map({ $0.number < found.number }) ?? true { best = found }
+        }
+        return best
+    }
+
+    private func newest(_ query: RecordQuery, _ origin: Origin) throws -> FoundRecord? {
+        if let level = query.level { return try newest(query.key, level, origin) }
+        var best: FoundRecord?
+        for level in levelsInUse {
+            guard let found = try newest(query.key, level, origin) else { continue }
+            if best.map({ $0.number < found.number }) ?? true { best = found }
+        }
+        return best
+    }
+
+    private func newest(_ key: CheckpointKey, _ level: UInt8, _ origin: Origin) throws -> FoundRecord? {
+        let hash = try hash(of: key, level: level, origin: origin)
+        let record = hasMemoryLevel ? memory.newest(hash) : nil
+        guard let entry = catalog.index.newest(hash) else { return record.map { .memory($0) } }
+        if let record, record.number >= entry.sequenceNumber { return .memory(record) }
+        return .frame(entry, level: level, origin: origin)
+    }
+
+    /// All versions that answer `query`, newest first: those of its own origin, or, where it has none, of every origin.
+    package func versions(_ query: RecordQuery, _ mode: ReadMode = .waiting) throws -> [FoundRecord] {
+        try checkOpen()
+        unsafe try query.key.withValidatedBytes { _ in }
+        try refresh(mode)
+        if let origin = query.origin { return try versions(query, origin, mode) }
+        let own = try versions(query, .own, mode)
+        guard own.isEmpty else { return own }
+        let others = try catalog.origins.union(memory.origins).flatMap { try versions(query, $0, mode) }
+        return others.sorted { $0.number > $1.number }
+    }
+
+    private func versions(_ query: RecordQuery, _ origin: Origin, _ mode: ReadMode) throws -> [FoundRecord] {
+        var found: [FoundRecord] = []
+        for level in query.level.map({ [$0] }) ?? levelsInUse {
+            let hash = try hash(of: query.key, level: level, origin: origin)
+            let records = memory.versions(hash)
+            found += records.map { .memory($0) }
+            let numbers = Set(records.map(\.number))
+            let age = policy(for: level).retention.age
+            for (index, entry) in catalog.index.versions(hash).enumerated()
+            where !numbers.contains(entry.sequenceNumber) {
+                if index > 0, let age, try isOlder(entry, than: age, mode) { continue }
+                found.append(.frame(entry, level: level, origin: origin))
+            }
+        }
+        found.sort { $0.number > $1.number }
+        switch query.version.choice {
+        case .newest: return found
+        case .sequence(let number):
+            #if PLANTED_BUGS
+            if PlantedBug.versionIgnored.isPlanted { return found }
+            #endif
+            return found.filter { $0.number == number }
+        case .asOf(let time):
+            #if PLANTED_BUGS
+            if PlantedBug.dateIgnored.isPlanted { return found }
+            #endif
+            guard let first = try found.firstIndex(where: { try timestamp(of: $0, mode).map { $0 <= time } ?? true })
+            else { return [] }
+            return Array(found[first...])
+        }
+    }
+
+    private func isOlder(_ entry: IndexEntry, than age: Duration, _ mode: ReadMode) throws -> Bool {
+        let limit = configuration.now() - age.microseconds
+        return try timestamp(of: entry, mode).map { $0 < limit } ?? false
+    }
+
+    private func timestamp(of found: FoundRecord, _ mode: ReadMode) throws -> Int64? {
+        switch found {
+        case .memory(let record): record.timestamp
+        case .frame(let entry, _, _): try timestamp(of: entry, mode)
+        }
+    }
+
+    /// When a record was taken; nil for one whose header is damaged. Such a record stays among the versions: whoever
+    /// reads it is told, and whoever goes around damage can.
+    private func timestamp(of entry: IndexEntry, _ mode: ReadMode) throws -> Int64? {
+        do {
+            return try frames.header(at: entry.location, mode).header.timestamp
+        } catch let error as CheckpointLogError where error.code == .damaged && !Self.isGone(error) {
+            return nil
+        } catch {
+            throw error
+        }
+    }
+}
+
+extension Duration {
+    /// Whole microseconds, as far as they fit.
+    package var microseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
+        return overflow ? (seconds < 0 ? .min / 2 : .max / 2) : product + attoseconds / 1_000_000_000_000
+    }
+}

@@ -1,0 +1,112 @@
+import Logging
+import SystemPackage
+
+extension LogEngine {
+    /// Reads may run before a compaction moves a record and end after it: then the record is looked up again. Three
+    /// times are enough for segments of the usual size; the smallest are compacted as fast as a reader in another
+    /// process looks things up.
+    private static let attempts = 20
+
+    /// Calls `body` with the content of the record that answers `query`; nil where there is none.
+    ///
+    /// - Parameters:
+    ///   - found: the record, where it was looked up already.
+    ///   - receive: is asked first for a large value.
+    /// - Throws: ``WouldWait`` in a mode that must not; `.damaged`; what `body` throws.
+    package func withContent<Result>(
+        _ query: RecordQuery, _ mode: ReadMode = .waiting, found: FoundRecord? = nil,
+        receive: FrameReader.Receive<Result>? = nil, _ body: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result? {
+        var known = found
+        return try retryingMoved { _ in
+            guard let found = try known ?? newest(query, mode) else { return nil }
+            // Should it be gone, the index knows better by now.
+            known = nil
+            return unsafe try withContent(of: found, key: query.key, mode, receive, body)
+        }
+    }
+
+    /// As ``withContent(_:_:found:receive:_:)`` for one record, or for the newest of its key when that has taken its
+    /// place meanwhile.
+    package func withContentOrNewer<Result>(
+        key: CheckpointKey, level: UInt8, number: SequenceNumber, origin: Origin,
+        _ body: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result? {
+        var query = RecordQuery(key: key, level: level, version: .sequence(number), origin: origin)
+        if let result = unsafe try withContent(query, .waiting, body) { return result }
+        query.version = .newest
+        return unsafe try withContent(query, .waiting, body)
+    }
+
+    /// Runs `body` again, after a look at what is new, when a file that it read is gone: a compaction has moved the
+    /// record since it was looked up.
+    ///
+    /// - Parameter body: looks the record up anew each time; told whether this is the last time.
+    func retryingMoved<Result>(_ body: (_ isLast: Bool) throws -> Result) throws -> Result {
+        for _ in 1..<Self.attempts {
+            do {
+                return try body(false)
+            } catch let error as CheckpointLogError where Self.isGone(error) {
+                try refresh(isForced: true)
+            }
+        }
+        return try body(true)
+    }
+
+    static func isGone(_ error: CheckpointLogError) -> Bool {
+        (error.cause as? FileSystemError)?.code == .noSuchFileOrDirectory
+    }
+
+    /// Calls `body` with the newest content that is intact, telling `report` of what is damaged and newer.
+    package func withIntactContent<Result>(
+        _ query: RecordQuery, report: (CheckpointLogError) -> Void, receive: FrameReader.Receive<Result>? = nil,
+        _ body: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result? {
+        var skipped: [CheckpointLogError] = []
+        defer {
+            for error in skipped {
+                configuration.logger?.warning("a damaged checkpoint was skipped", metadata: ["damage": "\(error)"])
+                report(error)
+            }
+        }
+        return try retryingMoved { isLast in
+            skipped = []
+            for found in try versions(query) {
+                do {
+                    return unsafe try withContent(of: found, key: query.key, .waiting, receive, body)
+                } catch let error as CheckpointLogError
+                    where error.code == .damaged && (isLast || !Self.isGone(error))
+                {
+                    skipped.append(error)
+                }
+            }
+            if let first = skipped.first { throw first }
+            return nil
+        }
+    }
+
+    private func withContent<Result>(
+        of found: FoundRecord, key: CheckpointKey, _ mode: ReadMode, _ receive: FrameReader.Receive<Result>?,
+        _ body: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        switch found {
+        case .memory(let record):
+            let bytes: [UInt8]
+            do {
+                bytes = try record.encode()
+            } catch {
+                throw CheckpointLogError.encodingFailed(key: key, cause: error)
+            }
+            let facts = ContentFacts(flags: record.flags, level: record.level.rawValue, number: record.number)
+            return unsafe try bytes.withUnsafeBytes { unsafe try body(facts, $0) }
+        case .frame(let entry, let level, let origin):
+            return unsafe try key.withValidatedBytes { key in
+                let record = unsafe FrameReader.Record(
+                    at: entry.location, number: entry.sequenceNumber, level: level, key: key, origin: origin)
+                return unsafe try frames.withContent(of: record, mode, receive: receive) {
+                    unsafe try body(ContentFacts($0), $1)
+                }
+            }
+        }
+    }
+}

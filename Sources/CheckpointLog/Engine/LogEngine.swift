@@ -1,0 +1,218 @@
+package import CBOR
+import Logging
+import Synchronization
+import SystemPackage
+
+/// The parts of an open log, put together: what the public actor's calls are made of. It only sequences; each part
+/// knows its own rules.
+package final class LogEngine: Sendable {
+    package let identity: LogIdentity
+    package let configuration: Configuration
+    package let catalog: RecordCatalog
+    package let files: SegmentFiles
+    package let frames: FrameReader
+    package let report: RecoveryReport
+    /// Nil for a log that was opened for reading, and for one without a directory.
+    package let writer: Writer?
+    /// For a log that was opened for reading: what keeps it up with its writer.
+    package let follower: LogFollower?
+    /// Whether the log has no directory: every level is then of the memory.
+    package let isInMemory: Bool
+    package let memory = MemoryStore()
+    /// The policy of each level, by its number: looked up by every call.
+    private let policies: [LevelPolicy]
+    /// Whether any level is of the memory: most logs have none, and look there for nothing.
+    package let hasMemoryLevel: Bool
+    /// The last number and time given in a log without a directory.
+    package let memoryNumbers = Lock(TakenNumber(sequenceNumber: SequenceNumber(epoch: 1, count: 0), timestamp: 0))
+    package let writingOut = Lock(())
+    /// Large batches between their first number and their last index entry.
+    package let batchesUnderWay = Lock(0)
+    package let blocking = BlockingThreads()
+    private let encodeBuffers = Lock<[CBOREncodingBuffer]>([])
+    private let isClosed = Atomic(false)
+    private let process = ProcessMark()
+
+    /// The parts that only a writer has. A class, so that an append takes one reference and not six.
+    package final class Writer: Sendable {
+        package let lock: any FileLock
+        package let manifest: ManifestFile
+        package let position: PositionPage
+        package let appender: LogAppender
+        package let records: RecordWriter
+        package let sync: SyncQueue
+        package let maintenance: Maintenance
+
+        init(
+            lock: any FileLock, manifest: ManifestFile, position: PositionPage, appender: LogAppender,
+            records: RecordWriter,
+            sync: SyncQueue, maintenance: Maintenance
+        ) {
+            self.lock = lock
+            self.manifest = manifest
+            self.position = position
+            self.appender = appender
+            self.records = records
+            self.sync = sync
+            self.maintenance = maintenance
+        }
+    }
+
+    package init(
+        identity: LogIdentity, configuration: Configuration, catalog: RecordCatalog, files: SegmentFiles,
+        report: RecoveryReport, writer: Writer?, follower: LogFollower? = nil, isInMemory: Bool = false
+    ) {
+        self.follower = follower
+        self.isInMemory = isInMemory
+        hasMemoryLevel = isInMemory || configuration.levels.values.contains { $0.durability == .memory }
+        policies = (0...UInt8.max).map { configuration.policy(for: $0) }
+        self.identity = identity
+        self.configuration = configuration
+        self.catalog = catalog
+        self.files = files
+        frames = FrameReader(identity, files, valueByteLimit: configuration.valueByteLimit)
+        self.report = report
+        self.writer = writer
+    }
+
+    @inline(__always)
+    package func policy(for level: UInt8) -> LevelPolicy { policies[Int(level)] }
+
+    package func checkOpen() throws {
+        if isClosed.load(ordering: .acquiring) { throw CheckpointLogError.closed }
+    }
+
+    /// - Throws: `.writerFailed` in a child of the process that opened the log.
+    package func checkProcess() throws {
+        guard process.isThisProcess else { throw CheckpointLogError.openInParent }
+    }
+
+    package func requireWriter() throws -> Writer {
+        try checkOpen()
+        try checkProcess()
+        guard let writer else {
+            throw isInMemory
+                ? CheckpointLogError.unsupported(
+                    "The log has no directory; open one with `open(at:)` to keep checkpoints.")
+                : CheckpointLogError.readOnly
+        }
+        return writer
+    }
+
+    /// A buffer to encode into, whose memory was used before.
+    package func takeEncodeBuffer() -> CBOREncodingBuffer {
+        if let known = encodeBuffers.withLock({ $0.popLast() }) { return known }
+        return CBOREncodingBuffer(configuration.encoder)
+    }
+
+    /// Takes a buffer back, unless its memory is too much to keep.
+    package func giveBack(_ buffer: CBOREncodingBuffer) {
+        guard buffer.capacity <= Self.keptEncodeByteCount else { return }
+        buffer.removeAll()
+        encodeBuffers.withLock { if $0.count < Self.keptEncodeBuffers { $0.append(buffer) } }
+    }
+
+    private static let keptEncodeBuffers = 8
+    private static let keptEncodeByteCount = 128 << 20
+
+    /// Waits for all that may still edit the manifest, once appends are refused: after the lock is given back the
+    /// manifest is another writer's.
+    private func finishWrites(_ writer: Writer) {
+        writer.records.finish()
+        writer.maintenance.stop()
+        writer.maintenance.waitUntilIdle()
+    }
+
+    /// Brings a log that was opened for reading up to what its writer has written. Nothing for any other.
+    ///
+    /// - Parameter isForced: whether to look for moved records although nothing new was written.
+    /// - Throws: ``WouldWait`` in a mode that must not wait.
+    package func refresh(_ mode: ReadMode = .waiting, isForced: Bool = false) throws {
+        guard let follower else { return }
+        if mode == .cachedOnly { throw WouldWait() }
+        try follower.refresh(isForced: isForced)
+    }
+
+    /// Ends the log: no more appends, everything synced, receipts settled, threads ended, the tail sealed, lock given
+    /// back.
+    ///
+    /// A log that a failure closed for writing writes nothing more and throws the first cause.
+    package func close() throws {
+        guard process.isThisProcess else {
+            // The parent's threads, lock and files are not this one's to end.
+            if writer != nil { throw CheckpointLogError.openInParent }
+            return
+        }
+        // What the memory level holds goes into the log while that still takes appends.
+        let unsaved = saveForClose()
+        guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        defer {
+            blocking.stop()
+            files.closeAll()
+        }
+        guard let writer else { return }
+        _ = writer.appender.refuseAppends()
+        writer.records.finish()
+        defer { writer.lock.unlock() }
+        let failure: (any Error)?
+        do {
+            try writer.sync.waitUntilSynced(writer.appender.writtenPosition)
+            // With everything synced the log may have failed at something else, such as an edit of the manifest.
+            failure = writer.appender.failure.map(LogAppender.refusal)
+        } catch {
+            failure = error
+        }
+        finishWrites(writer)
+        writer.sync.stop()
+        defer { writer.position.close() }
+        if let failure { throw failure }
+        try writer.maintenance.sealAll()
+        let prepared = writer.appender.takePrepared()
+        if let prepared { writer.appender.discard(prepared) }
+        let active = writer.appender.takeActive()
+        // Whoever appended last may not have told the index yet, and the snapshot says what the index says.
+        while active.segment.hasPendingEntries { NamedThread.yield() }
+        if active.end == SegmentHeader.byteCount {
+            // Not before the one that names it is gone for good: a segment whose predecessor is missing is damage.
+            if prepared == nil || (try? identity.directory.sync()) != nil {
+                writer.appender.discard(active.segment)
+            } else {
+                active.segment.file.close()
+            }
+        } else {
+            let (name, file) = (active.segment.name, active.segment.file)
+            let footer = try LogFooters.footer(ofUnsealed: name, file, end: active.end, identity: identity)
+            try SegmentSealer.seal(name, file, footer, end: active.end, manifest: writer.manifest)
+            file.close()
+        }
+        writer.maintenance.writeSnapshotAtClose()
+        if let unsaved { throw unsaved }
+    }
+
+    /// Writes the memory level out before the log closes; gives the first failure, which does not keep it from closing.
+    private func saveForClose() -> (any Error)? {
+        guard !isClosed.load(ordering: .acquiring), let writer, writer.appender.failure == nil, hasMemoryLevel else {
+            return nil
+        }
+        do {
+            _ = try writeOutAll()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Ends the threads of a log that was dropped without `close()`; nothing is lost that was acknowledged.
+    package func abandon() {
+        guard process.isThisProcess, !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        blocking.stop()
+        guard let writer else { return }
+        _ = writer.appender.refuseAppends()
+        finishWrites(writer)
+        writer.sync.stop()
+        // A receipt may outlive the log.
+        writer.appender.endSyncing()
+        writer.position.close()
+        writer.lock.unlock()
+    }
+}

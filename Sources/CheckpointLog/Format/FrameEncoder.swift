@@ -1,0 +1,81 @@
+/// Makes the bytes of frames: header, key, origin, payload, padding. FORMAT.md, "Frames"; ``FrameDecoder`` reads them.
+package enum FrameEncoder {
+    /// Calls `body` with the bytes that are stored for `content`, compressed where that makes them smaller, once their
+    /// lengths and checksums stand in `header`.
+    ///
+    /// - Complexity: O(n) in the bytes, with `method` in what that takes.
+    package static func withPayload<Result>(
+        _ content: UnsafeRawBufferPointer, _ method: CompressionMethod, _ header: FrameHeader,
+        _ body: (FrameHeader, UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        var header = header
+        unsafe header.setPayload(content)
+        guard method != .none else { return unsafe try body(header, content) }
+        return unsafe try BufferPool.shared.withBuffer(byteCount: max(content.count, 1)) { room in
+            guard let count = unsafe Compression.compress(content, into: room, method: method) else {
+                return unsafe try body(header, content)
+            }
+            let stored = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(room)[..<count])
+            header.compression = method
+            header.storedByteCount = count
+            header.payloadCRC = unsafe Checksum.mask(Checksum.extend(0, stored))
+            return unsafe try body(header, stored)
+        }
+    }
+
+    /// Writes a whole frame to the beginning of `room`, for `offset` of the segment; the header gets its checksum.
+    ///
+    /// - Precondition: the header states the lengths of `key`, `origin` and `payload`, and `room` has room for its
+    ///   ``FrameHeader/frameByteCount``.
+    @inline(__always)
+    package static func write(
+        _ header: inout FrameHeader, key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer,
+        payload: UnsafeRawBufferPointer, to room: UnsafeMutableRawBufferPointer, at offset: Int, _ seed: FrameSeed
+    ) {
+        unsafe writePrefix(&header, key: key, origin: origin, to: room, at: offset, seed)
+        let end = header.prefixByteCount + header.storedByteCount
+        if header.storedByteCount > 0 {
+            unsafe UnsafeMutableRawBufferPointer(rebasing: room[header.prefixByteCount...]).copyMemory(from: payload)
+        }
+        for index in end..<header.frameByteCount { unsafe room[index] = 0 }
+    }
+
+    /// Writes what stands before the payload: header, key and origin.
+    ///
+    /// - Precondition: as ``write(_:key:origin:payload:to:at:_:)``, for ``FrameHeader/prefixByteCount``.
+    @inline(__always)
+    package static func writePrefix(
+        _ header: inout FrameHeader, key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer,
+        to room: UnsafeMutableRawBufferPointer, at offset: Int, _ seed: FrameSeed
+    ) {
+        if header.keyByteCount > 0 {
+            unsafe UnsafeMutableRawBufferPointer(rebasing: room[FrameHeader.byteCount...]).copyMemory(from: key)
+        }
+        if header.originByteCount > 0 {
+            unsafe UnsafeMutableRawBufferPointer(rebasing: room[(FrameHeader.byteCount + header.keyByteCount)...])
+                .copyMemory(from: origin)
+        }
+        unsafe writeHeader(&header, to: room, at: offset, seed)
+    }
+
+    /// Writes a header before the key and the origin that stand in `room` already, with the checksum of the three.
+    @inline(__always)
+    package static func writeHeader(
+        _ header: inout FrameHeader, to room: UnsafeMutableRawBufferPointer, at offset: Int, _ seed: FrameSeed
+    ) {
+        unsafe header.write(to: room)
+        let prefix = unsafe UnsafeRawBufferPointer(rebasing: room[..<header.prefixByteCount])
+        header.crc = unsafe seed.checksum(of: prefix, at: offset)
+        room.set(header.crc, at: 0)
+    }
+}
+
+extension FrameHeader {
+    /// States lengths and checksums of a payload that is stored as it is.
+    package mutating func setPayload(_ payload: UnsafeRawBufferPointer) {
+        contentByteCount = payload.count
+        storedByteCount = payload.count
+        contentCRC = unsafe Checksum.mask(Checksum.extend(0, payload))
+        payloadCRC = contentCRC
+    }
+}

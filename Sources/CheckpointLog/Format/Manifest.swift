@@ -1,0 +1,170 @@
+/// The list of sealed segments, and the numbers that were reserved. FORMAT.md, "Manifest".
+///
+/// The file is replaced as a whole: written beside the old one, synced, renamed over it, directory synced. It is a
+/// kilobyte for every gigabyte of log and changes once for every segment, so an edit log would win nothing.
+package struct Manifest: Sendable, Equatable {
+    package static let magic: [UInt8] = Array("CKPTMAN\n".utf8)
+    private static let fixedByteCount = 96
+    /// Where the generation stands in the file.
+    package static let generationOffset = 64
+    private static let entryByteCount = 64
+    /// Sealed segments that a manifest can list.
+    package static let entryLimit = 1 << 20
+
+    /// A sealed segment.
+    package struct Segment: Sendable, Equatable {
+        package var name: SegmentName
+        package var byteCount: Int
+        package var footerOffset: Int
+        package var entryCount: Int
+        package var footerCRC: UInt32
+        /// The least number of a record in it; `UInt64.max` when there is none.
+        package var lowestSequenceNumber: SequenceNumber
+        package var highestSequenceNumber: SequenceNumber
+        /// The timestamp of its newest frame.
+        package var newestTimestamp: Int64
+
+        package init(name: SegmentName, footer: SegmentFooter, trailer: SegmentTrailer) {
+            self.name = name
+            byteCount = trailer.footerOffset + trailer.footerByteCount + SegmentFooter.trailerByteCount
+            footerOffset = trailer.footerOffset
+            entryCount = trailer.entryCount
+            footerCRC = trailer.footerCRC
+            lowestSequenceNumber = footer.lowestSequenceNumber
+            highestSequenceNumber = footer.highestSequenceNumber
+            newestTimestamp = footer.entries.map(\.timestamp).max() ?? 0
+        }
+
+        fileprivate init?(_ cursor: inout ByteCursor) {
+            guard let identifier = cursor.integer(UInt32.self), identifier > 0,
+                let role = cursor.integer(UInt32.self).flatMap({ UInt8(exactly: $0) }).flatMap(
+                    SegmentRole.init(rawValue:)),
+                let byteCount = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)),
+                let footerOffset = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)),
+                let entryCount = cursor.integer(UInt32.self), let footerCRC = cursor.integer(UInt32.self),
+                let lowest = cursor.integer(UInt64.self), let highest = cursor.integer(UInt64.self),
+                let newest = cursor.integer(Int64.self), cursor.integer(UInt64.self) == 0,
+                Self.isPossible(role, byteCount: byteCount, footerOffset: footerOffset, entryCount: Int(entryCount)),
+                highest <= SequenceNumber.greatest.rawValue
+            else { return nil }
+            name = SegmentName(identifier, role)
+            self.byteCount = byteCount
+            self.footerOffset = footerOffset
+            self.entryCount = Int(entryCount)
+            self.footerCRC = footerCRC
+            lowestSequenceNumber = SequenceNumber(rawValue: lowest)
+            highestSequenceNumber = SequenceNumber(rawValue: highest)
+            newestTimestamp = newest
+        }
+
+        /// Whether a segment of these lengths can be: every offset is one that a position states, no frame is shorter
+        /// than its header, and no entry of the footer longer than its frame. What a reader allocates follows from it.
+        private static func isPossible(
+            _ role: SegmentRole, byteCount: Int, footerOffset: Int, entryCount: Int
+        ) -> Bool {
+            let room = footerOffset - SegmentHeader.byteCount
+            return role != .value && room >= 0 && footerOffset < LogPosition.offsetLimit && footerOffset % 8 == 0
+                && entryCount <= room / FrameHeader.byteCount
+                && (SegmentFooter.trailerByteCount...room + SegmentFooter.trailerByteCount + 8).contains(
+                    byteCount - footerOffset)
+        }
+
+        fileprivate func append(to bytes: inout [UInt8]) {
+            bytes.append(littleEndian: name.identifier)
+            bytes.append(littleEndian: UInt32(name.role.rawValue))
+            bytes.append(littleEndian: UInt64(byteCount))
+            bytes.append(littleEndian: UInt64(footerOffset))
+            bytes.append(littleEndian: UInt32(entryCount))
+            bytes.append(littleEndian: footerCRC)
+            bytes.append(littleEndian: lowestSequenceNumber.rawValue)
+            bytes.append(littleEndian: highestSequenceNumber.rawValue)
+            bytes.append(littleEndian: newestTimestamp)
+            bytes.append(littleEndian: UInt64(0))
+        }
+    }
+
+    package var identifier: LogIdentifier
+    package var hashKey: HashKey
+    /// Grows by one with every replacement.
+    package var generation: UInt64 = 0
+    /// The first epoch that no writer has reserved.
+    package var nextEpoch: UInt32 = 1
+    /// The first segment number that no writer has reserved.
+    package var nextSegment: UInt32 = 1
+    /// The greatest number of a log segment that was ever sealed; the chain begins after it.
+    package var lastSealed: UInt32 = 0
+    package var segments: [Segment] = []
+
+    package init(identifier: LogIdentifier, hashKey: HashKey) {
+        self.identifier = identifier
+        self.hashKey = hashKey
+    }
+
+    package var bytes: [UInt8] {
+        var rest: [UInt8] = []
+        rest.append(littleEndian: FormatVersion.current)
+        rest.append(littleEndian: UInt16(0))
+        rest.append(littleEndian: FormatVersion.knownFeatures)
+        rest.append(littleEndian: UInt64(0))
+        rest.append(littleEndian: identifier.high)
+        rest.append(littleEndian: identifier.low)
+        rest.append(littleEndian: hashKey.first)
+        rest.append(littleEndian: hashKey.second)
+        rest.append(littleEndian: generation)
+        rest.append(littleEndian: nextEpoch)
+        rest.append(littleEndian: nextSegment)
+        rest.append(littleEndian: lastSealed)
+        rest.append(littleEndian: UInt32(segments.count))
+        rest.append(littleEndian: UInt64(0))
+        for segment in segments { segment.append(to: &rest) }
+        var bytes = Self.magic
+        bytes.append(littleEndian: Checksum.mask(Checksum.of(rest)))
+        return bytes + rest
+    }
+
+    /// Reads a manifest; nil when `bytes` are not exactly one.
+    ///
+    /// - Throws: `.unsupportedFormat` for a sound manifest of another version or with unknown required features.
+    package init?(_ bytes: [UInt8], path: String) throws {
+        guard bytes.count >= Self.fixedByteCount, bytes.starts(with: Self.magic) else { return nil }
+        var cursor = ByteCursor(bytes, from: 8)
+        guard Self.isIntact(bytes, crc: cursor.integer(UInt32.self)),
+            let version = cursor.integer(UInt16.self), cursor.integer(UInt16.self) == 0,
+            let required = cursor.integer(UInt64.self)
+        else { return nil }
+        try FormatVersion.check(version: version, requiredFeatures: required, path: path)
+        guard cursor.integer(UInt64.self) != nil,
+            let high = cursor.integer(UInt64.self), let low = cursor.integer(UInt64.self),
+            let first = cursor.integer(UInt64.self), let second = cursor.integer(UInt64.self),
+            let generation = cursor.integer(UInt64.self), let nextEpoch = cursor.integer(UInt32.self),
+            let nextSegment = cursor.integer(UInt32.self), let lastSealed = cursor.integer(UInt32.self),
+            let count = cursor.integer(UInt32.self), count <= Self.entryLimit, cursor.integer(UInt64.self) == 0,
+            bytes.count == Self.fixedByteCount + Int(count) * Self.entryByteCount
+        else { return nil }
+        self.init(
+            identifier: LogIdentifier(high: high, low: low), hashKey: HashKey(first: first, second: second))
+        self.generation = generation
+        self.nextEpoch = nextEpoch
+        self.nextSegment = nextSegment
+        self.lastSealed = lastSealed
+        for _ in 0..<count {
+            guard let segment = Segment(&cursor) else { return nil }
+            segments.append(segment)
+        }
+        guard Set(segments.map(\.name.identifier)).count == segments.count, isWithinLimits else { return nil }
+    }
+
+    /// Whether a reader takes it: asked by readers of what they read, and by writers before a byte is written.
+    ///
+    /// Segments are possible by their own making. The generation leaves room for the next replacement, which counts on.
+    package var isWithinLimits: Bool {
+        segments.count <= Self.entryLimit && generation < .max && (1...SequenceNumber.epochLimit).contains(nextEpoch)
+    }
+
+    private static func isIntact(_ bytes: [UInt8], crc: UInt32?) -> Bool {
+        #if PLANTED_BUGS
+        if PlantedBug.manifestNotChecked.isPlanted { return true }
+        #endif
+        return crc == Checksum.mask(Checksum.of(Array(bytes[12...])))
+    }
+}

@@ -1,0 +1,76 @@
+/// What a segment is for; its file's extension says the same.
+package enum SegmentRole: UInt8, Sendable, CaseIterable {
+    /// Frames in the order in which they were appended.
+    case log = 1
+    /// Live frames that compaction copied, or a large batch.
+    case output = 2
+    /// One large value.
+    case value = 3
+
+    package var fileExtension: String {
+        switch self {
+        case .log: "log"
+        case .output: "out"
+        case .value: "val"
+        }
+    }
+}
+
+/// The name of a segment's file: its number in eight hexadecimal digits, a dot, and the extension of its role.
+package struct SegmentName: Hashable, Sendable, CustomStringConvertible {
+    /// An opening for writing wants its first number below, so that those it takes never run over.
+    package static let numberLimit: UInt32 = .max - (1 << 24)
+
+    package var identifier: UInt32
+    package var role: SegmentRole
+
+    package init(_ identifier: UInt32, _ role: SegmentRole) {
+        self.identifier = identifier
+        self.role = role
+    }
+
+    /// Reads a name strictly: what the engine would not write itself is a foreign file.
+    package init?(fileName: String) {
+        let parts = fileName.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0].count == 8,
+            parts[0].allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }),
+            let identifier = UInt32(String(decoding: parts[0], as: UTF8.self), radix: 16), identifier > 0,
+            let role = SegmentRole.allCases.first(where: { $0.fileExtension.utf8.elementsEqual(parts[1]) })
+        else { return nil }
+        self.init(identifier, role)
+    }
+
+    package var fileName: String {
+        let digits = String(identifier, radix: 16)
+        return String(repeating: "0", count: 8 - digits.count) + digits + "." + role.fileExtension
+    }
+
+    package var description: String { fileName }
+}
+
+/// The names of a log's other files.
+package enum FileName {
+    package static let lock = "LOCK"
+    package static let manifest = "MANIFEST"
+    package static let position = "POSITION"
+    package static let snapshot = "SNAPSHOT"
+    package static let reserve = "RESERVE"
+    package static let quarantine = "quarantine"
+    /// Ends the name of a file that is not complete yet.
+    package static let temporarySuffix = Replacement.temporarySuffix
+
+    /// Whether the engine writes files of this name.
+    package static func isKnown(_ name: String) -> Bool {
+        if [lock, manifest, position, snapshot, reserve, quarantine].contains(name) { return true }
+        let stem = name.hasSuffix(temporarySuffix) ? String(name.dropLast(temporarySuffix.utf8.count)) : name
+        return [manifest, position, snapshot].contains(stem) || SegmentName(fileName: stem) != nil
+    }
+}
+
+extension OpenDirectory {
+    package func openFile(_ segment: SegmentName, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile {
+        try openFile(segment.fileName, mode)
+    }
+
+    package func remove(_ segment: SegmentName) throws(FileSystemError) { try remove(segment.fileName) }
+}

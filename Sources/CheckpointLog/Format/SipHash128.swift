@@ -1,0 +1,123 @@
+/// SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012; the wide
+/// output is that of the authors' reference code). Keyed, so that keys chosen to collide cannot be found from outside.
+package struct SipHash128 {
+    private var v0: UInt64, v1: UInt64, v2: UInt64, v3: UInt64
+    private var tail: UInt64 = 0
+    private var byteCount: UInt64 = 0
+
+    package init(key: HashKey) {
+        v0 = key.first ^ 0x736F_6D65_7073_6575
+        v1 = key.second ^ 0x646F_7261_6E64_6F6D ^ 0xEE
+        v2 = key.first ^ 0x6C79_6765_6E65_7261
+        v3 = key.second ^ 0x7465_6462_7974_6573
+    }
+
+    @inline(__always)
+    private mutating func round() {
+        v0 &+= v1
+        v1 = v1 << 13 | v1 >> 51
+        v1 ^= v0
+        v0 = v0 << 32 | v0 >> 32
+        v2 &+= v3
+        v3 = v3 << 16 | v3 >> 48
+        v3 ^= v2
+        v0 &+= v3
+        v3 = v3 << 21 | v3 >> 43
+        v3 ^= v0
+        v2 &+= v1
+        v1 = v1 << 17 | v1 >> 47
+        v1 ^= v2
+        v2 = v2 << 32 | v2 >> 32
+    }
+
+    @inline(__always)
+    private mutating func absorb(_ word: UInt64) {
+        v3 ^= word
+        round()
+        round()
+        v0 ^= word
+    }
+
+    package mutating func update(_ byte: UInt8) {
+        tail |= UInt64(byte) << (8 * (byteCount & 7))
+        byteCount += 1
+        if byteCount & 7 == 0 {
+            absorb(tail)
+            tail = 0
+        }
+    }
+
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        var offset = 0
+        while byteCount & 7 != 0, offset < bytes.count {
+            unsafe update(bytes[offset])
+            offset += 1
+        }
+        while offset + 8 <= bytes.count {
+            absorb(bytes.integer(UInt64.self, at: offset))
+            byteCount += 8
+            offset += 8
+        }
+        while offset < bytes.count {
+            unsafe update(bytes[offset])
+            offset += 1
+        }
+    }
+
+    package mutating func finish() -> (UInt64, UInt64) {
+        absorb(tail | byteCount << 56)
+        v2 ^= 0xEE
+        for _ in 0..<4 { round() }
+        let first = v0 ^ v1 ^ v2 ^ v3
+        v1 ^= 0xDD
+        for _ in 0..<4 { round() }
+        return (first, v0 ^ v1 ^ v2 ^ v3)
+    }
+}
+
+/// What stands for a (level, origin, key) in the index: 120 bits of hash, and the level itself in the low eight.
+package struct KeyHash: Hashable, Sendable {
+    package var high: UInt64
+    package var low: UInt64
+
+    package init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// What a name is the name of: each kind has names of its own.
+    package enum Space: UInt8, Sendable {
+        case key = 0
+        case group = 1
+        case mark = 2
+
+        package init(of kind: RecordKind) {
+            switch kind {
+            case .group: self = .group
+            case .mark: self = .mark
+            default: self = .key
+            }
+        }
+    }
+
+    /// Hashes level, origin and key, the origin with its length so that no two pairs give the same bytes.
+    package init(
+        _ hashKey: HashKey, level: UInt8, origin: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer,
+        space: Space = .key
+    ) {
+        var hash = SipHash128(key: hashKey)
+        hash.update(level)
+        hash.update(space.rawValue)
+        hash.update(UInt8(truncatingIfNeeded: origin.count))
+        hash.update(UInt8(truncatingIfNeeded: origin.count >> 8))
+        unsafe hash.update(origin)
+        unsafe hash.update(key)
+        let (first, second) = hash.finish()
+        high = first
+        low = second & ~0xFF | UInt64(level)
+    }
+
+    package var level: UInt8 { UInt8(truncatingIfNeeded: low) }
+
+    package var shard: Int { Int(truncatingIfNeeded: high >> 58) }
+}

@@ -1,0 +1,60 @@
+/// The payload of a reference frame: where a large value stands. FORMAT.md, "Value segments".
+package struct ValueReference: Sendable, Equatable {
+    package static let byteCount = 40
+    /// The greatest value that there can be, in bytes: the limit of the setting. What a reader allocates follows from
+    /// it.
+    package static let contentByteLimit = 64 << 30
+    /// The most chunks of a value, of a mebibyte each.
+    private static let chunkCountLimit = 65_536
+
+    /// The value segment.
+    package var segment: UInt32
+    package var chunkCount: Int
+    /// Bytes of the value before compression.
+    package var contentByteCount: Int
+    /// Bytes of the value segment's file.
+    package var fileByteCount: Int
+    /// The checksum of the value segment's footer, which holds those of all chunk headers.
+    package var footerCRC: UInt32
+    /// The number that the chunks carry.
+    package var chunkNumber: SequenceNumber
+
+    package init(
+        segment: UInt32, chunkCount: Int, contentByteCount: Int, fileByteCount: Int, footerCRC: UInt32,
+        chunkNumber: SequenceNumber
+    ) {
+        self.segment = segment
+        self.chunkCount = chunkCount
+        self.contentByteCount = contentByteCount
+        self.fileByteCount = fileByteCount
+        self.footerCRC = footerCRC
+        self.chunkNumber = chunkNumber
+    }
+
+    package var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(littleEndian: segment)
+        bytes.append(littleEndian: UInt32(chunkCount))
+        bytes.append(littleEndian: UInt64(contentByteCount))
+        bytes.append(littleEndian: UInt64(fileByteCount))
+        bytes.append(littleEndian: footerCRC)
+        bytes.append(littleEndian: UInt32(0))
+        bytes.append(littleEndian: chunkNumber.rawValue)
+        return bytes
+    }
+
+    package init?(_ bytes: [UInt8]) {
+        guard bytes.count == Self.byteCount else { return nil }
+        var cursor = ByteCursor(bytes)
+        guard let segment = cursor.integer(UInt32.self), segment > 0, let chunkCount = cursor.integer(UInt32.self),
+            chunkCount <= Self.chunkCountLimit,
+            let content = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), content <= Self.contentByteLimit,
+            let file = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), file < 1 << 40,
+            let footerCRC = cursor.integer(UInt32.self), cursor.integer(UInt32.self) == 0,
+            let number = cursor.integer(UInt64.self)
+        else { return nil }
+        self.init(
+            segment: segment, chunkCount: Int(chunkCount), contentByteCount: content, fileByteCount: file,
+            footerCRC: footerCRC, chunkNumber: SequenceNumber(rawValue: number))
+    }
+}

@@ -1,0 +1,182 @@
+/// The checkpoints of the memory level: the newest of each key, or as many versions as asked for, and groups.
+///
+/// One lock guards it; every call but a listing holds it for one look-up.
+package final class MemoryStore: Sendable {
+    /// Members of a group that was committed to a log without a directory.
+    package struct Group: Sendable {
+        package var number: SequenceNumber
+        package var level: Level
+        package var name: CheckpointKey
+        package var members: [MemoryRecord]
+
+        package init(number: SequenceNumber, level: Level, name: CheckpointKey, members: [MemoryRecord]) {
+            self.number = number
+            self.level = level
+            self.name = name
+            self.members = members
+        }
+    }
+
+    private struct State {
+        /// Newest first; never an empty list.
+        var records: [KeyHash: [MemoryRecord]] = [:]
+        var groups: [KeyHash: Group] = [:]
+        var byteCount = 0
+        var origins: Set<Origin> = []
+        var levels: Set<UInt8> = []
+    }
+
+    private let state = Lock(State())
+
+    package init() {}
+
+    package var count: Int { state.withLock { $0.records.count } }
+
+    /// What the store may hold.
+    package struct Limits: Sendable {
+        package var count: Int
+        package var byteCount: Int
+
+        package init(count: Int, byteCount: Int) {
+            self.count = count
+            self.byteCount = byteCount
+        }
+    }
+
+    /// Keeps `record`, and `keep` versions of its key in all. A record that is older than the one kept comes after it.
+    package func put(_ record: MemoryRecord, _ hash: KeyHash, keep: Int) {
+        _ = put([(record, hash)], keep: keep, limits: nil)
+    }
+
+    /// Keeps all of `records`, which are of different keys, and `group`, or none of them.
+    ///
+    /// - Returns: false when the store would then hold more than `limits`; nothing is changed.
+    package func put(
+        _ records: [(record: MemoryRecord, hash: KeyHash)], group: (group: Group, name: KeyHash)? = nil, keep: Int,
+        limits: Limits?
+    ) -> Bool {
+        state.withLock { state in
+            var new: [[MemoryRecord]] = []
+            var (count, byteCount) = (state.records.count, state.byteCount)
+            for (record, hash) in records {
+                var versions = state.records[hash] ?? []
+                if versions.isEmpty { count += 1 }
+                versions.insert(record, at: versions.firstIndex { $0.number < record.number } ?? versions.count)
+                byteCount += record.byteCount
+                while versions.count > keep { byteCount -= versions.removeLast().byteCount }
+                new.append(versions)
+            }
+            if let limits {
+                let isOver = count > limits.count || byteCount > limits.byteCount
+                guard !isOver || (count <= state.records.count && byteCount <= state.byteCount) else { return false }
+            }
+            for ((record, hash), versions) in zip(records, new) {
+                state.records[hash] = versions
+                if !record.origin.isOwn { state.origins.insert(record.origin) }
+                state.levels.insert(record.level.rawValue)
+            }
+            state.byteCount = byteCount
+            if let (group, name) = group, state.groups[name].map({ $0.number < group.number }) ?? true {
+                state.groups[name] = group
+            }
+            return true
+        }
+    }
+
+    package func newest(_ hash: KeyHash) -> MemoryRecord? { state.withLock { $0.records[hash]?.first } }
+
+    package func versions(_ hash: KeyHash) -> [MemoryRecord] { state.withLock { $0.records[hash] ?? [] } }
+
+    /// Levels that any record here ever had.
+    package var levelsInUse: Set<UInt8> { state.withLock { $0.levels } }
+
+    /// Origins, other than the log's own, that any record here ever had.
+    package var origins: Set<Origin> { state.withLock { $0.origins } }
+
+    /// All records, of `level` or of all levels.
+    package func records(level: UInt8? = nil) -> [MemoryRecord] {
+        state.withLock { state in
+            state.records.values.flatMap { $0 }.filter { level == nil || $0.level.rawValue == level }
+        }
+    }
+
+    /// What is not in the log yet, oldest first.
+    package func dirty() -> [MemoryRecord] {
+        state.withLock { state in state.records.values.flatMap { $0 }.filter(\.isDirty) }
+            .sorted { $0.number < $1.number }
+    }
+
+    /// The records that were taken longest ago, so many that the rest keeps the limits with an eighth to spare; none
+    /// while the limits are kept.
+    package func overflow(countLimit: Int, byteLimit: Int) -> [MemoryRecord] {
+        state.withLock { state in
+            guard state.records.count > countLimit || state.byteCount > byteLimit else { return [] }
+            // What does not encode cannot be written out: it would be tried anew at each call.
+            var records = state.records.values.flatMap { $0 }.filter { !$0.isStuck }
+                .sorted { $0.number < $1.number }[...]
+            var overflow: [MemoryRecord] = []
+            var byteCount = state.byteCount
+            while let record = records.first,
+                records.count > countLimit - countLimit / 8 || byteCount > byteLimit - byteLimit / 8
+            {
+                overflow.append(record)
+                byteCount -= record.byteCount
+                records.removeFirst()
+            }
+            return overflow
+        }
+    }
+
+    /// Notes that a record is in the log; one that was taken anew meanwhile stays as it is.
+    package func markWritten(_ hash: KeyHash, _ number: SequenceNumber, byteCount: Int) {
+        state.withLock { state in
+            guard let place = state.records[hash]?.firstIndex(where: { $0.number == number }) else { return }
+            state.byteCount += byteCount - (state.records[hash]?[place].byteCount ?? 0)
+            state.records[hash]?[place].isDirty = false
+            state.records[hash]?[place].byteCount = byteCount
+        }
+    }
+
+    /// Notes that a record's values do not encode: it stays, and only a save tries again.
+    package func markStuck(_ hash: KeyHash, _ number: SequenceNumber) {
+        state.withLock { state in
+            guard let place = state.records[hash]?.firstIndex(where: { $0.number == number }) else { return }
+            state.records[hash]?[place].isStuck = true
+        }
+    }
+
+    /// Drops versions of a key up to `number`, and the groups up to it that hold the key.
+    package func drop(_ hash: KeyHash, key: CheckpointKey, through number: SequenceNumber) {
+        state.withLock { state in
+            #if PLANTED_BUGS
+            if PlantedBug.removalLeavesMemory.isPlanted { return }
+            #endif
+            Self.filter(&state, hash) { $0.number > number }
+            guard !state.groups.isEmpty else { return }
+            state.groups = state.groups.filter { name, group in
+                group.number > number || name.level != hash.level || !group.members.contains { $0.key == key }
+            }
+        }
+    }
+
+    /// Drops everything of `level`, or of all levels, up to `number`.
+    package func dropAll(level: UInt8?, through number: SequenceNumber) {
+        state.withLock { state in
+            for (hash, _) in state.records where level == nil || hash.level == level {
+                Self.filter(&state, hash) { $0.number > number }
+            }
+            state.groups = state.groups.filter { hash, group in
+                group.number > number || (level != nil && hash.level != level)
+            }
+        }
+    }
+
+    package func group(_ name: KeyHash) -> Group? { state.withLock { $0.groups[name] } }
+
+    private static func filter(_ state: inout State, _ hash: KeyHash, _ isKept: (MemoryRecord) -> Bool) {
+        guard let versions = state.records[hash] else { return }
+        let kept = versions.filter(isKept)
+        state.byteCount += kept.reduce(0) { $0 + $1.byteCount } - versions.reduce(0) { $0 + $1.byteCount }
+        state.records[hash] = kept.isEmpty ? nil : kept
+    }
+}

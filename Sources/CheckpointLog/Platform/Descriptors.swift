@@ -1,0 +1,62 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+import SystemPackage
+
+/// Opens files under descriptors that no standard stream has.
+///
+/// A program that is started with its output closed, as daemons and scheduled jobs are, gives descriptor 1 to the next
+/// file that it opens, and from then on writes into that file what it prints.
+enum Descriptors {
+    private static let standardStreams: ClosedRange<Int32> = 0...2
+    private static let standIns = Lock(())
+
+    /// Opens `path` as the system's `open` does, to be closed in programs that this one starts.
+    ///
+    /// - Returns: a descriptor of 3 or over, or -1 with `errno`.
+    static func open(_ path: FilePath, _ flags: Int32) -> Int32 {
+        unsafe path.withPlatformString { unsafe open($0, in: AT_FDCWD, flags) }
+    }
+
+    /// Opens `name` from `directory` on, as the system's `openat` does, with mode 0600 for a new file.
+    static func open(_ name: UnsafePointer<CChar>, in directory: Int32, _ flags: Int32) -> Int32 {
+        func systemOpen() -> Int32 { unsafe openat(directory, name, flags | O_CLOEXEC, mode_t(0o600)) }
+        #if PLANTED_BUGS
+        if PlantedBug.standardStreamTaken.isPlanted { return systemOpen() }
+        #endif
+        let moved = standIns.withLock { _ -> Int32? in
+            let closed = standardStreams.filter { fcntl($0, F_GETFD) < 0 }
+            if closed.isEmpty { return nil }
+            // Whatever another thread prints meanwhile goes nowhere, as it would have.
+            var taken: [Int32] = []
+            for _ in closed {
+                let standIn = openNull()
+                if standIn >= 0 { taken.append(standIn) }
+            }
+            let file = aboveStandardStreams(systemOpen())
+            let code = errno
+            for standIn in taken { _ = systemClose(standIn) }
+            errno = code
+            return file
+        }
+        return moved ?? aboveStandardStreams(systemOpen())
+    }
+
+    /// The same open file under a descriptor of 3 or over: a stream may be closed, or have no stand-in, just then.
+    private static func aboveStandardStreams(_ file: Int32) -> Int32 {
+        guard standardStreams.contains(file) else { return file }
+        let moved = fcntl(file, F_DUPFD_CLOEXEC, standardStreams.upperBound + 1)
+        let code = errno
+        _ = systemClose(file)
+        errno = code
+        return moved
+    }
+}
+
+private func openNull() -> Int32 { unsafe open("/dev/null", O_RDWR | O_CLOEXEC) }
+
+func systemClose(_ file: Int32) -> Int32 { close(file) }

@@ -1,0 +1,65 @@
+/// Work on many parts of one thing, by a few threads at a time.
+package enum Lanes {
+    /// Calls `body` with each number below `count`, begun in order, on up to `laneCount` threads: the caller's and
+    /// others.
+    ///
+    /// Returns when all have ended; after the first failure no more are begun, and it is thrown.
+    package static func forEach(
+        below count: Int, laneCount: Int, _ body: @escaping @Sendable (Int) throws -> Void
+    ) throws {
+        guard laneCount > 1, count > 1 else {
+            for index in 0..<count { try body(index) }
+            return
+        }
+        let state = Lock((next: 0, failure: (any Error)?.none))
+        let work: @Sendable () -> Void = {
+            while let index = take(state, count) {
+                do {
+                    try body(index)
+                } catch {
+                    state.withLock { $0.failure = $0.failure ?? error }
+                }
+            }
+        }
+        let threads = (1..<min(laneCount, count)).compactMap { _ in NamedThread(name: "ckpt-lane", work) }
+        work()
+        for thread in threads { thread.join() }
+        if let failure = state.withLock({ $0.failure }) { throw failure }
+    }
+
+    /// As ``forEach(below:laneCount:_:)``, with what `body` gives for each number, in their order.
+    package static func map<Value: Sendable>(
+        below count: Int, laneCount: Int, _ body: @escaping @Sendable (Int) throws -> Value
+    ) throws -> [Value] {
+        let values = Lock([Value?](repeating: nil, count: count))
+        try forEach(below: count, laneCount: laneCount) { index in
+            let value = try body(index)
+            values.withLock { $0[index] = value }
+        }
+        return values.withLock { $0.compactMap(\.self) }
+    }
+
+    private static func take(_ state: Lock<(next: Int, failure: (any Error)?)>, _ count: Int) -> Int? {
+        state.withLock { state in
+            guard state.failure == nil, state.next < count else { return nil }
+            defer { state.next += 1 }
+            return state.next
+        }
+    }
+}
+
+/// Bytes that the threads of a call share while it lasts: each reads all and writes to a part of its own.
+///
+/// `@unchecked Sendable`: the call that lends the bytes ends after all threads have.
+@safe package struct LentBytes: @unchecked Sendable {
+    package let bytes: UnsafeRawBufferPointer
+
+    package init(_ bytes: UnsafeRawBufferPointer) { unsafe self.bytes = bytes }
+}
+
+/// As ``LentBytes``, to be filled.
+@safe package struct LentRoom: @unchecked Sendable {
+    package let bytes: UnsafeMutableRawBufferPointer
+
+    package init(_ bytes: UnsafeMutableRawBufferPointer) { unsafe self.bytes = bytes }
+}

@@ -1,0 +1,111 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// A mutex that owns the state it guards, with a condition to wait on.
+///
+/// Built on `pthread_mutex_t`, which the thread sanitizer understands; `Synchronization.Mutex` reports races there that
+/// do not exist.
+///
+/// `@unchecked Sendable`: the state is reached only between lock and unlock.
+@safe package final class Lock<State>: @unchecked Sendable {
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private let condition: UnsafeMutablePointer<pthread_cond_t>
+    private let state: UnsafeMutablePointer<State>
+
+    package init(_ initialState: State) {
+        unsafe mutex = .allocate(capacity: 1)
+        unsafe condition = .allocate(capacity: 1)
+        unsafe state = .allocate(capacity: 1)
+        unsafe state.initialize(to: initialState)
+        unsafe Self.check(pthread_mutex_init(mutex, nil))
+        #if os(Linux)
+        // Timed waits must not jump with the wall clock.
+        var attributes = pthread_condattr_t()
+        unsafe Self.check(pthread_condattr_init(&attributes))
+        unsafe Self.check(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC))
+        unsafe Self.check(pthread_cond_init(condition, &attributes))
+        unsafe Self.check(pthread_condattr_destroy(&attributes))
+        #else
+        unsafe Self.check(pthread_cond_init(condition, nil))
+        #endif
+    }
+
+    deinit {
+        unsafe pthread_cond_destroy(condition)
+        unsafe pthread_mutex_destroy(mutex)
+        unsafe state.deinitialize(count: 1)
+        unsafe state.deallocate()
+        unsafe condition.deallocate()
+        unsafe mutex.deallocate()
+    }
+
+    /// Runs `body` with the state, alone.
+    @inline(__always)
+    package func withLock<Result: ~Copyable, Failure: Error>(
+        _ body: (inout State) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        return try unsafe body(&state.pointee)
+    }
+
+    /// Waits until `body` gives a result; it is asked at once, and again after each ``wakeAll()``.
+    package func wait<Result, Failure: Error>(
+        until body: (inout State) throws(Failure) -> Result?
+    ) throws(Failure) -> Result {
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        while true {
+            if let result = try unsafe body(&state.pointee) { return result }
+            unsafe pthread_cond_wait(condition, mutex)
+        }
+    }
+
+    /// Waits like ``wait(until:)``, at most for `nanoseconds`; nil when the time is over without a result.
+    package func wait<Result>(atMost nanoseconds: Int, until body: (inout State) -> Result?) -> Result? {
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        var deadline = Self.deadline(after: nanoseconds)
+        while true {
+            if let result = unsafe body(&state.pointee) { return result }
+            guard unsafe Self.timedWait(condition, mutex, &deadline) else { return unsafe body(&state.pointee) }
+        }
+    }
+
+    /// Lets every waiter ask again.
+    package func wakeAll() {
+        unsafe pthread_cond_broadcast(condition)
+    }
+
+    private static func check(_ code: Int32) {
+        precondition(code == 0, "A pthread call failed with code \(code): the process is out of memory for locks.")
+    }
+
+    private static func deadline(after nanoseconds: Int) -> timespec {
+        #if os(Linux)
+        var now = timespec()
+        unsafe clock_gettime(CLOCK_MONOTONIC, &now)
+        let total = Int(now.tv_nsec) + nanoseconds
+        return timespec(tv_sec: now.tv_sec + total / 1_000_000_000, tv_nsec: total % 1_000_000_000)
+        #else
+        return timespec(tv_sec: nanoseconds / 1_000_000_000, tv_nsec: nanoseconds % 1_000_000_000)
+        #endif
+    }
+
+    /// Whether the wait ended before the deadline.
+    private static func timedWait(
+        _ condition: UnsafeMutablePointer<pthread_cond_t>, _ mutex: UnsafeMutablePointer<pthread_mutex_t>,
+        _ deadline: inout timespec
+    ) -> Bool {
+        #if os(Linux)
+        unsafe pthread_cond_timedwait(condition, mutex, &deadline) == 0
+        #else
+        unsafe pthread_cond_timedwait_relative_np(condition, mutex, &deadline) == 0
+        #endif
+    }
+}

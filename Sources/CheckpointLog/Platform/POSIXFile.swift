@@ -1,0 +1,129 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+import CPlatform
+import Synchronization
+import SystemPackage
+
+/// `@unchecked Sendable`: the mapping changes only in ``map(byteCount:)`` and ``unmap()``, which the one writer of a
+/// file calls before its first store and after its last.
+@safe final class POSIXFile: OpenFile, @unchecked Sendable {
+    let path: FilePath
+    /// -1 once closed, so that a late call fails: the number may be another file's by then.
+    private let descriptor: Atomic<Int32>
+    private let counters: DiskCounters?
+    private var mapping: UnsafeMutableRawBufferPointer?
+    /// Held while the mapping goes, and while its pages are dropped: by then the addresses must not be another's.
+    private let unmapping = Lock(())
+
+    init(_ file: Int32, path: FilePath, _ counters: DiskCounters?) {
+        descriptor = Atomic(file)
+        self.path = path
+        self.counters = counters
+    }
+
+    deinit { close() }
+
+    private var file: Int32 { descriptor.load(ordering: .relaxed) }
+
+    func byteCount() throws(FileSystemError) -> Int {
+        var status = stat()
+        guard unsafe fstat(file, &status) == 0 else { throw FileSystemError(.size, path, .current) }
+        return Int(status.st_size)
+    }
+
+    func readOnce(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
+        let count = unsafe pread(file, buffer.baseAddress, buffer.count, off_t(offset))
+        guard count >= 0 else { throw FileSystemError(.read, path, .current) }
+        return count
+    }
+
+    func readIfCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int? {
+        let count = unsafe checkpoint_read_if_cached(file, buffer.baseAddress, buffer.count, Int64(offset))
+        if count >= 0 { return count }
+        let code = Errno.current
+        // A system without the call (EOPNOTSUPP, ENOSYS, EINVAL) answers as a miss does: the caller reads elsewhere.
+        if [.resourceTemporarilyUnavailable, .notSupported, .noFunction, .interrupted, .invalidArgument].contains(code)
+        {
+            return nil
+        }
+        throw FileSystemError(.read, path, code)
+    }
+
+    func writeOnce(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
+        let count = unsafe pwrite(file, bytes.baseAddress, bytes.count, off_t(offset))
+        guard count >= 0 else { throw FileSystemError(.write, path, .current) }
+        counters?.countWrite(byteCount: count)
+        return count
+    }
+
+    func reserve(byteCount: Int) throws(FileSystemError) -> Bool {
+        let code = Errno(rawValue: checkpoint_reserve(file, Int64(byteCount)))
+        if code.rawValue == 0 { return true }
+        if [.notSupported, .noFunction, .invalidArgument].contains(code) { return false }
+        throw FileSystemError(.reserve, path, code)
+    }
+
+    func map(byteCount: Int) throws(FileSystemError) -> Bool {
+        guard POSIXFileSystem.canMap(onSystemOfType: checkpoint_file_system_type(file)) else { return false }
+        let address = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
+        guard let address = unsafe address, unsafe address != MAP_FAILED else { return false }
+        unsafe mapping = UnsafeMutableRawBufferPointer(start: address, count: byteCount)
+        return true
+    }
+
+    func store(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+        guard let mapping = unsafe mapping else { preconditionFailure("A store needs a mapping.") }
+        precondition(offset >= 0 && offset + bytes.count <= mapping.count, "A store stays in its mapping.")
+        guard let source = bytes.baseAddress, let target = mapping.baseAddress else { return }
+        unsafe (target + offset).copyMemory(from: source, byteCount: bytes.count)
+    }
+
+    func storeWord(_ word: UInt64, at offset: Int) {
+        guard let mapping = unsafe mapping, let target = mapping.baseAddress else {
+            preconditionFailure("A store needs a mapping.")
+        }
+        precondition(offset >= 0 && offset + 8 <= mapping.count && offset % 8 == 0, "A word is stored whole.")
+        unsafe checkpoint_store_release(target + offset, word)
+    }
+
+    func unmap() {
+        unmapping.withLock { _ in
+            if let mapping = unsafe mapping { unsafe munmap(mapping.baseAddress, mapping.count) }
+            unsafe mapping = nil
+        }
+    }
+
+    func setDirect(_ isDirect: Bool) -> Bool { checkpoint_set_direct(file, isDirect ? 1 : 0) == 1 }
+
+    func truncate(toByteCount byteCount: Int) throws(FileSystemError) {
+        guard ftruncate(file, off_t(byteCount)) == 0 else { throw FileSystemError(.truncate, path, .current) }
+    }
+
+    func sync() throws(FileSystemError) {
+        counters?.countSync()
+        dropMappedPages()
+        guard checkpoint_sync(file) == 0 else { throw FileSystemError(.sync, path, .current) }
+    }
+
+    /// A mapped page that is written back is first write-protected, which interrupts every processor that runs this
+    /// process, page by page. Out of the page table all at once, that is one interruption; the page being appended to
+    /// is mapped again at the next store.
+    private func dropMappedPages() {
+        unmapping.withLock { _ in
+            guard let mapping = unsafe mapping, let start = mapping.baseAddress else { return }
+            unsafe checkpoint_drop_mapped_pages(start, mapping.count)
+        }
+    }
+
+    func close() {
+        let file = descriptor.exchange(-1, ordering: .relaxed)
+        guard file >= 0 else { return }
+        unmap()
+        _ = POSIXFileSystem.systemClose(file)
+    }
+}

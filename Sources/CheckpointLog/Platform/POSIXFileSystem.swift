@@ -1,0 +1,365 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+import CPlatform
+import Synchronization
+package import SystemPackage
+
+/// The disk of this machine. With ``POSIXFile`` and ``Descriptors`` the one
+/// place of the engine that makes system calls on files.
+package final class POSIXFileSystem: FileSystem {
+    package static let shared = POSIXFileSystem()
+
+    package let bootIdentifier: UInt64
+    package let counters: DiskCounters?
+
+    private init(_ bootIdentifier: UInt64, _ counters: DiskCounters) {
+        self.bootIdentifier = bootIdentifier
+        self.counters = counters
+    }
+
+    private init() {
+        counters = nil
+        var name = [UInt8](repeating: 0, count: 64)
+        let count = unsafe name.withUnsafeMutableBytes { buffer in
+            unsafe buffer.baseAddress.map {
+                unsafe checkpoint_boot_name($0.assumingMemoryBound(to: CChar.self), buffer.count)
+            } ?? 0
+        }
+        bootIdentifier = Self.bootIdentifier(named: name.prefix(count))
+    }
+
+    /// Containers and sandboxes hide the name of the boot, or give each machine the same one, of zeros: what such a
+    /// name says of two openings is nothing.
+    package static func bootIdentifier(named name: some Sequence<UInt8>) -> UInt64 {
+        let isBlank = name.allSatisfy { byte in
+            [0, UInt8(ascii: "0"), UInt8(ascii: "-"), UInt8(ascii: "\n")].contains(byte)
+        }
+        return isBlank ? 0 : fnv1a(name)
+    }
+
+    /// Zero stands for what is not known.
+    fileprivate static func fnv1a(_ bytes: some Sequence<UInt8>) -> UInt64 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return max(hash, 1)
+    }
+
+    /// Whether a store into a file with all its blocks lands in the page cache that a sync writes from, and never needs
+    /// a block: one that finds no room ends the process. On file systems where files can share blocks (XFS, APFS,
+    /// Btrfs), a copy of an open log makes the next store to each of them need another.
+    package static func canMap(onSystemOfType type: Int64) -> Bool {
+        #if PLANTED_BUGS
+        if PlantedBug.sharedBlocksMapped.isPlanted, type == 0x5846_5342 { return true }
+        #endif
+        // ext2, ext3 and ext4; tmpfs; HFS+
+        return [0xEF53, 0x0102_1994, 0x4244].contains(type)
+    }
+
+    package func createDirectory(_ path: FilePath) throws(FileSystemError) {
+        guard unsafe path.withPlatformString({ unsafe mkdir($0, 0o700) }) == 0 else {
+            throw FileSystemError(.createDirectory, path, .current)
+        }
+    }
+
+    package func openDirectory(_ path: FilePath) throws(FileSystemError) -> any OpenDirectory {
+        let file = Descriptors.open(path, O_RDONLY | O_DIRECTORY)
+        guard file >= 0 else { throw FileSystemError(.open, path, .current) }
+        return POSIXDirectory(file, path: path, counters)
+    }
+
+    package func absolute(_ path: FilePath) -> FilePath {
+        guard path.isRelative, let current = unsafe getcwd(nil, 0) else { return path }
+        defer { unsafe free(current) }
+        return FilePath(unsafe String(cString: current)).pushing(path)
+    }
+
+    package func counting() -> any FileSystem { POSIXFileSystem(bootIdentifier, DiskCounters()) }
+
+    static func systemClose(_ file: Int32) -> Int32 { close(file) }
+}
+
+extension Errno {
+    static var current: Errno { Errno(rawValue: errno) }
+}
+
+private final class POSIXDirectory: OpenDirectory {
+    let path: FilePath
+    /// -1 once closed, so that a late call fails: the number may be another file's by then.
+    private let descriptor: Atomic<Int32>
+    private let counters: DiskCounters?
+
+    init(_ file: Int32, path: FilePath, _ counters: DiskCounters?) {
+        descriptor = Atomic(file)
+        self.path = path
+        self.counters = counters
+    }
+
+    deinit { close() }
+
+    /// Not `AT_FDCWD`, whatever the number of a closed directory is.
+    private var file: Int32 { descriptor.load(ordering: .relaxed) }
+
+    /// Calls `body` with the directory to begin at and the name to look up there.
+    private func lookUp<Result>(_ name: String, _ body: (Int32, UnsafePointer<CChar>) -> Result) -> Result {
+        #if PLANTED_BUGS
+        if PlantedBug.directoryFoundAgain.isPlanted {
+            return unsafe path.appending(name).withPlatformString { unsafe body(AT_FDCWD, $0) }
+        }
+        #endif
+        return unsafe name.withCString { unsafe body(file, $0) }
+    }
+
+    private func failure(_ operation: FileSystemError.Operation, _ name: String) -> FileSystemError {
+        FileSystemError(operation, path.appending(name), .current)
+    }
+
+    /// Opens `name`; -1 with `errno`.
+    private func open(_ name: String, _ flags: Int32) -> Int32 {
+        unsafe lookUp(name) { unsafe Descriptors.open($1, in: $0, flags) }
+    }
+
+    func openFile(_ name: String, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile {
+        let flags: Int32 =
+            switch mode {
+            case .read: O_RDONLY
+            case .readWrite: O_RDWR
+            case .create: O_RDWR | O_CREAT | O_EXCL
+            }
+        // A pipe in a file's place must not block the opening: O_NONBLOCK has no other effect on regular files.
+        let file = open(name, flags | O_NOFOLLOW | O_NONBLOCK)
+        guard file >= 0 else { throw failure(.open, name) }
+        var status = stat()
+        guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            let code = status.st_mode & S_IFMT == S_IFDIR ? Errno.isDirectory : .invalidArgument
+            _ = POSIXFileSystem.systemClose(file)
+            throw FileSystemError(.open, path.appending(name), code)
+        }
+        return POSIXFile(file, path: path.appending(name), counters)
+    }
+
+    func createDirectory(_ name: String) throws(FileSystemError) {
+        guard unsafe lookUp(name, { unsafe mkdirat($0, $1, 0o700) }) == 0 else { throw failure(.createDirectory, name) }
+    }
+
+    func openDirectory(_ name: String) throws(FileSystemError) -> any OpenDirectory {
+        let file = open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        guard file >= 0 else { throw failure(.open, name) }
+        return POSIXDirectory(file, path: path.appending(name), counters)
+    }
+
+    func entries() throws(FileSystemError) -> [DirectoryEntry] {
+        // An open description of its own: one that is shared has one place in the listing for all.
+        let file = open(".", O_RDONLY | O_DIRECTORY)
+        guard file >= 0 else { throw FileSystemError(.list, path, .current) }
+        guard let stream = unsafe fdopendir(file) else {
+            let code = Errno.current
+            _ = POSIXFileSystem.systemClose(file)
+            throw FileSystemError(.list, path, code)
+        }
+        defer { unsafe closedir(stream) }
+        var entries: [DirectoryEntry] = []
+        while true {
+            errno = 0
+            guard let entry = unsafe readdir(stream) else {
+                if errno != 0 { throw FileSystemError(.list, path, .current) }
+                return entries
+            }
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            if name == "." || name == ".." { continue }
+            var type = unsafe Int32(entry.pointee.d_type)
+            if type == Int32(DT_UNKNOWN) {
+                switch status(of: name).map({ $0.st_mode & S_IFMT }) {
+                case S_IFREG: type = Int32(DT_REG)
+                case S_IFDIR: type = Int32(DT_DIR)
+                default: break
+                }
+            }
+            entries.append(
+                DirectoryEntry(
+                    name: name, isRegularFile: type == Int32(DT_REG), isDirectory: type == Int32(DT_DIR)))
+        }
+    }
+
+    /// What stands under the name, a link itself rather than what it leads to; nil with `errno`.
+    func status(of name: String) -> stat? {
+        var status = stat()
+        return unsafe lookUp(name) { unsafe fstatat($0, $1, &status, AT_SYMLINK_NOFOLLOW) } == 0 ? status : nil
+    }
+
+    func rename(_ name: String, to newName: String) throws(FileSystemError) {
+        let code = unsafe lookUp(name) { source, name in
+            unsafe lookUp(newName) { unsafe renameat(source, name, $0, $1) }
+        }
+        guard code == 0 else { throw failure(.rename, name) }
+    }
+
+    func remove(_ name: String) throws(FileSystemError) {
+        guard unsafe lookUp(name, { unsafe unlinkat($0, $1, 0) }) == 0 else { throw failure(.remove, name) }
+    }
+
+    func sync() throws(FileSystemError) {
+        counters?.countSync()
+        guard fsync(file) == 0 else { throw FileSystemError(.syncDirectory, path, .current) }
+    }
+
+    func syncParent() throws(FileSystemError) {
+        counters?.countSync()
+        let file = open("..", O_RDONLY | O_DIRECTORY)
+        guard file >= 0 else { throw failure(.syncDirectory, "..") }
+        defer { _ = POSIXFileSystem.systemClose(file) }
+        guard fsync(file) == 0 else { throw failure(.syncDirectory, "..") }
+    }
+
+    func lock(_ name: String) throws(FileSystemError) -> LockOutcome {
+        let file = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK)
+        guard file >= 0 else { throw failure(.lock, name) }
+        var status = stat()
+        let code = unsafe fstat(file, &status)
+        let lock = POSIXLock(file, name: name, in: self, FileIdentity(status))
+        // A pipe opens, and can even be locked, but cannot hold the name of a process.
+        guard code == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw FileSystemError(.lock, path.appending(name), .invalidArgument)
+        }
+        if checkpoint_lock(file) != 0 {
+            let code = Errno.current
+            guard code == .wouldBlock || code == .resourceTemporarilyUnavailable else {
+                throw FileSystemError(.lock, path.appending(name), code)
+            }
+            return .held(by: lock.holder())
+        }
+        lock.writeHolder(.current)
+        return .acquired(lock)
+    }
+
+    func isLocked(_ name: String) throws(FileSystemError) -> Bool { try ask(name, checkpoint_is_locked) }
+
+    func isAnnounced(_ name: String) throws(FileSystemError) -> Bool { try ask(name, checkpoint_is_announced) }
+
+    private func ask(_ name: String, _ question: (Int32) -> Int32) throws(FileSystemError) -> Bool {
+        let file = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+        guard file >= 0 else {
+            if Errno.current == .noSuchFileOrDirectory { return false }
+            throw failure(.lock, name)
+        }
+        defer { _ = POSIXFileSystem.systemClose(file) }
+        let code = question(file)
+        guard code >= 0 else { throw failure(.lock, name) }
+        return code == 1
+    }
+
+    var placeIdentifier: UInt64 {
+        var status = stat()
+        guard unsafe fstat(file, &status) == 0 else { return 0 }
+        return FileIdentity(status).hash
+    }
+
+    func close() {
+        let file = descriptor.exchange(-1, ordering: .relaxed)
+        if file >= 0 { _ = POSIXFileSystem.systemClose(file) }
+    }
+}
+
+/// What tells a file from any other that there is, wherever its names are.
+private struct FileIdentity: Equatable {
+    private let device: UInt64
+    private let node: UInt64
+
+    init(_ status: stat) {
+        device = UInt64(truncatingIfNeeded: status.st_dev)
+        node = UInt64(truncatingIfNeeded: status.st_ino)
+    }
+
+    var hash: UInt64 {
+        var bytes: [UInt8] = []
+        bytes.append(littleEndian: device)
+        bytes.append(littleEndian: node)
+        return POSIXFileSystem.fnv1a(bytes)
+    }
+}
+
+/// The lock of one open description of a file: it ends with the process, however that ends.
+private final class POSIXLock: FileLock {
+    private let file: Int32
+    private let isHeld = Lock(true)
+    /// Whether the file holds this process's name, to be taken out again.
+    private let namesHolder = Lock(false)
+    private let name: String
+    private let directory: POSIXDirectory
+    private let identity: FileIdentity
+
+    init(_ file: Int32, name: String, in directory: POSIXDirectory, _ identity: FileIdentity) {
+        self.file = file
+        self.name = name
+        self.directory = directory
+        self.identity = identity
+    }
+
+    deinit { _ = POSIXFileSystem.systemClose(file) }
+
+    func announce() { checkpoint_announce(file) }
+
+    func isInPlace() throws(FileSystemError) -> Bool {
+        guard let status = directory.status(of: name) else {
+            let code = Errno.current
+            if [.noSuchFileOrDirectory, .staleNFSFileHandle].contains(code) { return false }
+            throw FileSystemError(.lock, directory.path.appending(name), code)
+        }
+        return FileIdentity(status) == identity
+    }
+
+    func unlock() {
+        let wasHeld = isHeld.withLock { isHeld in
+            defer { isHeld = false }
+            return isHeld
+        }
+        // A second call would wipe the number of whoever holds the lock by then.
+        guard wasHeld else { return }
+        // A former holder's name would mislead whoever reads it.
+        if namesHolder.withLock({ $0 }) { _ = ftruncate(file, 0) }
+        _ = checkpoint_unlock(file)
+    }
+
+    /// Says who holds the lock, for whoever finds it taken. Only a lock's file is written over: the name may be a
+    /// second one of somebody else's file.
+    func writeHolder(_ holder: LockHolder) {
+        guard LockHolder.mayReplace(bytes()) else { return }
+        namesHolder.withLock { $0 = true }
+        let bytes = holder.bytes
+        _ = ftruncate(file, 0)
+        _ = unsafe bytes.withUnsafeBytes { unsafe pwrite(file, $0.baseAddress, $0.count, 0) }
+    }
+
+    func holder() -> LockHolder? { LockHolder(bytes()) }
+
+    /// What the file holds, as far as a holder can reach and a page further: zero bytes of a page are told from
+    /// anything else.
+    private func bytes() -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: 4_096)
+        let count = unsafe bytes.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, $0.count, 0) }
+        return Array(bytes.prefix(max(count, 0)))
+    }
+}
+
+extension LockHolder {
+    /// This process.
+    fileprivate static var current: LockHolder {
+        var name = [UInt8](repeating: 0, count: 256)
+        _ = unsafe name.withUnsafeMutableBytes { buffer in
+            unsafe buffer.baseAddress.map {
+                unsafe gethostname($0.assumingMemoryBound(to: CChar.self), buffer.count - 1)
+            }
+        }
+        return LockHolder(
+            process: getpid(), began: checkpoint_process_start(),
+            host: String(decoding: name.prefix { $0 != 0 }, as: UTF8.self))
+    }
+
+    package var isThisProcess: Bool { self == .current }
+}

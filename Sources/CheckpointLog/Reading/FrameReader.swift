@@ -1,0 +1,229 @@
+import SystemPackage
+
+/// Whether a read may wait for a device: on a thread of the engine's it may, on a task's thread it must not.
+package enum ReadMode: Sendable {
+    case waiting
+    case cachedOnly
+}
+
+/// Thrown by a read that would have to wait, and must not.
+package struct WouldWait: Error {}
+
+/// What a restore needs to know of the bytes it decodes.
+package struct ContentFacts: Sendable {
+    package var flags: FrameHeader.Flags
+    package var level: UInt8
+    package var number: SequenceNumber
+
+    package init(flags: FrameHeader.Flags, level: UInt8, number: SequenceNumber) {
+        self.flags = flags
+        self.level = level
+        self.number = number
+    }
+
+    package init(_ header: FrameHeader) {
+        self.init(flags: header.flags, level: header.level, number: header.sequenceNumber)
+    }
+}
+
+/// A frame's facts, once its header's checksum holds.
+package struct FoundHeader: Sendable {
+    package var header: FrameHeader
+    package var key: [UInt8]
+    package var origin: Origin
+}
+
+/// Reads the frames of an open log where the index says that they stand. Nothing of a frame is believed before it is
+/// checked.
+package struct FrameReader: Sendable {
+    /// Makes a result of a large value that is read straight to where the result keeps it; nil where that cannot be.
+    package typealias Receive<Result> = @Sendable (ContentFacts, LargeValueReader) throws -> Result?
+
+    /// What an index entry says of a record: the frame at its location is no other's.
+    @safe package struct Record {
+        package var location: FrameLocation
+        package var number: SequenceNumber
+        package var level: UInt8
+        package var key: UnsafeRawBufferPointer
+        package var origin: Origin
+
+        package init(
+            at location: FrameLocation, number: SequenceNumber, level: UInt8, key: UnsafeRawBufferPointer,
+            origin: Origin = .own
+        ) {
+            self.location = location
+            self.number = number
+            self.level = level
+            unsafe self.key = key
+            self.origin = origin
+        }
+    }
+
+    /// Bytes over which a read is never made on a task's thread: the copy alone takes long.
+    private static let inlineByteLimit = 128 << 10
+
+    private let identity: LogIdentity
+    private let files: SegmentFiles
+    /// The greatest value that is wanted, in bytes.
+    private let valueByteLimit: Int
+
+    package init(_ identity: LogIdentity, _ files: SegmentFiles, valueByteLimit: Int) {
+        self.identity = identity
+        self.files = files
+        self.valueByteLimit = valueByteLimit
+    }
+
+    /// Reads and checks the frame at `location` of `file`, and calls `body` with it and its content.
+    ///
+    /// - Parameter isWanted: whether it is the frame that is looked for; as in
+    ///   ``FrameDecoder/withFrame(in:at:seed:where:_:)``.
+    /// - Throws: ``FrameFault``; ``CheckpointLogError`` of a read that failed; ``WouldWait`` in a mode that must not;
+    ///   what `isWanted` and `body` throw.
+    @inline(__always)
+    package static func withFrame<Result>(
+        at location: FrameLocation, in file: any OpenFile, seed: FrameSeed, _ mode: ReadMode = .waiting,
+        where isWanted: (FrameView) throws -> Bool = { _ in true },
+        _ body: (FrameView, _ content: UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        unsafe try BufferPool.shared.withBuffer(byteCount: location.byteCountBound) { buffer in
+            let bytes = unsafe try read(file, at: location.offset, into: buffer, mode)
+            return unsafe try FrameDecoder.withFrame(in: bytes, at: location.offset, seed: seed, where: isWanted, body)
+        }
+    }
+
+    /// Calls `body` with the content of `record`, a large value's too.
+    ///
+    /// - Parameter receive: is asked first for a large value.
+    /// - Throws: `.damaged` naming file, offset and number, also when another record stands there; ``WouldWait`` in a
+    ///   mode that must not; what `body` throws.
+    package func withContent<Result>(
+        of record: Record, _ mode: ReadMode = .waiting, receive: Receive<Result>? = nil,
+        _ body: (FrameHeader, UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        if mode == .cachedOnly, record.location.byteCountBound > Self.inlineByteLimit { throw WouldWait() }
+        let segment = record.location.segment
+        let file = try wrapping { () throws(FileSystemError) in try files.file(of: segment) }
+        do {
+            return unsafe try Self.withFrame(
+                at: record.location, in: file, seed: identity.seed(of: segment), mode,
+                where: { frame in
+                    guard record.is(frame) else { return false }
+                    if frame.header.kind == .reference, mode == .cachedOnly { throw WouldWait() }
+                    return true
+                }
+            ) { frame, content in
+                guard frame.header.kind == .reference else { return unsafe try body(frame.header, content) }
+                return unsafe try withLargeValue(content, frame.header, receive, body)
+            }
+        } catch let fault as FrameFault {
+            throw CheckpointLogError.damaged(
+                "A checkpoint cannot be read: \(fault.rawValue). An older version may still be intact.",
+                path: file.path.string, offset: record.location.offset, lost: [record.lost])
+        } catch var error as CheckpointLogError where error.code == .damaged && error.lost.isEmpty {
+            error.lost = [record.lost]
+            throw error
+        }
+    }
+
+    private func withLargeValue<Result>(
+        _ payload: UnsafeRawBufferPointer, _ header: FrameHeader, _ receive: Receive<Result>?,
+        _ body: (FrameHeader, UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        guard let reference = unsafe ValueReference(Array(payload)) else { throw FrameFault.badField }
+        let content: [UInt8]
+        do {
+            let reader = try LargeValueReader(reference, identity: identity, byteLimit: valueByteLimit)
+            defer { reader.close() }
+            if let result = try receive?(ContentFacts(header), reader) { return result }
+            content = try reader.bytes()
+        } catch let error as FileSystemError where error.code == .noSuchFileOrDirectory {
+            // The cause lets a caller look the record up again, should a compaction have taken the file away.
+            var missing = CheckpointLogError.damaged(
+                "The file of a large value is missing; put it back.", path: error.path.string)
+            missing.cause = error
+            throw missing
+        } catch let error as FileSystemError {
+            throw CheckpointLogError(error)
+        }
+        return unsafe try content.withUnsafeBytes { unsafe try body(header, $0) }
+    }
+
+    /// The reference that stands in the frame at `location`; nil when it is none.
+    package func reference(at location: FrameLocation) throws -> ValueReference? {
+        let file = try wrapping { () throws(FileSystemError) in try files.file(of: location.segment) }
+        do {
+            return unsafe try Self.withFrame(at: location, in: file, seed: identity.seed(of: location.segment)) {
+                frame, content in unsafe ValueReference(Array(content))
+            }
+        } catch let fault as FrameFault {
+            throw CheckpointLogError.damaged(
+                "A reference to a large value cannot be read: \(fault.rawValue).", path: file.path.string,
+                offset: location.offset)
+        }
+    }
+
+    /// The header, key and origin of the frame at `location`, without its payload.
+    package func header(at location: FrameLocation, _ mode: ReadMode = .waiting) throws -> FoundHeader {
+        let file = try wrapping { () throws(FileSystemError) in try files.file(of: location.segment) }
+        let longest = FrameHeader.byteCount + FrameDecoder.keyByteLimit + FrameDecoder.originByteLimit
+        return unsafe try BufferPool.shared.withBuffer(byteCount: min(longest, location.byteCountBound)) { buffer in
+            let bytes = unsafe try Self.read(file, at: location.offset, into: buffer, mode)
+            do throws(FrameFault) {
+                let header = unsafe try FrameDecoder.header(
+                    in: bytes, at: location.offset, seed: identity.seed(of: location.segment))
+                let keyEnd = FrameHeader.byteCount + header.keyByteCount
+                return unsafe FoundHeader(
+                    header: header, key: Array(bytes[FrameHeader.byteCount..<keyEnd]),
+                    origin: Origin(bytes: Array(bytes[keyEnd..<keyEnd + header.originByteCount])))
+            } catch {
+                throw CheckpointLogError.damaged(
+                    "A checkpoint's header cannot be read: \(error.rawValue).", path: file.path.string,
+                    offset: location.offset)
+            }
+        }
+    }
+
+    private static func read(
+        _ file: any OpenFile, at offset: Int, into buffer: UnsafeMutableRawBufferPointer, _ mode: ReadMode
+    ) throws -> UnsafeRawBufferPointer {
+        let count: Int
+        do throws(FileSystemError) {
+            if mode == .cachedOnly {
+                // A short answer is the end of the file, or a page that is not there: the waiting read tells.
+                guard let read = unsafe try file.readIfCached(into: buffer, at: offset), read == buffer.count else {
+                    throw FileSystemError(.read, file.path, .wouldBlock)
+                }
+                count = read
+            } else {
+                count = unsafe try file.read(into: buffer, at: offset)
+            }
+        } catch  where mode == .cachedOnly && (error.code == .wouldBlock || error.code == .interrupted) {
+            throw WouldWait()
+        } catch {
+            throw CheckpointLogError(error)
+        }
+        return unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
+    }
+}
+
+extension FrameReader.Record {
+    /// Whether a frame, whose header holds, is this record's.
+    fileprivate func `is`(_ frame: FrameView) -> Bool {
+        #if PLANTED_BUGS
+        let key = unsafe PlantedBug.keyNotCompared.isPlanted ? frame.key : key
+        let number = PlantedBug.numberNotCompared.isPlanted ? frame.header.sequenceNumber : number
+        #endif
+        let header = frame.header
+        guard header.sequenceNumber == number, header.level == level, header.keyByteCount == key.count,
+            header.originByteCount == origin.bytes.count
+        else { return false }
+        return unsafe frame.bytes.holds(key, at: FrameHeader.byteCount)
+            && origin.bytes.withUnsafeBytes { unsafe frame.bytes.holds($0, at: FrameHeader.byteCount + key.count) }
+    }
+
+    fileprivate var lost: CheckpointLogError.LostRecord {
+        CheckpointLogError.LostRecord(
+            level: Int(level), key: unsafe CheckpointKey(String(decoding: key, as: UTF8.self)),
+            sequenceNumbers: number...number)
+    }
+}

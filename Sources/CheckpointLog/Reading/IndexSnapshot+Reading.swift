@@ -1,0 +1,109 @@
+import SystemPackage
+
+extension IndexSnapshot {
+    /// Bytes of everything but the tables.
+    private static let headLimit = 256 << 20
+    /// Slots for each record that the manifest counts, and for the chain, whose records it does not: a file that claims
+    /// more is not read, however its checksums are.
+    private static let slotsPerRecord = 4
+    private static let chainSlots = 8 << 20
+    /// Tables of this many bytes in all are read by two threads.
+    private static let parallelByteCount = 8 << 20
+    /// Tables are read in blocks, and no further where so few of their slots are used that a hole in the file must be
+    /// it: memory is then not touched for the rest.
+    private static let blockByteCount = 4 << 20
+    private static let leastUse = 256
+
+    /// Fills the empty `catalog` from the log's snapshot, and gives the segments it covers; nil, and the catalog
+    /// untouched, when there is none that can be used.
+    ///
+    /// Entries in segments that `manifest` does not list may be stale; see ``RecordCatalog/removeEntries(outside:)``.
+    ///
+    /// - Throws: `FileSystemError` of a device; never for what the file holds.
+    package static func read(
+        into catalog: RecordCatalog, manifest: Manifest, identity: LogIdentity
+    ) throws(FileSystemError) -> Set<Covered>? {
+        let file: any OpenFile
+        do throws(FileSystemError) {
+            file = try identity.directory.openFile(FileName.snapshot, .read)
+        } catch  where error.code == .noSuchFileOrDirectory {
+            return nil
+        }
+        defer { file.close() }
+        let byteCount = try file.byteCount()
+        guard byteCount > prefixByteCount, let tail = try file.bytes(byteCount - prefixByteCount..<byteCount),
+            let headByteCount = headByteCount(tail), headByteCount <= min(headLimit, byteCount - prefixByteCount)
+        else { return nil }
+        let headEnd = byteCount - prefixByteCount
+        guard let head = try file.bytes(headEnd - headByteCount..<headEnd),
+            var parsed = Head(head, tableEnd: headEnd - headByteCount, identity: identity),
+            parsed.generation <= manifest.generation,
+            parsed.slotCount <= manifest.segments.reduce(chainSlots, { $0 + $1.entryCount * slotsPerRecord })
+        else { return nil }
+        guard let shards = try tables(&parsed, file) else { return nil }
+        catalog.index.replace(shards: shards, floors: parsed.floors, levels: parsed.levels)
+        catalog.usage.replace(parsed.usage)
+        catalog.replace(parsed.sides)
+        return parsed.covered
+    }
+
+    private static func tables(_ parsed: inout Head, _ file: any OpenFile) throws(FileSystemError) -> [IndexShard]? {
+        let parsedTables = parsed.tables
+        var older = [[KeyHash: [IndexEntry]]](repeating: [:], count: parsedTables.count)
+        for (hash, entries) in parsed.older { older[hash.shard][hash] = entries }
+        let lists = older
+        let total = parsed.slotCount * IndexShard.slotByteCount
+        do {
+            return try Lanes.map(below: parsedTables.count, laneCount: total < parallelByteCount ? 1 : 2) { index in
+                try shard(parsedTables[index], older: lists[index], file)
+            }
+        } catch SnapshotFault.disk(let error) {
+            throw error
+        } catch {
+            return nil
+        }
+    }
+
+    private enum SnapshotFault: Error {
+        case disk(FileSystemError)
+        case content
+    }
+
+    private static func shard(
+        _ table: Table, older: [KeyHash: [IndexEntry]], _ file: any OpenFile
+    ) throws(SnapshotFault) -> IndexShard {
+        var failure: FileSystemError?
+        let shard = unsafe IndexShard(slotCount: table.slotCount, older: older) { buffer in
+            do throws(FileSystemError) {
+                var (crc, done, used) = (UInt32(0), 0, 0)
+                while done < buffer.count {
+                    let end = min(done + blockByteCount, buffer.count)
+                    let block = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done..<end])
+                    guard unsafe try file.read(into: block, at: table.offset + done) == block.count else {
+                        return false
+                    }
+                    crc = unsafe Checksum.extend(crc, UnsafeRawBufferPointer(block))
+                    done = end
+                    if buffer.count > blockByteCount {
+                        used += unsafe usedSlots(UnsafeRawBufferPointer(block))
+                        guard used * leastUse >= done / IndexShard.slotByteCount else { return false }
+                    }
+                }
+                return Checksum.mask(crc) == table.crc
+            } catch {
+                failure = error
+                return false
+            }
+        }
+        if let failure { throw .disk(failure) }
+        guard let shard else { throw .content }
+        return shard
+    }
+
+    private static func usedSlots(_ bytes: UnsafeRawBufferPointer) -> Int {
+        // The number stands last in a slot; zero is none.
+        stride(from: IndexShard.slotByteCount - 8, to: bytes.count, by: IndexShard.slotByteCount).reduce(0) {
+            $0 + (bytes.integer(UInt64.self, at: $1) == 0 ? 0 : 1)
+        }
+    }
+}

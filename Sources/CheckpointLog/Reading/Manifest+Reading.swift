@@ -1,0 +1,49 @@
+import SystemPackage
+
+extension Manifest {
+    /// More than any manifest has.
+    private static let fileByteLimit = 128 << 20
+
+    /// Reads the manifest of the log at `directory`; nil when there is none.
+    ///
+    /// - Throws: `.damaged` when it is not exactly one, `.unsupportedFormat`, `.ioFailure`.
+    package static func read(in directory: any OpenDirectory) throws -> Manifest? {
+        let path = directory.path.appending(FileName.manifest)
+        let file: any OpenFile
+        do throws(FileSystemError) {
+            file = try directory.openFile(FileName.manifest, .read)
+        } catch  where error.code == .noSuchFileOrDirectory {
+            return nil
+        } catch {
+            throw CheckpointLogError(error)
+        }
+        defer { file.close() }
+        let byteCount = try wrapping { () throws(FileSystemError) in try file.byteCount() }
+        guard byteCount <= fileByteLimit,
+            let bytes = try wrapping({ () throws(FileSystemError) in try file.bytes(0..<byteCount) }),
+            let manifest = try Manifest(bytes, path: path.string)
+        else {
+            throw CheckpointLogError.damaged(
+                "The manifest is damaged, so which segments belong to the log is not known; open the log read-only for "
+                    + "salvage.", path: path.string)
+        }
+        return manifest
+    }
+
+    /// The generation of the manifest in `directory`, unverified: it tells a replacement, and nothing else. Nil when
+    /// there is none.
+    package static func generation(
+        in directory: any OpenDirectory
+    ) throws(FileSystemError) -> UInt64? {
+        let file: any OpenFile
+        do throws(FileSystemError) {
+            file = try directory.openFile(FileName.manifest, .read)
+        } catch  where error.code == .noSuchFileOrDirectory {
+            return nil
+        }
+        defer { file.close() }
+        let bytes = try file.bytes(generationOffset..<generationOffset + 8)
+        var cursor = ByteCursor(bytes ?? [])
+        return cursor.integer(UInt64.self)
+    }
+}

@@ -1,0 +1,65 @@
+package import SystemPackage
+
+/// Files that are open for reading, at most 32.
+///
+/// A reader holds the file while it reads, so that neither eviction nor the removal of the file by compaction can take
+/// it away: the descriptor closes when the last holder lets go.
+package final class SegmentFiles: Sendable {
+    private static let limit = 32
+
+    private struct State {
+        var names: [UInt32: SegmentName] = [:]
+        /// Few enough that looking at each costs less than a hash.
+        var files: [(segment: UInt32, file: any OpenFile, lastUse: Int)] = []
+        var uses = 0
+
+        mutating func known(_ segment: UInt32) -> (any OpenFile)? {
+            uses += 1
+            for index in files.indices where files[index].segment == segment {
+                files[index].lastUse = uses
+                return files[index].file
+            }
+            return nil
+        }
+    }
+
+    private let identity: LogIdentity
+    private let state = Lock(State())
+
+    package init(_ identity: LogIdentity) { self.identity = identity }
+
+    /// Makes a segment known under its number.
+    package func add(_ name: SegmentName) { state.withLock { $0.names[name.identifier] = name } }
+
+    /// Lets a segment go that is not part of the log any more.
+    package func forget(_ segment: UInt32) {
+        state.withLock { state in
+            state.names[segment] = nil
+            state.files.removeAll { $0.segment == segment }
+        }
+    }
+
+    package func path(of segment: UInt32) -> FilePath { identity.path(name(of: segment)) }
+
+    private func name(of segment: UInt32) -> SegmentName {
+        state.withLock { $0.names[segment] } ?? SegmentName(segment, .log)
+    }
+
+    package func file(of segment: UInt32) throws(FileSystemError) -> any OpenFile {
+        if let known = state.withLock({ $0.known(segment) }) { return known }
+        let file = try identity.directory.openFile(name(of: segment), .read)
+        return state.withLock { state in
+            // Another reader was faster: one file for all.
+            if let known = state.known(segment) { return known }
+            if state.files.count >= Self.limit,
+                let oldest = state.files.indices.min(by: { state.files[$0].lastUse < state.files[$1].lastUse })
+            {
+                state.files.remove(at: oldest)
+            }
+            state.files.append((segment, file, state.uses))
+            return file
+        }
+    }
+
+    package func closeAll() { state.withLock { $0.files = [] } }
+}

@@ -1,0 +1,194 @@
+import SystemPackage
+
+/// Reads the frames of a segment in order. It reports; only recovery changes files.
+package final class SegmentScanner {
+    private static let windowByteCount = 4 << 20
+
+    /// Where and why a scan stopped.
+    package struct End: Sendable, Equatable {
+        /// The end of the last complete frame or batch.
+        package var offset: Int
+        package var cause: Cause
+    }
+
+    package enum Cause: Sendable, Equatable {
+        /// A roll frame, which `offset` is behind: the log goes on in the next segment.
+        case rolled
+        /// Nothing but zeros, or nothing at all, to the end of the file or of what was to be read.
+        case empty
+        /// A batch whose last frame is missing.
+        case openBatch
+        /// Bytes at this offset that are not a frame.
+        case fault(FrameFault, at: Int)
+    }
+
+    private let file: any OpenFile
+    private let seed: FrameSeed
+    private let end: Int
+    private let checksPayload: Bool
+    private var window: [UInt8] = []
+    private var windowStart = 0
+
+    /// - Parameter end: where to stop, in bytes; nothing at or after it is read, nor what no position can state.
+    package init(_ file: any OpenFile, seed: FrameSeed, end: Int, checksPayload: Bool = true) {
+        self.file = file
+        self.seed = seed
+        self.end = min(end, LogPosition.offsetLimit - 8)
+        self.checksPayload = checksPayload
+    }
+
+    /// Visits every frame of every complete batch from `start` on.
+    package func scan(
+        from start: Int = SegmentHeader.byteCount, visit: (FrameView) throws -> Void
+    ) throws -> End {
+        var offset = start
+        while true {
+            var cursor = offset
+            var count = 0
+            var kind = RecordKind.promise
+            // The first pass over a batch finds its end, the second visits it.
+            while true {
+                let step = try withFrame(at: cursor) { ($0.header.frameByteCount, $0.header.flags, $0.header.kind) }
+                switch step {
+                case .success(let (byteCount, flags, found)):
+                    cursor += byteCount
+                    count += 1
+                    kind = found
+                    if flags.contains(.batchContinues) { continue }
+                case .failure(let fault):
+                    #if PLANTED_BUGS
+                    if PlantedBug.cutBatchVisited.isPlanted, count > 0 { break }
+                    #endif
+                    if fault == nil { return End(offset: offset, cause: count == 0 ? .empty : .openBatch) }
+                    return End(offset: offset, cause: .fault(fault ?? .truncated, at: cursor))
+                }
+                break
+            }
+            var visited = offset
+            while visited < cursor {
+                guard
+                    case .success(let byteCount) = try withFrame(
+                        at: visited,
+                        { frame in
+                            do {
+                                try visit(frame)
+                            } catch let fault as FrameFault {
+                                throw CheckpointLogError.damaged(
+                                    "A frame does not hold what its kind says: \(fault.rawValue).",
+                                    path: file.path.string, offset: frame.offset)
+                            }
+                            return frame.header.frameByteCount
+                        })
+                else { return End(offset: visited, cause: .fault(.payloadChecksum, at: visited)) }
+                visited += byteCount
+            }
+            offset = cursor
+            if kind == .roll { return End(offset: offset, cause: .rolled) }
+        }
+    }
+
+    /// What the headers of frames tell that stand behind the end of a log.
+    package struct Stragglers: Sendable {
+        /// The greatest promise of any.
+        package var promise: LogPosition?
+        /// The greatest append number; nil where there is no frame.
+        package var lastNumber: SequenceNumber?
+
+        package mutating func formUnion(_ others: Stragglers) {
+            if let other = others.promise { promise = max(promise ?? other, other) }
+            if let other = others.lastNumber { lastNumber = max(lastNumber ?? other, other) }
+        }
+    }
+
+    /// What all frames from `start` on tell, also behind bytes that are no frame.
+    ///
+    /// - Complexity: O(n) in the bytes; a header is looked for at every multiple of 8 that is not zero.
+    package func stragglers(from start: Int) throws -> Stragglers {
+        var found = Stragglers()
+        var offset = start
+        while offset + FrameHeader.byteCount <= end {
+            try load(from: offset, byteCount: FrameHeader.byteCount)
+            let stop = windowStart + window.count - FrameHeader.byteCount
+            guard stop >= offset else { break }
+            unsafe window.withUnsafeBytes { bytes in
+                while offset <= stop {
+                    let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[(offset - windowStart)...])
+                    if rest.integer(UInt64.self, at: 0) != 0,
+                        let header = try? unsafe FrameDecoder.header(in: rest, at: offset, seed: seed)
+                    {
+                        found.formUnion(Stragglers(promise: header.promise, lastNumber: header.appendNumber))
+                    }
+                    offset += 8
+                }
+            }
+        }
+        return found
+    }
+
+    /// Whether all bytes from `start` to the end are zero.
+    package func isZero(from start: Int) throws -> Bool {
+        var offset = start
+        while offset < end {
+            try load(from: offset, byteCount: 1)
+            guard windowStart + window.count > offset else { return true }
+            let zero = unsafe window.withUnsafeBytes { $0.isZero(in: offset - windowStart..<window.count) }
+            if !zero { return false }
+            offset = windowStart + window.count
+        }
+        return true
+    }
+
+    private enum Step<Value> {
+        case success(Value)
+        /// Nil stands for the end: zeros, or no bytes at all.
+        case failure(FrameFault?)
+    }
+
+    private func withFrame<Value>(at offset: Int, _ body: (FrameView) throws -> Value) throws -> Step<Value> {
+        let longest = FrameHeader.byteCount + FrameDecoder.keyByteLimit + FrameDecoder.originByteLimit
+        try load(from: offset, byteCount: min(longest, max(end - offset, 0)))
+        let available = windowStart + window.count - offset
+        if available <= 0 { return .failure(nil) }
+        let parsed: Result<FrameHeader, FrameFault> = unsafe window.withUnsafeBytes { bytes in
+            let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[(offset - windowStart)...])
+            return Result { () throws(FrameFault) in unsafe try FrameDecoder.header(in: rest, at: offset, seed: seed) }
+        }
+        switch parsed {
+        case .failure(let fault):
+            let head = min(available, FrameHeader.byteCount)
+            let isEmpty = unsafe window.withUnsafeBytes {
+                $0.isZero(in: offset - windowStart..<offset - windowStart + head)
+            }
+            if isEmpty, try isZero(from: offset) { return .failure(nil) }
+            return .failure(fault)
+        case .success(let header):
+            try load(from: offset, byteCount: header.frameByteCount)
+            return unsafe try window.withUnsafeBytes { bytes in
+                let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[(offset - windowStart)...])
+                guard rest.count >= header.frameByteCount else { return .failure(.truncated) }
+                if checksPayload {
+                    do throws(FrameFault) {
+                        unsafe try FrameDecoder.checkPayload(of: header, in: rest)
+                    } catch {
+                        return .failure(error)
+                    }
+                }
+                let frame = unsafe UnsafeRawBufferPointer(rebasing: rest[..<header.frameByteCount])
+                return unsafe .success(try body(FrameView(header: header, offset: offset, bytes: frame)))
+            }
+        }
+    }
+
+    /// Makes the window hold `byteCount` bytes from `offset` on, or all there are.
+    private func load(from offset: Int, byteCount: Int) throws {
+        let wanted = min(offset + byteCount, end)
+        if offset >= windowStart, wanted <= windowStart + window.count { return }
+        let count = max(0, min(max(Self.windowByteCount, byteCount), end - offset))
+        if window.count != count { window = [UInt8](repeating: 0, count: count) }
+        windowStart = offset
+        let read = try unsafe window.withUnsafeMutableBytes { buffer in
+            try wrapping { () throws(FileSystemError) in unsafe try file.read(into: buffer, at: offset) }
+        }
+        if read < count { window.removeLast(count - read) }
+    }
+}

@@ -1,0 +1,270 @@
+package import Logging
+import SystemPackage
+
+/// Rewrites live frames of sealed segments into one new segment, and drops the old ones.
+///
+/// The order that keeps every record safe at every moment: liveness is fixed first; then everything appended until then
+/// is synced, so that whatever superseded a dropped record is durable; then the output is synced, renamed, its
+/// directory synced; then one manifest edit swaps outputs for inputs; then memory; then the inputs are unlinked.
+package final class Compactor: Sendable {
+    private let identity: LogIdentity
+    private let manifest: ManifestFile
+    private let catalog: RecordCatalog
+    private let files: SegmentFiles
+    private let appender: LogAppender
+    private let waitUntilSynced: @Sendable (LogPosition) throws -> Void
+    private let control = Lock(Control())
+    private let isThrottled: Bool
+    private let logger: Logger?
+    private let isRunning = Lock(false)
+    /// One compaction at a time, whoever asks.
+    private let turn = Lock(())
+    package let reserve: SpaceReserve
+
+    private struct Control {
+        var isStopping = false
+        /// Callers that wait for a compaction.
+        var waiting = 0
+
+        var isUrgent: Bool { isStopping || waiting > 0 }
+    }
+
+    /// - Parameters:
+    ///   - isThrottled: whether a compaction that nobody waits for rests as long as it works.
+    ///   - logger: is told at the level `debug` of each output that is complete, before the manifest names it.
+    package init(
+        catalog: RecordCatalog, files: SegmentFiles, appender: LogAppender, isThrottled: Bool, logger: Logger? = nil,
+        waitUntilSynced: @escaping @Sendable (LogPosition) throws -> Void
+    ) {
+        identity = appender.identity
+        manifest = appender.manifest
+        reserve = SpaceReserve(identity.directory)
+        self.catalog = catalog
+        self.files = files
+        self.appender = appender
+        self.isThrottled = isThrottled
+        self.logger = logger
+        self.waitUntilSynced = waitUntilSynced
+    }
+
+    package func stop() {
+        control.withLock { $0.isStopping = true }
+        control.wakeAll()
+    }
+
+    /// Rests for as long as the copying since `start` took, so that appends and reads have half of the disk and of a
+    /// processor to themselves. Not while someone waits for the compaction or its end.
+    private func rest(since start: ContinuousClock.Instant) {
+        let worked = ContinuousClock.now - start
+        let (seconds, attoseconds) = worked.components
+        let nanoseconds = Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000)
+        _ = control.wait(atMost: min(nanoseconds, 1_000_000_000)) { $0.isUrgent ? () : nil }
+    }
+
+    /// Whether a plan is being carried out.
+    package var isCompacting: Bool { isRunning.withLock { $0 } }
+
+    /// Bytes that are copied between two rests.
+    private static let restByteCount = 1 << 20
+
+    private struct Copy {
+        var hash: KeyHash
+        var old: FrameLocation
+        var new: FrameLocation
+        var sequenceNumber: SequenceNumber
+    }
+
+    /// Runs `body` while no compaction does: entries then stand where the manifest says.
+    package func whileIdle<Result>(_ body: () throws -> Result) rethrows -> Result {
+        try turn.withLock { _ in try body() }
+    }
+
+    /// Carries out one plan; nil when there is nothing worth doing.
+    package func runOnce(fully: Bool) throws -> CompactionOutcome? {
+        if fully {
+            control.withLock { $0.waiting += 1 }
+            control.wakeAll()
+        }
+        defer { if fully { control.withLock { $0.waiting -= 1 } } }
+        return try turn.withLock { _ in
+            if control.withLock({ $0.isStopping }) || appender.failure != nil { return nil }
+            let segments = manifest.current.segments
+            let plan = CompactionPlan.plan(
+                segments: segments.filter { !catalog.usage.isHeld($0.name.identifier) },
+                liveByteCount: { catalog.usage.liveByteCount(of: $0) }, now: appender.now(),
+                outputLimit: appender.limits.segmentByteCount, fully: fully)
+            guard let plan else { return nil }
+            isRunning.withLock { $0 = true }
+            defer { isRunning.withLock { $0 = false } }
+            let rests = isThrottled && !plan.isUrgent
+            return try reserve.spending { try carryOut(plan, among: segments, rests: rests) }
+        }
+    }
+
+    /// Keeps as much disk as the next output may need, before the disk is full.
+    package func keepReserve() {
+        guard appender.failure == nil else { return }
+        let sealed = manifest.current.segments.reduce(0) { $0 + $1.byteCount }
+        reserve.keep(
+            byteCount: SpaceReserve.byteCount(
+                sealedByteCount: sealed, segmentByteCount: appender.limits.segmentByteCount))
+    }
+
+    private func carryOut(
+        _ plan: CompactionPlan, among segments: [Manifest.Segment], rests: Bool
+    ) throws -> CompactionOutcome? {
+        // Otherwise the files of a directory that was removed would be missed one by one.
+        try wrapping { () throws(FileSystemError) in try manifest.requireInPlace() }
+        let loader = LogFooters(identity: identity)
+        let footers = try plan.inputs.map { try loader.footer(of: $0) }
+        // A removal is needed while any older record may exist outside of what is rewritten here, and so is the frame
+        // of a group that has ended: an older group of the name must not come back. It goes no later than the removal
+        // that ended it, whose number is greater.
+        let others = segments.filter { segment in !plan.inputs.contains { $0.name == segment.name } }
+        let oldest = others.map(\.lowestSequenceNumber).min() ?? SequenceNumber(rawValue: .max)
+        let epoch = appender.lastSequenceNumber.epoch
+        var live: [(Manifest.Segment, SegmentFooter.Entry)] = []
+        var droppedMarkers: [(KeyHash, SequenceNumber)] = []
+        var droppedReferences: [FrameLocation] = []
+        for (segment, footer) in zip(plan.inputs, footers) {
+            for entry in footer.entries where entry.kind.isRecord {
+                SegmentFooter.withRecord(entry, of: segment.name.identifier) { record in
+                    if !catalog.isLive(record) {
+                        if entry.kind == .reference { droppedReferences.append(record.location) }
+                    } else if entry.kind == .removal || catalog.isEndedGroup(record), entry.sequenceNumber < oldest,
+                        entry.sequenceNumber.epoch < epoch
+                    {
+                        droppedMarkers.append((record.hash(catalog.hashKey), entry.sequenceNumber))
+                    } else {
+                        live.append((segment, entry))
+                    }
+                }
+            }
+        }
+        // Everything that superseded what is dropped stands before this position.
+        let position = appender.writtenPosition
+        guard let (output, copies) = try write(live, rests: rests) else { return nil }
+        if let output {
+            logger?.debug(
+                "wrote the output of a compaction",
+                metadata: ["segment": "\(output.name)", "bytes": "\(output.byteCount)"])
+        }
+        #if PLANTED_BUGS
+        if PlantedBug.inputsRemovedBeforeEdit.isPlanted { try drop(plan.inputs, references: []) }
+        #endif
+        try waitUntilSynced(position)
+        do throws(FileSystemError) {
+            try manifest.edit { manifest in
+                manifest.segments.removeAll { segment in plan.inputs.contains { $0.name == segment.name } }
+                if let output { manifest.segments.append(output) }
+            }
+        } catch {
+            // Otherwise each attempt on a full disk would leave a file behind.
+            if let output, !error.isBehindRename { try? identity.directory.remove(output.name) }
+            throw CheckpointLogError(error)
+        }
+        if let output { files.add(output.name) }
+        for copy in copies { catalog.relocate(copy.hash, copy.sequenceNumber, from: copy.old, to: copy.new) }
+        for (hash, number) in droppedMarkers { catalog.index.forget(hash, number) }
+        try drop(plan.inputs, references: droppedReferences)
+        return CompactionOutcome(
+            inputCount: plan.inputs.count, inputByteCount: plan.inputs.reduce(0) { $0 + $1.byteCount },
+            outputByteCount: output?.byteCount ?? 0, recordCount: copies.count)
+    }
+
+    /// Unlinks the inputs and the value segments of dead references. A reader that has one open reads on.
+    private func drop(_ inputs: [Manifest.Segment], references: [FrameLocation]) throws {
+        var names = inputs.map(\.name)
+        for location in references {
+            if let segment = catalog.dropReference(at: location) { names.append(SegmentName(segment, .value)) }
+        }
+        for name in names {
+            catalog.usage.forget(name.identifier)
+            files.forget(name.identifier)
+            do throws(FileSystemError) {
+                try identity.directory.remove(name)
+            } catch  where error.code == .noSuchFileOrDirectory {
+                // Nothing refers to it any more, and it is gone: as wanted.
+            } catch {
+                throw CheckpointLogError(error)
+            }
+        }
+    }
+
+    /// Copies frames into a new segment, complete and durable; nil when the compactor was stopped on the way.
+    private func write(
+        _ live: [(Manifest.Segment, SegmentFooter.Entry)], rests: Bool
+    ) throws -> (Manifest.Segment?, [Copy])? {
+        guard !live.isEmpty else { return (nil, []) }
+        let number = try wrapping { () throws(FileSystemError) in try manifest.takeSegmentNumber() }
+        let name = SegmentName(number, .output)
+        let output = try OutputSegment(identity: identity, name: name, created: appender.now())
+        var copies: [Copy] = []
+        var (start, rested) = (ContinuousClock.now, 0)
+        do {
+            for (segment, entry) in live {
+                if rests, output.byteCount - rested >= Self.restByteCount {
+                    rest(since: start)
+                    (start, rested) = (ContinuousClock.now, output.byteCount)
+                }
+                if control.withLock({ $0.isStopping }) {
+                    output.abandon()
+                    return nil
+                }
+                let new = try copy(entry, of: segment.name.identifier, to: output)
+                SegmentFooter.withRecord(entry, of: segment.name.identifier) { record in
+                    copies.append(
+                        Copy(
+                            hash: record.hash(catalog.hashKey), old: record.location, new: new,
+                            sequenceNumber: entry.sequenceNumber))
+                }
+            }
+            return (try output.finish(), copies)
+        } catch {
+            output.abandon()
+            throw error
+        }
+    }
+
+    /// Copies one frame, once all of it is found intact.
+    private func copy(
+        _ entry: SegmentFooter.Entry, of segment: UInt32, to output: OutputSegment
+    ) throws -> FrameLocation {
+        let source = try wrapping { () throws(FileSystemError) in try files.file(of: segment) }
+        let location = FrameLocation(segment: segment, offset: entry.offset, byteCount: entry.byteCount)
+        do {
+            #if PLANTED_BUGS
+            if PlantedBug.checksumLaundered.isPlanted { return try launder(entry, location, source, output) }
+            #endif
+            return unsafe try FrameReader.withFrame(
+                at: location, in: source, seed: identity.seed(of: segment),
+                where: { $0.header.crc == entry.headerCRC && $0.header.frameByteCount == entry.byteCount }
+            ) { frame, _ in try output.append(copyOf: frame, entry) }
+        } catch let fault as FrameFault {
+            throw CheckpointLogError.damaged(
+                "A live frame is damaged, so its segment is not compacted: \(fault.rawValue).",
+                path: source.path.string, offset: entry.offset,
+                lost: [
+                    CheckpointLogError.LostRecord(
+                        level: Int(entry.level), key: CheckpointKey(String(decoding: entry.key, as: UTF8.self)),
+                        sequenceNumbers: entry.sequenceNumber...entry.sequenceNumber)
+                ])
+        }
+    }
+
+    #if PLANTED_BUGS
+    private func launder(
+        _ entry: SegmentFooter.Entry, _ location: FrameLocation, _ source: any OpenFile, _ output: OutputSegment
+    ) throws -> FrameLocation {
+        let bytes = try source.bytes(entry.offset..<entry.offset + entry.byteCount) ?? []
+        return unsafe try bytes.withUnsafeBytes { bytes in
+            var header = unsafe try FrameDecoder.header(
+                in: bytes, at: entry.offset, seed: identity.seed(of: location.segment))
+            let end = header.prefixByteCount + header.storedByteCount
+            unsafe header.setPayload(UnsafeRawBufferPointer(rebasing: bytes[header.prefixByteCount..<end]))
+            return try output.append(
+                copyOf: unsafe FrameView(header: header, offset: entry.offset, bytes: bytes), entry)
+        }
+    }
+    #endif
+}

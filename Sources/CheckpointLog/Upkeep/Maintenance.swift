@@ -1,0 +1,217 @@
+import Logging
+
+/// What happens behind the appends: the next segment prepared, full ones sealed, dead bytes dropped.
+///
+/// Two threads, so that a seal never waits for a compaction.
+package final class Maintenance: Sendable {
+    private struct State {
+        var wantsSeal = true
+        var wantsCompaction = false
+        /// Bytes of frames when the last snapshot of the index was written.
+        var snapshotPoint = 0
+        var isStopping = false
+        var threads = 0
+        var lastCompaction: CompactionOutcome?
+        var compactionCount = 0
+    }
+
+    private let appender: LogAppender
+    private let sync: SyncQueue
+    private let compactor: Compactor
+    private let catalog: RecordCatalog
+    private let configuration: Configuration
+    private let reserve: SpaceReserve
+    private let state = Lock(State())
+
+    /// - Parameter replayedByteCount: bytes of the log that the last snapshot does not cover.
+    package init(
+        appender: LogAppender, sync: SyncQueue, compactor: Compactor, catalog: RecordCatalog,
+        configuration: Configuration, replayedByteCount: Int
+    ) {
+        self.catalog = catalog
+        state.withLock { $0.snapshotPoint = -replayedByteCount }
+        self.appender = appender
+        self.sync = sync
+        self.compactor = compactor
+        self.configuration = configuration
+        reserve = compactor.reserve
+    }
+
+    package var lastCompaction: CompactionOutcome? { state.withLock { $0.lastCompaction } }
+
+    package var compactionCount: Int { state.withLock { $0.compactionCount } }
+
+    package var isCompacting: Bool { compactor.isCompacting }
+
+    /// - Throws: `.ioFailure` when the system has no threads to give; none is left behind once ``stop()`` was called.
+    package func start() throws {
+        guard !configuration.runsInline else { return }
+        try startThread("ckpt-seal") { [self] in
+            loop(wanted: \.wantsSeal) { try prepareAndSeal() }
+        }
+        guard configuration.compactsAutomatically else { return }
+        try startThread("ckpt-compact") { [self] in
+            NamedThread.lowerPriority()
+            loop(wanted: \.wantsCompaction) {
+                try compact()
+                try writeSnapshotIfDue()
+            }
+        }
+    }
+
+    private func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) throws {
+        state.withLock { $0.threads += 1 }
+        guard NamedThread(name: name, body) != nil else {
+            state.withLock { $0.threads -= 1 }
+            throw CheckpointLogError.threadRefused
+        }
+    }
+
+    /// Called after a roll, under the append lock: leaves a note and returns.
+    package func noteRoll() {
+        state.withLock { $0.wantsSeal = true }
+        state.wakeAll()
+    }
+
+    /// Called when a segment came to the log beside the chain: there may be something to compact.
+    package func noteSegment() {
+        state.withLock { $0.wantsCompaction = true }
+        state.wakeAll()
+    }
+
+    package func stop() {
+        state.withLock { $0.isStopping = true }
+        compactor.stop()
+        state.wakeAll()
+        state.wait { $0.threads == 0 ? () : nil }
+    }
+
+    /// Waits for a compaction that was asked for; none begins after ``stop()``.
+    package func waitUntilIdle() { compactor.whileIdle {} }
+
+    /// Prepares the next segment and seals what waits for it.
+    package func prepareAndSeal() throws {
+        do throws(FileSystemError) {
+            if try appender.prepareNext() { configuration.logger?.debug("prepared the next segment") }
+        } catch {
+            // The append that needs the segment makes it itself, and tells its caller if it cannot.
+            configuration.logger?.warning("the next segment could not be prepared: \(error)")
+            // An earlier compaction may have failed for the same want of room.
+            if error.isDiskFull { noteSegment() }
+        }
+        try sealAll()
+    }
+
+    package func sealAll() throws {
+        while let rolled = appender.nextUnsealed {
+            let metadata: Logger.Metadata = ["segment": "\(rolled.segment.name)"]
+            configuration.logger?.debug("sealing a segment", metadata: metadata)
+            try sync.waitUntilSynced(LogPosition(segment: rolled.segment.name.identifier, offset: rolled.end))
+            while rolled.segment.hasPendingEntries { NamedThread.yield() }
+            do {
+                try reserve.spending {
+                    let (name, file) = (rolled.segment.name, rolled.segment.file)
+                    let footer = try LogFooters.footer(
+                        ofUnsealed: name, file, end: rolled.end, identity: appender.identity)
+                    try SegmentSealer.seal(name, file, footer, end: rolled.end, manifest: appender.manifest)
+                }
+            } catch let error as CheckpointLogError where error.isLackOfRoom {
+                // Nothing was lost: the segment stays in the chain, and the next roll or the closing tries again.
+                throw error
+            } catch {
+                appender.poison(
+                    error as? CheckpointLogError
+                        ?? CheckpointLogError(code: .ioFailure, message: "A segment could not be sealed.", cause: error)
+                )
+                throw error
+            }
+            appender.didSeal(rolled)
+            rolled.segment.file.close()
+            configuration.logger?.debug("sealed a segment", metadata: metadata)
+            state.withLock { $0.wantsCompaction = true }
+            state.wakeAll()
+        }
+    }
+
+    /// How many times the bytes of the index the log grows before the index is written anew.
+    private static let snapshotGrowth = 4
+
+    /// Writes a snapshot of the index when the log has grown enough since the last one for that to pay.
+    package func writeSnapshotIfDue() throws {
+        let written = appender.counters.frameBytes
+        let growth = written - state.withLock { $0.snapshotPoint }
+        let least = max(configuration.snapshotByteCount, catalog.index.memoryByteCount * Self.snapshotGrowth)
+        guard growth >= least else { return }
+        try writeSnapshot()
+    }
+
+    /// Writes a snapshot for the next opening when footers would take that longer. A failure costs time alone.
+    package func writeSnapshotAtClose() {
+        let growth = appender.counters.frameBytes - state.withLock { $0.snapshotPoint }
+        guard growth > 0, growth >= configuration.snapshotByteCount else { return }
+        do {
+            try writeSnapshot()
+        } catch {
+            configuration.logger?.warning("the index snapshot could not be written: \(error)")
+        }
+    }
+
+    package func writeSnapshot() throws {
+        let written = appender.counters.frameBytes
+        try compactor.whileIdle {
+            _ = try IndexSnapshot.write(
+                catalog, manifest: appender.manifest.current, excluding: { catalog.usage.isHeld($0) },
+                identity: appender.identity
+            ) {
+                #if PLANTED_BUGS
+                if PlantedBug.snapshotBeforeSync.isPlanted { return }
+                #endif
+                try sync.waitUntilSynced(appender.writtenPosition)
+            }
+        }
+        state.withLock { $0.snapshotPoint = written }
+    }
+
+    /// Compacts until the log is within its bound; gives the last outcome, nil when there was nothing to do.
+    @discardableResult
+    package func compact(fully: Bool = false) throws -> CompactionOutcome? {
+        compactor.keepReserve()
+        var last: CompactionOutcome?
+        defer { if last != nil { compactor.keepReserve() } }
+        while let outcome = try compactor.runOnce(fully: fully) {
+            last = outcome
+            state.withLock { state in
+                state.lastCompaction = outcome
+                state.compactionCount += 1
+            }
+            configuration.logger?.debug(
+                "compacted",
+                metadata: [
+                    "inputs": "\(outcome.inputCount)", "inputBytes": "\(outcome.inputByteCount)",
+                    "outputBytes": "\(outcome.outputByteCount)", "records": "\(outcome.recordCount)",
+                ])
+            // Live bytes are counted in size classes, which round up: what wins next to nothing is the end.
+            if outcome.outputByteCount * 16 > outcome.inputByteCount * 15 { break }
+        }
+        return last
+    }
+
+    private func loop(wanted: any WritableKeyPath<State, Bool> & Sendable, _ body: () throws -> Void) {
+        while true {
+            let goesOn = state.wait { state -> Bool? in
+                if state.isStopping { return false }
+                guard state[keyPath: wanted] else { return nil }
+                state[keyPath: wanted] = false
+                return true
+            }
+            guard goesOn else { break }
+            do {
+                try body()
+            } catch {
+                configuration.logger?.error("work in the background failed: \(error)")
+            }
+        }
+        state.withLock { $0.threads -= 1 }
+        state.wakeAll()
+    }
+}

@@ -1,0 +1,75 @@
+import SystemPackage
+
+/// Disk blocks that the log keeps for the moment when the disk is full.
+///
+/// Compaction gives space back, but writes its output first; an opening writes a manifest and a new segment. Both give
+/// the reserve up when the disk has no room for them, and compaction makes it anew once it has won space.
+package struct SpaceReserve: Sendable {
+    /// The reserve of a log with little in it: a manifest, footers, the start of a segment.
+    private static let leastByteCount = 256 << 10
+
+    private let directory: any OpenDirectory
+
+    package init(_ directory: any OpenDirectory) { self.directory = directory }
+
+    /// The blocks to keep for outputs of up to `segmentByteCount` bytes when all that could be compacted is
+    /// `sealedByteCount`.
+    package static func byteCount(sealedByteCount: Int, segmentByteCount: Int) -> Int {
+        let wanted = min(sealedByteCount, segmentByteCount)
+        // In steps, so that a growing log is not asked for a few blocks at each seal.
+        return min(segmentByteCount, (wanted / leastByteCount + 1) * leastByteCount)
+    }
+
+    /// Allocates the reserve, or a larger one. Without room, or where blocks cannot be allocated ahead, there is none.
+    package func keep(byteCount: Int) {
+        do throws(FileSystemError) {
+            if let kept = try keptByteCount() {
+                guard kept < byteCount else { return }
+                // A file that is there already is never written to: its name may be one of two.
+                try directory.remove(FileName.reserve)
+            }
+            let file = try directory.openFile(FileName.reserve, .create)
+            defer { file.close() }
+            do throws(FileSystemError) {
+                if try file.reserve(byteCount: byteCount) { return }
+            } catch {
+                // Half a reserve would take the last blocks from the appends and be too small for an output.
+            }
+            try directory.remove(FileName.reserve)
+        } catch {
+            // A log without a reserve is as sound as any; only a full disk then has to be helped by the user.
+        }
+    }
+
+    private func keptByteCount() throws(FileSystemError) -> Int? {
+        do throws(FileSystemError) {
+            let file = try directory.openFile(FileName.reserve, .read)
+            defer { file.close() }
+            return try file.byteCount()
+        } catch  where error.code == .noSuchFileOrDirectory {
+            return nil
+        } catch {
+            throw error
+        }
+    }
+
+    /// Gives the blocks back to the disk. False when there were none.
+    package func giveUp() -> Bool {
+        do throws(FileSystemError) {
+            try directory.remove(FileName.reserve)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// Runs `body`, once more with the reserve given up when the disk had no room for it. `body` leaves nothing half
+    /// done.
+    package func spending<Result>(_ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let error as CheckpointLogError where error.isLackOfRoom && giveUp() {
+            return try body()
+        }
+    }
+}

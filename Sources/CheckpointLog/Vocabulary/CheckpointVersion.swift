@@ -1,0 +1,30 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
+public import Foundation
+#endif
+
+/// One stored checkpoint, without its values.
+///
+/// ```swift
+/// for version in try await log.history(for: "model", level: 2) {
+///     print(version.sequenceNumber, version.date, version.byteCount)
+/// }
+/// ```
+public struct CheckpointVersion: Sendable, Hashable, Identifiable {
+    /// The key.
+    public var key: CheckpointKey
+    /// The level, 1…255.
+    public var level: Int
+    /// The way by which it came up the tree, as `C4/C1`; nil for the actor's own.
+    public var origin: String?
+    /// The number, greater for newer checkpoints.
+    public var sequenceNumber: SequenceNumber
+    /// When the checkpoint was taken; never earlier than an older one of the log.
+    public var date: Date
+    /// Encoded bytes before compression; 0 for a value of the memory level that was not encoded yet.
+    public var byteCount: Int
+
+    /// The number: no two records have the same.
+    public var id: UInt64 { sequenceNumber.rawValue }
+}

@@ -1,0 +1,62 @@
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
+public import Foundation
+#endif
+
+/// Which version of a checkpoint a restore asks for.
+///
+/// ```swift
+/// let before = try await log.restore(Model.self, for: "model", level: 2, version: .asOf(yesterday))
+/// ```
+public struct RestoreVersion: Sendable, Hashable {
+    enum Choice: Sendable, Hashable {
+        case newest
+        case sequence(SequenceNumber)
+        /// Microseconds since 1970-01-01 UTC.
+        case asOf(Int64)
+    }
+
+    let choice: Choice
+
+    /// The newest version.
+    public static let newest = RestoreVersion(choice: .newest)
+
+    /// The version numbered `number`, as a receipt or a history of this very log gives it; none when it is not kept any
+    /// more.
+    ///
+    /// The actor asked answers itself, also for a level over its rank: a parent has its copies under numbers of its
+    /// own.
+    public static func sequence(_ number: SequenceNumber) -> RestoreVersion {
+        RestoreVersion(choice: .sequence(number))
+    }
+
+    /// The newest version that was taken at `date` or before; none when all that are kept are younger.
+    public static func asOf(_ date: Date) -> RestoreVersion {
+        let microseconds = date.timeIntervalSince1970 * 1_000_000
+        return RestoreVersion(choice: .asOf(Int64(exactly: microseconds.rounded()) ?? (microseconds < 0 ? .min : .max)))
+    }
+}
+
+/// What a restore does when the version it found is damaged.
+///
+/// ```swift
+/// let state = try await log.restore(
+///     State.self, for: "state", level: 2, fallback: .lastIntact { print("went around \($0)") })
+/// ```
+public struct RestoreFallback: Sendable {
+    let report: (@Sendable (CheckpointLogError) -> Void)?
+
+    /// Throws `.damaged`.
+    public static let none = RestoreFallback(report: nil)
+
+    /// Goes on to the next older version, until one is intact, and tells `report` of each that was skipped.
+    ///
+    /// When no version is intact the restore throws the damage of the newest.
+    public static func lastIntact(report: @escaping @Sendable (CheckpointLogError) -> Void) -> RestoreFallback {
+        RestoreFallback(report: report)
+    }
+
+    /// As ``lastIntact(report:)``; what was skipped is told to the configuration's logger alone.
+    public static let lastIntact = RestoreFallback { _ in }
+}

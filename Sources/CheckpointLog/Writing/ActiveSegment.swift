@@ -1,0 +1,89 @@
+import Synchronization
+
+/// A log segment that is not sealed yet: the one being appended to, one prepared to follow it, or one on its way to the
+/// seal.
+package final class ActiveSegment: Sendable {
+    package let name: SegmentName
+    package let file: any OpenFile
+    package let seed: FrameSeed
+    /// Bytes the segment may grow to.
+    package let capacity: Int
+    package let isMapped: Bool
+    /// The segment before it in the chain, or 0.
+    package let previous: UInt32
+    /// Records whose frames are in the segment and whose index entries are not made yet. Up inside the append lock,
+    /// down after the insert; a segment is sealed only at zero, so that a plan of compaction never misses an entry.
+    private let pending = Atomic<Int>(0)
+
+    private init(
+        name: SegmentName, file: any OpenFile, seed: FrameSeed, capacity: Int, isMapped: Bool, previous: UInt32
+    ) {
+        self.name = name
+        self.file = file
+        self.seed = seed
+        self.capacity = capacity
+        self.isMapped = isMapped
+        self.previous = previous
+    }
+
+    package var hasPendingEntries: Bool { pending.load(ordering: .acquiring) != 0 }
+
+    package func addPendingEntry() { pending.add(1, ordering: .relaxed) }
+
+    package func removePendingEntry() { pending.subtract(1, ordering: .releasing) }
+
+    /// Makes the file of a new segment: blocks allocated, header written, directory entry synced. The header becomes
+    /// durable with the segment's first sync. Without reserved blocks it is not mapped, and each frame may find the
+    /// disk full.
+    ///
+    /// - Throws: what failed; a failed `.remove` when a part of the segment stays behind.
+    package static func create(
+        _ identity: LogIdentity, number: UInt32, previous: UInt32, epoch: UInt32, capacity: Int,
+        reservesBlocks: Bool = true, mapping: Bool, created: Int64
+    ) throws(FileSystemError) -> ActiveSegment {
+        let name = SegmentName(number, .log)
+        let file = try identity.directory.openFile(name, .create)
+        do throws(FileSystemError) {
+            var isReserved = false
+            if reservesBlocks { isReserved = try file.reserve(byteCount: capacity) }
+            var isMapped = false
+            if mapping, isReserved { isMapped = try file.map(byteCount: capacity) }
+            let header = SegmentHeader(
+                role: .log, log: identity.identifier, segment: number, epoch: epoch, previous: previous,
+                created: created, hashKey: identity.hashKey)
+            let segment = ActiveSegment(
+                name: name, file: file, seed: identity.seed(of: number), capacity: capacity, isMapped: isMapped,
+                previous: previous)
+            try segment.put(header.bytes, at: 0)
+            #if PLANTED_BUGS
+            if PlantedBug.segmentNameNotSynced.isPlanted { return segment }
+            #endif
+            try identity.directory.sync()
+            return segment
+        } catch {
+            file.close()
+            // The file would be an empty segment that recovery removes; on a full disk its blocks are wanted now. It
+            // must not be there beside another that follows the same segment: which of the two goes on could not be
+            // told.
+            try identity.directory.remove(name)
+            throw error
+        }
+    }
+
+    private func put(_ bytes: [UInt8], at offset: Int) throws(FileSystemError) {
+        if isMapped {
+            unsafe bytes.withUnsafeBytes { unsafe file.store($0, at: offset) }
+        } else {
+            try file.write(bytes, at: offset)
+        }
+    }
+
+    @inline(__always)
+    package func put(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) {
+        if isMapped {
+            unsafe file.store(bytes, at: offset)
+        } else {
+            unsafe try file.write(bytes, at: offset)
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import Synchronization
+
+extension LogAppender {
+    /// Syncs everything appended so far and gives the position through which it is durable.
+    ///
+    /// Segments are synced oldest first: nothing in a segment counts before all of the one before it.
+    /// A failed sync closes the log for writing: the pages may be gone, and a second sync would not tell.
+    package func syncAll() throws -> LogPosition {
+        try syncing.withLock { _ in try syncWhileAlone() }
+    }
+
+    /// Refuses all syncs from now on, for a log that was dropped.
+    package func endSyncing() {
+        syncing.withLock { _ in poison(.closed) }
+    }
+
+    private func syncWhileAlone() throws -> LogPosition {
+        let (end, active, rolled) = try state.withLock { state in
+            if let failure = state.failure { throw Self.refusal(failure) }
+            return (state.end, state.active, state.unsynced)
+        }
+        guard Self.bits(end) != synced.load(ordering: .relaxed) else { return end }
+        do throws(FileSystemError) {
+            #if PLANTED_BUGS
+            if PlantedBug.syncedPositionStatedEarly.isPlanted { try position.setSynced(end) }
+            #endif
+            for rolled in rolled {
+                #if PLANTED_BUGS
+                if PlantedBug.rolledSegmentNotSynced.isPlanted { break }
+                #endif
+                try rolled.segment.file.sync()
+            }
+            try active.file.sync()
+            try manifest.requireInPlace()
+            state.withLock { state in
+                state.unsynced.removeFirst(rolled.count)
+                state.counters.syncs += rolled.count + 1
+            }
+            synced.store(Self.bits(end), ordering: .releasing)
+            try position.setSynced(end)
+        } catch {
+            let failure = CheckpointLogError(error)
+            #if PLANTED_BUGS
+            if PlantedBug.failedSyncForgiven.isPlanted { throw failure }
+            #endif
+            poison(failure)
+            throw failure
+        }
+        return end
+    }
+
+    /// Appends an empty frame that carries the promise of the last sync, so that recovery can tell a torn tail from
+    /// damage in what that sync made durable.
+    package func appendPromise() throws {
+        try state.withLock { state in
+            try Self.checkOpen(state)
+            // A roll frame carries a promise as well; there is no need to begin a segment for this.
+            guard state.offset + 2 * FrameHeader.byteCount <= state.active.capacity else { return }
+            _ = unsafe try put(FrameDraft(header: FrameHeader(kind: .promise)), continues: false, &state)
+            try publish(&state)
+            state.counters.promises += 1
+        }
+    }
+
+    /// Rolled segments that wait for their seal, oldest first.
+    package var nextUnsealed: Rolled? { state.withLock { $0.unsealed.first } }
+
+    package func didSeal(_ rolled: Rolled) {
+        state.withLock { state in
+            if state.unsealed.first?.segment === rolled.segment { state.unsealed.removeFirst() }
+        }
+    }
+
+    /// The active segment as it stands, for the seal of a log that is closing.
+    package func takeActive() -> Rolled {
+        state.withLock { Rolled(segment: $0.active, end: $0.offset) }
+    }
+}

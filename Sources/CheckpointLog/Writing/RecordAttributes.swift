@@ -1,0 +1,46 @@
+/// How the bytes of one record are to be stored, before they have a place.
+package struct RecordAttributes: Sendable {
+    package var level: Level
+    package var policy: LevelPolicy
+    package var flags: FrameHeader.Flags
+    package var origin = Origin.own
+    /// A value, or a mark.
+    package var kind = RecordKind.value
+    /// The number of a record that was taken before it is appended; nil when it gets one with its place.
+    package var taken: TakenNumber?
+
+    package init(level: Level, policy: LevelPolicy, flags: FrameHeader.Flags) {
+        self.level = level
+        self.policy = policy
+        self.flags = flags
+    }
+
+    package func adding(_ flags: FrameHeader.Flags) -> RecordAttributes {
+        var copy = self
+        copy.flags.formUnion(flags)
+        return copy
+    }
+}
+
+/// One record of a batch, before it has a place.
+package struct BatchMember: Sendable {
+    package var key: CheckpointKey
+    package var attributes: RecordAttributes
+    package var bytes: [UInt8]
+
+    package init(key: CheckpointKey, attributes: RecordAttributes, bytes: [UInt8]) {
+        self.key = key
+        self.attributes = attributes
+        self.bytes = bytes
+    }
+}
+
+extension FrameHeader {
+    /// Makes the frame a late one of `taken`; nothing when there is none.
+    package mutating func setTaken(_ taken: TakenNumber?) {
+        guard let taken else { return }
+        sequenceNumber = taken.sequenceNumber
+        timestamp = taken.timestamp
+        flags.insert(.late)
+    }
+}

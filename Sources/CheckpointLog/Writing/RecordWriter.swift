@@ -1,0 +1,149 @@
+/// Gives records their form on disk: a frame in the active segment, or, for a large value, a file of its own and the
+/// reference to it. What is stored counts once it is written; the index is told by whoever asked.
+package final class RecordWriter: Sendable {
+    package struct Limits: Sendable {
+        package var segmentByteCount: Int
+        package var valueByteCount: Int
+        /// Bytes over which a value, or a batch, goes to files of its own.
+        package var frameContentByteCount: Int
+
+        package init(segmentByteCount: Int, valueByteCount: Int, frameContentByteCount: Int) {
+            self.segmentByteCount = segmentByteCount
+            self.valueByteCount = valueByteCount
+            self.frameContentByteCount = frameContentByteCount
+        }
+    }
+
+    /// A record that has its place.
+    package struct AppendedRecord {
+        package var frame: Appended
+        package var kind: RecordKind
+        /// The file that the value is in, 0 for none.
+        package var valueSegment: UInt32
+    }
+
+    let identity: LogIdentity
+    let limits: Limits
+    let manifest: ManifestFile
+    let appender: LogAppender
+    /// Makes durable all that is written so far.
+    let syncWritten: @Sendable () throws -> Void
+    /// Writes that may make files or edit the manifest: a closing waits for them before it gives the lock back.
+    private let unfinished = Lock(0)
+
+    package init(
+        identity: LogIdentity, limits: Limits, manifest: ManifestFile, appender: LogAppender,
+        syncWritten: @escaping @Sendable () throws -> Void
+    ) {
+        self.identity = identity
+        self.limits = limits
+        self.manifest = manifest
+        self.appender = appender
+        self.syncWritten = syncWritten
+    }
+
+    /// Whether so many bytes, a value's or a batch's, go to files of their own, which are synced before they count:
+    /// whoever stores them waits for the disk.
+    @inline(__always)
+    package func isLarge(_ byteCount: Int) -> Bool { byteCount > limits.frameContentByteCount }
+
+    /// Appends one value. Blocks for a large one, whose file is synced first.
+    ///
+    /// - Throws: `.valueTooLarge`; what the appender throws.
+    package func append(
+        _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
+        origin: UnsafeRawBufferPointer
+    ) throws -> AppendedRecord {
+        try requireWithinLimit(bytes.count)
+        guard isLarge(bytes.count) else {
+            return unsafe try withPayload(bytes, attributes) { header, payload in
+                let draft = unsafe FrameDraft(header: header, key: key, origin: origin, payload: payload)
+                return AppendedRecord(frame: try appender.append(draft), kind: header.kind, valueSegment: 0)
+            }
+        }
+        return try beforeClosing { unsafe try appendLarge(bytes, attributes, key: key, origin: origin) }
+    }
+
+    /// The value goes to a file of its own, complete and synced; the reference that follows is its commit.
+    private func appendLarge(
+        _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
+        origin: UnsafeRawBufferPointer
+    ) throws -> AppendedRecord {
+        var attributes = attributes
+        // Before the file is written: what is taken meanwhile is newer.
+        attributes.taken = try attributes.taken ?? appender.takeSequenceNumber()
+        return unsafe try withReference(to: bytes, attributes, key: key) { header, payload, segment in
+            let draft = unsafe FrameDraft(header: header, key: key, origin: origin, payload: payload)
+            do {
+                return AppendedRecord(frame: try appender.append(draft), kind: header.kind, valueSegment: segment)
+            } catch {
+                // A log that has failed may have the reference all the same; in any other its room is wanted now.
+                if appender.failure == nil { try? identity.directory.remove(SegmentName(segment, .value)) }
+                throw error
+            }
+        }
+    }
+
+    func requireWithinLimit(_ byteCount: Int) throws {
+        guard byteCount <= limits.valueByteCount else {
+            throw CheckpointLogError.valueTooLarge(
+                byteCount: byteCount, limit: limits.valueByteCount, setting: "valueByteLimit")
+        }
+    }
+
+    /// Compresses and checksums outside the append lock: gives the header of a value's frame and its stored bytes.
+    func withPayload<Result>(
+        _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes,
+        _ body: (FrameHeader, UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        let method = bytes.count >= Compression.leastByteCount ? attributes.policy.compression : .none
+        return unsafe try FrameEncoder.withPayload(bytes, method, FrameHeader(attributes.kind, attributes), body)
+    }
+
+    /// Writes a value to a file of its own, complete and synced: gives header and payload of the reference, and the
+    /// file's number.
+    func withReference<Result>(
+        to bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
+        _ body: (FrameHeader, UnsafeRawBufferPointer, _ segment: UInt32) throws -> Result
+    ) throws -> Result {
+        let taken = try attributes.taken ?? appender.takeSequenceNumber()
+        let reference = try wrapping { () throws(FileSystemError) in
+            let segment = try manifest.takeSegmentNumber()
+            return unsafe try ValueSegment.write(
+                bytes, identity: identity, segment: segment, epoch: taken.sequenceNumber.epoch,
+                level: attributes.level.rawValue, key: key, number: taken.sequenceNumber, timestamp: taken.timestamp,
+                compression: attributes.policy.compression)
+        }
+        var header = FrameHeader(.reference, attributes)
+        return unsafe try reference.bytes.withUnsafeBytes { payload in
+            unsafe header.setPayload(payload)
+            return unsafe try body(header, payload, reference.segment)
+        }
+    }
+
+    /// Runs a write that may make files or edit the manifest, and keeps the log from closing under it.
+    ///
+    /// - Throws: what an append would, to a log that has failed or is closed; what `body` throws.
+    package func beforeClosing<Result>(_ body: () throws -> Result) throws -> Result {
+        unfinished.withLock { $0 += 1 }
+        defer {
+            unfinished.withLock { $0 -= 1 }
+            unfinished.wakeAll()
+        }
+        try appender.requireOpen()
+        return try body()
+    }
+
+    /// Waits for all that may still make files or edit the manifest, once appends are refused: after the lock is given
+    /// back the manifest is another writer's.
+    package func finish() { unfinished.wait { $0 == 0 ? () : nil } }
+}
+
+extension FrameHeader {
+    fileprivate init(_ kind: RecordKind, _ attributes: RecordAttributes) {
+        self.init(kind: kind)
+        level = attributes.level.rawValue
+        flags = attributes.flags
+        setTaken(attributes.taken)
+    }
+}

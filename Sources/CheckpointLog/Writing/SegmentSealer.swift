@@ -1,0 +1,39 @@
+import SystemPackage
+
+/// Turns a full segment into a sealed one: footer, trailer, exact length, synced, and only then the manifest edit,
+/// synced.
+///
+/// A crash between any two of these leaves a segment of the chain, which recovery reads frame by frame.
+package enum SegmentSealer {
+    /// Seals the frames `[SegmentHeader.byteCount, end)` of `file`, which are synced already.
+    ///
+    /// - Parameter footer: what these frames are, as they read back from the file.
+    /// - Throws: `.ioFailure`, `.diskFull`.
+    package static func seal(
+        _ name: SegmentName, _ file: any OpenFile, _ footer: SegmentFooter, end: Int, manifest: ManifestFile
+    ) throws {
+        let bytes = footer.bytes
+        let trailer = SegmentTrailer(
+            segment: name.identifier, footerOffset: end, footer: bytes, entryCount: footer.entries.count)
+        let sealed = Manifest.Segment(name: name, footer: footer, trailer: trailer)
+        do throws(FileSystemError) {
+            file.unmap()
+            try file.write(bytes + trailer.bytes, at: end)
+            try file.truncate(toByteCount: sealed.byteCount)
+            #if PLANTED_BUGS
+            if PlantedBug.sealedBeforeSync.isPlanted { return try list(sealed, in: manifest) }
+            #endif
+            try file.sync()
+            try list(sealed, in: manifest)
+        } catch {
+            throw CheckpointLogError(error)
+        }
+    }
+
+    private static func list(_ sealed: Manifest.Segment, in manifest: ManifestFile) throws(FileSystemError) {
+        try manifest.edit { manifest in
+            manifest.segments.append(sealed)
+            if sealed.name.role == .log { manifest.lastSealed = max(manifest.lastSealed, sealed.name.identifier) }
+        }
+    }
+}
