@@ -64,8 +64,8 @@ extension LogEngine {
             replayedByteCount: report.replayedByteCount)
         say(report, configuration)
         return LogEngine(
-            identity: identity, configuration: configuration, catalog: catalog, files: files, report: report,
-            writer: writer)
+            .writer(writer), identity: identity, configuration: configuration, catalog: catalog, files: files,
+            report: report)
     }
 
     /// A log that is being written changes under an opening for reading, which then begins again: this often, as long
@@ -127,8 +127,8 @@ extension LogEngine {
             identity: identity, manifest: manifest, catalog: catalog, files: files, isSalvage: isSalvage,
             position: position, isWritten: isWritten, chain: listing.chain(after: manifest), outcome: outcome)
         return LogEngine(
-            identity: identity, configuration: configuration, catalog: catalog, files: files, report: report,
-            writer: nil, follower: follower)
+            .follower(follower), identity: identity, configuration: configuration, catalog: catalog, files: files,
+            report: report)
     }
 
     /// A log without a directory: every level is of the memory.
@@ -140,8 +140,8 @@ extension LogEngine {
             hashKey: manifest.hashKey)
         identity.laneCount = configuration.laneCount
         return LogEngine(
-            identity: identity, configuration: configuration, catalog: makeCatalog(identity, configuration),
-            files: SegmentFiles(identity), report: RecoveryReport(), writer: nil, isInMemory: true)
+            .memory, identity: identity, configuration: configuration,
+            catalog: makeCatalog(identity, configuration), files: SegmentFiles(identity), report: RecoveryReport())
     }
 
     /// The manifest; nil where there is no log yet.

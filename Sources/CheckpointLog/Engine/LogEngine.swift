@@ -12,12 +12,7 @@ package final class LogEngine: Sendable {
     package let files: SegmentFiles
     package let frames: FrameReader
     package let report: RecoveryReport
-    /// Nil for a log that was opened for reading, and for one without a directory.
-    package let writer: Writer?
-    /// For a log that was opened for reading: what keeps it up with its writer.
-    package let follower: LogFollower?
-    /// Whether the log has no directory: every level is then of the memory.
-    package let isInMemory: Bool
+    package let mode: Mode
     package let memory = MemoryStore()
     /// The policy of each level, by its number: looked up by every call.
     private let policies: [LevelPolicy]
@@ -58,21 +53,42 @@ package final class LogEngine: Sendable {
         }
     }
 
+    /// What a log was opened as.
+    package enum Mode: Sendable {
+        case writer(Writer)
+        /// For reading: what keeps it up with its writer, in another process or this one.
+        case follower(LogFollower)
+        /// Without a directory: every level is of the memory.
+        case memory
+    }
+
+    /// Nil for a log that was opened for reading, and for one without a directory.
+    package var writer: Writer? {
+        if case .writer(let writer) = mode { writer } else { nil }
+    }
+
+    package var follower: LogFollower? {
+        if case .follower(let follower) = mode { follower } else { nil }
+    }
+
+    package var isInMemory: Bool {
+        if case .memory = mode { true } else { false }
+    }
+
     package init(
-        identity: LogIdentity, configuration: Configuration, catalog: RecordCatalog, files: SegmentFiles,
-        report: RecoveryReport, writer: Writer?, follower: LogFollower? = nil, isInMemory: Bool = false
+        _ mode: Mode, identity: LogIdentity, configuration: Configuration, catalog: RecordCatalog, files: SegmentFiles,
+        report: RecoveryReport
     ) {
-        self.follower = follower
-        self.isInMemory = isInMemory
-        hasMemoryLevel = isInMemory || configuration.levels.values.contains { $0.durability == .memory }
-        policies = (0...UInt8.max).map { configuration.policy(for: $0) }
+        self.mode = mode
         self.identity = identity
         self.configuration = configuration
         self.catalog = catalog
         self.files = files
-        frames = FrameReader(identity, files, valueByteLimit: configuration.valueByteLimit)
         self.report = report
-        self.writer = writer
+        frames = FrameReader(identity, files, valueByteLimit: configuration.valueByteLimit)
+        policies = (0...UInt8.max).map { configuration.policy(for: $0) }
+        let isInMemory = if case .memory = mode { true } else { false }
+        hasMemoryLevel = isInMemory || configuration.levels.values.contains { $0.durability == .memory }
     }
 
     @inline(__always)
@@ -90,13 +106,13 @@ package final class LogEngine: Sendable {
     package func requireWriter() throws -> Writer {
         try checkOpen()
         try checkProcess()
-        guard let writer else {
-            throw isInMemory
-                ? CheckpointLogError.unsupported(
-                    "The log has no directory; open one with `open(at:)` to keep checkpoints.")
-                : CheckpointLogError.readOnly
+        switch mode {
+        case .writer(let writer): return writer
+        case .follower: throw CheckpointLogError.readOnly
+        case .memory:
+            throw CheckpointLogError.unsupported(
+                "The log has no directory; open one with `open(at:)` to keep checkpoints.")
         }
-        return writer
     }
 
     /// A buffer to encode into, whose memory was used before.

@@ -1,7 +1,10 @@
 package import SystemPackage
 
-/// Proves a log sound, or says exactly what is not: a read-only check that shares nothing with recovery but the format
-/// and the listing of the directory.
+/// Proves a log sound, or says exactly what is not: a read-only check, and a second opinion to recovery's.
+///
+/// It shares with recovery the bytes of the format and who reads them from files: the listing of the directory, frames,
+/// headers, footers, POSITION and the manifest. What is live, which groups are whole and how a chain ends it finds by
+/// rules of its own. The index's code is asked for one thing, to read the snapshot, which is then held against them.
 ///
 /// ```swift
 /// let report = try await LogVerifier(directory: "/var/lib/simulation", level: .deep).verify { done, total in

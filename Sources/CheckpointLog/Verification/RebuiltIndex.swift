@@ -1,13 +1,12 @@
 import SystemPackage
 
-/// The index as footers and chain give it: what is live, whether groups are whole, and whether the snapshot says the
-/// same.
+/// What footers and chain give: what is live, whether groups are whole, and whether the snapshot says the same.
 ///
 /// Footers stand for the frames here: ``SegmentCheck`` compares each with the frames it lists, byte for byte.
 struct RebuiltIndex {
     let identity: LogIdentity
     let manifest: Manifest
-    let catalog: RecordCatalog
+    private(set) var live: LiveRecords
     private let chain: [CheckOutcome.Record]
     private(set) var groupFindings: [VerificationFinding] = []
 
@@ -16,94 +15,70 @@ struct RebuiltIndex {
     ) {
         self.identity = identity
         self.manifest = manifest
-        catalog = RecordCatalog(hashKey: identity.hashKey, keep: keep)
         chain = outcomes.flatMap(\.records)
-        let catalog = catalog
-        forEachRecord { record in catalog.insert(record) }
-        restoreGroups()
+        var live = LiveRecords(hashKey: identity.hashKey, keep: keep)
+        var hasGroups = false
+        self.live = live
+        forEachRecord { record in
+            live.insert(record)
+            if record.kind == .group { hasGroups = true }
+        }
+        self.live = live
+        if hasGroups { restoreGroups() }
     }
 
     /// Visits the records of all sealed segments whose list can be read, and of the chain. Others are findings already.
-    private func forEachRecord(_ body: (CatalogRecord) -> Void) {
+    private func forEachRecord(_ body: (CheckOutcome.Record) -> Void) {
         let footers = LogFooters(identity: identity)
         for segment in manifest.segments where segment.footerOffset < LogPosition.offsetLimit {
             guard let footer = try? footers.footer(of: segment) else { continue }
             for entry in footer.entries where entry.kind.isRecord {
-                SegmentFooter.withRecord(entry, of: segment.name.identifier, body)
+                body(CheckOutcome.Record(entry, segment: segment.name.identifier))
             }
         }
-        for record in chain { record.withCatalogRecord(body) }
+        chain.forEach(body)
     }
 
     // MARK: Groups
 
-    private struct Group {
-        var name: KeyHash
-        var record: CheckOutcome.Record
-        var members: [GroupTable.Member]
-        var isEnded = false
-    }
-
     /// Finds the members of the newest group of each name, which are live whatever came after them.
     private mutating func restoreGroups() {
-        guard catalog.hasGroupFrames else { return }
         var groups = possibleGroups()
         var wanted: [SequenceNumber: (group: Int, member: Int)] = [:]
-        var holders: [KeyHash: [Int]] = [:]
         for (index, group) in groups.enumerated() {
-            for (place, member) in group.members.enumerated() {
-                wanted[member.sequenceNumber] = (index, place)
-                holders[member.hash, default: []].append(index)
-            }
+            for (place, member) in group.members.enumerated() { wanted[member.number] = (index, place) }
         }
         forEachRecord { record in
-            if record.kind == .removal, !holders.isEmpty {
-                for group in holders[record.hash(catalog.hashKey)] ?? []
-                where groups[group].record.sequenceNumber < record.sequenceNumber {
-                    // Removing a member ends the group.
-                    groups[group].isEnded = true
-                }
-            }
             guard let (group, member) = wanted[record.sequenceNumber],
-                record.hash(catalog.hashKey) == groups[group].members[member].hash
+                record.hash(identity.hashKey) == groups[group].members[member].hash
             else { return }
             groups[group].members[member].location = record.location
         }
-        for group in groups where !group.isEnded {
-            if let missing = group.members.first(where: { $0.location.bits == 0 }) {
+        for group in groups where !live.isEnded(group) {
+            if let missing = group.members.first(where: { $0.location == nil }) {
                 groupFindings.append(finding(group, lacks: missing))
-                continue
+            } else {
+                live.insert(group)
             }
-            for member in group.members where !catalog.index.holds(member.hash, member.sequenceNumber) {
-                catalog.usage.add(member.location)
-            }
-            _ = catalog.groups.insert(
-                group.name, GroupTable.Group(sequenceNumber: group.record.sequenceNumber, members: group.members))
         }
+        live.settleGroups()
     }
 
     /// The newest group of each name whose members may all be there. A group that lacks some is judged by itself when
     /// more members are listed than there are records: lists can be made to fill the memory.
-    private mutating func possibleGroups() -> [Group] {
+    private mutating func possibleGroups() -> [LiveRecords.Group] {
         let (newest, recordCount) = newestGroups()
         let counts = newest.map { members(at: $0.record.location)?.keys.count ?? 0 }
         guard counts.reduce(0, +) > recordCount else { return newest.compactMap { group($0.name, $0.record) } }
         var ranges = MemberRanges(zip(newest, counts).map { ($0.record.sequenceNumber, $1) })
-        var removals: [KeyHash: SequenceNumber] = [:]
-        forEachRecord { record in
-            ranges.note(record.sequenceNumber)
-            guard record.kind == .removal else { return }
-            let hash = record.hash(catalog.hashKey)
-            removals[hash] = max(removals[hash] ?? record.sequenceNumber, record.sequenceNumber)
-        }
+        forEachRecord { ranges.note($0.sequenceNumber) }
         let complete = ranges.complete
-        var possible: [Group] = []
+        var possible: [LiveRecords.Group] = []
         for (index, (name, record)) in newest.enumerated() {
             guard let group = group(name, record) else { continue }
-            let number = record.sequenceNumber
             if complete.contains(index) {
                 possible.append(group)
-            } else if !group.members.contains(where: { removals[$0.hash, default: number] > number }) {
+            } else if !live.isEnded(group) {
                 groupFindings.append(finding(group, lacks: nil))
             }
         }
@@ -116,27 +91,24 @@ struct RebuiltIndex {
         forEachRecord { record in
             recordCount += 1
             guard record.kind == .group else { return }
-            let hash = record.hash(catalog.hashKey)
-            guard catalog.index.newest(hash)?.sequenceNumber == record.sequenceNumber else { return }
-            newest[hash] = CheckOutcome.Record(record)
+            let hash = record.hash(identity.hashKey)
+            if live.newest(hash) == record.sequenceNumber { newest[hash] = record }
         }
         return (newest.map { ($0.key, $0.value) }, recordCount)
     }
 
     /// The group with its members; nil for a list that cannot be read, which is a finding of its frame.
-    private func group(_ name: KeyHash, _ record: CheckOutcome.Record) -> Group? {
+    private func group(_ name: KeyHash, _ record: CheckOutcome.Record) -> LiveRecords.Group? {
         guard let list = members(at: record.location) else { return nil }
-        var members: [GroupTable.Member] = []
+        var members: [LiveRecords.Member] = []
         for (index, key) in list.keys.enumerated() {
             guard let number = list.sequenceNumber(at: index, of: record.sequenceNumber) else { return nil }
-            let memberHash = unsafe key.withUnsafeBytes {
-                unsafe KeyHash(catalog.hashKey, level: record.level, origin: .empty, key: $0)
+            let hash = unsafe key.withUnsafeBytes {
+                unsafe KeyHash(identity.hashKey, level: record.level, origin: .empty, key: $0)
             }
-            members.append(
-                GroupTable.Member(
-                    key: key, hash: memberHash, sequenceNumber: number, location: FrameLocation(bits: 0)))
+            members.append(LiveRecords.Member(key: key, hash: hash, number: number))
         }
-        return Group(name: name, record: record, members: members)
+        return LiveRecords.Group(name: name, record: record, members: members)
     }
 
     private func members(at location: FrameLocation) -> GroupMembers? {
@@ -153,11 +125,11 @@ struct RebuiltIndex {
         manifest.segments.first { $0.name.identifier == segment }?.name ?? SegmentName(segment, .log)
     }
 
-    private func finding(_ group: Group, lacks member: GroupTable.Member?) -> VerificationFinding {
+    private func finding(_ group: LiveRecords.Group, lacks member: LiveRecords.Member?) -> VerificationFinding {
         var finding = VerificationFinding(
             .damage, name(of: group.record.location.segment).fileName, offset: group.record.location.offset,
             "a group lacks a member",
-            expected: member.map { "key \"\(VerificationFinding.text($0.key))\", number \($0.sequenceNumber)" })
+            expected: member.map { "key \"\(VerificationFinding.text($0.key))\", number \($0.number)" })
         finding.lost = [VerificationFinding.Lost(group.record)]
         return finding
     }
@@ -165,12 +137,12 @@ struct RebuiltIndex {
     // MARK: Liveness
 
     /// Says of each finding about a frame what live checkpoint it costs.
-    func judge(_ outcomes: [CheckOutcome]) -> [VerificationFinding] {
+    mutating func judge(_ outcomes: [CheckOutcome]) -> [VerificationFinding] {
         var findings: [VerificationFinding] = []
         for item in outcomes.lazy.flatMap(\.items) {
             var finding = item.finding
             if let record = item.record, finding.lost.isEmpty {
-                if isLive(record) {
+                if live.isLive(record) {
                     finding.lost = [VerificationFinding.Lost(record)]
                 } else {
                     finding.isHarmless = true
@@ -180,12 +152,13 @@ struct RebuiltIndex {
         }
         for outcome in outcomes {
             guard var finding = outcome.chainDamage else { continue }
-            // Once they stand in the index, the dead among the lost are told from the live.
-            for record in outcome.lostRecords { record.withCatalogRecord(catalog.insert) }
-            let live = outcome.lostRecords.filter(isLive)
-            finding.lost = live.prefix(CheckOutcome.itemLimit).map(VerificationFinding.Lost.init) + finding.lost
-            if live.count > CheckOutcome.itemLimit {
-                let numbers = live[CheckOutcome.itemLimit...].map(\.sequenceNumber)
+            // Once they are among the others, the dead among the lost are told from the live.
+            for record in outcome.lostRecords { live.insert(record) }
+            live.settleGroups()
+            let lost = outcome.lostRecords.filter(live.isLive)
+            finding.lost = lost.prefix(CheckOutcome.itemLimit).map(VerificationFinding.Lost.init) + finding.lost
+            if lost.count > CheckOutcome.itemLimit {
+                let numbers = lost[CheckOutcome.itemLimit...].map(\.sequenceNumber)
                 let (low, high) = (numbers.min() ?? numbers[0], numbers.max() ?? numbers[0])
                 finding.lost.append(.numbers("\(low)…\(high)"))
             }
@@ -193,12 +166,6 @@ struct RebuiltIndex {
             findings.append(finding)
         }
         return findings
-    }
-
-    /// Whether the record holds something that can be restored. The end of a key stands in a footer too.
-    private func isLive(_ record: CheckOutcome.Record) -> Bool {
-        guard record.isCheckpoint else { return false }
-        return record.withCatalogRecord(catalog.isLive)
     }
 
     // MARK: Snapshot
@@ -231,11 +198,12 @@ struct RebuiltIndex {
 
     private func differences(_ kept: RecordCatalog, _ covered: Set<IndexSnapshot.Covered>) -> [VerificationFinding] {
         var findings: [VerificationFinding] = []
-        var live: [UInt32: Int] = [:]
-        kept.index.forEach { _, entry, _ in live[entry.location.segment, default: 0] += entry.location.byteCountBound }
+        var counted: [UInt32: Int] = [:]
+        kept.index.forEach { _, entry, _ in counted[entry.location.segment, default: 0] += entry.location.byteCountBound
+        }
         // Compaction chooses by these counts and asks of each record whether it is live: a wrong one costs copying
         // alone.
-        for (segment, byteCount) in live.sorted(by: { $0.key < $1.key })
+        for (segment, byteCount) in counted.sorted(by: { $0.key < $1.key })
         where kept.usage.liveByteCount(of: segment) < byteCount {
             findings.append(
                 VerificationFinding(
@@ -245,19 +213,17 @@ struct RebuiltIndex {
         }
         let coveredSegments = Set(covered.map(\.segment))
         forEachRecord { record in
-            if !coveredSegments.contains(record.location.segment) { _ = kept.update(record) }
+            if !coveredSegments.contains(record.location.segment) { _ = record.withCatalogRecord(kept.update) }
         }
         kept.removeEntries(
             outside: Set(chain.map(\.location.segment)).union(manifest.segments.map(\.name.identifier)))
         var count = 0
-        catalog.index.forEach { hash, entry, isNewest in
-            guard isNewest, entry.sequenceNumber > catalog.index.floor(of: hash.level) else { return }
-            let expected = entry.isRemoval ? nil : entry.sequenceNumber
-            if kept.index.newest(hash)?.sequenceNumber != expected { count += 1 }
+        live.forEachKey { hash, newest in
+            if kept.index.newest(hash)?.sequenceNumber != newest { count += 1 }
         }
         kept.index.forEach { hash, entry, isNewest in
             guard isNewest, !entry.isRemoval, entry.sequenceNumber > kept.index.floor(of: hash.level) else { return }
-            if catalog.index.newest(hash) == nil { count += 1 }
+            if !live.knows(hash) { count += 1 }
         }
         if count > 0 {
             findings.append(
@@ -270,13 +236,8 @@ struct RebuiltIndex {
 }
 
 extension CheckOutcome.Record {
-    init(_ record: CatalogRecord) {
-        unsafe self.init(
-            kind: record.kind, level: record.level, key: Array(record.key), origin: Array(record.origin),
-            sequenceNumber: record.sequenceNumber, location: record.location, valueSegment: record.valueSegment)
-    }
-
-    func withCatalogRecord<Result>(_ body: (CatalogRecord) -> Result) -> Result {
+    /// As recovery's index is told of it.
+    fileprivate func withCatalogRecord<Result>(_ body: (CatalogRecord) -> Result) -> Result {
         unsafe key.withUnsafeBytes { key in
             unsafe origin.withUnsafeBytes { origin in
                 unsafe body(

@@ -72,11 +72,11 @@ struct VerificationPass {
             if level > .quick { report.findings += try RebuiltIndex.checkSnapshot(identity, manifest) }
             return
         }
-        let index = RebuiltIndex(outcomes, manifest: manifest, identity: identity, keep: keep)
+        var index = RebuiltIndex(outcomes, manifest: manifest, identity: identity, keep: keep)
         if level == .deep {
             // Before the judgement, which adds what is lost to the index.
             let isSound = outcomes.allSatisfy { $0.items.isEmpty && $0.chainDamage == nil }
-            report.liveByteCount = index.catalog.usage.liveByteCount
+            report.liveByteCount = index.live.liveByteCount
             report.findings += index.groupFindings
             // A writer's snapshot may be newer than the manifest that was read.
             report.findings += try index.checkSnapshot(isExact: isSound && !report.isWritten)

@@ -1,0 +1,160 @@
+/// Which records of a log are live, by FORMAT.md's rules alone. The verifier's own: recovery's index is not asked, so
+/// that a fault of that one is seen.
+///
+/// Told of all records in any order, once or more often. A record of a key is live when it is among as many of the
+/// newest as the level keeps, and newer than the last removal of its key and the last removal of everything. So it is
+/// enough to keep these and to compare them when asked.
+struct LiveRecords {
+    struct Version {
+        var number: SequenceNumber
+        var location: FrameLocation
+    }
+
+    /// The values of one key, newest first: at least one.
+    private struct Values {
+        var newest: Version
+        var older: [Version] = []
+    }
+
+    /// A member of a group, as its list and the log give it.
+    struct Member {
+        var key: [UInt8]
+        var hash: KeyHash
+        var number: SequenceNumber
+        /// Nil until it was found.
+        var location: FrameLocation?
+    }
+
+    struct Group {
+        var name: KeyHash
+        var record: CheckOutcome.Record
+        var members: [Member]
+    }
+
+    private let hashKey: HashKey
+    private let keep: @Sendable (UInt8) -> Int
+    private var values: [KeyHash: Values] = [:]
+    private var removals: [KeyHash: Version] = [:]
+    /// The last removal of everything at a level; of all levels at 0.
+    private var floors = [Version?](repeating: nil, count: 256)
+    private var groups: [Group] = []
+    /// The frames of the members of all groups that can be restored.
+    private var held: Set<FrameLocation> = []
+
+    /// - Parameter keep: how many versions of a key a level keeps, 1 or more.
+    init(hashKey: HashKey, keep: @escaping @Sendable (UInt8) -> Int) {
+        self.hashKey = hashKey
+        self.keep = keep
+    }
+
+    mutating func insert(_ record: CheckOutcome.Record) {
+        let version = Version(number: record.sequenceNumber, location: record.location)
+        switch record.kind {
+        case .roll, .promise, .chunk: break
+        case .removalOfAll:
+            let level = Int(record.level)
+            if floors[level].map({ $0.number < version.number }) ?? true { floors[level] = version }
+        case .removal:
+            let hash = record.hash(hashKey)
+            if removals[hash].map({ $0.number < version.number }) ?? true { removals[hash] = version }
+        case .value, .reference: insert(version, record.hash(hashKey), keep: keep(record.level))
+        case .group, .mark: insert(version, record.hash(hashKey), keep: 1)
+        }
+    }
+
+    private mutating func insert(_ version: Version, _ hash: KeyHash, keep: Int) {
+        guard var known = values[hash] else {
+            values[hash] = Values(newest: version)
+            return
+        }
+        // Most records of a log come in the order of their numbers, and most levels keep one.
+        if version.number > known.newest.number {
+            if keep > 1 { known.older.insert(known.newest, at: 0) }
+            known.newest = version
+        } else {
+            guard keep > 1, version.number != known.newest.number,
+                !known.older.contains(where: { $0.number == version.number })
+            else { return }
+            let place = known.older.firstIndex { $0.number < version.number } ?? known.older.count
+            known.older.insert(version, at: place)
+        }
+        if known.older.count > keep - 1 { known.older.removeLast(known.older.count - (keep - 1)) }
+        values[hash] = known
+    }
+
+    /// What a record must be newer than to be live.
+    private func end(_ hash: KeyHash) -> SequenceNumber {
+        max(floor(hash.level), removals[hash]?.number ?? SequenceNumber(rawValue: 0))
+    }
+
+    private func floor(_ level: UInt8) -> SequenceNumber {
+        let none = SequenceNumber(rawValue: 0)
+        return max(floors[Int(level)]?.number ?? none, floors[0]?.number ?? none)
+    }
+
+    /// The newest value; nil where there is none, or it was removed.
+    func newest(_ hash: KeyHash) -> SequenceNumber? {
+        guard let version = values[hash]?.newest, version.number > end(hash) else { return nil }
+        return version.number
+    }
+
+    /// Whether the record holds something that can be restored. The end of a key stands in a footer too.
+    func isLive(_ record: CheckOutcome.Record) -> Bool {
+        guard record.isCheckpoint else { return false }
+        if held.contains(record.location) { return true }
+        let hash = record.hash(hashKey)
+        guard let known = values[hash], record.sequenceNumber > end(hash) else { return false }
+        return known.newest.number == record.sequenceNumber
+            || known.older.contains { $0.number == record.sequenceNumber }
+    }
+
+    /// Whether any record has this key.
+    func knows(_ hash: KeyHash) -> Bool { values[hash] != nil || removals[hash] != nil }
+
+    /// Visits every key that a record has: its newest value, nil where it was removed.
+    func forEachKey(_ body: (KeyHash, SequenceNumber?) -> Void) {
+        for hash in values.keys { body(hash, newest(hash)) }
+        for hash in removals.keys where values[hash] == nil { body(hash, nil) }
+    }
+
+    // MARK: Groups
+
+    /// Takes a group whose members are all there. They are live whatever came after them, until one is removed.
+    mutating func insert(_ group: Group) { groups.append(group) }
+
+    /// Says of the members of all groups whether they are live; asked again when records came after them.
+    mutating func settleGroups() {
+        held = []
+        for group in groups where newest(group.name) == group.record.sequenceNumber && !isEnded(group) {
+            held.formUnion(group.members.compactMap(\.location))
+        }
+    }
+
+    /// Whether a member was removed since the group was taken.
+    func isEnded(_ group: Group) -> Bool {
+        group.members.contains { removals[$0.hash].map { $0.number > group.record.sequenceNumber } ?? false }
+    }
+
+    /// Bytes of frames that compaction keeps, as far as the index tells their lengths: the live ones, and the removals
+    /// that keep older frames dead.
+    var liveByteCount: Int {
+        var frames = held
+        for (hash, known) in values {
+            let end = end(hash)
+            for version in [known.newest] + known.older where version.number > end { frames.insert(version.location) }
+        }
+        for (hash, removal) in removals where removal.number > floor(hash.level) { frames.insert(removal.location) }
+        for case let floor? in floors { frames.insert(floor.location) }
+        return frames.reduce(0) { $0 + $1.byteCountBound }
+    }
+}
+
+extension CheckOutcome.Record {
+    func hash(_ hashKey: HashKey) -> KeyHash {
+        unsafe key.withUnsafeBytes { key in
+            unsafe origin.withUnsafeBytes { origin in
+                unsafe KeyHash(hashKey, level: level, origin: origin, key: key, space: KeyHash.Space(of: kind))
+            }
+        }
+    }
+}
