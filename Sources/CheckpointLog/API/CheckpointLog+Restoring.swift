@@ -269,27 +269,46 @@ extension CheckpointLog {
 }
 
 extension LogEngine {
+    /// What a task's thread can say without waiting for a device.
+    private enum Immediate<Result> {
+        case answered(Result?)
+        /// A thread that may wait reads this record; nil where it has to be looked up there.
+        case waits(FoundRecord?)
+    }
+
     /// Asks the memory, then the page cache, then the disk.
     fileprivate func answer<Result: Sendable>(
         _ query: RecordQuery, _ fallback: RestoreFallback, _ remembered: (MemoryRecord) -> Result?,
         _ receive: FrameReader.Receive<Result>?,
         _ decode: @escaping @Sendable (ContentFacts, UnsafeRawBufferPointer) throws -> Result
     ) async throws -> Result? {
-        // Looked up once, whichever way it is then read.
-        var found: FoundRecord?
-        do {
-            found = try newest(query, .cachedOnly)
-            guard let found else { return nil }
-            if case .memory(let record) = found, let value = remembered(record) { return value }
-            if fallback.report == nil { return unsafe try withContent(query, .cachedOnly, found: found, decode) }
-        } catch is WouldWait {
-            // The thread below waits in its place.
+        let found: FoundRecord?
+        switch unsafe try answerAtOnce(query, fallback, remembered, decode) {
+        case .answered(let result): return result
+        case .waits(let record): found = record
         }
-        return try await blocking.run { [found] in
+        return try await blocking.run {
             guard let report = fallback.report else {
                 return unsafe try self.withContent(query, .waiting, found: found, receive: receive, decode)
             }
             return unsafe try self.withIntactContent(query, report: report, receive: receive, decode)
+        }
+    }
+
+    /// Asks the memory and the page cache. The key is looked up once, whichever way its record is then read.
+    private func answerAtOnce<Result>(
+        _ query: RecordQuery, _ fallback: RestoreFallback, _ remembered: (MemoryRecord) -> Result?,
+        _ decode: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Immediate<Result> {
+        var found: FoundRecord?
+        do {
+            found = try newest(query, .cachedOnly)
+            guard let found else { return .answered(nil) }
+            if case .memory(let record) = found, let value = remembered(record) { return .answered(value) }
+            guard fallback.report == nil else { return .waits(found) }
+            return .answered(unsafe try withContent(query, .cachedOnly, found: found, decode))
+        } catch is WouldWait {
+            return .waits(found)
         }
     }
 }

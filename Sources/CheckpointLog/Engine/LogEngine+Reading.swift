@@ -17,11 +17,16 @@ extension LogEngine {
         _ query: RecordQuery, _ mode: ReadMode = .waiting, found: FoundRecord? = nil,
         receive: FrameReader.Receive<Result>? = nil, _ body: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result? {
-        var known = found
+        if let found {
+            do {
+                return unsafe try withContent(of: found, key: query.key, mode, receive, body)
+            } catch let error as CheckpointLogError where Self.isGone(error) {
+                // By now the index knows better.
+                try refresh(isForced: true)
+            }
+        }
         return try retryingMoved { _ in
-            guard let found = try known ?? newest(query, mode) else { return nil }
-            // Should it be gone, the index knows better by now.
-            known = nil
+            guard let found = try newest(query, mode) else { return nil }
             return unsafe try withContent(of: found, key: query.key, mode, receive, body)
         }
     }

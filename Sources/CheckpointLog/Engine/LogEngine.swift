@@ -12,7 +12,11 @@ package final class LogEngine: Sendable {
     package let files: SegmentFiles
     package let frames: FrameReader
     package let report: RecoveryReport
-    package let mode: Mode
+    /// What the mode comes to. Kept apart: to take the payload out of an enum costs each append and each restore more
+    /// than a look at one of these.
+    package let writer: Writer?
+    package let follower: LogFollower?
+    package let isInMemory: Bool
     package let memory = MemoryStore()
     /// The policy of each level, by its number: looked up by every call.
     private let policies: [LevelPolicy]
@@ -62,24 +66,16 @@ package final class LogEngine: Sendable {
         case memory
     }
 
-    /// Nil for a log that was opened for reading, and for one without a directory.
-    package var writer: Writer? {
-        if case .writer(let writer) = mode { writer } else { nil }
-    }
-
-    package var follower: LogFollower? {
-        if case .follower(let follower) = mode { follower } else { nil }
-    }
-
-    package var isInMemory: Bool {
-        if case .memory = mode { true } else { false }
-    }
-
     package init(
         _ mode: Mode, identity: LogIdentity, configuration: Configuration, catalog: RecordCatalog, files: SegmentFiles,
         report: RecoveryReport
     ) {
-        self.mode = mode
+        (writer, follower, isInMemory) =
+            switch mode {
+            case .writer(let writer): (writer, nil, false)
+            case .follower(let follower): (nil, follower, false)
+            case .memory: (nil, nil, true)
+            }
         self.identity = identity
         self.configuration = configuration
         self.catalog = catalog
@@ -87,7 +83,6 @@ package final class LogEngine: Sendable {
         self.report = report
         frames = FrameReader(identity, files, valueByteLimit: configuration.valueByteLimit)
         policies = (0...UInt8.max).map { configuration.policy(for: $0) }
-        let isInMemory = if case .memory = mode { true } else { false }
         hasMemoryLevel = isInMemory || configuration.levels.values.contains { $0.durability == .memory }
     }
 
@@ -106,13 +101,13 @@ package final class LogEngine: Sendable {
     package func requireWriter() throws -> Writer {
         try checkOpen()
         try checkProcess()
-        switch mode {
-        case .writer(let writer): return writer
-        case .follower: throw CheckpointLogError.readOnly
-        case .memory:
-            throw CheckpointLogError.unsupported(
-                "The log has no directory; open one with `open(at:)` to keep checkpoints.")
+        guard let writer else {
+            throw isInMemory
+                ? CheckpointLogError.unsupported(
+                    "The log has no directory; open one with `open(at:)` to keep checkpoints.")
+                : CheckpointLogError.readOnly
         }
+        return writer
     }
 
     /// A buffer to encode into, whose memory was used before.

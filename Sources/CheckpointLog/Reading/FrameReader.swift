@@ -35,7 +35,9 @@ package struct FoundHeader: Sendable {
 
 /// Reads the frames of an open log where the index says that they stand. Nothing of a frame is believed before it is
 /// checked.
-package struct FrameReader: Sendable {
+///
+/// A class, so that a restore takes one reference and not those of all that it holds.
+package final class FrameReader: Sendable {
     /// Makes a result of a large value that is read straight to where the result keeps it; nil where that cannot be.
     package typealias Receive<Result> = @Sendable (ContentFacts, LargeValueReader) throws -> Result?
 

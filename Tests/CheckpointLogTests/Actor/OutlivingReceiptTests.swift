@@ -13,7 +13,8 @@ import Testing
             return try log.submit(1, for: "key")
         }
         let receipt = try await take()
-        // The last owner may be the thread that opened the log, still on its way out. Whoever gives the lock back is done.
+        // The last owner may be the thread that opened the log, still on its way out. Whoever gives the lock back is
+        // done.
         var next: CheckpointLog?
         while next == nil {
             do {
