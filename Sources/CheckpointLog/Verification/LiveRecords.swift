@@ -144,7 +144,10 @@ struct LiveRecords {
             for version in [known.newest] + known.older where version.number > end { frames.insert(version.location) }
         }
         for (hash, removal) in removals where removal.number > floor(hash.level) { frames.insert(removal.location) }
-        for case let floor? in floors { frames.insert(floor.location) }
+        // One of a level that is older than that of all levels ends nothing any more.
+        for case let floor? in floors where floor.number >= floors[0]?.number ?? floor.number {
+            frames.insert(floor.location)
+        }
         return frames.reduce(0) { $0 + $1.byteCountBound }
     }
 }
