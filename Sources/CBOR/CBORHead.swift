@@ -53,6 +53,12 @@ struct TypedArrayTag {
     /// What a byte string without a tag is.
     static let bytes = TypedArrayTag(element: .unsigned, width: 1, isLittleEndian: isNativeLittleEndian)
 
+    /// Whether its elements are of `type`, in either order of bytes.
+    func holds<Number: TypedArrayElement>(_ type: Number.Type) -> Bool {
+        let own = TypedArrayTag(Number.tag)
+        return own?.element == element && own?.width == width
+    }
+
     var isBytes: Bool { element == .unsigned && width == 1 }
 
     #if _endian(little)

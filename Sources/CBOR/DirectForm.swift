@@ -4,8 +4,8 @@ internal import FoundationEssentials
 internal import Foundation
 #endif
 
-/// The types that are coded without their own `Codable` conformance: each has a form of its own in CBOR, or comes in
-/// one piece.
+/// The table of the types that are coded without their own `Codable` conformance. Each row is a case, its type in
+/// ``visit(_:)``, and what that type is in CBOR (``DirectlyCoded``).
 enum DirectForm {
     case none
     case int, double, string, float, bool
@@ -60,4 +60,45 @@ enum DirectForm {
         if type == Decimal.self { return .decimal }
         return .none
     }
+
+    /// Hands the type of the form to `visitor`.
+    ///
+    /// - Precondition: the form is not ``none``.
+    @inline(__always)
+    func visit<Visitor: DirectFormVisitor>(_ visitor: Visitor) throws(Visitor.Failure) -> Visitor.Result {
+        switch self {
+        case .int: try visitor.visit(Int.self)
+        case .double: try visitor.visit(Double.self)
+        case .string: try visitor.visit(String.self)
+        case .float: try visitor.visit(Float.self)
+        case .bool: try visitor.visit(Bool.self)
+        case .doubles: try visitor.visit([Double].self)
+        case .floats: try visitor.visit([Float].self)
+        case .ints: try visitor.visit([Int].self)
+        case .bytes: try visitor.visit([UInt8].self)
+        case .int32s: try visitor.visit([Int32].self)
+        case .int64s: try visitor.visit([Int64].self)
+        case .uint32s: try visitor.visit([UInt32].self)
+        case .uint64s: try visitor.visit([UInt64].self)
+        case .uints: try visitor.visit([UInt].self)
+        case .int16s: try visitor.visit([Int16].self)
+        case .uint16s: try visitor.visit([UInt16].self)
+        case .int8s: try visitor.visit([Int8].self)
+        case .strings: try visitor.visit([String].self)
+        case .data: try visitor.visit(Data.self)
+        case .date: try visitor.visit(Date.self)
+        case .uuid: try visitor.visit(UUID.self)
+        case .url: try visitor.visit(URL.self)
+        case .decimal: try visitor.visit(Decimal.self)
+        case .none: preconditionFailure("A type without a direct form is coded by itself.")
+        }
+    }
+}
+
+/// What is done with the type of a ``DirectForm``.
+protocol DirectFormVisitor {
+    associatedtype Result
+    associatedtype Failure: Error
+
+    func visit<Value: DirectlyCoded>(_ type: Value.Type) throws(Failure) -> Result
 }

@@ -20,32 +20,29 @@ extension CBORDecoder {
     ) throws -> Value? {
         let item = unsafe TypedArrayItem(beginning: beginning, byteCount: byteCount)
         guard let item else { return nil }
-        // Each array is of the type that its form was told by, so it is only renamed.
-        switch DirectForm(of: type) {
-        case .doubles: return unsafe renamed(try item.array(of: Double.self, .float, read))
-        case .floats: return unsafe renamed(try item.array(of: Float.self, .float, read))
-        case .ints: return unsafe renamed(try item.array(of: Int.self, .signed, read))
-        case .bytes: return unsafe renamed(try item.array(of: UInt8.self, .unsigned, read))
-        case .int32s: return unsafe renamed(try item.array(of: Int32.self, .signed, read))
-        case .int64s: return unsafe renamed(try item.array(of: Int64.self, .signed, read))
-        case .uint32s: return unsafe renamed(try item.array(of: UInt32.self, .unsigned, read))
-        case .uint64s: return unsafe renamed(try item.array(of: UInt64.self, .unsigned, read))
-        case .uints: return unsafe renamed(try item.array(of: UInt.self, .unsigned, read))
-        case .int16s: return unsafe renamed(try item.array(of: Int16.self, .signed, read))
-        case .uint16s: return unsafe renamed(try item.array(of: UInt16.self, .unsigned, read))
-        case .int8s: return unsafe renamed(try item.array(of: Int8.self, .signed, read))
-        case .none, .int, .double, .string, .float, .bool, .strings, .data, .date, .uuid, .url, .decimal: return nil
+        let form = DirectForm(of: type)
+        guard form != .none else { return nil }
+        return unsafe try withoutActuallyEscaping(read) {
+            unsafe try form.visit(InPlaceDecoding<Value>(item: item, read: $0))
         }
     }
+}
 
-    /// - Precondition: `Value` is `[Number]`.
-    private func renamed<Number, Value>(_ array: [Number]?) -> Value? {
-        array.map { unsafe unsafeBitCast($0, to: Value.self) }
+/// Reads a value of the type that a form was told by, so it is only renamed.
+@unsafe private struct InPlaceDecoding<Whole>: DirectFormVisitor {
+    let item: TypedArrayItem
+    let read: TypedArrayItem.Read
+
+    func visit<Value: DirectlyCoded>(_ type: Value.Type) throws(any Error) -> Whole? {
+        unsafe try Value.decode(item, read).map { unsafe unsafeBitCast($0, to: Whole.self) }
     }
 }
 
 /// An item that is one definite byte string under the tag of a typed array, or under none.
-private struct TypedArrayItem {
+struct TypedArrayItem {
+    /// Fills all of the memory with the item's bytes from an offset on, or throws.
+    typealias Read = (_ offset: Int, UnsafeMutableRawBufferPointer) throws -> Void
+
     /// Nil without a tag: bytes.
     var form: TypedArrayTag?
     var content: Range<Int>
@@ -63,12 +60,9 @@ private struct TypedArrayItem {
         content = head.end..<byteCount
     }
 
-    func array<Number: BitwiseCopyable>(
-        of type: Number.Type, _ element: TypedArrayTag.Element,
-        _ read: (_ offset: Int, UnsafeMutableRawBufferPointer) throws -> Void
-    ) throws -> [Number]? {
+    func array<Number: TypedArrayElement>(of type: Number.Type, _ read: Read) throws -> [Number]? {
         let width = MemoryLayout<Number>.size
-        guard (form?.element ?? .unsigned) == element, (form?.width ?? 1) == width, content.count % width == 0,
+        guard (form ?? .bytes).holds(type), content.count % width == 0,
             width == 1 || form?.isLittleEndian == TypedArrayTag.isNativeLittleEndian
         else { return nil }
         return unsafe try [Number](unsafeUninitializedCapacity: content.count / width) { buffer, count in

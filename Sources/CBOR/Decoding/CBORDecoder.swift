@@ -194,35 +194,21 @@ final class DecodingState {
     }
 
     /// - Precondition: `form` is that of `type`.
-    private func decode<Value>(_ type: Value.Type, _ form: DirectForm, at offset: Int, path: CodingPath?) throws
-        -> Value
-    {
-        // Each value is of the type that its form was told by, so it is only renamed.
-        switch form {
-        case .int: unsafe unsafeBitCast(try integer(Int.self, at: offset, path: path), to: type)
-        case .double: unsafe unsafeBitCast(try double(at: offset, path: path), to: type)
-        case .string: unsafe unsafeBitCast(try string(at: offset, path: path), to: type)
-        case .float: unsafe unsafeBitCast(try float(at: offset, path: path), to: type)
-        case .bool: unsafe unsafeBitCast(try bool(at: offset, path: path), to: type)
-        case .doubles: unsafe unsafeBitCast(try array(Double.self, .float, at: offset, path: path), to: type)
-        case .floats: unsafe unsafeBitCast(try array(Float.self, .float, at: offset, path: path), to: type)
-        case .ints: unsafe unsafeBitCast(try array(Int.self, .signed, at: offset, path: path), to: type)
-        case .bytes: unsafe unsafeBitCast(try byteArray(at: offset, path: path), to: type)
-        case .int32s: unsafe unsafeBitCast(try array(Int32.self, .signed, at: offset, path: path), to: type)
-        case .int64s: unsafe unsafeBitCast(try array(Int64.self, .signed, at: offset, path: path), to: type)
-        case .uint32s: unsafe unsafeBitCast(try array(UInt32.self, .unsigned, at: offset, path: path), to: type)
-        case .uint64s: unsafe unsafeBitCast(try array(UInt64.self, .unsigned, at: offset, path: path), to: type)
-        case .uints: unsafe unsafeBitCast(try array(UInt.self, .unsigned, at: offset, path: path), to: type)
-        case .int16s: unsafe unsafeBitCast(try array(Int16.self, .signed, at: offset, path: path), to: type)
-        case .uint16s: unsafe unsafeBitCast(try array(UInt16.self, .unsigned, at: offset, path: path), to: type)
-        case .int8s: unsafe unsafeBitCast(try array(Int8.self, .signed, at: offset, path: path), to: type)
-        case .strings: unsafe unsafeBitCast(try strings(at: offset, path: path), to: type)
-        case .data: unsafe unsafeBitCast(try data(at: offset, path: path), to: type)
-        case .date: unsafe unsafeBitCast(try date(at: offset, path: path), to: type)
-        case .uuid: unsafe unsafeBitCast(try identifier(at: offset, path: path), to: type)
-        case .url: unsafe unsafeBitCast(try link(at: offset, path: path), to: type)
-        case .decimal: unsafe unsafeBitCast(try decimal(at: offset, path: path), to: type)
-        case .none: preconditionFailure("A type without a direct form is decoded by itself.")
-        }
+    private func decode<Value>(
+        _ type: Value.Type, _ form: DirectForm, at offset: Int, path: CodingPath?
+    ) throws -> Value {
+        try form.visit(DirectDecoding<Value>(state: self, offset: offset, path: path))
+    }
+}
+
+/// Decodes a value of the type that a form was told by, so it is only renamed.
+private struct DirectDecoding<Result>: DirectFormVisitor {
+    let state: DecodingState
+    let offset: Int
+    let path: CodingPath?
+
+    @inline(__always)
+    func visit<Value: DirectlyCoded>(_ type: Value.Type) throws(any Error) -> Result {
+        unsafe unsafeBitCast(try Value.decode(at: offset, path: path, from: state), to: Result.self)
     }
 }

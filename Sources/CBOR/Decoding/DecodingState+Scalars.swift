@@ -130,11 +130,9 @@ extension DecodingState {
 
     /// An array of numbers: a typed array of exactly this element in one copy, or a plain array element by element.
     @inline(__always)
-    func array<Number: Decodable & BitwiseCopyable>(
-        _ type: Number.Type, _ element: TypedArrayTag.Element, at offset: Int, path: CodingPath?
-    ) throws -> [Number] {
+    func array<Number: TypedArrayElement>(of type: Number.Type, at offset: Int, path: CodingPath?) throws -> [Number] {
         let width = MemoryLayout<Number>.size
-        guard let (content, isNative) = try typedArray(of: element, width, [Number].self, at: offset, path: path) else {
+        guard let (content, isNative) = try typedArray(of: type, at: offset, path: path) else {
             return try array(of: type, elementwiseAt: offset, path: path)
         }
         return unsafe [Number](unsafeUninitializedCapacity: content.count / width) { buffer, count in
@@ -152,21 +150,21 @@ extension DecodingState {
 
     /// The bytes of a typed array, whole elements, and whether they are in this machine's order; nil for an array of
     /// any other kind.
-    private func typedArray(
-        of element: TypedArrayTag.Element, _ width: Int, _ type: Any.Type, at offset: Int, path: CodingPath?
+    private func typedArray<Number: TypedArrayElement>(
+        of type: Number.Type, at offset: Int, path: CodingPath?
     ) throws -> (content: StringContent, isNative: Bool)? {
         let (head, _, tag) = try reading(path) { () throws(CBORError) in try reader.untagged(at: offset) }
         if head.major == .array { return nil }
-        guard head.major == .bytes else { throw mismatch(type, head, path: path) }
+        guard head.major == .bytes else { throw mismatch([Number].self, head, path: path) }
         let form = tag.flatMap { TypedArrayTag($0) } ?? .bytes
-        guard form.element == element, form.width == width else { return nil }
+        guard form.holds(type) else { return nil }
         let content = try reading(path) { () throws(CBORError) -> StringContent in
             // Foreign bytes may come in chunks, which are put together first.
             guard let range = try reader.content(of: head) else { return .joined(try reader.stringBytes(head)) }
             note(range.upperBound, of: offset)
             return .range(range)
         }
-        guard content.count % width == 0 else {
+        guard content.count % form.width == 0 else {
             throw DecodingError.dataCorrupted(
                 .init(codingPath: CodingPath.keys(path), debugDescription: "A typed array ends inside an element."))
         }

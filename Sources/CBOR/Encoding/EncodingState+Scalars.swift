@@ -70,8 +70,8 @@ extension EncodingState {
     }
 
     /// A typed array of RFC 8746, little-endian.
-    func append<Number: BitwiseCopyable>(numbers: [Number], tag: UInt64) {
-        bytes.appendHead(.tag, tag)
+    func append<Number: TypedArrayElement>(numbers: [Number]) {
+        bytes.appendHead(.tag, Number.tag)
         bytes.appendHead(.bytes, UInt64(numbers.count * MemoryLayout<Number>.stride))
         #if _endian(little)
         unsafe numbers.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }

@@ -216,7 +216,8 @@ extension FrameReader.Record {
         let number = PlantedBug.numberNotCompared.isPlanted ? frame.header.sequenceNumber : number
         #endif
         let header = frame.header
-        guard header.sequenceNumber == number, header.level == level, header.keyByteCount == key.count,
+        let keyByteCount = unsafe self.key.count
+        guard header.sequenceNumber == number, header.level == level, header.keyByteCount == keyByteCount,
             header.originByteCount == origin.bytes.count
         else { return false }
         return unsafe frame.bytes.holds(key, at: FrameHeader.byteCount)
