@@ -16,9 +16,6 @@ var swiftSettings: [SwiftSetting] = [
 if Context.environment["CHECKPOINT_LOG_WARNINGS_AS_ERRORS"] != nil {
     swiftSettings.append(.treatAllWarnings(as: .error))
 }
-// Bugs to be found by the tests, one of them chosen at run time: in no build but that of Scripts/planted-bugs.
-var engineSettings = swiftSettings
-if Context.environment["CHECKPOINT_LOG_PLANTED_BUGS"] != nil { engineSettings.append(.define("PLANTED_BUGS")) }
 
 // What the tests spend their time in is the engine and TestSupport. Optimizing their own code takes four minutes, and saves none.
 var testSettings = swiftSettings
@@ -66,7 +63,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
             ],
-            swiftSettings: engineSettings),
+            swiftSettings: swiftSettings),
         .executableTarget(
             name: "log-verify",
             dependencies: [

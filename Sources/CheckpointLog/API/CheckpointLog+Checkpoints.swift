@@ -97,9 +97,6 @@ extension CheckpointLog {
         let level = try level.map { try Level(validating: $0) }
         let origin = origin.map { Origin($0) } ?? .own
         _ = try engine.hash(of: key, level: 1, origin: origin)
-        #if PLANTED_BUGS
-        if PlantedBug.keyNotRemoved.isPlanted { return }
-        #endif
         if engine.isInMemory { return try engine.removeFromMemory(key, level, origin) }
         _ = try engine.requireWriter()
         var levels: [Level] = []
@@ -124,9 +121,6 @@ extension CheckpointLog {
     /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)``.
     public nonisolated func removeAllCheckpoints(level: Int? = nil) async throws {
         let level = try level.map { try Level(validating: $0) }
-        #if PLANTED_BUGS
-        if PlantedBug.allNotRemoved.isPlanted { return }
-        #endif
         if engine.isInMemory { return try engine.removeFromMemory(nil, level) }
         _ = try engine.appendRemovalOfAll(level)
         let durability = level.map { engine.policy(for: $0.rawValue).durability } ?? .synced
@@ -153,9 +147,6 @@ extension CheckpointLog {
         }
         var flags: FrameHeader.Flags = []
         var snapshot = MemoryRecord.Content.values(kept)
-        #if PLANTED_BUGS
-        if PlantedBug.objectKept.isPlanted { holdsClass = false }
-        #endif
         if holdsClass {
             let buffer = engine.takeEncodeBuffer()
             defer { engine.giveBack(buffer) }
@@ -187,9 +178,6 @@ extension CheckpointLog {
             unsafe keepsInMemory(attributes)
             ? try keep(.encoded(Array(bytes)), attributes, key: key)
             : CheckpointReceipt(try engine.append(bytes, attributes, key: key), engine)
-        #if PLANTED_BUGS
-        if PlantedBug.notPassedUp.isPlanted { return receipt }
-        #endif
         guard let parent = node.parent(passing: Int(attributes.level.rawValue)) else { return receipt }
         do {
             var above = try parent.engine.attributes(Int(attributes.level.rawValue)).adding(attributes.flags)
@@ -233,9 +221,6 @@ extension CheckpointLog {
         } catch {
             throw CheckpointLogError.encodingFailed(key: key, path: buffer.failedCodingPath, cause: error)
         }
-        #if PLANTED_BUGS
-        if PlantedBug.severalUnmarked.isPlanted { return [] }
-        #endif
         return count == 1 ? [] : .severalValues
     }
 }

@@ -1,9 +1,6 @@
 extension CheckpointLog {
     /// The intervals in force.
     public var intervals: Intervals {
-        #if PLANTED_BUGS
-        if PlantedBug.intervalsOn.isPlanted { return Intervals(on: true) }
-        #endif
         return timers.intervals
     }
 
@@ -20,9 +17,6 @@ extension CheckpointLog {
         if let on { intervals.on = on }
         if let update { intervals.update = update }
         if let save { intervals.save = save }
-        #if PLANTED_BUGS
-        if PlantedBug.intervalReset.isPlanted { intervals.update = .seconds(1) }
-        #endif
         try intervals.validate()
         let changed = intervals != timers.intervals
         timers.intervals = intervals
@@ -35,9 +29,6 @@ extension CheckpointLog {
 
     /// Starts updating and saving by the intervals, the first time at once. Starting twice is one timer.
     public func startCheckpointing() {
-        #if PLANTED_BUGS
-        if PlantedBug.secondTimer.isPlanted { timers.update = nil }
-        #endif
         guard !timers.isRunning, (try? engine.checkOpen()) != nil else { return }
         timers.intervals.on = true
         restartTimers()
@@ -45,9 +36,6 @@ extension CheckpointLog {
 
     /// Stops updating and saving by the intervals. What is under way ends normally.
     public func stopCheckpointing() {
-        #if PLANTED_BUGS
-        if PlantedBug.timersNotStopped.isPlanted { return }
-        #endif
         timers.intervals.on = false
         timers.cancel()
     }
@@ -71,9 +59,6 @@ extension CheckpointLog {
         guard meanTimeBetweenFailures > .zero else {
             throw CheckpointLogError.invalidConfiguration("The mean time between failures must be over zero.")
         }
-        #if PLANTED_BUGS
-        let level = PlantedBug.costOfAnother.isPlanted ? 1 : level
-        #endif
         return costs.mean(level).map { Self.interval(cost: $0, meanTimeBetweenFailures: meanTimeBetweenFailures) }
     }
 

@@ -156,9 +156,6 @@ extension CheckpointLog {
     /// The actors to ask and what to ask each, in order, when one above answers for the level; nil when this one
     /// answers alone.
     private nonisolated func queries(_ query: RecordQuery, _ level: Int?) -> [(CheckpointLog, RecordQuery)]? {
-        #if PLANTED_BUGS
-        if PlantedBug.nobodyAboveAsked.isPlanted { return nil }
-        #endif
         // A number is of the log that gave it: those above number their copies themselves.
         if case .sequence = query.version.choice { return nil }
         guard let level, let above = node.actor(answering: level) else { return nil }
@@ -188,9 +185,6 @@ extension CheckpointLog {
 
     /// The value itself, when it is of exactly this type: another one goes through the codec.
     private static func cast<Value>(_ value: any Sendable, _ type: Value.Type) -> Value? {
-        #if PLANTED_BUGS
-        if PlantedBug.memoryDecoded.isPlanted { return nil }
-        #endif
         return Swift.type(of: value) == type ? value as? Value : nil
     }
 

@@ -116,9 +116,6 @@ extension CheckpointLog {
 
     /// Reserves a source; a tick that meets it at work is counted.
     nonisolated func begin(_ source: CheckpointSource) -> Bool {
-        #if PLANTED_BUGS
-        if PlantedBug.sourceOverlaps.isPlanted { return true }
-        #endif
         if source.begin() { return true }
         failures.countSkippedTick()
         return false
@@ -131,9 +128,6 @@ extension CheckpointLog {
             try await source.run()
             return nil
         } catch {
-            #if PLANTED_BUGS
-            if PlantedBug.failureUnheard.isPlanted { return error }
-            #endif
             failures.report(error, "a source failed", ["key": "\(source.key)"])
             return error
         }
@@ -184,9 +178,6 @@ extension CheckpointLog {
             node.setReader(nil, of: name)
             throw CheckpointLogError.unavailable(name, cause: error)
         }
-        #if PLANTED_BUGS
-        if PlantedBug.nothingTakenOver.isPlanted { return }
-        #endif
         guard !takeover.records.isEmpty else { return }
         if keepsInMemory {
             try engine.remember(takeover, of: name, level)

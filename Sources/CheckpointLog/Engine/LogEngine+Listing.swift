@@ -6,18 +6,12 @@ internal import Foundation
 
 extension LogEngine {
     func history(_ query: RecordQuery) throws -> [CheckpointVersion] {
-        #if PLANTED_BUGS
-        if PlantedBug.historyOfOne.isPlanted { return try versions(query).prefix(1).compactMap { try version($0) } }
-        #endif
         return try retryingMoved { _ in try versions(query).compactMap { try version($0) } }
     }
 
     package func checkpoints(level: UInt8?) throws -> [CheckpointVersion] {
         try checkOpen()
         try refresh()
-        #if PLANTED_BUGS
-        let level = PlantedBug.listingOfAllLevels.isPlanted ? nil : level
-        #endif
         var newest: [KeyHash: CheckpointVersion] = [:]
         for record in memory.records(level: level) {
             let hash = try hash(of: record.key, level: record.level.rawValue, origin: record.origin)

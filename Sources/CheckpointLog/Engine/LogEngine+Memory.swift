@@ -162,9 +162,6 @@ extension LogEngine {
     /// durable.
     package func writeOutAll() throws -> LogPosition {
         let writer = try requireWriter()
-        #if PLANTED_BUGS
-        if PlantedBug.memoryNotSaved.isPlanted { return writer.appender.writtenPosition }
-        #endif
         return max(try writeOut(memory.dirty()), writer.appender.writtenPosition)
     }
 

@@ -170,9 +170,6 @@ extension LogEngine {
     private static func takeLock(in directory: any OpenDirectory) throws -> any FileLock {
         switch try wrapping({ () throws(FileSystemError) in try directory.lock(FileName.lock) }) {
         case .acquired(let lock):
-            #if PLANTED_BUGS
-            if PlantedBug.lockGivenBack.isPlanted { lock.unlock() }
-            #endif
             return lock
         case .held(let holder):
             throw CheckpointLogError.locked(path: directory.path.appending(FileName.lock).string, holder: holder)
@@ -230,9 +227,6 @@ extension LogEngine {
             catalog: catalog, files: files, appender: appender, isThrottled: !configuration.runsInline,
             logger: configuration.logger
         ) {
-            #if PLANTED_BUGS
-            if PlantedBug.supersederNotSynced.isPlanted { return }
-            #endif
             try sync.waitUntilSynced($0)
         }
         let maintenance = Maintenance(

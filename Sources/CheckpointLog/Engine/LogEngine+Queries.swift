@@ -70,14 +70,8 @@ extension LogEngine {
         switch query.version.choice {
         case .newest: return found
         case .sequence(let number):
-            #if PLANTED_BUGS
-            if PlantedBug.versionIgnored.isPlanted { return found }
-            #endif
             return found.filter { $0.number == number }
         case .asOf(let time):
-            #if PLANTED_BUGS
-            if PlantedBug.dateIgnored.isPlanted { return found }
-            #endif
             guard let first = try found.firstIndex(where: { try timestamp(of: $0, mode).map { $0 <= time } ?? true })
             else { return [] }
             return Array(found[first...])

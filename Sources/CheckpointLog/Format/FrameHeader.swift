@@ -51,9 +51,6 @@ package struct FrameHeader: Sendable, Equatable {
     ///
     /// - Throws: `.invalidArgument`.
     package func requireReadable() throws {
-        #if PLANTED_BUGS
-        if PlantedBug.limitsNotKept.isPlanted { return }
-        #endif
         guard keyByteCount <= FrameDecoder.keyByteLimit, originByteCount <= FrameDecoder.originByteLimit,
             storedByteCount <= FrameDecoder.payloadByteLimit, contentByteCount <= FrameDecoder.payloadByteLimit,
             kind.hasKey == (keyByteCount > 0), kind.hasKey ? level > 0 : originByteCount == 0
@@ -107,9 +104,6 @@ package struct FrameSeed: Sendable, Equatable {
     /// The checksum of the header, key and origin in `prefix`, which stand at `offset` of the segment.
     package func checksum(of prefix: UnsafeRawBufferPointer, at offset: Int) -> UInt32 {
         var place = UInt64(offset).littleEndian
-        #if PLANTED_BUGS
-        if PlantedBug.placeNotChecked.isPlanted { place = 0 }
-        #endif
         let seeded = unsafe withUnsafeBytes(of: &place) { unsafe Checksum.extend(crc, $0) }
         return Checksum.mask(unsafe Checksum.extend(seeded, UnsafeRawBufferPointer(rebasing: prefix[4...])))
     }

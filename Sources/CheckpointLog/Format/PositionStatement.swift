@@ -42,13 +42,8 @@ package struct PositionStatement: Sendable, Equatable {
             var cursor = ByteCursor(bytes, from: word.rawValue)
             return cursor.integer(UInt64.self) ?? 0
         }
-        var statedBoot = word(.boot)
-        var statedPlace = word(.place)
-        #if PLANTED_BUGS
-        if PlantedBug.anyBootTrusted.isPlanted { statedBoot = boot }
-        if PlantedBug.noBootTrusted.isPlanted { statedBoot = 0 }
-        if PlantedBug.placeIgnored.isPlanted { statedPlace = place }
-        #endif
+        let statedBoot = word(.boot)
+        let statedPlace = word(.place)
         self.boot = statedBoot
         isSameBoot = statedBoot != 0 && statedBoot == boot && statedPlace != 0 && statedPlace == place
         written = LogPosition(word: word(.written))
@@ -109,9 +104,6 @@ package struct PositionStatement: Sendable, Equatable {
                 && (1..<max(manifest.nextSegment, 1)).contains(position.segment)
         }
         var possible = self
-        #if PLANTED_BUGS
-        if PlantedBug.impossiblePositionBelieved.isPlanted { return self }
-        #endif
         if let written, !isPossible(written) { (possible.written, possible.isSound) = (nil, false) }
         if let synced, !isPossible(synced) { (possible.synced, possible.isSound) = (nil, false) }
         return possible

@@ -116,12 +116,6 @@ struct IndexShard {
             if entry.location != newest.location { outcome.addDead(entry.location) }
             return outcome
         }
-        #if PLANTED_BUGS
-        if PlantedBug.olderRecordWins.isPlanted, entry.sequenceNumber < newest.sequenceNumber {
-            set(index, hash, entry)
-            return outcome
-        }
-        #endif
         if entry.sequenceNumber > newest.sequenceNumber {
             set(index, hash, entry)
             if entry.isRemoval {

@@ -148,9 +148,6 @@ package final class MemoryStore: Sendable {
     /// Drops versions of a key up to `number`, and the groups up to it that hold the key.
     package func drop(_ hash: KeyHash, key: CheckpointKey, through number: SequenceNumber) {
         state.withLock { state in
-            #if PLANTED_BUGS
-            if PlantedBug.removalLeavesMemory.isPlanted { return }
-            #endif
             Self.filter(&state, hash) { $0.number > number }
             guard !state.groups.isEmpty else { return }
             state.groups = state.groups.filter { name, group in

@@ -110,13 +110,6 @@ package final class RecordCatalog: Sendable {
 
     /// Whether a frame must be kept: something can still restore it, or needs it to stay removed.
     package func isLive(_ record: CatalogRecord) -> Bool {
-        #if PLANTED_BUGS
-        if PlantedBug.removalMarkerDropped.isPlanted, record.kind == .removal { return false }
-        if PlantedBug.removalOfAllDropped.isPlanted, record.kind == .removalOfAll { return false }
-        if PlantedBug.groupMemberDropped.isPlanted, record.kind == .value {
-            return index.holds(record.hash(hashKey), record.sequenceNumber)
-        }
-        #endif
         return switch record.kind {
         case .roll, .promise, .chunk: false
         case .removalOfAll: index.floor(of: record.level) == record.sequenceNumber
@@ -128,9 +121,6 @@ package final class RecordCatalog: Sendable {
 
     /// Whether the record is the newest frame of a group that cannot be restored any more, since a member was removed.
     package func isEndedGroup(_ record: CatalogRecord) -> Bool {
-        #if PLANTED_BUGS
-        if PlantedBug.endedGroupKept.isPlanted { return false }
-        #endif
         return record.kind == .group && groups.group(record.hash(hashKey))?.sequenceNumber != record.sequenceNumber
     }
 
@@ -149,9 +139,6 @@ package final class RecordCatalog: Sendable {
 
     /// The value segments that any record refers to, dead or alive.
     package var referencedSegments: Set<UInt32> {
-        #if PLANTED_BUGS
-        if PlantedBug.referencedValueRemoved.isPlanted { return [] }
-        #endif
         return references.withLock { Set($0.values) }
     }
 
@@ -177,20 +164,12 @@ package final class RecordCatalog: Sendable {
 
     /// Drops all that is known of segments that left the log.
     package func removeEntries(in segments: Set<UInt32>) {
-        #if PLANTED_BUGS
-        if PlantedBug.goneSegmentsFollowed.isPlanted { return }
-        #endif
         removeEntries { segments.contains($0) }
     }
 
     private func removeEntries(where isGone: (_ segment: UInt32) -> Bool) {
         index.removeEntries(where: isGone)
-        #if PLANTED_BUGS
-        let keepsGroups = PlantedBug.goneGroupKept.isPlanted
-        #else
-        let keepsGroups = false
-        #endif
-        if !keepsGroups { groups.forget(whereSegment: isGone, orFrame: { !index.holds($0, $1) }) }
+        groups.forget(whereSegment: isGone, orFrame: { !index.holds($0, $1) })
         references.withLock { references in references = references.filter { !isGone($0.key.segment) } }
         for segment in usage.all.keys where isGone(segment) { usage.forget(segment) }
     }

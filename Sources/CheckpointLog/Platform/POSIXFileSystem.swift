@@ -53,9 +53,6 @@ package final class POSIXFileSystem: FileSystem {
     /// a block: one that finds no room ends the process. On file systems where files can share blocks (XFS, APFS,
     /// Btrfs), a copy of an open log makes the next store to each of them need another.
     package static func canMap(onSystemOfType type: Int64) -> Bool {
-        #if PLANTED_BUGS
-        if PlantedBug.sharedBlocksMapped.isPlanted, type == 0x5846_5342 { return true }
-        #endif
         // ext2, ext3 and ext4; tmpfs; HFS+
         return [0xEF53, 0x0102_1994, 0x4244].contains(type)
     }
@@ -106,11 +103,6 @@ private final class POSIXDirectory: OpenDirectory {
 
     /// Calls `body` with the directory to begin at and the name to look up there.
     private func lookUp<Result>(_ name: String, _ body: (Int32, UnsafePointer<CChar>) -> Result) -> Result {
-        #if PLANTED_BUGS
-        if PlantedBug.directoryFoundAgain.isPlanted {
-            return unsafe path.appending(name).withPlatformString { unsafe body(AT_FDCWD, $0) }
-        }
-        #endif
         return unsafe name.withCString { unsafe body(file, $0) }
     }
 

@@ -13,9 +13,6 @@ package struct ProcessMark: Sendable {
     }
 
     package var isThisProcess: Bool {
-        #if PLANTED_BUGS
-        if PlantedBug.forkIgnored.isPlanted { return true }
-        #endif
         return checkpoint_fork_count() == forkCount
     }
 }

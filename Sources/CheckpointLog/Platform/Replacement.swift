@@ -29,9 +29,6 @@ package struct Replacement {
     package func finish(syncsName: Bool = true) throws(FileSystemError) {
         try file.sync()
         try directory.rename(temporary, to: name)
-        #if PLANTED_BUGS
-        if PlantedBug.renameNotSynced.isPlanted { return }
-        #endif
         if syncsName { try directory.sync() }
     }
 

@@ -211,13 +211,8 @@ package final class FrameReader: Sendable {
 extension FrameReader.Record {
     /// Whether a frame, whose header holds, is this record's.
     fileprivate func `is`(_ frame: FrameView) -> Bool {
-        #if PLANTED_BUGS
-        let key = unsafe PlantedBug.keyNotCompared.isPlanted ? frame.key : key
-        let number = PlantedBug.numberNotCompared.isPlanted ? frame.header.sequenceNumber : number
-        #endif
         let header = frame.header
-        let keyByteCount = unsafe self.key.count
-        guard header.sequenceNumber == number, header.level == level, header.keyByteCount == keyByteCount,
+        guard header.sequenceNumber == number, header.level == level, unsafe header.keyByteCount == key.count,
             header.originByteCount == origin.bytes.count
         else { return false }
         return unsafe frame.bytes.holds(key, at: FrameHeader.byteCount)

@@ -64,9 +64,6 @@ package struct LogFooters {
             throw CheckpointLogError(error)
         }
         let byteCount = try wrapping { () throws(FileSystemError) in try file.byteCount() }
-        #if PLANTED_BUGS
-        if PlantedBug.sealedLengthNotChecked.isPlanted { return file }
-        #endif
         guard byteCount == segment.byteCount else {
             throw CheckpointLogError.damaged(
                 "A sealed segment has \(byteCount) bytes where the manifest states \(segment.byteCount).",

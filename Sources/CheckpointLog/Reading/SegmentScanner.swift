@@ -56,9 +56,6 @@ package final class SegmentScanner {
                     kind = found
                     if flags.contains(.batchContinues) { continue }
                 case .failure(let fault):
-                    #if PLANTED_BUGS
-                    if PlantedBug.cutBatchVisited.isPlanted, count > 0 { break }
-                    #endif
                     if fault == nil { return End(offset: offset, cause: count == 0 ? .empty : .openBatch) }
                     return End(offset: offset, cause: .fault(fault ?? .truncated, at: cursor))
                 }

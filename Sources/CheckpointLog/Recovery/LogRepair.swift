@@ -21,17 +21,10 @@ package struct LogRepair {
         // A cut takes every later segment, and these must be gone for good before the manifest says that the chain
         // ends.
         var superfluous = outcome.parts.filter { $0.end == SegmentHeader.byteCount }.map(\.name) + outcome.surplus
-        #if PLANTED_BUGS
-        if PlantedBug.surplusKept.isPlanted { superfluous.removeAll { outcome.surplus.contains($0) } }
-        #endif
         // The newest first, and none before the one that names it is gone for good: a segment whose predecessor is
         // missing is damage.
         while let name = superfluous.popLast() {
-            var isNamed = outcome.named.contains(name.identifier)
-            #if PLANTED_BUGS
-            if PlantedBug.predecessorRemovedFirst.isPlanted { isNamed = false }
-            #endif
-            if isNamed { try syncDirectory() }
+            if outcome.named.contains(name.identifier) { try syncDirectory() }
             try remove(name.fileName)
         }
         try syncDirectory()
@@ -59,9 +52,6 @@ package struct LogRepair {
         }
         defer { file.close() }
         try wrapping { () throws(FileSystemError) in
-            #if PLANTED_BUGS
-            if PlantedBug.unsyncedNotRewritten.isPlanted { offset = part.end }
-            #endif
             while offset < part.end {
                 let end = min(offset + Self.blockByteCount, part.end)
                 guard let bytes = try file.bytes(offset..<end) else { break }

@@ -242,9 +242,6 @@ extension LogEngine {
         var attributes = RecordAttributes(level: level, policy: policy, flags: [])
         attributes.kind = .mark
         for descendant in takeover.descendants {
-            #if PLANTED_BUGS
-            if PlantedBug.descendantsForgotten.isPlanted { break }
-            #endif
             // So that whoever is asked to take over from this log sees all that are below it.
             attributes.origin = descendant.origin.under(child)
             let known = try mark(of: descendant.name, level: level, origin: attributes.origin)

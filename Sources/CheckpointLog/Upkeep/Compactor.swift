@@ -149,9 +149,6 @@ package final class Compactor: Sendable {
                 "wrote the output of a compaction",
                 metadata: ["segment": "\(output.name)", "bytes": "\(output.byteCount)"])
         }
-        #if PLANTED_BUGS
-        if PlantedBug.inputsRemovedBeforeEdit.isPlanted { try drop(plan.inputs, references: []) }
-        #endif
         try waitUntilSynced(position)
         do throws(FileSystemError) {
             try manifest.edit { manifest in
@@ -233,9 +230,6 @@ package final class Compactor: Sendable {
         let source = try wrapping { () throws(FileSystemError) in try files.file(of: segment) }
         let location = FrameLocation(segment: segment, offset: entry.offset, byteCount: entry.byteCount)
         do {
-            #if PLANTED_BUGS
-            if PlantedBug.checksumLaundered.isPlanted { return try launder(entry, location, source, output) }
-            #endif
             return unsafe try FrameReader.withFrame(
                 at: location, in: source, seed: identity.seed(of: segment),
                 where: { $0.header.crc == entry.headerCRC && $0.header.frameByteCount == entry.byteCount }
@@ -251,20 +245,4 @@ package final class Compactor: Sendable {
                 ])
         }
     }
-
-    #if PLANTED_BUGS
-    private func launder(
-        _ entry: SegmentFooter.Entry, _ location: FrameLocation, _ source: any OpenFile, _ output: OutputSegment
-    ) throws -> FrameLocation {
-        let bytes = try source.bytes(entry.offset..<entry.offset + entry.byteCount) ?? []
-        return unsafe try bytes.withUnsafeBytes { bytes in
-            var header = unsafe try FrameDecoder.header(
-                in: bytes, at: entry.offset, seed: identity.seed(of: location.segment))
-            let end = header.prefixByteCount + header.storedByteCount
-            unsafe header.setPayload(UnsafeRawBufferPointer(rebasing: bytes[header.prefixByteCount..<end]))
-            return try output.append(
-                copyOf: unsafe FrameView(header: header, offset: entry.offset, bytes: bytes), entry)
-        }
-    }
-    #endif
 }

@@ -163,9 +163,6 @@ package final class Maintenance: Sendable {
                 catalog, manifest: appender.manifest.current, excluding: { catalog.usage.isHeld($0) },
                 identity: appender.identity
             ) {
-                #if PLANTED_BUGS
-                if PlantedBug.snapshotBeforeSync.isPlanted { return }
-                #endif
                 try sync.waitUntilSynced(appender.writtenPosition)
             }
         }

@@ -55,9 +55,6 @@ package final class ActiveSegment: Sendable {
                 name: name, file: file, seed: identity.seed(of: number), capacity: capacity, isMapped: isMapped,
                 previous: previous)
             try segment.put(header.bytes, at: 0)
-            #if PLANTED_BUGS
-            if PlantedBug.segmentNameNotSynced.isPlanted { return segment }
-            #endif
             try identity.directory.sync()
             return segment
         } catch {

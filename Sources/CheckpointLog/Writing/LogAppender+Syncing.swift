@@ -21,13 +21,7 @@ extension LogAppender {
         }
         guard Self.bits(end) != synced.load(ordering: .relaxed) else { return end }
         do throws(FileSystemError) {
-            #if PLANTED_BUGS
-            if PlantedBug.syncedPositionStatedEarly.isPlanted { try position.setSynced(end) }
-            #endif
             for rolled in rolled {
-                #if PLANTED_BUGS
-                if PlantedBug.rolledSegmentNotSynced.isPlanted { break }
-                #endif
                 try rolled.segment.file.sync()
             }
             try active.file.sync()
@@ -40,9 +34,6 @@ extension LogAppender {
             try position.setSynced(end)
         } catch {
             let failure = CheckpointLogError(error)
-            #if PLANTED_BUGS
-            if PlantedBug.failedSyncForgiven.isPlanted { throw failure }
-            #endif
             poison(failure)
             throw failure
         }

@@ -188,11 +188,6 @@ package final class LogAppender: Sendable {
             if state.offset + byteCount + FrameHeader.byteCount > state.active.capacity {
                 try makeRoom(byteCount, &state)
             }
-            #if PLANTED_BUGS
-            if PlantedBug.writtenPositionStatedEarly.isPlanted {
-                try position.setWritten(LogPosition(segment: state.end.segment, offset: state.offset + byteCount))
-            }
-            #endif
             let appended = try put(draft, continues: false, &state)
             appended.segment.addPendingEntry()
             try publish(&state)
@@ -222,9 +217,6 @@ package final class LogAppender: Sendable {
                 throw error
             }
             for appended in appended { appended.segment.addPendingEntry() }
-            #if PLANTED_BUGS
-            if PlantedBug.batchPositionNotStated.isPlanted { return appended }
-            #endif
             try publish(&state)
             return appended
         }
@@ -236,9 +228,6 @@ package final class LogAppender: Sendable {
     }
 
     static func checkOpen(_ state: State) throws {
-        #if PLANTED_BUGS
-        if PlantedBug.poisonIgnored.isPlanted, !state.isClosed { return }
-        #endif
         if let failure = state.failure { throw refusal(failure) }
         if state.isClosed { throw CheckpointLogError.closed }
     }
@@ -259,18 +248,12 @@ package final class LogAppender: Sendable {
     /// Writes one frame at the end of the active segment, which has room for it.
     func put(_ draft: FrameDraft, continues: Bool, _ state: inout State) throws -> Appended {
         var header = draft.header
-        #if PLANTED_BUGS
-        if PlantedBug.lateNumberForgotten.isPlanted { header.flags.remove(.late) }
-        #endif
         header.appendNumber = try Self.nextNumber(&state)
         if !header.flags.contains(.late) {
             header.sequenceNumber = header.appendNumber
             header.timestamp = timestamp(&state)
         }
         if continues { header.flags.insert(.batchContinues) }
-        #if PLANTED_BUGS
-        if PlantedBug.batchFlagMissing.isPlanted { header.flags.remove(.batchContinues) }
-        #endif
         let synced = syncedPosition
         header.promise = synced
         let offset = state.offset

@@ -67,9 +67,6 @@ package final class ManifestFile: Sendable {
             let epoch = state.manifest.nextEpoch
             guard epoch < SequenceNumber.epochLimit else { throw usedUp }
             try edit(&state) { $0.nextEpoch = epoch + 1 }
-            #if PLANTED_BUGS
-            if PlantedBug.epochReused.isPlanted, epoch > 1 { return epoch - 1 }
-            #endif
             return epoch
         }
     }
@@ -104,9 +101,6 @@ package final class ManifestFile: Sendable {
     ///
     /// - Throws: ``FileSystemError/isOutOfPlace``.
     package func requireInPlace() throws(FileSystemError) {
-        #if PLANTED_BUGS
-        if PlantedBug.lockNotLookedFor.isPlanted { return }
-        #endif
         guard try lock.isInPlace() else { throw .outOfPlace(directory.path.appending(FileName.lock)) }
     }
 }

@@ -97,9 +97,6 @@ package final class OutputSegment {
         pending = bytes + trailer.bytes
         try flush()
         try wrapping { () throws(FileSystemError) in
-            #if PLANTED_BUGS
-            if PlantedBug.outputNotSynced.isPlanted { return try giveName() }
-            #endif
             try file.sync()
             try giveName()
         }

@@ -27,12 +27,6 @@ package final class PositionPage: Sendable {
         let content = PositionStatement.bytes(
             of: identity.identifier, boot: identity.fileSystem.bootIdentifier,
             place: identity.directory.placeIdentifier, start: start, generation: generation)
-        #if PLANTED_BUGS
-        if PlantedBug.positionWrittenInPlace.isPlanted, replacesSound {
-            try identity.directory.openFile(FileName.position, .readWrite).write(content, at: 0)
-            return try PositionPage(identity.directory, mapping: mapping)
-        }
-        #endif
         try identity.directory.replace(FileName.position, with: content, syncsName: !replacesSound)
         return try PositionPage(identity.directory, mapping: mapping)
     }
@@ -54,9 +48,6 @@ package final class PositionPage: Sendable {
     /// pages for clean that never reached the disk: the written position is not believed by the next opening. As far as
     /// it can be stated: the disk is failing.
     package func distrustWritten() {
-        #if PLANTED_BUGS
-        if PlantedBug.writtenBelievedAfterFailure.isPlanted { return }
-        #endif
         do throws(FileSystemError) {
             // Not by a store: the page may be closed by the time that a late sync fails.
             try file.write([UInt8](repeating: 0, count: 8), at: PositionStatement.Word.boot.rawValue)

@@ -130,9 +130,6 @@ extension RecordWriter {
     /// Makes durable what was written before a batch that the manifest commits: after a power cut the log is a
     /// beginning of what happened, and the edit is durable by itself.
     private func syncPredecessors() throws {
-        #if PLANTED_BUGS
-        if PlantedBug.predecessorsNotSynced.isPlanted { return }
-        #endif
         try syncWritten()
     }
 

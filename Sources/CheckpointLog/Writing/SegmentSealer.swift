@@ -20,9 +20,6 @@ package enum SegmentSealer {
             file.unmap()
             try file.write(bytes + trailer.bytes, at: end)
             try file.truncate(toByteCount: sealed.byteCount)
-            #if PLANTED_BUGS
-            if PlantedBug.sealedBeforeSync.isPlanted { return try list(sealed, in: manifest) }
-            #endif
             try file.sync()
             try list(sealed, in: manifest)
         } catch {

@@ -51,9 +51,6 @@ package final class SyncQueue: Sendable {
     /// Calls `completion` once everything before `position` is synced, or can never be.
     package func whenSynced(_ position: LogPosition, _ completion: @escaping Completion) {
         if appender.syncedPosition >= position { return completion(.success(())) }
-        #if PLANTED_BUGS
-        if PlantedBug.acknowledgedBeforeSync.isPlanted { return completion(.success(())) }
-        #endif
         let isStopping = state.withLock { state in
             if !state.isStopping, !runsInline { state.waiters.append((position, completion)) }
             return state.isStopping
@@ -131,9 +128,6 @@ package final class SyncQueue: Sendable {
             let served = state.waiters.filter { failure != nil || $0.position <= synced }
             state.waiters.removeAll { failure != nil || $0.position <= synced }
             state.isPromiseDue = failure == nil
-            #if PLANTED_BUGS
-            if PlantedBug.quietPromiseMissing.isPlanted { state.isPromiseDue = false }
-            #endif
             state.lastServed = served.count
             return served
         }

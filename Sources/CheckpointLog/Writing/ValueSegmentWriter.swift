@@ -232,9 +232,6 @@ extension ValueSegment {
             let reference = ValueReference(
                 segment: segment, chunkCount: chunkCount, contentByteCount: content.count, fileByteCount: byteCount,
                 footerCRC: trailer.footerCRC, chunkNumber: number)
-            #if PLANTED_BUGS
-            if PlantedBug.valueNotSynced.isPlanted { return reference }
-            #endif
             try file.sync()
             try identity.directory.sync()
             return reference
