@@ -2,7 +2,7 @@ import CheckpointLog
 
 /// A footer, by itself and as that of a sealed segment. The input's first byte is the count of its entries.
 enum FooterTarget {
-    private static let number: UInt32 = 0x51
+    private static let number: SegmentNumber = 0x51
 
     static func run(_ input: [UInt8]) {
         guard let count = input.first else { return }

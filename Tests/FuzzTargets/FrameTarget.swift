@@ -72,7 +72,8 @@ enum FrameTarget {
         // A promise without its check bits would hide the rest.
         let promise = FuzzLog.integer(UInt64.self, of: bytes, at: start + 48)
         let position = LogPosition(
-            segment: UInt32(truncatingIfNeeded: promise >> 32), offset: Int(promise >> 8 & 0xFF_FFFF) * 8)
+            segment: SegmentNumber(UInt32(truncatingIfNeeded: promise >> 32)), offset: Int(promise >> 8 & 0xFF_FFFF) * 8
+        )
         if promise != 0 { FuzzLog.set(position.word, in: &bytes, at: start + 48) }
         let crc = unsafe bytes.withUnsafeBytes { bytes in
             unsafe seed.checksum(of: UnsafeRawBufferPointer(rebasing: bytes[start..<prefixEnd]), at: offset)

@@ -28,7 +28,7 @@ enum ManifestTarget {
     private static func plan(_ segments: [Manifest.Segment]) {
         for fully in [false, true] {
             _ = CompactionPlan.plan(
-                segments: segments, liveByteCount: { Int($0 % 3) << 10 }, now: 1_700_000_000_000_000,
+                segments: segments, liveByteCount: { Int($0.rawValue % 3) << 10 }, now: 1_700_000_000_000_000,
                 outputLimit: 64 << 10, fully: fully)
         }
     }

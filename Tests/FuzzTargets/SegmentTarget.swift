@@ -2,7 +2,7 @@ import CheckpointLog
 
 /// A run of frames, as a segment of the chain and as a sealed one whose footer was lost.
 enum SegmentTarget {
-    private static let number: UInt32 = 0x50
+    private static let number: SegmentNumber = 0x50
 
     static func run(_ input: [UInt8]) {
         let manifest = FuzzLog.manifest

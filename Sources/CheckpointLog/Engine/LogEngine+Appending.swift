@@ -61,7 +61,7 @@ extension LogEngine {
     /// Tells the index of a record that is written.
     private func enter(
         _ appended: Appended, _ kind: RecordKind, _ level: Level?, key: UnsafeRawBufferPointer,
-        origin: UnsafeRawBufferPointer, valueSegment: UInt32 = 0
+        origin: UnsafeRawBufferPointer, valueSegment: SegmentNumber = 0
     ) {
         unsafe catalog.insert(
             CatalogRecord(

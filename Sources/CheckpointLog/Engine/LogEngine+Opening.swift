@@ -48,7 +48,7 @@ extension LogEngine {
             throw CheckpointLogError.unsupported(
                 "The segment numbers of this log are used up; open it for reading, and load it into a new one.")
         }
-        let manifestFile = ManifestFile(manifest, in: directory, lock: lock, firstSegment: highest + 1)
+        let manifestFile = ManifestFile(manifest, in: directory, lock: lock, firstSegment: highest.next)
         let repair = LogRepair(identity: identity, manifest: manifestFile)
         let synced = position.flatMap { outcome.damage == nil ? $0.synced : nil }
         try repair.sealChain(outcome, synced: synced, report: &report)

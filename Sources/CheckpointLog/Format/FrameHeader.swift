@@ -96,8 +96,8 @@ package struct FrameHeader: Sendable, Equatable {
 package struct FrameSeed: Sendable, Equatable {
     private let crc: UInt32
 
-    package init(log: LogIdentifier, segment: UInt32) {
-        var words = (log.high.littleEndian, log.low.littleEndian, UInt64(segment).littleEndian)
+    package init(log: LogIdentifier, segment: SegmentNumber) {
+        var words = (log.high.littleEndian, log.low.littleEndian, UInt64(segment.rawValue).littleEndian)
         crc = unsafe withUnsafeBytes(of: &words) { unsafe Checksum.extend(0, $0) }
     }
 

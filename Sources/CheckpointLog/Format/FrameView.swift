@@ -25,7 +25,7 @@ extension FrameView {
     /// The value segment that a reference names, 0 for every other kind.
     ///
     /// - Throws: `FrameFault` for a reference that is not one.
-    package func valueSegment() throws(FrameFault) -> UInt32 {
+    package func valueSegment() throws(FrameFault) -> SegmentNumber {
         guard header.kind == .reference else { return 0 }
         unsafe try FrameDecoder.checkPayload(of: header, in: bytes)
         guard header.compression == .none, let reference = unsafe ValueReference(Array(payload)) else {

@@ -25,7 +25,7 @@ package struct LogIdentity: Sendable {
 
     package func path(_ segment: SegmentName) -> FilePath { path(segment.fileName) }
 
-    package func seed(of segment: UInt32) -> FrameSeed { FrameSeed(log: identifier, segment: segment) }
+    package func seed(of segment: SegmentNumber) -> FrameSeed { FrameSeed(log: identifier, segment: segment) }
 }
 
 /// 128 secret bits, so that nobody can choose keys that collide in the index.

@@ -36,7 +36,7 @@ package struct Manifest: Sendable, Equatable {
         }
 
         fileprivate init?(_ cursor: inout ByteCursor) {
-            guard let identifier = cursor.integer(UInt32.self), identifier > 0,
+            guard let identifier = cursor.segmentNumber(), identifier > 0,
                 let role = cursor.integer(UInt32.self).flatMap({ UInt8(exactly: $0) }).flatMap(
                     SegmentRole.init(rawValue:)),
                 let byteCount = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)),
@@ -70,7 +70,7 @@ package struct Manifest: Sendable, Equatable {
         }
 
         fileprivate func append(to bytes: inout [UInt8]) {
-            bytes.append(littleEndian: name.identifier)
+            bytes.append(littleEndian: name.identifier.rawValue)
             bytes.append(littleEndian: UInt32(name.role.rawValue))
             bytes.append(littleEndian: UInt64(byteCount))
             bytes.append(littleEndian: UInt64(footerOffset))
@@ -90,9 +90,9 @@ package struct Manifest: Sendable, Equatable {
     /// The first epoch that no writer has reserved.
     package var nextEpoch: UInt32 = 1
     /// The first segment number that no writer has reserved.
-    package var nextSegment: UInt32 = 1
+    package var nextSegment: SegmentNumber = 1
     /// The greatest number of a log segment that was ever sealed; the chain begins after it.
-    package var lastSealed: UInt32 = 0
+    package var lastSealed: SegmentNumber = 0
     package var segments: [Segment] = []
 
     package init(identifier: LogIdentifier, hashKey: HashKey) {
@@ -112,8 +112,8 @@ package struct Manifest: Sendable, Equatable {
         rest.append(littleEndian: hashKey.second)
         rest.append(littleEndian: generation)
         rest.append(littleEndian: nextEpoch)
-        rest.append(littleEndian: nextSegment)
-        rest.append(littleEndian: lastSealed)
+        rest.append(littleEndian: nextSegment.rawValue)
+        rest.append(littleEndian: lastSealed.rawValue)
         rest.append(littleEndian: UInt32(segments.count))
         rest.append(littleEndian: UInt64(0))
         for segment in segments { segment.append(to: &rest) }
@@ -137,7 +137,7 @@ package struct Manifest: Sendable, Equatable {
             let high = cursor.integer(UInt64.self), let low = cursor.integer(UInt64.self),
             let first = cursor.integer(UInt64.self), let second = cursor.integer(UInt64.self),
             let generation = cursor.integer(UInt64.self), let nextEpoch = cursor.integer(UInt32.self),
-            let nextSegment = cursor.integer(UInt32.self), let lastSealed = cursor.integer(UInt32.self),
+            let nextSegment = cursor.segmentNumber(), let lastSealed = cursor.segmentNumber(),
             let count = cursor.integer(UInt32.self), count <= Self.entryLimit, cursor.integer(UInt64.self) == 0,
             bytes.count == Self.fixedByteCount + Int(count) * Self.entryByteCount
         else { return nil }

@@ -20,15 +20,15 @@ package struct SegmentFooter: Sendable, Equatable {
         package var key: [UInt8]
         package var origin: [UInt8]
         /// The value segment that a reference names; 0 for every other kind.
-        package var valueSegment: UInt32
+        package var valueSegment: SegmentNumber
 
         /// An entry whose key and origin stand elsewhere.
-        package init(_ header: FrameHeader, offset: Int, valueSegment: UInt32) {
+        package init(_ header: FrameHeader, offset: Int, valueSegment: SegmentNumber) {
             self.init(header, offset: offset, key: [], origin: [], valueSegment: valueSegment)
         }
 
         package init(
-            _ header: FrameHeader, offset: Int, key: [UInt8], origin: [UInt8], valueSegment: UInt32 = 0
+            _ header: FrameHeader, offset: Int, key: [UInt8], origin: [UInt8], valueSegment: SegmentNumber = 0
         ) {
             self.valueSegment = valueSegment
             self.offset = offset
@@ -105,9 +105,9 @@ package struct SegmentFooter: Sendable, Equatable {
                 kind.hasKey ? level > 0 : origin.isEmpty
             else { return nil }
             timestamp = timestamp &+ Self.unzigzag(time)
-            var valueSegment: UInt32 = 0
+            var valueSegment: SegmentNumber = 0
             if kind == .reference {
-                guard let number = cursor.variableLength().flatMap(UInt32.init(exactly:)), number > 0 else {
+                guard let number = cursor.variableLength().flatMap({ SegmentNumber(exactly: $0) }), number > 0 else {
                     return nil
                 }
                 valueSegment = number
@@ -147,13 +147,13 @@ extension RecordKind {
 
 /// The last 64 bytes of a sealed file.
 package struct SegmentTrailer: Sendable, Equatable {
-    package var segment: UInt32
+    package var segment: SegmentNumber
     package var footerOffset: Int
     package var footerByteCount: Int
     package var footerCRC: UInt32
     package var entryCount: Int
 
-    package init(segment: UInt32, footerOffset: Int, footer: [UInt8], entryCount: Int) {
+    package init(segment: SegmentNumber, footerOffset: Int, footer: [UInt8], entryCount: Int) {
         self.segment = segment
         self.footerOffset = footerOffset
         footerByteCount = footer.count
@@ -167,7 +167,7 @@ package struct SegmentTrailer: Sendable, Equatable {
         rest.append(littleEndian: UInt64(footerOffset))
         rest.append(littleEndian: UInt64(footerByteCount))
         rest.append(littleEndian: UInt64(entryCount))
-        rest.append(littleEndian: UInt64(segment))
+        rest.append(littleEndian: UInt64(segment.rawValue))
         rest.append(contentsOf: [UInt8](repeating: 0, count: SegmentFooter.trailerByteCount - 12 - rest.count))
         var bytes = SegmentFooter.magic
         bytes.append(littleEndian: Checksum.mask(Checksum.of(rest)))
@@ -182,7 +182,7 @@ package struct SegmentTrailer: Sendable, Equatable {
             let offset = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), offset < 1 << 40,
             let count = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), count < 1 << 32,
             let entryCount = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), entryCount < 1 << 32,
-            let segment = cursor.integer(UInt64.self).flatMap(UInt32.init(exactly:)),
+            let segment = cursor.integer(UInt64.self).flatMap({ SegmentNumber(exactly: $0) }),
             bytes[cursor.offset...].allSatisfy({ $0 == 0 })
         else { return nil }
         self.segment = segment

@@ -25,7 +25,7 @@ package struct SegmentFooterEncoder {
         unsafe bytes.append(contentsOf: key)
         bytes.append(variableLength: UInt64(origin.count))
         unsafe bytes.append(contentsOf: origin)
-        if entry.kind == .reference { bytes.append(variableLength: UInt64(entry.valueSegment)) }
+        if entry.kind == .reference { bytes.append(variableLength: UInt64(entry.valueSegment.rawValue)) }
     }
 
     /// The footer, padded to 8 bytes.

@@ -5,17 +5,18 @@ package struct SegmentHeader: Sendable, Equatable {
 
     package var role: SegmentRole
     package var log: LogIdentifier
-    package var segment: UInt32
+    package var segment: SegmentNumber
     /// The epoch of the writer that made the file.
     package var epoch: UInt32
     /// For a log segment the one before it in the chain, or 0 for the log's first.
-    package var previous: UInt32
+    package var previous: SegmentNumber
     /// Microseconds since 1970-01-01 UTC.
     package var created: Int64
     package var hashKey: HashKey
 
     package init(
-        role: SegmentRole, log: LogIdentifier, segment: UInt32, epoch: UInt32, previous: UInt32, created: Int64,
+        role: SegmentRole, log: LogIdentifier, segment: SegmentNumber, epoch: UInt32, previous: SegmentNumber,
+        created: Int64,
         hashKey: HashKey
     ) {
         self.role = role
@@ -36,9 +37,9 @@ package struct SegmentHeader: Sendable, Equatable {
         rest.append(littleEndian: UInt64(0))
         rest.append(littleEndian: log.high)
         rest.append(littleEndian: log.low)
-        rest.append(littleEndian: UInt64(segment))
+        rest.append(littleEndian: UInt64(segment.rawValue))
         rest.append(littleEndian: UInt64(epoch))
-        rest.append(littleEndian: UInt64(previous))
+        rest.append(littleEndian: UInt64(previous.rawValue))
         rest.append(littleEndian: created)
         rest.append(littleEndian: hashKey.first)
         rest.append(littleEndian: hashKey.second)
@@ -65,8 +66,8 @@ package struct SegmentHeader: Sendable, Equatable {
             let segment = cursor.integer(UInt64.self), let epoch = cursor.integer(UInt64.self),
             let previous = cursor.integer(UInt64.self), let created = cursor.integer(Int64.self),
             let first = cursor.integer(UInt64.self), let second = cursor.integer(UInt64.self),
-            let segment = UInt32(exactly: segment), let epoch = UInt32(exactly: epoch),
-            let previous = UInt32(exactly: previous), log == LogIdentifier(high: high, low: low),
+            let segment = SegmentNumber(exactly: segment), let epoch = UInt32(exactly: epoch),
+            let previous = SegmentNumber(exactly: previous), log == LogIdentifier(high: high, low: low),
             bytes[cursor.offset..<Self.byteCount].allSatisfy({ $0 == 0 })
         else { return nil }
         self.init(

@@ -19,12 +19,12 @@ package enum SegmentRole: UInt8, Sendable, CaseIterable {
 /// The name of a segment's file: its number in eight hexadecimal digits, a dot, and the extension of its role.
 package struct SegmentName: Hashable, Sendable, CustomStringConvertible {
     /// An opening for writing wants its first number below, so that those it takes never run over.
-    package static let numberLimit: UInt32 = .max - (1 << 24)
+    package static let numberLimit = SegmentNumber(.max - (1 << 24))
 
-    package var identifier: UInt32
+    package var identifier: SegmentNumber
     package var role: SegmentRole
 
-    package init(_ identifier: UInt32, _ role: SegmentRole) {
+    package init(_ identifier: SegmentNumber, _ role: SegmentRole) {
         self.identifier = identifier
         self.role = role
     }
@@ -37,11 +37,11 @@ package struct SegmentName: Hashable, Sendable, CustomStringConvertible {
             let identifier = UInt32(String(decoding: parts[0], as: UTF8.self), radix: 16), identifier > 0,
             let role = SegmentRole.allCases.first(where: { $0.fileExtension.utf8.elementsEqual(parts[1]) })
         else { return nil }
-        self.init(identifier, role)
+        self.init(SegmentNumber(identifier), role)
     }
 
     package var fileName: String {
-        let digits = String(identifier, radix: 16)
+        let digits = String(identifier.rawValue, radix: 16)
         return String(repeating: "0", count: 8 - digits.count) + digits + "." + role.fileExtension
     }
 
@@ -73,4 +73,9 @@ extension OpenDirectory {
     }
 
     package func remove(_ segment: SegmentName) throws(FileSystemError) { try remove(segment.fileName) }
+}
+
+extension ByteCursor {
+    /// A segment's number in four bytes; nil where these are not there.
+    mutating func segmentNumber() -> SegmentNumber? { integer(UInt32.self).map { SegmentNumber($0) } }
 }

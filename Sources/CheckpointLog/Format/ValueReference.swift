@@ -8,7 +8,7 @@ package struct ValueReference: Sendable, Equatable {
     private static let chunkCountLimit = 65_536
 
     /// The value segment.
-    package var segment: UInt32
+    package var segment: SegmentNumber
     package var chunkCount: Int
     /// Bytes of the value before compression.
     package var contentByteCount: Int
@@ -20,7 +20,7 @@ package struct ValueReference: Sendable, Equatable {
     package var chunkNumber: SequenceNumber
 
     package init(
-        segment: UInt32, chunkCount: Int, contentByteCount: Int, fileByteCount: Int, footerCRC: UInt32,
+        segment: SegmentNumber, chunkCount: Int, contentByteCount: Int, fileByteCount: Int, footerCRC: UInt32,
         chunkNumber: SequenceNumber
     ) {
         self.segment = segment
@@ -33,7 +33,7 @@ package struct ValueReference: Sendable, Equatable {
 
     package var bytes: [UInt8] {
         var bytes: [UInt8] = []
-        bytes.append(littleEndian: segment)
+        bytes.append(littleEndian: segment.rawValue)
         bytes.append(littleEndian: UInt32(chunkCount))
         bytes.append(littleEndian: UInt64(contentByteCount))
         bytes.append(littleEndian: UInt64(fileByteCount))
@@ -46,7 +46,7 @@ package struct ValueReference: Sendable, Equatable {
     package init?(_ bytes: [UInt8]) {
         guard bytes.count == Self.byteCount else { return nil }
         var cursor = ByteCursor(bytes)
-        guard let segment = cursor.integer(UInt32.self), segment > 0, let chunkCount = cursor.integer(UInt32.self),
+        guard let segment = cursor.segmentNumber(), segment > 0, let chunkCount = cursor.integer(UInt32.self),
             chunkCount <= Self.chunkCountLimit,
             let content = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), content <= Self.contentByteLimit,
             let file = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), file < 1 << 40,

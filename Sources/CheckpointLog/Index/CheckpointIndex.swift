@@ -132,7 +132,7 @@ package final class CheckpointIndex: Sendable {
     var allFloors: [SequenceNumber] { floors.withLock { $0 } }
 
     /// Drops entries whose segment is not of the log any more: what stood there was dead, or stands elsewhere.
-    func removeEntries(where isGone: (_ segment: UInt32) -> Bool) {
+    func removeEntries(where isGone: (_ segment: SegmentNumber) -> Bool) {
         for shard in shards { shard.withLock { $0.removeEntries(where: isGone) } }
     }
 

@@ -103,7 +103,7 @@ package final class GroupTable: Sendable {
     /// Forgets groups with a member in a segment that left the log, and those whose own frame is not known any more:
     /// whatever replaced or ended them may have left the log, too.
     package func forget(
-        whereSegment isGone: (_ segment: UInt32) -> Bool, orFrame isUnknown: (KeyHash, SequenceNumber) -> Bool
+        whereSegment isGone: (_ segment: SegmentNumber) -> Bool, orFrame isUnknown: (KeyHash, SequenceNumber) -> Bool
     ) {
         guard isUsed.load(ordering: .acquiring) else { return }
         let known = state.withLock { $0.groups.mapValues(\.sequenceNumber) }

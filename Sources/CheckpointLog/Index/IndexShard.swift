@@ -53,7 +53,7 @@ struct IndexShard {
     }
 
     /// Drops the entries whose segment is not of the log any more.
-    mutating func removeEntries(where isGone: (_ segment: UInt32) -> Bool) {
+    mutating func removeEntries(where isGone: (_ segment: SegmentNumber) -> Bool) {
         for (hash, entries) in older where entries.contains(where: { isGone($0.location.segment) }) {
             let kept = entries.filter { !isGone($0.location.segment) }
             older[hash] = kept.isEmpty ? nil : kept

@@ -13,10 +13,10 @@ package struct IndexSnapshot {
 
     /// A segment that the snapshot covers, and the checksum of its footer.
     package struct Covered: Hashable, Sendable {
-        package var segment: UInt32
+        package var segment: SegmentNumber
         package var footerCRC: UInt32
 
-        package init(segment: UInt32, footerCRC: UInt32) {
+        package init(segment: SegmentNumber, footerCRC: UInt32) {
             self.segment = segment
             self.footerCRC = footerCRC
         }
@@ -54,7 +54,7 @@ package struct IndexSnapshot {
         bytes.append(littleEndian: UInt32(sides.hasGroups ? 1 : 0))
         bytes.append(contentsOf: levels)
         for segment in covered {
-            bytes.append(littleEndian: segment.segment)
+            bytes.append(littleEndian: segment.segment.rawValue)
             bytes.append(littleEndian: segment.footerCRC)
         }
         for (hash, entries) in older {
@@ -68,10 +68,10 @@ package struct IndexSnapshot {
         }
         for (location, segment) in sides.references {
             bytes.append(littleEndian: location.bits)
-            bytes.append(littleEndian: segment)
+            bytes.append(littleEndian: segment.rawValue)
         }
         for (segment, byteCount) in usage {
-            bytes.append(littleEndian: segment)
+            bytes.append(littleEndian: segment.rawValue)
             bytes.append(littleEndian: UInt64(max(0, byteCount)))
         }
         for origin in sides.origins {
@@ -112,7 +112,7 @@ package struct IndexSnapshot {
         var levels: [UInt8] = []
         var covered: Set<Covered> = []
         var older: [(KeyHash, [IndexEntry])] = []
-        var usage: [UInt32: Int] = [:]
+        var usage: [SegmentNumber: Int] = [:]
         var sides = RecordCatalog.Sides(references: [:], origins: [], hasGroups: false)
 
         init?(_ bytes: [UInt8], tableEnd: Int, identity: LogIdentity) {
@@ -154,7 +154,7 @@ package struct IndexSnapshot {
             self.levels = Array(levels)
             sides.hasGroups = counts[6] == 1
             for _ in 0..<counts[1] {
-                guard let segment = cursor.integer(UInt32.self), let crc = cursor.integer(UInt32.self) else {
+                guard let segment = cursor.segmentNumber(), let crc = cursor.integer(UInt32.self) else {
                     return false
                 }
                 covered.insert(Covered(segment: segment, footerCRC: crc))
@@ -179,13 +179,13 @@ package struct IndexSnapshot {
             _ cursor: inout ByteCursor, references: UInt32, segments: UInt32, origins: UInt32
         ) -> Bool {
             for _ in 0..<references {
-                guard let bits = cursor.integer(UInt64.self), let segment = cursor.integer(UInt32.self) else {
+                guard let bits = cursor.integer(UInt64.self), let segment = cursor.segmentNumber() else {
                     return false
                 }
                 sides.references[FrameLocation(bits: bits)] = segment
             }
             for _ in 0..<segments {
-                guard let segment = cursor.integer(UInt32.self),
+                guard let segment = cursor.segmentNumber(),
                     let byteCount = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)),
                     byteCount <= usageLimit
                 else { return false }

@@ -7,11 +7,11 @@
     package var key: UnsafeRawBufferPointer
     package var origin: UnsafeRawBufferPointer
     /// The value segment that a reference names, 0 for every other kind.
-    package var valueSegment: UInt32
+    package var valueSegment: SegmentNumber
 
     package init(
         kind: RecordKind, level: UInt8, sequenceNumber: SequenceNumber, location: FrameLocation,
-        key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer, valueSegment: UInt32 = 0
+        key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer, valueSegment: SegmentNumber = 0
     ) {
         self.valueSegment = valueSegment
         self.kind = kind
@@ -37,7 +37,7 @@ package final class RecordCatalog: Sendable {
     package let groups = GroupTable()
     package let usage = SegmentUsage()
     /// Value segments, by the frame that refers to each.
-    private let references = Lock<[FrameLocation: UInt32]>([:])
+    private let references = Lock<[FrameLocation: SegmentNumber]>([:])
     private let keep: @Sendable (_ level: UInt8) -> Int
     private let sawGroup = Lock(false)
     private let seenOrigins = Lock<Set<Origin>>([])
@@ -138,13 +138,13 @@ package final class RecordCatalog: Sendable {
     }
 
     /// The value segments that any record refers to, dead or alive.
-    package var referencedSegments: Set<UInt32> {
+    package var referencedSegments: Set<SegmentNumber> {
         return references.withLock { Set($0.values) }
     }
 
     /// What a snapshot keeps beside the index.
     struct Sides: Sendable {
-        var references: [FrameLocation: UInt32]
+        var references: [FrameLocation: SegmentNumber]
         var origins: Set<Origin>
         var hasGroups: Bool
     }
@@ -160,14 +160,14 @@ package final class RecordCatalog: Sendable {
     }
 
     /// Drops all that a snapshot says of segments that are not of the log any more.
-    package func removeEntries(outside segments: Set<UInt32>) { removeEntries { !segments.contains($0) } }
+    package func removeEntries(outside segments: Set<SegmentNumber>) { removeEntries { !segments.contains($0) } }
 
     /// Drops all that is known of segments that left the log.
-    package func removeEntries(in segments: Set<UInt32>) {
+    package func removeEntries(in segments: Set<SegmentNumber>) {
         removeEntries { segments.contains($0) }
     }
 
-    private func removeEntries(where isGone: (_ segment: UInt32) -> Bool) {
+    private func removeEntries(where isGone: (_ segment: SegmentNumber) -> Bool) {
         index.removeEntries(where: isGone)
         groups.forget(whereSegment: isGone, orFrame: { !index.holds($0, $1) })
         references.withLock { references in references = references.filter { !isGone($0.key.segment) } }
@@ -176,7 +176,7 @@ package final class RecordCatalog: Sendable {
 
     /// Forgets the reference at `location`, whose frame is gone, and gives the value segment that nothing needs any
     /// more.
-    package func dropReference(at location: FrameLocation) -> UInt32? {
+    package func dropReference(at location: FrameLocation) -> SegmentNumber? {
         references.withLock { $0.removeValue(forKey: location) }
     }
 }

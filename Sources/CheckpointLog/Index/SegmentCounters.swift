@@ -5,7 +5,7 @@
 struct SegmentCounters: Sendable {
     private struct Slot {
         /// 0 marks an empty slot; segments count from 1.
-        var segment: UInt32 = 0
+        var segment: SegmentNumber = 0
         var byteCount = 0
     }
 
@@ -15,20 +15,20 @@ struct SegmentCounters: Sendable {
 
     init() {}
 
-    init(_ counts: [UInt32: Int]) {
+    init(_ counts: [SegmentNumber: Int]) {
         for (segment, byteCount) in counts { add(byteCount, to: segment) }
     }
 
-    subscript(segment: UInt32) -> Int { slots[place(of: segment)].byteCount }
+    subscript(segment: SegmentNumber) -> Int { slots[place(of: segment)].byteCount }
 
-    var all: [UInt32: Int] {
-        var all: [UInt32: Int] = [:]
+    var all: [SegmentNumber: Int] {
+        var all: [SegmentNumber: Int] = [:]
         for slot in slots where slot.segment != 0 { all[slot.segment] = slot.byteCount }
         return all
     }
 
     @inline(__always)
-    mutating func add(_ byteCount: Int, to segment: UInt32) {
+    mutating func add(_ byteCount: Int, to segment: SegmentNumber) {
         let place = place(of: segment)
         if slots[place].segment == segment {
             slots[place].byteCount &+= byteCount
@@ -37,14 +37,14 @@ struct SegmentCounters: Sendable {
         }
     }
 
-    mutating func remove(_ segment: UInt32) {
+    mutating func remove(_ segment: SegmentNumber) {
         guard segment != 0, slots[place(of: segment)].segment == segment else { return }
         var rest = all
         rest[segment] = nil
         self = SegmentCounters(rest)
     }
 
-    private mutating func insert(_ segment: UInt32, _ byteCount: Int) {
+    private mutating func insert(_ segment: SegmentNumber, _ byteCount: Int) {
         if (used + 1) * 4 > slots.count * 3 {
             let old = slots
             slots = [Slot](repeating: Slot(), count: old.count * 2)
@@ -56,9 +56,9 @@ struct SegmentCounters: Sendable {
 
     /// The slot of `segment`, or the empty one where it belongs.
     @inline(__always)
-    private func place(of segment: UInt32) -> Int {
+    private func place(of segment: SegmentNumber) -> Int {
         let mask = slots.count - 1
-        var place = Int(segment) & mask
+        var place = Int(segment.rawValue) & mask
         while slots[place].segment != segment, slots[place].segment != 0 { place = (place + 1) & mask }
         return place
     }

@@ -1,7 +1,7 @@
 extension SegmentFooter {
     /// A footer's entry as the catalog is told of it.
     package static func withRecord<Result>(
-        _ entry: SegmentFooter.Entry, of segment: UInt32, _ body: (CatalogRecord) throws -> Result
+        _ entry: SegmentFooter.Entry, of segment: SegmentNumber, _ body: (CatalogRecord) throws -> Result
     ) rethrows -> Result {
         unsafe try entry.key.withUnsafeBytes { key in
             unsafe try entry.origin.withUnsafeBytes { origin in

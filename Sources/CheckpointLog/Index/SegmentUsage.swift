@@ -1,7 +1,7 @@
 /// How many bytes of each segment are live, by the size classes of their frames: what compaction chooses by.
 package final class SegmentUsage: Sendable {
     private let live = Lock(SegmentCounters())
-    private let held = Lock<Set<UInt32>>([])
+    private let held = Lock<Set<SegmentNumber>>([])
 
     package init() {}
 
@@ -25,20 +25,20 @@ package final class SegmentUsage: Sendable {
     }
 
     /// Live bytes by segment, for a snapshot.
-    var all: [UInt32: Int] { live.withLock { $0.all } }
+    var all: [SegmentNumber: Int] { live.withLock { $0.all } }
 
-    func replace(_ usage: [UInt32: Int]) { live.withLock { $0 = SegmentCounters(usage) } }
+    func replace(_ usage: [SegmentNumber: Int]) { live.withLock { $0 = SegmentCounters(usage) } }
 
     /// Keeps a segment from compaction until all of its records are in the index.
-    package func hold(_ segment: UInt32) { _ = held.withLock { $0.insert(segment) } }
+    package func hold(_ segment: SegmentNumber) { _ = held.withLock { $0.insert(segment) } }
 
-    package func release(_ segment: UInt32) { _ = held.withLock { $0.remove(segment) } }
+    package func release(_ segment: SegmentNumber) { _ = held.withLock { $0.remove(segment) } }
 
-    package func isHeld(_ segment: UInt32) -> Bool { held.withLock { $0.contains(segment) } }
+    package func isHeld(_ segment: SegmentNumber) -> Bool { held.withLock { $0.contains(segment) } }
 
-    package func forget(_ segment: UInt32) { live.withLock { $0.remove(segment) } }
+    package func forget(_ segment: SegmentNumber) { live.withLock { $0.remove(segment) } }
 
-    package func liveByteCount(of segment: UInt32) -> Int { live.withLock { max(0, $0[segment]) } }
+    package func liveByteCount(of segment: SegmentNumber) -> Int { live.withLock { max(0, $0[segment]) } }
 
     package var liveByteCount: Int { live.withLock { $0.all.values.reduce(0) { $0 + max(0, $1) } } }
 }

@@ -25,14 +25,14 @@ package struct LogDirectory: Sendable {
     }
 
     /// The numbers of outputs, complete or not.
-    package var outputs: [UInt32] {
+    package var outputs: [SegmentNumber] {
         let unfinished = temporaries.compactMap {
             SegmentName(fileName: String($0.dropLast(FileName.temporarySuffix.utf8.count)))
         }
         return (segments + unfinished).filter { $0.role == .output }.map(\.identifier)
     }
 
-    package var highestSegment: UInt32 { segments.last?.identifier ?? 0 }
+    package var highestSegment: SegmentNumber { segments.last?.identifier ?? 0 }
 
     /// The log segments after the last one ever sealed, in order.
     package func chain(after manifest: Manifest) -> [SegmentName] {

@@ -8,12 +8,12 @@ package final class SegmentFiles: Sendable {
     private static let limit = 32
 
     private struct State {
-        var names: [UInt32: SegmentName] = [:]
+        var names: [SegmentNumber: SegmentName] = [:]
         /// Few enough that looking at each costs less than a hash.
-        var files: [(segment: UInt32, file: any OpenFile, lastUse: Int)] = []
+        var files: [(segment: SegmentNumber, file: any OpenFile, lastUse: Int)] = []
         var uses = 0
 
-        mutating func known(_ segment: UInt32) -> (any OpenFile)? {
+        mutating func known(_ segment: SegmentNumber) -> (any OpenFile)? {
             uses += 1
             for index in files.indices where files[index].segment == segment {
                 files[index].lastUse = uses
@@ -32,20 +32,20 @@ package final class SegmentFiles: Sendable {
     package func add(_ name: SegmentName) { state.withLock { $0.names[name.identifier] = name } }
 
     /// Lets a segment go that is not part of the log any more.
-    package func forget(_ segment: UInt32) {
+    package func forget(_ segment: SegmentNumber) {
         state.withLock { state in
             state.names[segment] = nil
             state.files.removeAll { $0.segment == segment }
         }
     }
 
-    package func path(of segment: UInt32) -> FilePath { identity.path(name(of: segment)) }
+    package func path(of segment: SegmentNumber) -> FilePath { identity.path(name(of: segment)) }
 
-    private func name(of segment: UInt32) -> SegmentName {
+    private func name(of segment: SegmentNumber) -> SegmentName {
         state.withLock { $0.names[segment] } ?? SegmentName(segment, .log)
     }
 
-    package func file(of segment: UInt32) throws(FileSystemError) -> any OpenFile {
+    package func file(of segment: SegmentNumber) throws(FileSystemError) -> any OpenFile {
         if let known = state.withLock({ $0.known(segment) }) { return known }
         let file = try identity.directory.openFile(name(of: segment), .read)
         return state.withLock { state in

@@ -30,11 +30,11 @@ package struct ChainReader {
         /// What frames tell that stand behind the end.
         package var stragglers = SegmentScanner.Stragglers()
         /// A segment that is neither sealed nor there, and that another names as the one before it.
-        package var missing: UInt32?
+        package var missing: SegmentNumber?
         /// Whether no position says what must be there.
         package var lacksPosition = false
         /// The segments that sound headers name as the ones before theirs.
-        package var named: Set<UInt32> = []
+        package var named: Set<SegmentNumber> = []
 
         /// Whether no segment of the chain holds the end: each is closed by a roll frame, or there is none.
         package var isComplete = false
@@ -110,12 +110,12 @@ package struct ChainReader {
     /// Whether a live writer holds the lock: frames past its written position are then not looked at.
     package let stop: LogPosition?
     /// The segment that the chain's first follows.
-    package let lastSealed: UInt32
+    package let lastSealed: SegmentNumber
     /// Where an earlier reading of the same log ended: frames before it are not visited again.
     package let resume: LogPosition?
 
     package init(
-        identity: LogIdentity, lastSealed: UInt32, position: PositionStatement?, stop: LogPosition? = nil,
+        identity: LogIdentity, lastSealed: SegmentNumber, position: PositionStatement?, stop: LogPosition? = nil,
         resume: LogPosition? = nil
     ) {
         self.resume = resume
@@ -188,7 +188,7 @@ package struct ChainReader {
     }
 
     /// Says what is missing, and where the log ends when no segment showed its end.
-    private func conclude(_ outcome: inout Outcome, _ names: [SegmentName], known: UInt32) {
+    private func conclude(_ outcome: inout Outcome, _ names: [SegmentName], known: SegmentNumber) {
         let present = Set(names.map(\.identifier))
         outcome.missing = outcome.named.filter { $0 > lastSealed && !present.contains($0) }.min()
         if let end = outcome.end, end.offset == 0, let knownGood = outcome.knownGood, knownGood.segment < end.segment {
@@ -214,7 +214,7 @@ package struct ChainReader {
         return header
     }
 
-    private func follows(_ previous: UInt32, _ header: SegmentHeader) -> Bool {
+    private func follows(_ previous: SegmentNumber, _ header: SegmentHeader) -> Bool {
         return header.previous == previous
     }
 

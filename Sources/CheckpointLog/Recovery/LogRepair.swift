@@ -93,7 +93,7 @@ package struct LogRepair {
     /// Removes what no record refers to: outputs of a compaction that did not commit, value segments without a
     /// reference, files that were not complete.
     package func removeOrphans(
-        _ directory: LogDirectory, referenced: Set<UInt32>, report: inout RecoveryReport
+        _ directory: LogDirectory, referenced: Set<SegmentNumber>, report: inout RecoveryReport
     ) throws {
         let listed = Set(manifest.current.segments.map(\.name))
         var orphans = directory.temporaries

@@ -16,7 +16,7 @@ package struct CompactionPlan: Sendable, Equatable {
     /// Segments without a live byte go at once. Others go by cost-benefit, (1 − u) · age ÷ (1 + u), where u is the live
     /// share (Rosenblum and Ousterhout, "The Design and Implementation of a Log-Structured File System", 1992).
     package static func plan(
-        segments: [Manifest.Segment], liveByteCount: (UInt32) -> Int, now: Int64, outputLimit: Int, fully: Bool
+        segments: [Manifest.Segment], liveByteCount: (SegmentNumber) -> Int, now: Int64, outputLimit: Int, fully: Bool
     ) -> CompactionPlan? {
         let live = segments.map { min(liveByteCount($0.name.identifier), $0.byteCount) }
         let dead = zip(segments, live).filter { $0.1 == 0 }.map(\.0)

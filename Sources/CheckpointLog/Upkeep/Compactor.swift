@@ -225,7 +225,7 @@ package final class Compactor: Sendable {
 
     /// Copies one frame, once all of it is found intact.
     private func copy(
-        _ entry: SegmentFooter.Entry, of segment: UInt32, to output: OutputSegment
+        _ entry: SegmentFooter.Entry, of segment: SegmentNumber, to output: OutputSegment
     ) throws -> FrameLocation {
         let source = try wrapping { () throws(FileSystemError) in try files.file(of: segment) }
         let location = FrameLocation(segment: segment, offset: entry.offset, byteCount: entry.byteCount)

@@ -8,7 +8,8 @@ extension IndexSnapshot {
     ///   - sync: makes durable everything that was appended before the call.
     /// - Returns: the bytes of the file.
     package static func write(
-        _ catalog: RecordCatalog, manifest: Manifest, excluding excluded: (UInt32) -> Bool, identity: LogIdentity,
+        _ catalog: RecordCatalog, manifest: Manifest, excluding excluded: (SegmentNumber) -> Bool,
+        identity: LogIdentity,
         sync: () throws -> Void
     ) throws -> Int {
         let covered = manifest.segments.filter { !excluded($0.name.identifier) }

@@ -23,12 +23,12 @@ struct ChainCheck {
         var outcome = CheckOutcome()
         var known: LogPosition?
         var end: End?
-        var previous: UInt32
+        var previous: SegmentNumber
         var last: LogPosition
         var newestEpoch: UInt32 = 0
         var order: FrameOrder?
         /// The segments that sound headers name as the ones before theirs, each with one that does.
-        var named: [UInt32: SegmentName] = [:]
+        var named: [SegmentNumber: SegmentName] = [:]
         /// Whether any frame stands behind the end.
         var hasStragglers = false
 

@@ -18,7 +18,7 @@ struct CheckOutcome: Sendable {
         var origin: [UInt8]
         var sequenceNumber: SequenceNumber
         var location: FrameLocation
-        var valueSegment: UInt32 = 0
+        var valueSegment: SegmentNumber = 0
 
         /// Whether it holds something that can be restored, rather than the end of it.
         var isCheckpoint: Bool {
@@ -37,7 +37,7 @@ struct CheckOutcome: Sendable {
     }
 
     struct AppendNumbers: Sendable {
-        var segment: UInt32
+        var segment: SegmentNumber
         var first: SequenceNumber
         var last: SequenceNumber
     }
@@ -54,7 +54,7 @@ struct CheckOutcome: Sendable {
     var chainDamage: VerificationFinding?
     var references: [Reference] = []
     /// Value segments that some frame, sound or not, refers to.
-    var referencedSegments: Set<UInt32> = []
+    var referencedSegments: Set<SegmentNumber> = []
     /// The first and the last append number of a log segment, or of the chain, and the segment that it begins with.
     var appendNumbers: AppendNumbers?
     /// Whether the file was not there: under a writer it may have gone since the manifest was read.
@@ -82,7 +82,7 @@ struct CheckOutcome: Sendable {
         omitted = (0, nil)
     }
 
-    mutating func noteAppend(_ number: SequenceNumber, in segment: UInt32) {
+    mutating func noteAppend(_ number: SequenceNumber, in segment: SegmentNumber) {
         if appendNumbers == nil { appendNumbers = AppendNumbers(segment: segment, first: number, last: number) }
         appendNumbers?.last = number
     }

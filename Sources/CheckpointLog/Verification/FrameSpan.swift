@@ -163,7 +163,7 @@
 
 extension CheckOutcome.Record {
     /// The record of a frame whose header holds; `bytes` begin with it.
-    init(_ header: FrameHeader, _ bytes: UnsafeRawBufferPointer, segment: UInt32, at offset: Int) {
+    init(_ header: FrameHeader, _ bytes: UnsafeRawBufferPointer, segment: SegmentNumber, at offset: Int) {
         let keyEnd = FrameHeader.byteCount + header.keyByteCount
         unsafe self.init(
             kind: header.kind, level: header.level, key: Array(bytes[FrameHeader.byteCount..<keyEnd]),
@@ -171,7 +171,7 @@ extension CheckOutcome.Record {
             location: FrameLocation(segment: segment, offset: offset, byteCount: header.frameByteCount))
     }
 
-    init(_ entry: SegmentFooter.Entry, segment: UInt32) {
+    init(_ entry: SegmentFooter.Entry, segment: SegmentNumber) {
         self.init(
             kind: entry.kind, level: entry.level, key: entry.key, origin: entry.origin,
             sequenceNumber: entry.sequenceNumber,

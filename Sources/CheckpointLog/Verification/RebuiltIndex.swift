@@ -121,7 +121,7 @@ struct RebuiltIndex {
         ) { unsafe GroupMembers(Array($1)) }
     }
 
-    private func name(of segment: UInt32) -> SegmentName {
+    private func name(of segment: SegmentNumber) -> SegmentName {
         manifest.segments.first { $0.name.identifier == segment }?.name ?? SegmentName(segment, .log)
     }
 
@@ -198,7 +198,7 @@ struct RebuiltIndex {
 
     private func differences(_ kept: RecordCatalog, _ covered: Set<IndexSnapshot.Covered>) -> [VerificationFinding] {
         var findings: [VerificationFinding] = []
-        var counted: [UInt32: Int] = [:]
+        var counted: [SegmentNumber: Int] = [:]
         kept.index.forEach { _, entry, _ in counted[entry.location.segment, default: 0] += entry.location.byteCountBound
         }
         // Compaction chooses by these counts and asks of each record whether it is live: a wrong one costs copying

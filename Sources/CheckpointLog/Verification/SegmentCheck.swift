@@ -117,7 +117,7 @@ struct SegmentCheck {
                 func record() -> CheckOutcome.Record {
                     unsafe CheckOutcome.Record(header, bytes, segment: number, at: offset)
                 }
-                var valueSegment: UInt32 = 0
+                var valueSegment: SegmentNumber = 0
                 if header.kind == .reference, let reference = unsafe CheckOutcome.Reference(header, bytes, record()) {
                     valueSegment = reference.reference.segment
                     found.references.append(reference)

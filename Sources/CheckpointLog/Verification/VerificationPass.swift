@@ -11,8 +11,8 @@ struct VerificationPass {
     /// What earlier looks found in files that never change again, so that a look at a log that is being written need
     /// only read what is new.
     struct Settled {
-        fileprivate var segments: [UInt32: (segment: Manifest.Segment, outcome: CheckOutcome)] = [:]
-        fileprivate var values: [UInt32: (reference: ValueReference, outcome: CheckOutcome)] = [:]
+        fileprivate var segments: [SegmentNumber: (segment: Manifest.Segment, outcome: CheckOutcome)] = [:]
+        fileprivate var values: [SegmentNumber: (reference: ValueReference, outcome: CheckOutcome)] = [:]
     }
 
     /// - Returns: false when the log changed meanwhile in a way that another look would see better.
@@ -126,7 +126,7 @@ struct VerificationPass {
     private func checkValues(
         _ outcomes: [CheckOutcome], _ identity: LogIdentity, _ counter: ProgressCounter, _ settled: inout Settled
     ) throws -> [CheckOutcome] {
-        var references: [UInt32: CheckOutcome.Reference] = [:]
+        var references: [SegmentNumber: CheckOutcome.Reference] = [:]
         for reference in outcomes.lazy.flatMap(\.references) where references[reference.reference.segment] == nil {
             references[reference.reference.segment] = reference
         }
@@ -189,7 +189,7 @@ struct VerificationPass {
     ) -> [VerificationFinding] {
         guard !isWritten else { return [] }
         let listed = Set(manifest.segments.map(\.name))
-        let referenced = outcomes.reduce(into: Set<UInt32>()) { $0.formUnion($1.referencedSegments) }
+        let referenced = outcomes.reduce(into: Set<SegmentNumber>()) { $0.formUnion($1.referencedSegments) }
         var names = files.temporaries
         for name in files.segments where !listed.contains(name) {
             switch name.role {

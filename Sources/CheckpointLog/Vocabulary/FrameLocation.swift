@@ -10,12 +10,12 @@ package struct FrameLocation: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// - Parameter byteCount: the length of the whole frame, a multiple of 8.
-    package init(segment: UInt32, offset: Int, byteCount: Int) {
+    package init(segment: SegmentNumber, offset: Int, byteCount: Int) {
         let position = LogPosition(segment: segment, offset: offset)
-        bits = UInt64(segment) << 32 | UInt64(position.offset / 8) << 8 | UInt64(Self.sizeClass(of: byteCount))
+        bits = UInt64(segment.rawValue) << 32 | UInt64(position.offset / 8) << 8 | UInt64(Self.sizeClass(of: byteCount))
     }
 
-    package var segment: UInt32 { UInt32(truncatingIfNeeded: bits >> 32) }
+    package var segment: SegmentNumber { SegmentNumber(UInt32(truncatingIfNeeded: bits >> 32)) }
 
     package var offset: Int { Int(bits >> 8 & 0xFF_FFFF) * 8 }
 

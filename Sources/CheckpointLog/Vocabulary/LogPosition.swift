@@ -6,11 +6,11 @@ package struct LogPosition: Hashable, Comparable, Sendable, CustomStringConverti
     /// One past the greatest offset that a position can state, in bytes.
     package static let offsetLimit = 1 << 27
 
-    package var segment: UInt32
+    package var segment: SegmentNumber
     /// Bytes from the start of the segment; a multiple of 8 below ``offsetLimit``.
     package var offset: UInt32
 
-    package init(segment: UInt32, offset: Int) {
+    package init(segment: SegmentNumber, offset: Int) {
         precondition(offset >= 0 && offset < Self.offsetLimit && offset % 8 == 0, "A log position is 8-aligned.")
         self.segment = segment
         self.offset = UInt32(offset)
@@ -20,12 +20,12 @@ package struct LogPosition: Hashable, Comparable, Sendable, CustomStringConverti
     package init?(word: UInt64) {
         let bits = word >> 8
         guard UInt8(truncatingIfNeeded: word) == CheckBits.of(bits) else { return nil }
-        segment = UInt32(truncatingIfNeeded: bits >> 24)
+        segment = SegmentNumber(UInt32(truncatingIfNeeded: bits >> 24))
         offset = UInt32(truncatingIfNeeded: bits & 0xFF_FFFF) * 8
     }
 
     package var word: UInt64 {
-        let bits = UInt64(segment) << 24 | UInt64(offset / 8)
+        let bits = UInt64(segment.rawValue) << 24 | UInt64(offset / 8)
         return bits << 8 | UInt64(CheckBits.of(bits))
     }
 

@@ -10,13 +10,13 @@ package final class ActiveSegment: Sendable {
     package let capacity: Int
     package let isMapped: Bool
     /// The segment before it in the chain, or 0.
-    package let previous: UInt32
+    package let previous: SegmentNumber
     /// Records whose frames are in the segment and whose index entries are not made yet. Up inside the append lock,
     /// down after the insert; a segment is sealed only at zero, so that a plan of compaction never misses an entry.
     private let pending = Atomic<Int>(0)
 
     private init(
-        name: SegmentName, file: any OpenFile, seed: FrameSeed, capacity: Int, isMapped: Bool, previous: UInt32
+        name: SegmentName, file: any OpenFile, seed: FrameSeed, capacity: Int, isMapped: Bool, previous: SegmentNumber
     ) {
         self.name = name
         self.file = file
@@ -38,7 +38,7 @@ package final class ActiveSegment: Sendable {
     ///
     /// - Throws: what failed; a failed `.remove` when a part of the segment stays behind.
     package static func create(
-        _ identity: LogIdentity, number: UInt32, previous: UInt32, epoch: UInt32, capacity: Int,
+        _ identity: LogIdentity, number: SegmentNumber, previous: SegmentNumber, epoch: UInt32, capacity: Int,
         reservesBlocks: Bool = true, mapping: Bool, created: Int64
     ) throws(FileSystemError) -> ActiveSegment {
         let name = SegmentName(number, .log)

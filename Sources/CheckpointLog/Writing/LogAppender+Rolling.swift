@@ -59,7 +59,7 @@ extension LogAppender {
     /// - Returns: whether one was made; there is nothing to do when there is one, or the log is closed.
     @discardableResult
     package func prepareNext() throws(FileSystemError) -> Bool {
-        let wanted = state.withLock { state -> (UInt32, UInt32)? in
+        let wanted = state.withLock { state -> (SegmentNumber, UInt32)? in
             guard state.next == nil, !state.isPreparing, !state.isClosed, state.failure == nil else { return nil }
             state.isPreparing = true
             return (state.active.name.identifier, state.epoch)
@@ -101,7 +101,7 @@ extension LogAppender {
         try? identity.directory.remove(segment.name)
     }
 
-    private func makeSegment(after previous: UInt32, epoch: UInt32) throws(FileSystemError) -> ActiveSegment {
+    private func makeSegment(after previous: SegmentNumber, epoch: UInt32) throws(FileSystemError) -> ActiveSegment {
         try ActiveSegment.create(
             identity, number: manifest.takeSegmentNumber(), previous: previous, epoch: epoch,
             capacity: limits.segmentByteCount, mapping: limits.usesMapping, created: now())

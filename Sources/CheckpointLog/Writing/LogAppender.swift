@@ -98,10 +98,12 @@ package final class LogAppender: Sendable {
 
     package var syncedPosition: LogPosition {
         let bits = synced.load(ordering: .acquiring)
-        return LogPosition(segment: UInt32(bits >> 32), offset: Int(bits & 0xFFFF_FFFF))
+        return LogPosition(segment: SegmentNumber(UInt32(bits >> 32)), offset: Int(bits & 0xFFFF_FFFF))
     }
 
-    static func bits(_ position: LogPosition) -> UInt64 { UInt64(position.segment) << 32 | UInt64(position.offset) }
+    static func bits(_ position: LogPosition) -> UInt64 {
+        UInt64(position.segment.rawValue) << 32 | UInt64(position.offset)
+    }
 
     package var activeSegment: ActiveSegment { state.withLock { $0.active } }
 

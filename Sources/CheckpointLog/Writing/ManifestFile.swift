@@ -7,7 +7,7 @@ package final class ManifestFile: Sendable {
 
     private struct State {
         var manifest: Manifest
-        var nextSegment: UInt32
+        var nextSegment: SegmentNumber
         var position: PositionPage?
         /// A replacement that may be in force or not.
         var doubt: FileSystemError?
@@ -19,7 +19,8 @@ package final class ManifestFile: Sendable {
 
     /// Takes over a manifest as it stands on disk, under the lock of its log; numbers from `firstSegment` on are known
     /// to be unused.
-    package init(_ manifest: Manifest, in directory: any OpenDirectory, lock: any FileLock, firstSegment: UInt32) {
+    package init(_ manifest: Manifest, in directory: any OpenDirectory, lock: any FileLock, firstSegment: SegmentNumber)
+    {
         self.directory = directory
         self.lock = lock
         state = Lock(State(manifest: manifest, nextSegment: max(manifest.nextSegment, firstSegment)))
@@ -42,22 +43,22 @@ package final class ManifestFile: Sendable {
     }
 
     /// A segment number that was never used, reserved on disk.
-    package func takeSegmentNumber() throws(FileSystemError) -> UInt32 {
+    package func takeSegmentNumber() throws(FileSystemError) -> SegmentNumber {
         try state.withLock { state throws(FileSystemError) in try takeNumber(&state) }
     }
 
     /// Makes the file of a segment under a number that was never used, before anyone is given a greater one.
-    package func makeSegment<Segment>(_ make: (UInt32) throws -> Segment) throws -> Segment {
+    package func makeSegment<Segment>(_ make: (SegmentNumber) throws -> Segment) throws -> Segment {
         try state.withLock { state in
             let number = try wrapping { () throws(FileSystemError) in try takeNumber(&state) }
             return try make(number)
         }
     }
 
-    private func takeNumber(_ state: inout State) throws(FileSystemError) -> UInt32 {
+    private func takeNumber(_ state: inout State) throws(FileSystemError) -> SegmentNumber {
         guard state.nextSegment < .max else { throw usedUp }
         if state.nextSegment >= state.manifest.nextSegment { try edit(&state) { _ in } }
-        defer { state.nextSegment += 1 }
+        defer { state.nextSegment = state.nextSegment.next }
         return state.nextSegment
     }
 
@@ -81,8 +82,7 @@ package final class ManifestFile: Sendable {
         var manifest = state.manifest
         change(&manifest)
         manifest.generation += 1
-        let (reserved, isOver) = state.nextSegment.addingReportingOverflow(Self.reservedSegments)
-        manifest.nextSegment = max(manifest.nextSegment, isOver ? .max : reserved)
+        manifest.nextSegment = max(manifest.nextSegment, state.nextSegment.advanced(by: Self.reservedSegments))
         guard manifest.isWithinLimits else { throw usedUp }
         do throws(FileSystemError) {
             try requireInPlace()

@@ -66,7 +66,7 @@ package final class OutputSegment {
     /// Appends a new frame, whose numbers are final.
     package func append(
         _ header: FrameHeader, key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer,
-        payload: UnsafeRawBufferPointer, valueSegment: UInt32
+        payload: UnsafeRawBufferPointer, valueSegment: SegmentNumber
     ) throws -> FrameLocation {
         try header.requireReadable()
         var header = header

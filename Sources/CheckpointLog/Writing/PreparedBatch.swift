@@ -5,7 +5,7 @@ package struct PreparedBatch: Sendable {
         var key: Range<Int>
         var origin: Range<Int>
         var payload: Range<Int>
-        var valueSegment: UInt32
+        var valueSegment: SegmentNumber
     }
 
     private var bytes: [UInt8] = []
@@ -19,14 +19,14 @@ package struct PreparedBatch: Sendable {
 
     package var frameByteCount: Int { frames.reduce(0) { $0 + $1.header.frameByteCount } }
 
-    package var valueSegments: [UInt32] { frames.map(\.valueSegment).filter { $0 != 0 } }
+    package var valueSegments: [SegmentNumber] { frames.map(\.valueSegment).filter { $0 != 0 } }
 
     /// The value segment that the frame refers to, 0 for none.
-    package func valueSegment(at index: Int) -> UInt32 { frames[index].valueSegment }
+    package func valueSegment(at index: Int) -> SegmentNumber { frames[index].valueSegment }
 
     package mutating func add(
         _ header: FrameHeader, key: UnsafeRawBufferPointer, origin: Origin, payload: UnsafeRawBufferPointer,
-        valueSegment: UInt32 = 0
+        valueSegment: SegmentNumber = 0
     ) {
         var header = header
         header.keyByteCount = key.count

@@ -19,7 +19,7 @@ package final class RecordWriter: Sendable {
         package var frame: Appended
         package var kind: RecordKind
         /// The file that the value is in, 0 for none.
-        package var valueSegment: UInt32
+        package var valueSegment: SegmentNumber
     }
 
     let identity: LogIdentity
@@ -104,7 +104,7 @@ package final class RecordWriter: Sendable {
     /// file's number.
     func withReference<Result>(
         to bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
-        _ body: (FrameHeader, UnsafeRawBufferPointer, _ segment: UInt32) throws -> Result
+        _ body: (FrameHeader, UnsafeRawBufferPointer, _ segment: SegmentNumber) throws -> Result
     ) throws -> Result {
         let taken = try attributes.taken ?? appender.takeSequenceNumber()
         let reference = try wrapping { () throws(FileSystemError) in

@@ -61,7 +61,7 @@ import SystemPackage
 
     /// Writes everything; gives the trailer, the number of chunks, and the file's length.
     func run(
-        _ header: SegmentHeader, _ segment: UInt32, laneCount: Int
+        _ header: SegmentHeader, _ segment: SegmentNumber, laneCount: Int
     ) throws(FileSystemError) -> (trailer: SegmentTrailer, chunkCount: Int, byteCount: Int) {
         do {
             if laneCount > 1 { try prepare() }
@@ -210,7 +210,7 @@ extension ValueSegment {
     ///
     /// - Throws: `FileSystemError`. What was written is removed again, or is an orphan that the next opening removes.
     package static func write(
-        _ content: UnsafeRawBufferPointer, identity: LogIdentity, segment: UInt32, epoch: UInt32, level: UInt8,
+        _ content: UnsafeRawBufferPointer, identity: LogIdentity, segment: SegmentNumber, epoch: UInt32, level: UInt8,
         key: UnsafeRawBufferPointer, number: SequenceNumber, timestamp: Int64, compression: CompressionMethod
     ) throws(FileSystemError) -> ValueReference {
         let name = SegmentName(segment, .value)

@@ -70,7 +70,7 @@ import Testing
             let number = SequenceNumber(rawValue: 1 << 32 | raw)
             let level = UInt8(1 + generator.number(below: 3))
             let location = FrameLocation(
-                segment: 1 + UInt32(raw / 1_000), offset: Int(raw % 1_000) * 128, byteCount: 128)
+                segment: SegmentNumber(1 + UInt32(raw / 1_000)), offset: Int(raw % 1_000) * 128, byteCount: 128)
             if generator.isOne(in: 2_000) {
                 let level = generator.isOne(in: 3) ? 0 : level
                 model.floors[level] = max(model.floors[level] ?? number, number)

@@ -7,7 +7,7 @@ import Testing
 @Suite struct ChainEvidenceTests {
     static let position = SpecimenLog.path.appending(FileName.position)
 
-    static func path(_ segment: UInt32) -> FilePath {
+    static func path(_ segment: SegmentNumber) -> FilePath {
         SpecimenLog.path.appending(SegmentName(segment, .log).fileName)
     }
 
@@ -21,7 +21,7 @@ import Testing
     }
 
     /// By a writer, by a reader, and by the verifier's own code.
-    static func expectDamage(_ image: SimulatedFileSystem, of segment: UInt32, _ label: String) throws {
+    static func expectDamage(_ image: SimulatedFileSystem, of segment: SegmentNumber, _ label: String) throws {
         let report = VerificationAgreementTests.verify(image)
         let name = SegmentName(segment, .log).fileName
         #expect(report.exitCode == 3, "\(label): \(report.findings)")
@@ -42,7 +42,7 @@ import Testing
     func aSegmentThatAnotherFollowsIsMissed(boot: CrashBoot, withPosition: Bool) throws {
         let (disk, engine) = try Self.unsynced()
         defer { engine.abandon() }
-        for segment: UInt32 in 1...2 {
+        for segment: SegmentNumber in [1, 2] {
             let image = disk.crashImage(.everything, boot: boot)
             image.removeFile(Self.path(segment))
             if !withPosition { image.removeFile(Self.position) }

@@ -38,7 +38,7 @@ import Testing
         #expect(try Self.numbers(disk.crashImage(.syncedOnly, boot: .another)) == Array(0..<Self.count))
     }
 
-    @Test(arguments: 1...3) func aMissingSegmentIsDamage(segment: UInt32) throws {
+    @Test(arguments: [1, 2, 3] as [SegmentNumber]) func aMissingSegmentIsDamage(segment: SegmentNumber) throws {
         let (disk, engine) = try Self.chain()
         defer { engine.abandon() }
         let writer = try engine.requireWriter()
@@ -60,7 +60,9 @@ import Testing
     }
 
     /// By a writer, and by the verifier's own code.
-    private static func expectDamage(without segment: UInt32, in image: SimulatedFileSystem, _ label: String) throws {
+    private static func expectDamage(without segment: SegmentNumber, in image: SimulatedFileSystem, _ label: String)
+        throws
+    {
         let path = SpecimenLog.path.appending(SegmentName(segment, .log).fileName)
         #expect(image.removeFile(path), "\(label)")
         let report = VerificationAgreementTests.verify(image)

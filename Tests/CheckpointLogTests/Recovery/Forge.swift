@@ -68,7 +68,8 @@ extension HostileLog {
     ///
     /// - Parameter edit: changes footer, trailer and the manifest's entry before they are written.
     func forgeSealed(
-        _ number: UInt32 = 7, role: SegmentRole = .log, frames: [(header: FrameHeader, key: [UInt8], payload: [UInt8])],
+        _ number: SegmentNumber = 7, role: SegmentRole = .log,
+        frames: [(header: FrameHeader, key: [UInt8], payload: [UInt8])],
         edit: (inout [UInt8], inout SegmentTrailer, inout Manifest.Segment) -> Void = { _, _, _ in }
     ) throws {
         let manifest = try Self.manifest

@@ -184,7 +184,9 @@ import Darwin
     /// Names of segments that are none: each is empty, and each is of the chain, or an orphan, by its name alone.
     @Test(arguments: SegmentRole.allCases) func manyEmptySegmentsAreAnErrorAtMost(role: SegmentRole) throws {
         try check("\(role)") { log in
-            for number in 0..<200 { try log.put([], SegmentName(0x1000 + UInt32(number), role).fileName) }
+            for number in 0..<200 {
+                try log.put([], SegmentName(SegmentNumber(0x1000 + UInt32(number)), role).fileName)
+            }
         }
     }
 }

@@ -128,7 +128,7 @@ struct SpecimenLog: Sendable {
         }
     }
 
-    private mutating func nameFiles(active: UInt32) throws {
+    private mutating func nameFiles(active: SegmentNumber) throws {
         names = [
             .manifest: "MANIFEST", .position: "POSITION", .snapshot: "SNAPSHOT",
             .active: SegmentName(active, .log).fileName,

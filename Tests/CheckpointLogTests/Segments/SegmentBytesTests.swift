@@ -74,7 +74,7 @@ import Testing
             footer.entries.append(
                 SegmentFooter.Entry(
                     header, offset: offset, key: key, origin: origin,
-                    valueSegment: header.kind == .reference ? UInt32.max - UInt32(index) : 0))
+                    valueSegment: header.kind == .reference ? SegmentNumber(.max - UInt32(index)) : 0))
             offset += header.frameByteCount
         }
         return footer
@@ -139,10 +139,12 @@ import Testing
         let footer = footer()
         for number in 0..<count {
             let trailer = SegmentTrailer(
-                segment: UInt32(number + 1), footerOffset: footer.frameEnd, footer: footer.bytes, entryCount: 20)
+                segment: SegmentNumber(UInt32(number + 1)), footerOffset: footer.frameEnd, footer: footer.bytes,
+                entryCount: 20)
             manifest.segments.append(
                 Manifest.Segment(
-                    name: SegmentName(UInt32(number + 1), number % 2 == 0 ? .log : .output), footer: footer,
+                    name: SegmentName(SegmentNumber(UInt32(number + 1)), number % 2 == 0 ? .log : .output),
+                    footer: footer,
                     trailer: trailer))
         }
         return manifest
@@ -184,7 +186,7 @@ import Testing
         var generator = SeededGenerator(seed: testSeed(33))
         for _ in 0..<500 {
             let position = LogPosition(
-                segment: UInt32(truncatingIfNeeded: generator.next()),
+                segment: SegmentNumber(UInt32(truncatingIfNeeded: generator.next())),
                 offset: generator.number(below: LogPosition.offsetLimit / 8) * 8)
             #expect(LogPosition(word: position.word) == position)
             for bit in 0..<64 {
@@ -203,7 +205,7 @@ import Testing
 
     @Test func onlyNamesThatTheEngineWritesAreSegments() {
         #expect(SegmentName(fileName: "0000002a.log") == SegmentName(42, .log))
-        #expect(SegmentName(UInt32.max, .output).fileName == "ffffffff.out")
+        #expect(SegmentName(.max, .output).fileName == "ffffffff.out")
         let foreign = [
             "", "2a.log", "0000002A.log", "0000002a.LOG", "0000002a.log.tmp", "00000000.log", "0000002a", "0000002a.",
             "+000002a.log", "0000002a.txt", "00000002a.log", "../0000002a.log", "0000002a.log\n", "0000002٢.log",

@@ -103,20 +103,21 @@ import Testing
             testDescription: "epoch", last: { $0.nextEpoch = SequenceNumber.epochLimit - 1 },
             call: { _ = try $0.takeEpoch() }),
         ManifestField(
-            testDescription: "segment", last: { $0.nextSegment = .max - 1 }, call: { _ = try $0.takeSegmentNumber() }),
+            testDescription: "segment", last: { $0.nextSegment = SegmentNumber(.max - 1) },
+            call: { _ = try $0.takeSegmentNumber() }),
         ManifestField(
             testDescription: "list of segments",
             last: { manifest in
                 manifest.segments = (2...UInt32(Manifest.entryLimit)).map { number in
                     var segment = segment
-                    segment.name.identifier = number
+                    segment.name.identifier = SegmentNumber(number)
                     return segment
                 }
             },
             call: { file in
                 try file.edit { manifest in
                     var segment = segment
-                    segment.name.identifier = UInt32(manifest.segments.count + 2)
+                    segment.name.identifier = SegmentNumber(UInt32(manifest.segments.count + 2))
                     manifest.segments.append(segment)
                 }
             }),

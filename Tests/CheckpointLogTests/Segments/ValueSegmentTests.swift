@@ -18,7 +18,7 @@ import Testing
     /// Half of each chunk compresses.
     static func value(_ byteCount: Int) -> [UInt8] { NumberedBytes.halfCompressible(count: byteCount) }
 
-    func write(_ content: [UInt8], _ method: CompressionMethod, segment: UInt32 = 9) throws -> ValueReference {
+    func write(_ content: [UInt8], _ method: CompressionMethod, segment: SegmentNumber = 9) throws -> ValueReference {
         unsafe try content.withUnsafeBytes { content in
             unsafe try Array("key".utf8).withUnsafeBytes { key in
                 unsafe try ValueSegment.write(
@@ -42,7 +42,7 @@ import Testing
     @Test(arguments: CompressionMethod.allCases) func everyLengthComesBack(method: CompressionMethod) throws {
         for (index, length) in Self.lengths.enumerated() {
             let value = Self.value(length)
-            let reference = try write(value, method, segment: UInt32(index + 1))
+            let reference = try write(value, method, segment: SegmentNumber(UInt32(index + 1)))
             #expect(reference.chunkCount == (length + (1 << 20) - 1) >> 20)
             #expect(reference.contentByteCount == length)
             #expect(NumberedBytes.areSame(try ValueSegment.read(reference, identity: identity), value))
@@ -98,7 +98,7 @@ import Testing
         for (index, length) in (Self.lengths + [(5 << 20) - 200, 9 << 20]).enumerated() {
             let value = Self.value(length)
             for (place, method) in CompressionMethod.allCases.enumerated() {
-                let segment = UInt32(index * 3 + place + 1)
+                let segment = SegmentNumber(UInt32(index * 3 + place + 1))
                 let expected = try write(value, method, segment: segment)
                 let reference = unsafe try value.withUnsafeBytes { content in
                     unsafe try Array("key".utf8).withUnsafeBytes { key in
@@ -141,7 +141,7 @@ import Testing
         for length in [1, 4_096, (1 << 20) + 1, (3 << 20) + 5] {
             let value = Self.value(length)
             let reader = try LargeValueReader(
-                try write(value, method, segment: UInt32(length)), identity: identity, byteLimit: length)
+                try write(value, method, segment: SegmentNumber(UInt32(length))), identity: identity, byteLimit: length)
             defer { reader.close() }
             #expect(try reader.bytes() == value)
             #expect(try reader.beginning(limit: 18) == Array(value.prefix(18)))
