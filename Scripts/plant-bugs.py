@@ -15,8 +15,8 @@ acts. Lines that both begin or both end with are only context: several bugs may 
 import pathlib
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-COPIED = ["Package.swift", "Sources", "Tests", "Examples"]
+from package_copy import ROOT, bring_up_to_date
+
 SWITCH = "Sources/CheckpointLog/Platform/PlantedBug.swift"
 
 
@@ -120,35 +120,11 @@ package enum PlantedBug: String, Sendable {{
 """
 
 
-def plant(copy):
-    texts = {path: text.encode() for path, text in planted(all_bugs()).items()}
-    kept = set()
-    for top in COPIED:
-        for source in [ROOT / top, *(ROOT / top).rglob("*")]:
-            path = source.relative_to(ROOT)
-            if source.is_file() and not any(part.startswith(".build") for part in path.parts):
-                write(copy / path, texts.pop(str(path), None) or source.read_bytes())
-                kept.add(path)
-    for path, text in texts.items():
-        write(copy / path, text)
-        kept.add(pathlib.Path(path))
-    for top in COPIED:
-        for old in (copy / top).rglob("*"):
-            if old.is_file() and old.relative_to(copy) not in kept:
-                old.unlink()
-
-
-def write(target, content):
-    if not target.exists() or target.read_bytes() != content:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-
-
 match sys.argv[1:]:
     case ["list"]:
         for bug in all_bugs():
             print(bug.name, bug.test, sep="\t")
     case ["plant", copy]:
-        plant(pathlib.Path(copy).resolve())
+        bring_up_to_date(pathlib.Path(copy).resolve(), planted(all_bugs()))
     case _:
         sys.exit(__doc__)
