@@ -13,7 +13,7 @@ package struct SegmentNumber: Hashable, Comparable, Sendable, BitwiseCopyable {
 
     /// The number of the segment that is made next.
     ///
-    /// - Precondition: it is not above ``SegmentName/numberLimit``.
+    /// - Precondition: it is not ``max``. An opening for writing begins below ``SegmentName/numberLimit``.
     package var next: SegmentNumber { SegmentNumber(rawValue + 1) }
 
     /// The greatest number that a field holds.
