@@ -4,8 +4,8 @@
 usage: mutate.py [--count N] [--seed S] [--only NUMBER…]
 
 Chooses N changes (200) of Format, Writing, Reading, Recovery and Upkeep by the seed, makes all of them in one copy of the package, builds
-that once, and runs the debug suites against one after the other, two at a time: a few first, then all others. A change that no test
-sees is printed as a survivor, with its line before and after. --only runs those numbers again, of the same seed and count.
+that once, and runs the suites against one after the other, two at a time: a few first, then all that do not sweep, then samples of the sweeps. A
+change that no test sees is printed as a survivor, with its line before and after. --only runs those numbers again, of the same seed and count.
 
 The changes: a condition negated, a comparison that takes its limit in or leaves it out, a one that is none or two, a call left out, two arguments
 exchanged, a truth value returned as the other. They are made by the look of a line; what does not compile is left out.
@@ -17,6 +17,7 @@ import pathlib
 import random
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,13 +29,25 @@ ROOMS = ["Format", "Writing", "Reading", "Recovery", "Upkeep"]
 SWITCH = "Sources/CheckpointLog/Platform/Mutant.swift"
 WORK = ROOT / ".build-mutants"
 TREE = WORK / "tree"
-BUNDLE = WORK / "debug/checkpoint-logPackageTests.xctest"
+BUNDLE = WORK / "release/checkpoint-logPackageTests.xctest"
 # Suites that read the sources, or whose tests need a process without other work beside it.
 SKIPPED = "LayeringTests|TidyTests|PlantedBugsTests"
 # What sees most changes, within seconds.
 FIRST = "FrameDecoderTests|SegmentScannerTests|SegmentBytesTests|RecordIdentityTests|DurabilityTests|CompactionCutTests|ChainTests"
-# Many times what the suites take; an endless loop ends then.
-LIMIT = 1_800
+
+# Seconds between two looks at what a run has printed.
+NAP = 0.2
+# Bytes that a run must leave free on the disk.
+LEAST_FREE = 8 << 30
+
+
+def sweeps():
+    """The pattern of the suites that sweep, as Scripts/test has it."""
+    parts = re.findall(r"^sweeps_[12]\+?='(.*)'$", (ROOT / "Scripts/test").read_text(encoding="utf-8"), re.M)
+    return "|".join(part.strip("|") for part in parts)
+
+
+STAGES = [["--filter", FIRST], ["--skip", f"{FIRST}|{sweeps()}"], ["--filter", sweeps(), "--skip", FIRST]]
 
 SWIFT = """#if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -99,7 +112,7 @@ def changed_conditions(line):
     head, condition, tail = found.groups()
     clauses = top_level_parts(condition, ", ")
     for index, clause in enumerate(clauses):
-        if re.match(r"(let|var|case|#)\b", clause) or not clause:
+        if re.match(r"(let|var|case|true|#)\b", clause) or not clause:
             continue
         prefix, rest = without_effects(clause)
 
@@ -129,7 +142,9 @@ def changes(lines, index):
     call = re.fullmatch(r"(\s*)((?:(?:try|await|unsafe|_ =) )*\w[\w.?]*\(.*\))", line)
     begins = before.endswith(("{", "}", ")", "in")) and not before.endswith(("= {", "({")) or not before
     if call and is_balanced(call[2]) and begins and not after.startswith((".", "?", ":", "&&", "||", "+", "-", "{")):
-        if not re.match(r"(if|guard|while|switch|return|precondition|assert|fatalError|super|self\.init|package|private)\b", call[2]):
+        declares = re.search(r"->|\bvar \w+: ", before) and after == "}"
+        words = r"(if|guard|while|switch|return|precondition|assert|fatalError|super|self\.init|package|private)\b"
+        if not declares and not re.match(words, call[2]):
             yield "call left out", f"{call[1]}if !Mutant.acts(MUTANT) {{ {call[2]} }}"
     for pair in re.finditer(r"(\w+: )([\w.]+), (\w+: )([\w.]+)(?=[,)])", line):
         first, one, second, two = pair.groups()
@@ -166,15 +181,19 @@ def texts(mutants):
 
 def build(mutants):
     """Builds the copy without what does not compile; gives what does."""
-    environment = os.environ | {"CHECKPOINT_LOG_TEST_TARGETS": "CheckpointLogTests"}
-    command = ["swift", "build", "--package-path", str(TREE), "--scratch-path", str(WORK), "--build-tests"]
+    environment = os.environ | {"CHECKPOINT_LOG_TEST_TARGETS": "CheckpointLogTests", "CHECKPOINT_LOG_PLAIN_TESTS": "1"}
+    command = ["swift", "build", "-c", "release", "--package-path", str(TREE), "--scratch-path", str(WORK), "--build-tests"]
     while True:
         bring_up_to_date(TREE, texts(mutants))
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode == 0:
             return mutants
-        wrong = set(re.findall(r"^(\S+?):(\d+):\d+: error:", done.stdout, re.M))
-        kept = [m for m in mutants if (str(TREE / m.path), str(m.line + 1)) not in wrong]
+        wrong = {(path, int(line)) for path, line in re.findall(r"^(\S+?):(\d+):\d+: error:", done.stdout, re.M)}
+        kept = [m for m in mutants if (str(TREE / m.path), m.line + 1) not in wrong]
+        if len(kept) == len(mutants):
+            # A change can make another line wrong, as one that leaves a result out does where it is used.
+            near = {(path, line + away) for path, line in wrong for away in range(-40, 41)}
+            kept = [m for m in mutants if (str(TREE / m.path), m.line + 1) not in near]
         if len(kept) == len(mutants):
             sys.exit(f"the copy does not build:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
         print(f"{len(mutants) - len(kept)} changes do not compile", flush=True)
@@ -182,42 +201,67 @@ def build(mutants):
 
 
 def limited():
-    """A loop without an end must not take the machine's memory or disk."""
+    """A loop without an end must not take the machine's memory."""
     resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 30, 4 << 30))
 
 
-def outcome(number, arguments):
+def outcome(number, arguments, limit):
     """How a run of the tests ends: `passed`, or why it does not."""
-    command = [str(BUNDLE), "--testing-library", "swift-testing", "--skip", SKIPPED, *arguments]
+    command = [str(BUNDLE), "--testing-library", "swift-testing", "--no-parallel", "--skip", SKIPPED, *arguments]
     if not BUNDLE.is_file():
-        command = ["swift", "test", "--skip-build", "--package-path", str(TREE), "--scratch-path", str(WORK), "--skip", SKIPPED, *arguments]
-    environment = os.environ | {"CHECKPOINT_LOG_MUTANT": str(number), "SWIFT_BACKTRACE": "enable=no"}
+        command = ["swift", "test", "-c", "release", "--no-parallel", "--skip-build", "--package-path", str(TREE), "--scratch-path", str(WORK)]
+        command += ["--skip", SKIPPED, *arguments]
+    environment = os.environ | {
+        "CHECKPOINT_LOG_MUTANT": str(number), "CHECKPOINT_LOG_SHORT": "1", "SWIFT_BACKTRACE": "enable=no",
+        "SWT_SWIFT_ERROR_BACKTRACING_ENABLED": "0",
+    }
     for name in ("CHECKPOINT_LOG_LONG", "CHECKPOINT_LOG_SEED"):
         environment.pop(name, None)
-    started = time.monotonic()
-    with tempfile.TemporaryFile() as output:
-        run = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT, preexec_fn=limited)
-        while True:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as files:
+        # What a run leaves behind that is killed goes with its directory.
+        environment["TMPDIR"] = files
+        run = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, preexec_fn=limited)
+        # Naps are counted, and not a clock: a run that was stopped for a while goes on where it was.
+        for _ in range(int(limit / NAP)):
             ended = run.poll()
             text = os.pread(output.fileno(), 1 << 30, 0).decode(errors="replace")
             seen = re.search(r"Test (\w+)\(.*recorded an issue", text)
-            if seen:
-                run.kill()
-                run.wait()
-                return f"seen by {seen[1]}"
-            if ended is not None:
-                return "passed" if ended == 0 else f"ended with {ended}"
-            if time.monotonic() - started > LIMIT:
-                run.kill()
-                run.wait()
-                return "hangs"
-            time.sleep(0.2)
+            fills = shutil.disk_usage(files).free < LEAST_FREE
+            if seen or fills or ended is not None:
+                break
+            time.sleep(NAP)
+        run.kill()
+        run.wait()
+        if seen:
+            return f"seen by {seen[1]}"
+        if fills:
+            return "fills the disk"
+        if ended is None:
+            return "hangs"
+        return "passed" if ended == 0 else f"ended with {ended}"
 
 
-def fate(number):
-    first = outcome(number, ["--filter", FIRST])
-    return first if first != "passed" else outcome(number, ["--skip", FIRST])
+def usual_times():
+    """The seconds of each stage without a change."""
+    times = []
+    for stage in STAGES:
+        started = time.monotonic()
+        end = outcome(0, stage, 3_600)
+        if end != "passed":
+            sys.exit(f"the tests do not pass without a change: {end}")
+        times.append(time.monotonic() - started)
+    print("seconds of the stages without a change:", *(f"{seconds:.0f}" for seconds in times), flush=True)
+    return times
+
+
+def fate(number, times):
+    for stage, seconds in zip(STAGES, times):
+        # Two run at a time, and other work beside them: what takes four times as long and a minute does not end.
+        end = outcome(number, stage, 4 * seconds + 60)
+        if end != "passed":
+            return end
+    return "passed"
 
 
 def main():
@@ -239,12 +283,10 @@ def main():
     built = build(chosen)[: wanted.count]
     if wanted.only:
         built = [m for m in built if m.number in wanted.only]
-    usual = fate(0)
-    if usual != "passed":
-        sys.exit(f"the tests do not pass without a change: {usual}")
+    times = usual_times()
     survivors = []
     with concurrent.futures.ThreadPoolExecutor(2) as threads:
-        for mutant, end in zip(built, threads.map(lambda m: fate(m.number), built)):
+        for mutant, end in zip(built, threads.map(lambda m: fate(m.number, times), built)):
             print(f"{mutant.number:4d} {mutant.kind}: {end}", flush=True)
             if end == "passed":
                 survivors.append(mutant)

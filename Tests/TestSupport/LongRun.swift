@@ -7,15 +7,15 @@ import Foundation
 /// Whether the environment asks for the long amounts: `CHECKPOINT_LOG_LONG=1`.
 package let isLongRun = ProcessInfo.processInfo.environment["CHECKPOINT_LOG_LONG"] == "1"
 
-/// Whether it asks for the short ones, as the address sanitizer does, which takes six times as long:
-/// `CHECKPOINT_LOG_SHORT=1`.
+/// Whether it asks for the short ones, as the address sanitizer does, which takes six times as long, and the mutants,
+/// which are many: `CHECKPOINT_LOG_SHORT=1`.
 package let isShortRun = ProcessInfo.processInfo.environment["CHECKPOINT_LOG_SHORT"] == "1"
 
-/// Whether this build is unoptimized: sweeps then take a part of what they take in `-c release`.
-package var isDebugBuild: Bool {
+/// Whether sweeps take a part of what they take in `-c release`: where nothing is optimized, and in short runs.
+package var takesSamples: Bool {
     #if DEBUG
     true
     #else
-    false
+    isShortRun
     #endif
 }

@@ -14,7 +14,7 @@ import Testing
     /// Two rows, which run side by side.
     @Test(arguments: [0, 1]) func everyAnswerIsOneThatTheOracleAllows(row: UInt64) async throws {
         let seed = testSeed(9)
-        let operationCount = isLongRun ? 100_000_000 : isDebugBuild ? 10_000 : 200_000
+        let operationCount = isLongRun ? 100_000_000 : takesSamples ? 10_000 : 200_000
         let lives = operationCount / Self.lifeLength / 2
         var counts: [RandomLife.Operation: Int] = [:]
         for number in 0..<UInt64(lives) {

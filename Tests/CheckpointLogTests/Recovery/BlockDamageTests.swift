@@ -11,9 +11,9 @@ import Testing
 /// damage.
 @Suite struct BlockDamageTests {
     /// Unoptimized, one partner in so many is tried for a block, and one image in so many is looked at.
-    static var partnerStride: Int { isDebugBuild && !isLongRun ? 7 : 1 }
+    static var partnerStride: Int { takesSamples && !isLongRun ? 7 : 1 }
 
-    static var imageStride: Int { isDebugBuild && !isLongRun ? 5 : 1 }
+    static var imageStride: Int { takesSamples && !isLongRun ? 5 : 1 }
 
     static func specimen(seed: UInt64 = 7) throws -> SpecimenLog {
         try SpecimenLog(leastValueByteCount: 1_100, seed: seed)

@@ -132,7 +132,7 @@ import Testing
             try? body(cut)
             // All removals are in the last: a header that was not synced and a name that was are kept together in one
             // image of many.
-            for seed in 0..<(call > calls ? 256 : isDebugBuild ? 8 : 24) {
+            for seed in 0..<(call > calls ? 256 : takesSamples ? 8 : 24) {
                 let image = cut.crashImage(.random(UInt64(seed)), boot: .another)
                 let report = VerificationAgreementTests.verify(image)
                 #expect(report.exitCode < 3, "\(label), call \(call), image \(seed): \(report.findings)")

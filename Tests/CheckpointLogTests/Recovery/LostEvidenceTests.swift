@@ -43,7 +43,7 @@ import Testing
     }
 
     static let path: FilePath = "/log"
-    static var pairStride: Int { isDebugBuild && !isLongRun ? 37 : 1 }
+    static var pairStride: Int { takesSamples && !isLongRun ? 37 : 1 }
 
     static func configuration(_ disk: SimulatedFileSystem) -> Configuration {
         var configuration = GoldenTests.configuration()

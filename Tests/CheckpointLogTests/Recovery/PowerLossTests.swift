@@ -159,8 +159,8 @@ import Testing
         try Self.live(whole, mapping: mapping, steps: steps, &told)
         let calls = whole.mutatingCallCount
         #expect(calls > 200)
-        let stride = isLongRun || !isDebugBuild ? 1 : 3
-        let imageCount = isLongRun ? 64 : isDebugBuild ? 2 : 14
+        let stride = isLongRun || !takesSamples ? 1 : 3
+        let imageCount = isLongRun ? 64 : takesSamples ? 2 : 14
         var (cuts, images) = (0, 0)
         for call in Swift.stride(from: 1, through: calls, by: stride) {
             let disk = SimulatedFileSystem(seed: seed &+ UInt64(call))

@@ -8,7 +8,7 @@ import Testing
 @Suite struct VerificationAgreementTests {
     static var byteStride: Int {
         // Read by the two ways twice each, an image takes five times what it takes of a sweep of one.
-        isLongRun ? 1 : isDebugBuild ? 29 : 5
+        isLongRun ? 1 : takesSamples ? 29 : 5
     }
 
     static func verify(_ disk: SimulatedFileSystem, _ level: VerificationLevel = .deep) -> VerificationReport {
