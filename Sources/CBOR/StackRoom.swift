@@ -8,21 +8,17 @@ struct StackRoom {
     private var low: UInt = 0
     private var byteCount: UInt = 0
 
-    /// Whether the caller's frame is in it. On another thread than the one that it was asked for, that thread's stack
-    /// counts.
-    @inline(__always)
-    mutating func isLeft() -> Bool {
-        checkpoint_frame_address() &- low < byteCount || isLeftOnThisThread()
+    /// That of the calling thread; all that there is where the system does not tell.
+    @inline(never)
+    static func ofThisThread() -> StackRoom {
+        let bounds = checkpoint_stack_bounds()
+        guard bounds.high > bounds.low else { return StackRoom(low: 0, byteCount: .max) }
+        let size = bounds.high - bounds.low
+        let byteCount = size - min(size / 4, 256 << 10)
+        return StackRoom(low: bounds.high - byteCount, byteCount: byteCount)
     }
 
-    @inline(never)
-    private mutating func isLeftOnThisThread() -> Bool {
-        let bounds = checkpoint_stack_bounds()
-        // Where the system does not tell, everything is room.
-        guard bounds.high > bounds.low else { return true }
-        let size = bounds.high - bounds.low
-        byteCount = size - min(size / 4, 256 << 10)
-        low = bounds.high - byteCount
-        return checkpoint_frame_address() &- low < byteCount
-    }
+    /// Whether the caller's frame is in it.
+    @inline(__always)
+    var isLeft: Bool { checkpoint_frame_address() &- low < byteCount }
 }

@@ -182,7 +182,7 @@ final class DecodingState {
         let form = DirectForm(of: type)
         // The type that was passed, which may be a subclass of the static one.
         guard form != .none else {
-            guard !isNested || stack.isLeft() else { throw tooDeep(path()) }
+            guard !isNested || hasStack() else { throw tooDeep(path()) }
             isNested = true
             return try type.init(from: ItemDecoder(state: self, offset: offset, path: path()))
         }
@@ -191,6 +191,14 @@ final class DecodingState {
         } catch {
             return try decode(type, form, at: offset, path: path())
         }
+    }
+
+    /// On another thread than the one that the stack was asked for, that thread's counts.
+    @inline(__always)
+    private func hasStack() -> Bool {
+        if stack.isLeft { return true }
+        stack = .ofThisThread()
+        return stack.isLeft
     }
 
     /// - Precondition: `form` is that of `type`.

@@ -67,6 +67,16 @@ internal import CPlatform
         count += source.count
     }
 
+    /// Appends the first bytes of three words, at most 24, as they lie in memory.
+    @inline(__always)
+    func append(_ words: (UInt64, UInt64, UInt64), byteCount: Int) {
+        let place = unsafe reserve(24)
+        unsafe place.storeBytes(of: words.0, as: UInt64.self)
+        unsafe place.storeBytes(of: words.1, toByteOffset: 8, as: UInt64.self)
+        unsafe place.storeBytes(of: words.2, toByteOffset: 16, as: UInt64.self)
+        count += byteCount
+    }
+
     func append(text: String) {
         var text = text
         text.withUTF8 { unsafe append(text: $0) }
@@ -147,18 +157,22 @@ internal import CPlatform
     }
 
     private func appendLongHead(_ type: UInt8, _ argument: UInt64) {
+        let place = unsafe reserve(9)
         if argument <= 0xFF {
-            append(type | 24)
-            append(UInt8(argument))
+            unsafe place.storeBytes(of: (UInt16(type | 24) << 8 | UInt16(argument)).bigEndian, as: UInt16.self)
+            count += 2
         } else if argument <= 0xFFFF {
-            append(type | 25)
-            appendBigEndian(UInt16(argument))
+            unsafe place.storeBytes(of: type | 25, as: UInt8.self)
+            unsafe place.storeBytes(of: UInt16(argument).bigEndian, toByteOffset: 1, as: UInt16.self)
+            count += 3
         } else if argument <= 0xFFFF_FFFF {
-            append(type | 26)
-            appendBigEndian(UInt32(argument))
+            unsafe place.storeBytes(of: type | 26, as: UInt8.self)
+            unsafe place.storeBytes(of: UInt32(argument).bigEndian, toByteOffset: 1, as: UInt32.self)
+            count += 5
         } else {
-            append(type | 27)
-            appendBigEndian(argument)
+            unsafe place.storeBytes(of: type | 27, as: UInt8.self)
+            unsafe place.storeBytes(of: argument.bigEndian, toByteOffset: 1, as: UInt64.self)
+            count += 9
         }
     }
 

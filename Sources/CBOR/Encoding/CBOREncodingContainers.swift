@@ -35,7 +35,8 @@ struct ValueEncoder: Encoder {
     var userInfo: [CodingUserInfoKey: Any] { state.userInfo }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
-        KeyedEncodingContainer(KeyedWriter(state: state, place: state.shape(place, as: .map)))
+        KeyedEncodingContainer(
+            KeyedWriter(state: state, place: state.shape(place, as: .map), table: state.keyTable(of: type)))
     }
 
     func unkeyedContainer() -> any UnkeyedEncodingContainer {
@@ -48,43 +49,47 @@ struct ValueEncoder: Encoder {
 private struct KeyedWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
     let state: EncodingState
     let place: Int
+    let table: KeyTable?
 
     var codingPath: [any CodingKey] { state.codingPath(of: place) }
 
-    func encodeNil(forKey key: Key) throws { try state.addScalar(to: place, key) { state.appendNull() } }
-    func encode(_ value: Bool, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
-    func encode(_ value: String, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
-    func encode(_ value: Double, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
-    func encode(_ value: Float, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
-    func encode(_ value: Int, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
-    func encode(_ value: Int8, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
-    func encode(_ value: Int16, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
-    func encode(_ value: Int32, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
-    func encode(_ value: Int64, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
-    func encode(_ value: UInt, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
-    func encode(_ value: UInt8, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
-    func encode(_ value: UInt16, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
-    func encode(_ value: UInt32, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
-    func encode(_ value: UInt64, forKey key: Key) throws { try state.addScalar(to: place, key) { state.append(value) } }
-    func encode(_ value: Int128, forKey key: Key) throws {
-        try state.addScalar(to: place, key) { state.append(wide: value) }
+    @inline(__always)
+    private func add(_ key: Key, _ write: () -> Void) throws {
+        try state.addScalar(to: place, key, table, write)
     }
+
+    func encodeNil(forKey key: Key) throws { try add(key) { state.appendNull() } }
+    func encode(_ value: Bool, forKey key: Key) throws { try add(key) { state.append(value) } }
+    func encode(_ value: String, forKey key: Key) throws { try add(key) { state.append(value) } }
+    func encode(_ value: Double, forKey key: Key) throws { try add(key) { state.append(value) } }
+    func encode(_ value: Float, forKey key: Key) throws { try add(key) { state.append(value) } }
+    func encode(_ value: Int, forKey key: Key) throws { try add(key) { state.append(value) } }
+    func encode(_ value: Int8, forKey key: Key) throws { try add(key) { state.append(value) } }
+    func encode(_ value: Int16, forKey key: Key) throws { try add(key) { state.append(value) } }
+    func encode(_ value: Int32, forKey key: Key) throws { try add(key) { state.append(value) } }
+    func encode(_ value: Int64, forKey key: Key) throws { try add(key) { state.append(value) } }
+    func encode(_ value: UInt, forKey key: Key) throws { try add(key) { state.append(value) } }
+    func encode(_ value: UInt8, forKey key: Key) throws { try add(key) { state.append(value) } }
+    func encode(_ value: UInt16, forKey key: Key) throws { try add(key) { state.append(value) } }
+    func encode(_ value: UInt32, forKey key: Key) throws { try add(key) { state.append(value) } }
+    func encode(_ value: UInt64, forKey key: Key) throws { try add(key) { state.append(value) } }
+    func encode(_ value: Int128, forKey key: Key) throws { try add(key) { state.append(wide: value) } }
     func encode(_ value: UInt128, forKey key: Key) throws {
-        try state.addScalar(to: place, key) { state.append(magnitude: value, isNegative: false) }
+        try add(key) { state.append(magnitude: value, isNegative: false) }
     }
 
     func encode<Value: Encodable>(_ value: Value, forKey key: Key) throws {
         let form = DirectForm(of: Value.self)
         if form == .none {
-            try state.addEntry(to: place, key) {
+            try state.addEntry(to: place, key, table) {
                 try state.encodeNested(value, parent: state.node(of: place), key: key)
             }
         } else if form.isContainer, state.isFull(place) {
-            try state.addEntry(to: place, key) {
+            try state.addEntry(to: place, key, table) {
                 try state.append(value, form, parent: state.node(of: place), key: key)
             }
         } else {
-            try state.addScalar(to: place, key) { state.append(value, form) }
+            try add(key) { state.append(value, form) }
         }
     }
 

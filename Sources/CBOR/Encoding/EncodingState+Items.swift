@@ -22,10 +22,10 @@ extension EncodingState {
 
     /// Adds an entry to the map of `place`; the value of a key that is there already is replaced.
     @inline(__always)
-    func addEntry<Key: CodingKey>(to place: Int, _ key: Key, _ write: () throws -> Void) throws {
+    func addEntry<Key: CodingKey>(to place: Int, _ key: Key, _ table: KeyTable?, _ write: () throws -> Void) throws {
         guard place == topPlace else { return try addEntrySlowly(to: place, key.stringValue, write) }
         let (node, start, known, keyCount) = (top, bytes.count, nodes.count, nodes[top].keyCount)
-        guard beginEntry(of: node, key) else { return try addEntrySlowly(to: place, key.stringValue, write) }
+        guard beginEntry(of: node, key, table) else { return try addEntrySlowly(to: place, key.stringValue, write) }
         do {
             try write()
         } catch {
@@ -42,9 +42,9 @@ extension EncodingState {
 
     /// Adds an entry whose value cannot fail.
     @inline(__always)
-    func addScalar<Key: CodingKey>(to place: Int, _ key: Key, _ write: () -> Void) throws {
+    func addScalar<Key: CodingKey>(to place: Int, _ key: Key, _ table: KeyTable?, _ write: () -> Void) throws {
         let node = top
-        guard place == topPlace, beginEntry(of: node, key) else {
+        guard place == topPlace, beginEntry(of: node, key, table) else {
             return try addEntrySlowly(to: place, key.stringValue, write)
         }
         write()
@@ -123,7 +123,7 @@ extension EncodingState {
         guard let node = find(place) else { return 0 }
         guard depth(in: node) < depthLimit else { return refuse(tooDeep((), parent: node, key: key), node) }
         let isTop = reach(node)
-        if isTop, beginEntry(of: node, key) {
+        if isTop, beginEntry(of: node, key, nil) {
             nodes[node].count += 1
             open(parent: node, key: key, isUnderWay: false)
             return topPlace

@@ -1,10 +1,45 @@
 extension EncodingState {
+    /// The table of a type of keys; nil where they are asked each time, and for the first value of a type: a value that
+    /// is encoded by itself has no second one.
+    @inline(__always)
+    func keyTable<Key: CodingKey>(of type: Key.Type) -> KeyTable? {
+        guard KeyTable.fits(type) else { return nil }
+        let identifier = ObjectIdentifier(type)
+        if identifier == lastKeys, let lastTable { return lastTable }
+        return findTable(identifier)
+    }
+
+    private func findTable(_ identifier: ObjectIdentifier) -> KeyTable? {
+        var table = tables.isEmpty ? nil : tables[identifier]
+        if table == nil, identifier == lastKeys || seenKeys.contains(identifier) {
+            table = KeyTable()
+            tables[identifier] = table
+        }
+        if let lastKeys, lastTable == nil { seenKeys.insert(lastKeys) }
+        (lastKeys, lastTable) = (identifier, table)
+        return table
+    }
+
     /// Appends the key of an entry of `node`, the innermost container; false where it may be there already.
+    @inline(__always)
+    func beginEntry<Key: CodingKey>(of node: Int, _ key: Key, _ table: KeyTable?) -> Bool {
+        guard let entry = unsafe table?.entry(of: key), unsafe entry.pointee.byteCount > 0 else {
+            return beginEntrySlowly(of: node, key, table)
+        }
+        guard unsafe nodes[node].note(entry.pointee.hash) else { return false }
+        unsafe bytes.append(entry.pointee.words, byteCount: Int(entry.pointee.byteCount))
+        return true
+    }
+
     @inline(never)
-    func beginEntry<Key: CodingKey>(of node: Int, _ key: Key) -> Bool {
+    private func beginEntrySlowly<Key: CodingKey>(of node: Int, _ key: Key, _ table: KeyTable?) -> Bool {
         var name = key.stringValue
         return name.withUTF8 { text in
-            guard unsafe nodes[node].note(Self.hash(of: text)) else { return false }
+            let hash = unsafe Self.hash(of: text)
+            if let entry = unsafe table?.entry(of: key), unsafe !entry.pointee.isUnfit {
+                unsafe KeyTable.note(key, text, hash: hash, in: entry)
+            }
+            guard nodes[node].note(hash) else { return false }
             unsafe bytes.append(text: text)
             return true
         }

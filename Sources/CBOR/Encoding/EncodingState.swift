@@ -29,6 +29,11 @@ final class EncodingState {
     /// The value under way that it happened to, or -1.
     var misuseOwner = -1
     private var stack = StackRoom()
+    /// The tables of the types of keys seen twice, the types seen once, and the one that was asked for last.
+    var tables: [ObjectIdentifier: KeyTable] = [:]
+    var seenKeys: Set<ObjectIdentifier> = []
+    var lastKeys: ObjectIdentifier?
+    var lastTable: KeyTable?
     /// Where the last error arose.
     var failedPath: [any CodingKey] = []
 
@@ -82,7 +87,7 @@ final class EncodingState {
     /// Encodes a value without a direct form, as ``encode(_:parent:key:)`` does.
     func encodeNested<Value: Encodable>(_ value: Value, parent: Int, key: some CodingKey) throws {
         try checkLimit()
-        guard depth(in: parent) < depthLimit, nodes.count == 0 || stack.isLeft() else {
+        guard depth(in: parent) < depthLimit, nodes.count == 0 || hasStack() else {
             throw tooDeep(value, parent: parent, key: key)
         }
         let (enclosing, enclosingPlace) = (top, topPlace)
@@ -101,6 +106,14 @@ final class EncodingState {
         nodes.removeLast(nodes.count - node)
         treeCount = min(treeCount, node)
         (top, topPlace) = enclosing < treeCount ? (-1, -1) : (enclosing, enclosingPlace)
+    }
+
+    /// On another thread than the one that the stack was asked for, that thread's counts.
+    @inline(__always)
+    private func hasStack() -> Bool {
+        if stack.isLeft { return true }
+        stack = .ofThisThread()
+        return stack.isLeft
     }
 
     func isUntouched(_ node: Int) -> Bool {
