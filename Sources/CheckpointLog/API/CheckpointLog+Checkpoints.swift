@@ -1,16 +1,17 @@
 internal import CBOR
 
 extension CheckpointLog {
-    /// Takes a checkpoint of `values` under `key` and returns once the level's promise holds.
+    /// Takes a checkpoint of `value` under `key` and returns once the level's promise holds.
     ///
-    /// One value is stored as its CBOR, several as an array of theirs. Values of the memory level are kept as they are,
-    /// the others encoded, before the call suspends, so later changes do not reach the checkpoint. After a crash in the
-    /// middle the checkpoint is wholly there or not at all. With a parent in the tree, and a level over this actor's
-    /// rank, it is passed up to the first actor of that rank.
+    /// It is stored as its CBOR. A value of the memory level is kept as it is, any other encoded, on the caller's
+    /// executor and before the call suspends, so later changes do not reach the checkpoint. A call whose promise holds
+    /// by then, as at a level of `.written`, does not suspend. After a crash in the middle the checkpoint is wholly
+    /// there or not at all. With a parent in the tree, and a level over this actor's rank, it is passed up to the first
+    /// actor of that rank.
     ///
     /// - Parameters:
-    ///   - values: any number of values of any types. What a struct or enumeration holds by reference is not copied by
-    ///     the memory level: a later change of that object reaches the checkpoint. Take such values at another level.
+    ///   - value: any value. What a struct or enumeration holds by reference is not copied by the memory level: a later
+    ///     change of that object reaches the checkpoint. Take such values at another level.
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255; its ``LevelPolicy`` says what is promised.
     /// - Returns: a receipt, on which more can be waited for.
@@ -19,64 +20,72 @@ extension CheckpointLog {
     ///   (this actor has the checkpoint); `.writerFailed`, `.closed`, `.readOnly`, `.ioFailure`.
     /// - Complexity: O(n) in the encoded bytes; O(1) at a level of the memory.
     @discardableResult
-    public nonisolated func checkpoint<each Value: Codable & Sendable>(
-        _ values: repeat each Value, for key: CheckpointKey, level: Int = 1
+    public nonisolated(nonsending) func checkpoint<Value: Codable & Sendable>(
+        _ value: Value, for key: CheckpointKey, level: Int = 1
     ) async throws -> CheckpointReceipt {
-        let attributes = try engine.attributes(level)
-        let start = costs.start(attributes.level.rawValue)
-        defer { costs.end(start, attributes.level.rawValue) }
-        if keepsInMemory(attributes), !node.passesUp(level) {
-            return try remember(repeat each values, for: key, attributes)
+        let stage = try take(value, for: key, level, waits: false)
+        switch stage {
+        case .settled(let receipt): return receipt
+        case .pending(let pending): return try await finish(pending, key)
         }
-        let buffer = engine.takeEncodeBuffer()
-        defer { engine.giveBack(buffer) }
-        let flags = try Self.encode(repeat each values, for: key, into: buffer)
-        return try await accept(buffer, attributes.adding(flags), key: key)
     }
 
-    /// Takes a checkpoint of `values` under `key` and returns when it is written, whatever the level's policy.
+    /// Takes a checkpoint of `values` under `key`: one is stored as its CBOR, several, or none, as an array of theirs.
+    ///
+    /// In everything else as the form for one value.
+    @discardableResult
+    public nonisolated(nonsending) func checkpoint<each Value: Codable & Sendable>(
+        _ values: repeat each Value, for key: CheckpointKey, level: Int = 1
+    ) async throws -> CheckpointReceipt {
+        let stage = try take(repeat each values, for: key, level, waits: false)
+        switch stage {
+        case .settled(let receipt): return receipt
+        case .pending(let pending): return try await finish(pending, key)
+        }
+    }
+
+    /// Takes a checkpoint of `value` under `key` and returns when it is written, whatever the level's policy.
     ///
     /// What is written survives the end of the process; a level of `.synced` checkpoints is durable once the receipt
     /// says so. At a level of the memory nothing is written. A value over `largeValueByteCount` blocks until its own
     /// file is synced.
     ///
-    /// - Throws: as ``checkpoint(_:for:level:)``.
+    /// - Throws: as ``checkpoint(_:for:level:)-8f0vi``.
     /// - Complexity: O(n) in the encoded bytes; no system call for small ones where mapped stores are safe.
+    @discardableResult
+    public nonisolated func submit<Value: Codable & Sendable>(
+        _ value: Value, for key: CheckpointKey, level: Int = 1
+    ) throws -> CheckpointReceipt {
+        receipt(try take(value, for: key, level, waits: true))
+    }
+
+    /// Takes a checkpoint of `values` under `key` and returns when it is written.
+    ///
+    /// In everything else as the form for one value.
     @discardableResult
     public nonisolated func submit<each Value: Codable & Sendable>(
         _ values: repeat each Value, for key: CheckpointKey, level: Int = 1
     ) throws -> CheckpointReceipt {
-        let attributes = try engine.attributes(level)
-        let start = costs.start(attributes.level.rawValue)
-        defer { costs.end(start, attributes.level.rawValue) }
-        if keepsInMemory(attributes), !node.passesUp(level) {
-            return try remember(repeat each values, for: key, attributes)
-        }
-        let buffer = engine.takeEncodeBuffer()
-        defer { engine.giveBack(buffer) }
-        let flags = try Self.encode(repeat each values, for: key, into: buffer)
-        return unsafe try store(buffer.bytes, attributes.adding(flags), key: key)
+        receipt(try take(repeat each values, for: key, level, waits: true))
     }
 
     /// Takes a checkpoint of bytes as they are, without CBOR; ``restoreBytes(for:level:version:origin:)`` gives them
     /// back.
     ///
-    /// - Throws: as ``checkpoint(_:for:level:)``.
+    /// - Throws: as ``checkpoint(_:for:level:)-8f0vi``.
     @discardableResult
-    public nonisolated func checkpoint(
+    public nonisolated(nonsending) func checkpoint(
         bytes: [UInt8], for key: CheckpointKey, level: Int = 1
     ) async throws -> CheckpointReceipt {
-        let attributes = try engine.attributes(level).adding(.raw)
-        let start = costs.start(attributes.level.rawValue)
-        defer { costs.end(start, attributes.level.rawValue) }
-        let receipt =
-            waits(bytes.count, attributes)
-            ? try await engine.blocking.run {
-                unsafe try bytes.withUnsafeBytes { unsafe try self.store($0, attributes, key: key) }
-            }
-            : unsafe try bytes.withUnsafeBytes { unsafe try store($0, attributes, key: key) }
-        try await receipt.waitForPromise(of: attributes.level)
-        return receipt
+        let start = try begin(level, .raw)
+        if waits(bytes.count, start.attributes) {
+            return try await finish(Pending(.bytes(bytes), start), key)
+        }
+        let stage = unsafe try bytes.withUnsafeBytes { unsafe try store($0, start, key: key) }
+        switch stage {
+        case .settled(let receipt): return receipt
+        case .pending(let pending): return try await finish(pending, key)
+        }
     }
 
     /// Forgets every version of `key`, at `level` or, without one, at every level that has it.
@@ -89,7 +98,8 @@ extension CheckpointLog {
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255, or nil.
     ///   - origin: as `C4/C1`, for what came up the tree that way; nil for this actor's own.
-    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)``. A key without checkpoints is not an error.
+    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)-8f0vi``. A key without checkpoints is not an
+    ///   error.
     /// - Complexity: O(1) for each level that has the key.
     public nonisolated func removeCheckpoint(
         for key: CheckpointKey, level: Int? = nil, origin: String? = nil
@@ -118,7 +128,7 @@ extension CheckpointLog {
 
     /// Forgets every checkpoint of `level`, or of all levels, with one record.
     ///
-    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)``.
+    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)-8f0vi``.
     public nonisolated func removeAllCheckpoints(level: Int? = nil) async throws {
         let level = try level.map { try Level(validating: $0) }
         if engine.isInMemory { return try engine.removeFromMemory(nil, level) }
@@ -135,7 +145,159 @@ extension CheckpointLog {
         engine.isInMemory || attributes.policy.durability == .memory
     }
 
-    /// Keeps the values themselves; those of a class are encoded, for a copied reference is no snapshot.
+    /// What a checkpoint begins with.
+    private struct Start {
+        var attributes: RecordAttributes
+        /// When it began, for one whose time is measured.
+        var time: Duration?
+    }
+
+    /// How far a checkpoint has come.
+    private enum Stage {
+        /// It stands, and its level's promise holds.
+        case settled(CheckpointReceipt)
+        case pending(Pending)
+    }
+
+    /// A checkpoint whose promise does not hold yet. A class: to hand on that there is none costs nothing.
+    private final class Pending: Sendable {
+        /// Where it is.
+        enum Place {
+            case stored(CheckpointReceipt)
+            case encoded(CBOREncodingBuffer)
+            case bytes([UInt8])
+        }
+
+        let place: Place
+        let attributes: RecordAttributes
+        let time: Duration?
+
+        init(_ place: Place, _ start: Start) {
+            self.place = place
+            attributes = start.attributes
+            time = start.time
+        }
+    }
+
+    private nonisolated func begin(_ level: Int, _ flags: FrameHeader.Flags = []) throws -> Start {
+        var attributes = try engine.attributes(level)
+        attributes.flags = flags
+        return Start(attributes: attributes, time: costs.start(attributes.level.rawValue))
+    }
+
+    /// Keeps a value in the memory, or encodes it, and stores it where that waits for no disk, or `mayWait` says that
+    /// it may.
+    ///
+    /// All that an asynchronous call does before it suspends. By itself, for a generic asynchronous function asks the
+    /// task for memory for what it has at hand.
+    private nonisolated func take<Value: Codable & Sendable>(
+        _ value: Value, for key: CheckpointKey, _ level: Int, waits mayWait: Bool
+    ) throws -> Stage {
+        let start = try begin(level)
+        if keepsValues(start.attributes) { return settled(try remember(value, for: key, start.attributes), start) }
+        return try encodeAndStore(start, key, waits: mayWait) { try Self.encode(value, for: key, into: $0) }
+    }
+
+    private nonisolated func take<each Value: Codable & Sendable>(
+        _ values: repeat each Value, for key: CheckpointKey, _ level: Int, waits mayWait: Bool
+    ) throws -> Stage {
+        let start = try begin(level)
+        if keepsValues(start.attributes) {
+            return settled(try remember(repeat each values, for: key, start.attributes), start)
+        }
+        return try encodeAndStore(start, key, waits: mayWait) {
+            try Self.encode(repeat each values, for: key, into: $0)
+        }
+    }
+
+    private nonisolated func encodeAndStore(
+        _ start: Start, _ key: CheckpointKey, waits mayWait: Bool,
+        _ encode: (CBOREncodingBuffer) throws -> FrameHeader.Flags
+    ) throws -> Stage {
+        let buffer = engine.takeEncodeBuffer()
+        var isHandedOn = false
+        defer { if !isHandedOn { engine.giveBack(buffer) } }
+        var start = start
+        start.attributes.flags.formUnion(try encode(buffer))
+        if !mayWait, waits(buffer.count, start.attributes) {
+            isHandedOn = true
+            return .pending(Pending(.encoded(buffer), start))
+        }
+        return unsafe try store(buffer.bytes, start, key: key)
+    }
+
+    private nonisolated func store(_ bytes: UnsafeRawBufferPointer, _ start: Start, key: CheckpointKey) throws -> Stage
+    {
+        let receipt = unsafe try store(bytes, start.attributes, key: key)
+        if start.attributes.policy.durability == .synced || !receipt.above.isEmpty {
+            return .pending(Pending(.stored(receipt), start))
+        }
+        return settled(receipt, start)
+    }
+
+    private nonisolated func settled(_ receipt: CheckpointReceipt, _ start: Start) -> Stage {
+        costs.end(start.time, start.attributes.level.rawValue)
+        return .settled(receipt)
+    }
+
+    /// The receipt of a checkpoint that stands, whose promise the caller waits for.
+    private nonisolated func receipt(_ stage: Stage) -> CheckpointReceipt {
+        switch stage {
+        case .settled(let receipt):
+            return receipt
+        case .pending(let pending):
+            guard case .stored(let receipt) = pending.place else {
+                preconditionFailure("A checkpoint that may wait for the disk is stored.")
+            }
+            costs.end(pending.time, pending.attributes.level.rawValue)
+            return receipt
+        }
+    }
+
+    /// Stores what waits for a disk, off the task's thread, and waits for the promise.
+    private nonisolated(nonsending) func finish(
+        _ pending: Pending, _ key: CheckpointKey
+    ) async throws -> CheckpointReceipt {
+        let receipt: CheckpointReceipt
+        if case .stored(let known) = pending.place {
+            receipt = known
+        } else {
+            receipt = try await engine.blocking.run { try self.store(pending, key) }
+        }
+        try await receipt.waitForPromise(of: pending.attributes.level)
+        costs.end(pending.time, pending.attributes.level.rawValue)
+        return receipt
+    }
+
+    private nonisolated func store(_ pending: Pending, _ key: CheckpointKey) throws -> CheckpointReceipt {
+        switch pending.place {
+        case .stored(let receipt):
+            return receipt
+        case .encoded(let buffer):
+            defer { engine.giveBack(buffer) }
+            return unsafe try store(buffer.bytes, pending.attributes, key: key)
+        case .bytes(let bytes):
+            return unsafe try bytes.withUnsafeBytes { unsafe try store($0, pending.attributes, key: key) }
+        }
+    }
+
+    /// Whether the memory keeps the values themselves, and nothing is encoded.
+    private nonisolated func keepsValues(_ attributes: RecordAttributes) -> Bool {
+        keepsInMemory(attributes) && !node.passesUp(Int(attributes.level.rawValue))
+    }
+
+    /// Keeps the value itself; one of a class is encoded, for a copied reference is no snapshot.
+    private nonisolated func remember<Value: Codable & Sendable>(
+        _ value: Value, for key: CheckpointKey, _ attributes: RecordAttributes
+    ) throws -> CheckpointReceipt {
+        guard isClass(type(of: value)) else { return try keep(.values([value]), attributes, key: key) }
+        let buffer = engine.takeEncodeBuffer()
+        defer { engine.giveBack(buffer) }
+        let flags = try Self.encode(value, for: key, into: buffer)
+        return try keep(.encoded(unsafe Array(buffer.bytes)), attributes.adding(flags), key: key)
+    }
+
+    /// Keeps the values themselves; where one is of a class they are encoded, for a copied reference is no snapshot.
     private nonisolated func remember<each Value: Codable & Sendable>(
         _ values: repeat each Value, for key: CheckpointKey, _ attributes: RecordAttributes
     ) throws -> CheckpointReceipt {
@@ -145,17 +307,13 @@ extension CheckpointLog {
             kept.append(value)
             if isClass(type(of: value)) { holdsClass = true }
         }
-        var flags: FrameHeader.Flags = []
-        var snapshot = MemoryRecord.Content.values(kept)
-        if holdsClass {
-            let buffer = engine.takeEncodeBuffer()
-            defer { engine.giveBack(buffer) }
-            flags = try Self.encode(repeat each values, for: key, into: buffer)
-            snapshot = .encoded(unsafe Array(buffer.bytes))
-        } else if kept.count != 1 {
-            flags.insert(.severalValues)
+        guard holdsClass else {
+            return try keep(.values(kept), kept.count == 1 ? attributes : attributes.adding(.severalValues), key: key)
         }
-        return try keep(snapshot, attributes.adding(flags), key: key)
+        let buffer = engine.takeEncodeBuffer()
+        defer { engine.giveBack(buffer) }
+        let flags = try Self.encode(repeat each values, for: key, into: buffer)
+        return try keep(.encoded(unsafe Array(buffer.bytes)), attributes.adding(flags), key: key)
     }
 
     private nonisolated func keep(
@@ -189,24 +347,23 @@ extension CheckpointLog {
         return receipt
     }
 
-    /// Stores bytes as ``store(_:_:key:)`` does, off the task's thread where that waits for a disk, and waits for the
-    /// promise.
-    private nonisolated func accept(
-        _ buffer: CBOREncodingBuffer, _ attributes: RecordAttributes, key: CheckpointKey
-    ) async throws -> CheckpointReceipt {
-        let receipt =
-            waits(buffer.count, attributes)
-            ? try await engine.blocking.run { unsafe try self.store(buffer.bytes, attributes, key: key) }
-            : unsafe try store(buffer.bytes, attributes, key: key)
-        try await receipt.waitForPromise(of: attributes.level)
-        return receipt
-    }
-
     /// Whether storing these bytes waits for a disk.
     private nonisolated func waits(_ byteCount: Int, _ attributes: RecordAttributes) -> Bool {
         engine.waitsForDisk(byteCount) && !keepsInMemory(attributes)
     }
 
+    static func encode<Value: Codable & Sendable>(
+        _ value: Value, for key: CheckpointKey, into buffer: CBOREncodingBuffer
+    ) throws -> FrameHeader.Flags {
+        do {
+            try buffer.encode(value)
+            return []
+        } catch {
+            throw Self.refusal(error, key, buffer)
+        }
+    }
+
+    /// Encodes one value as it is, several or none as an array.
     static func encode<each Value: Codable & Sendable>(
         _ values: repeat each Value, for key: CheckpointKey, into buffer: CBOREncodingBuffer
     ) throws -> FrameHeader.Flags {
@@ -216,11 +373,18 @@ extension CheckpointLog {
         do {
             // Not a loop: that would copy each value first.
             _ = (repeat try buffer.encode(each values))
-        } catch let error as CBORError where error.reason == .overByteLimit {
-            throw CheckpointLogError.valueTooLarge(byteCount: error.offset, limit: nil, setting: "valueByteLimit")
         } catch {
-            throw CheckpointLogError.encodingFailed(key: key, path: buffer.failedCodingPath, cause: error)
+            throw Self.refusal(error, key, buffer)
         }
         return count == 1 ? [] : .severalValues
+    }
+
+    private static func refusal(
+        _ error: any Error, _ key: CheckpointKey, _ buffer: CBOREncodingBuffer
+    ) -> CheckpointLogError {
+        if let error = error as? CBORError, error.reason == .overByteLimit {
+            return .valueTooLarge(byteCount: error.offset, limit: nil, setting: "valueByteLimit")
+        }
+        return .encodingFailed(key: key, path: buffer.failedCodingPath, cause: error)
     }
 }

@@ -28,7 +28,7 @@ package final class LogEngine: Sendable {
     /// Large batches between their first number and their last index entry.
     package let batchesUnderWay = Lock(0)
     package let blocking = BlockingThreads()
-    private let encodeBuffers = Lock<[CBOREncodingBuffer]>([])
+    private let encodeBuffers: EncodeBuffers
     private let isClosed = Atomic(false)
     private let process = ProcessMark()
 
@@ -82,6 +82,7 @@ package final class LogEngine: Sendable {
         self.files = files
         self.report = report
         frames = FrameReader(identity, files, valueByteLimit: configuration.valueByteLimit)
+        encodeBuffers = EncodeBuffers(configuration.encoder)
         policies = (0...UInt8.max).map { configuration.policy(for: $0) }
         hasMemoryLevel = isInMemory || configuration.levels.values.contains { $0.durability == .memory }
     }
@@ -110,21 +111,9 @@ package final class LogEngine: Sendable {
         return writer
     }
 
-    /// A buffer to encode into, whose memory was used before.
-    package func takeEncodeBuffer() -> CBOREncodingBuffer {
-        if let known = encodeBuffers.withLock({ $0.popLast() }) { return known }
-        return CBOREncodingBuffer(configuration.encoder)
-    }
+    package func takeEncodeBuffer() -> CBOREncodingBuffer { encodeBuffers.take() }
 
-    /// Takes a buffer back, unless its memory is too much to keep.
-    package func giveBack(_ buffer: CBOREncodingBuffer) {
-        guard buffer.capacity <= Self.keptEncodeByteCount else { return }
-        buffer.removeAll()
-        encodeBuffers.withLock { if $0.count < Self.keptEncodeBuffers { $0.append(buffer) } }
-    }
-
-    private static let keptEncodeBuffers = 8
-    private static let keptEncodeByteCount = 128 << 20
+    package func giveBack(_ buffer: CBOREncodingBuffer) { encodeBuffers.giveBack(buffer) }
 
     /// Waits for all that may still edit the manifest, once appends are refused: after the lock is given back the
     /// manifest is another writer's.

@@ -86,6 +86,16 @@ import Testing
         try await log.close()
     }
 
+    @Test func aLaterChangeDoesNotReachOneOfSeveralValues() async throws {
+        let log = try await open()
+        let box = Box(1)
+        try await log.checkpoint(7, box, for: "boxes")
+        box.set(9)
+        let restored = try #require(try await log.restore(Int.self, Box.self, for: "boxes"))
+        #expect(restored.0 == 7 && restored.1.value == 1)
+        try await log.close()
+    }
+
     @Test func saveEncodesOnceWhatWasTakenLast() async throws {
         var log = try await open()
         for number in 200..<210 { try await log.checkpoint(Probe(number: number), for: "probe") }
