@@ -39,6 +39,8 @@ package struct ChainReader {
         /// Whether no segment of the chain holds the end: each is closed by a roll frame, or there is none.
         package var isComplete = false
 
+        package init() {}
+
         /// Nil for a sound or merely torn end, else where the damage is.
         package var damage: LogPosition? {
             if let missing { return LogPosition(segment: missing, offset: 0) }

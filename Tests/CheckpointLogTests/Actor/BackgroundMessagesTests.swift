@@ -32,4 +32,18 @@ import Testing
         #expect(log.statistics.compactionCount >= 1)
         try await log.close()
     }
+
+    /// Without a call that asks for it, once enough is dead.
+    @Test func aLogCompactsByItself() async throws {
+        let directory = try TemporaryDirectory()
+        let messages = CollectedMessages()
+        var configuration = Configuration()
+        configuration.segmentByteLimit = 64 << 10
+        configuration.logger = messages.logger
+        let log = try await CheckpointLog.open(at: directory.path.appending("log").string, configuration: configuration)
+        let padding = [UInt8](repeating: 7, count: 500)
+        while log.statistics.rollCount < 4 { try log.submit(padding, for: "often") }
+        await messages.wait(for: "debug: compacted")
+        try await log.close()
+    }
 }

@@ -287,6 +287,23 @@ import Testing
         try await log.close()
     }
 
+    /// The limit is for what is committed together, and each member for itself may be under it.
+    @Test func aGroupOverTheLimitIsRefusedAndNothingOfItIsThere() async throws {
+        let log = try await open { $0.valueByteLimit = 10_000 }
+        let error = await #expect(throws: CheckpointLogError.self) {
+            try await log.commit("group", level: 2) { group in
+                for key in ["a", "b"] {
+                    try group.put([UInt8](repeating: 1, count: 6_000), for: CheckpointKey(key))
+                }
+            }
+        }
+        #expect(error?.code == .valueTooLarge && error?.message.contains("valueByteLimit") == true)
+        #expect(try await log.restoreGroup("group") == nil)
+        #expect(try await log.keys(level: 2).isEmpty)
+        #expect(log.statistics.recordCount == 0)
+        try await log.close()
+    }
+
     @Test func theLargestValueIsRefusedWhileItIsEncoded() async throws {
         var log = try await open { $0.valueByteLimit = 10_000 }
         for level in 1...2 {

@@ -33,5 +33,20 @@ import Testing
         var sixteenth = Self.noise(count)
         sixteenth.replaceSubrange(count / 4..<count / 16 * 5, with: repeatElement(0, count: count / 16))
         #expect(Self.compressedByteCount(sixteenth, method) == nil)
+        // Both samples are noise: the rest, which would get smaller, is not looked at.
+        var outer = [UInt8](repeating: 0, count: count)
+        for start in [count / 4, count / 4 * 3] {
+            outer.replaceSubrange(start..<start + (32 << 10), with: Self.noise(32 << 10))
+        }
+        #expect(Self.compressedByteCount(outer, method) == nil)
+    }
+
+    @Test func whatIsNotCompressedIsNotDecompressed() {
+        let bytes: [UInt8] = [1, 2, 3, 4]
+        var room = [UInt8](repeating: 9, count: 4)
+        let isDone = unsafe bytes.withUnsafeBytes { source in
+            unsafe room.withUnsafeMutableBytes { unsafe Compression.decompress(source, into: $0, method: .none) }
+        }
+        #expect(!isDone && room == [9, 9, 9, 9])
     }
 }

@@ -151,6 +151,19 @@ import Testing
         #expect(try scanner.stragglers(from: log.bytes.count).promise == nil)
     }
 
+    /// A frame without key and content is nothing but a header, and may be the last thing in a file.
+    @Test func aPromiseIsFoundInTheLastBytes() throws {
+        var log = Builder()
+        log.add()
+        log.add(.promise, promise: LogPosition(segment: 3, offset: 128))
+        let disk = SimulatedFileSystem()
+        disk.setContents(log.bytes, of: "/segment")
+        let scanner = SegmentScanner(try disk.openFile("/segment", .read), seed: Self.seed, end: log.bytes.count)
+        #expect(log.bytes.count == log.offsets[1] + FrameHeader.byteCount)
+        #expect(try scanner.stragglers(from: log.offsets[1]).promise == LogPosition(segment: 3, offset: 128))
+        #expect(try scanner.stragglers(from: log.offsets[1] + 8).promise == nil)
+    }
+
     /// More than the scanner holds in memory at once, so that frames lie across its window.
     @Test func longSegmentsAreReadInPieces() throws {
         var log = Builder()

@@ -50,6 +50,38 @@ import Testing
         }
     }
 
+    /// The last chunk may be so short that it takes as many bytes compressed as it would otherwise.
+    @Test func aChunkThatCompressesByAFewBytesComesBack() throws {
+        let short = [1, 2, 3, 4, 5, 6, 7, 1, 2, 3, 4, 5, 6, 7] + (20..<30).map { UInt8($0) }
+        var room = [UInt8](repeating: 0, count: short.count)
+        let stored = unsafe short.withUnsafeBytes { source in
+            unsafe room.withUnsafeMutableBytes { unsafe Compression.compress(source, into: $0, method: .lz4) }
+        }
+        for keyByteCount in 1...8
+        where stored.map({ (48 + keyByteCount + $0 + 7) & ~7 }) == (48 + keyByteCount + 31) & ~7 {
+            let key = [UInt8](repeating: 0x61, count: keyByteCount)
+            let value = Self.value(1 << 20) + short
+            let reference = unsafe try value.withUnsafeBytes { content in
+                unsafe try key.withUnsafeBytes { key in
+                    unsafe try ValueSegment.write(
+                        content, identity: identity, segment: SegmentNumber(UInt32(keyByteCount)), epoch: 1, level: 1,
+                        key: key, number: SequenceNumber(epoch: 1, count: 5), timestamp: 77, compression: .lz4)
+                }
+            }
+            #expect(NumberedBytes.areSame(try ValueSegment.read(reference, identity: identity), value))
+        }
+        #expect(stored == 21)
+    }
+
+    /// Some file systems take the setting to pass the page cache by, and refuse the writes.
+    @Test func aFileSystemThatRefusesDirectWritesGetsOthers() throws {
+        let value = Self.value(1_500_000)
+        disk.passesCacheBy = true
+        disk.fail(.write, where: { $0.string.hasSuffix(".val") }, with: .invalidArgument)
+        let reference = try write(value, .none)
+        #expect(NumberedBytes.areSame(try ValueSegment.read(reference, identity: identity), value))
+    }
+
     /// All of it is durable on return, its name as well.
     @Test func aWrittenValueSurvivesPowerLoss() throws {
         let value = Self.value(1_500_000)

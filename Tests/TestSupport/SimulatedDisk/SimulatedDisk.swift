@@ -20,6 +20,7 @@ struct SimulatedDisk: Sendable {
     var mapping = SimulatedMapping.allowed
     var failedSyncBehavior = FailedSyncBehavior.kept
     var servesCachedReads = true
+    var passesCacheBy = false
     var generator: SeededGenerator
     private var nextNumber = 1
 

@@ -39,6 +39,8 @@ final class SimulatedFile: OpenFile {
         }
     }
 
+    func setDirect(_ isDirect: Bool) -> Bool { isDirect && system.passesCacheBy }
+
     func writeOnce(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
         try system.perform(call(.write, at: offset, bytes.count)) { (disk, byteCount) throws(Errno) in
             unsafe try disk.write(number, UnsafeRawBufferPointer(rebasing: bytes[..<byteCount]), at: offset)

@@ -118,6 +118,12 @@ extension SimulatedFileSystem {
         set { state.withLock { $0.disk.servesCachedReads = newValue } }
     }
 
+    /// Whether files take the setting to pass the page cache by; false at first. Nothing else comes of it.
+    package var passesCacheBy: Bool {
+        get { state.withLock { $0.disk.passesCacheBy } }
+        set { state.withLock { $0.disk.passesCacheBy = newValue } }
+    }
+
     /// Forgets all pages that look clean, so that reads see what the disk holds.
     package func evictCleanPages() {
         state.withLock { state in
