@@ -31,7 +31,7 @@ enum FooterTarget {
         manifest.lastSealed = number
         var file = SegmentHeader(
             role: .log, log: manifest.identifier, segment: number, epoch: 1, previous: 0, created: 0,
-            hashKey: manifest.hashKey
+            hashSecret: manifest.hashSecret
         ).bytes
         file += [UInt8](repeating: 0, count: footer.frameEnd - file.count)
         FuzzLog.survey(with: [

@@ -34,7 +34,7 @@ enum FuzzLog {
     static var identity: LogIdentity {
         LogIdentity(
             fileSystem: SimulatedFileSystem(seed: 1), directory: AbsentDirectory(), identifier: manifest.identifier,
-            hashKey: manifest.hashKey)
+            hashSecret: manifest.hashSecret)
     }
 
     private static func put(_ engine: LogEngine, _ key: CheckpointKey, count: Int) throws {

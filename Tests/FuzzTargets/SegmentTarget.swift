@@ -10,7 +10,7 @@ enum SegmentTarget {
         func header(_ role: SegmentRole) -> [UInt8] {
             SegmentHeader(
                 role: role, log: manifest.identifier, segment: number, epoch: 1,
-                previous: role == .log ? manifest.lastSealed : 0, created: 0, hashKey: manifest.hashKey
+                previous: role == .log ? manifest.lastSealed : 0, created: 0, hashSecret: manifest.hashSecret
             ).bytes
         }
         var frames = input

@@ -14,7 +14,7 @@ enum SnapshotTarget {
         var head: [UInt8] = []
         let manifest = FuzzLog.manifest
         for word in [
-            manifest.identifier.high, manifest.identifier.low, manifest.hashKey.first, manifest.hashKey.second,
+            manifest.identifier.high, manifest.identifier.low, manifest.hashSecret.first, manifest.hashSecret.second,
         ] { head.append(littleEndian: word) }
         head += input.dropFirst(2 + tables.count)
         sealTables(tables, &head)

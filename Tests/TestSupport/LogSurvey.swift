@@ -104,7 +104,7 @@ extension FoundHeader {
     fileprivate func hash(_ engine: LogEngine) -> KeyHash {
         unsafe key.withUnsafeBytes { key in
             unsafe KeyHash(
-                engine.identity.hashKey, level: header.level, origin: .empty, key: key, space: .group)
+                engine.identity.hashSecret, level: header.level, origin: .empty, key: key, space: .group)
         }
     }
 }

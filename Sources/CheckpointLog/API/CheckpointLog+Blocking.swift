@@ -41,7 +41,7 @@ extension CheckpointLog {
     @available(*, noasync, message: "Use the asynchronous close.")
     public nonisolated func closeBlocking() throws {
         Task { await self.stopTimers() }
-        for reader in node.takeReaders() { try? reader.engine.close() }
+        for reader in node.removeReaders() { try? reader.engine.close() }
         try engine.close()
     }
 

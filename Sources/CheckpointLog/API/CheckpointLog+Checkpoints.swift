@@ -23,7 +23,7 @@ extension CheckpointLog {
     public nonisolated(nonsending) func checkpoint<Value: Codable & Sendable>(
         _ value: Value, for key: CheckpointKey, level: Int = 1
     ) async throws -> CheckpointReceipt {
-        let stage = try take(value, for: key, level, waits: false)
+        let stage = try attempt(value, for: key, level, waits: false)
         switch stage {
         case .settled(let receipt): return receipt
         case .pending(let pending): return try await finish(pending, key)
@@ -37,7 +37,7 @@ extension CheckpointLog {
     public nonisolated(nonsending) func checkpoint<each Value: Codable & Sendable>(
         _ values: repeat each Value, for key: CheckpointKey, level: Int = 1
     ) async throws -> CheckpointReceipt {
-        let stage = try take(repeat each values, for: key, level, waits: false)
+        let stage = try attempt(repeat each values, for: key, level, waits: false)
         switch stage {
         case .settled(let receipt): return receipt
         case .pending(let pending): return try await finish(pending, key)
@@ -56,7 +56,7 @@ extension CheckpointLog {
     public nonisolated func submit<Value: Codable & Sendable>(
         _ value: Value, for key: CheckpointKey, level: Int = 1
     ) throws -> CheckpointReceipt {
-        receipt(try take(value, for: key, level, waits: true))
+        receipt(try attempt(value, for: key, level, waits: true))
     }
 
     /// Takes a checkpoint of `values` under `key` and returns when it is written.
@@ -66,7 +66,7 @@ extension CheckpointLog {
     public nonisolated func submit<each Value: Codable & Sendable>(
         _ values: repeat each Value, for key: CheckpointKey, level: Int = 1
     ) throws -> CheckpointReceipt {
-        receipt(try take(repeat each values, for: key, level, waits: true))
+        receipt(try attempt(repeat each values, for: key, level, waits: true))
     }
 
     /// Takes a checkpoint of bytes as they are, without CBOR; ``restoreBytes(for:level:version:origin:)`` gives them
@@ -190,20 +190,20 @@ extension CheckpointLog {
     ///
     /// All that an asynchronous call does before it suspends. By itself, for a generic asynchronous function asks the
     /// task for memory for what it has at hand.
-    private nonisolated func take<Value: Codable & Sendable>(
+    private nonisolated func attempt<Value: Codable & Sendable>(
         _ value: Value, for key: CheckpointKey, _ level: Int, waits mayWait: Bool
     ) throws -> Stage {
         let start = try begin(level)
-        if keepsValues(start.attributes) { return settled(try remember(value, for: key, start.attributes), start) }
+        if keepsValues(start.attributes) { return settled(try keepInMemory(value, for: key, start.attributes), start) }
         return try encodeAndStore(start, key, waits: mayWait) { try Self.encode(value, for: key, into: $0) }
     }
 
-    private nonisolated func take<each Value: Codable & Sendable>(
+    private nonisolated func attempt<each Value: Codable & Sendable>(
         _ values: repeat each Value, for key: CheckpointKey, _ level: Int, waits mayWait: Bool
     ) throws -> Stage {
         let start = try begin(level)
         if keepsValues(start.attributes) {
-            return settled(try remember(repeat each values, for: key, start.attributes), start)
+            return settled(try keepInMemory(repeat each values, for: key, start.attributes), start)
         }
         return try encodeAndStore(start, key, waits: mayWait) {
             try Self.encode(repeat each values, for: key, into: $0)
@@ -214,7 +214,7 @@ extension CheckpointLog {
         _ start: Start, _ key: CheckpointKey, waits mayWait: Bool,
         _ encode: (CBOREncodingBuffer) throws -> FrameHeader.Flags
     ) throws -> Stage {
-        let buffer = engine.takeEncodeBuffer()
+        let buffer = engine.borrowEncodeBuffer()
         var isHandedOn = false
         defer { if !isHandedOn { engine.giveBack(buffer) } }
         var start = start
@@ -287,18 +287,18 @@ extension CheckpointLog {
     }
 
     /// Keeps the value itself; one of a class is encoded, for a copied reference is no snapshot.
-    private nonisolated func remember<Value: Codable & Sendable>(
+    private nonisolated func keepInMemory<Value: Codable & Sendable>(
         _ value: Value, for key: CheckpointKey, _ attributes: RecordAttributes
     ) throws -> CheckpointReceipt {
-        guard isClass(type(of: value)) else { return try keep(.values([value]), attributes, key: key) }
-        let buffer = engine.takeEncodeBuffer()
+        guard isClass(type(of: value)) else { return try keepInMemory(.values([value]), attributes, key: key) }
+        let buffer = engine.borrowEncodeBuffer()
         defer { engine.giveBack(buffer) }
         let flags = try Self.encode(value, for: key, into: buffer)
-        return try keep(.encoded(unsafe Array(buffer.bytes)), attributes.adding(flags), key: key)
+        return try keepInMemory(.encoded(unsafe Array(buffer.bytes)), attributes.adding(flags), key: key)
     }
 
     /// Keeps the values themselves; where one is of a class they are encoded, for a copied reference is no snapshot.
-    private nonisolated func remember<each Value: Codable & Sendable>(
+    private nonisolated func keepInMemory<each Value: Codable & Sendable>(
         _ values: repeat each Value, for key: CheckpointKey, _ attributes: RecordAttributes
     ) throws -> CheckpointReceipt {
         var kept: [any Codable & Sendable] = []
@@ -308,19 +308,20 @@ extension CheckpointLog {
             if isClass(type(of: value)) { holdsClass = true }
         }
         guard holdsClass else {
-            return try keep(.values(kept), kept.count == 1 ? attributes : attributes.adding(.severalValues), key: key)
+            return try keepInMemory(
+                .values(kept), kept.count == 1 ? attributes : attributes.adding(.severalValues), key: key)
         }
-        let buffer = engine.takeEncodeBuffer()
+        let buffer = engine.borrowEncodeBuffer()
         defer { engine.giveBack(buffer) }
         let flags = try Self.encode(repeat each values, for: key, into: buffer)
-        return try keep(.encoded(unsafe Array(buffer.bytes)), attributes.adding(flags), key: key)
+        return try keepInMemory(.encoded(unsafe Array(buffer.bytes)), attributes.adding(flags), key: key)
     }
 
-    private nonisolated func keep(
+    private nonisolated func keepInMemory(
         _ snapshot: MemoryRecord.Content, _ attributes: RecordAttributes, key: CheckpointKey
     ) throws -> CheckpointReceipt {
         if !engine.isInMemory { _ = try engine.requireWriter() }
-        let record = try engine.remember(
+        let record = try engine.keepInMemory(
             snapshot, attributes.flags, key: key, attributes.level, origin: attributes.origin)
         let hash = try engine.hash(of: key, level: attributes.level.rawValue, origin: attributes.origin)
         return CheckpointReceipt(record, hash, engine)
@@ -334,7 +335,7 @@ extension CheckpointLog {
     ) throws -> CheckpointReceipt {
         var receipt =
             unsafe keepsInMemory(attributes)
-            ? try keep(.encoded(Array(bytes)), attributes, key: key)
+            ? try keepInMemory(.encoded(Array(bytes)), attributes, key: key)
             : CheckpointReceipt(try engine.append(bytes, attributes, key: key), engine)
         guard let parent = node.parent(passing: Int(attributes.level.rawValue)) else { return receipt }
         do {

@@ -113,7 +113,7 @@ extension CheckpointLog {
         guard (1...GroupMembers.limit).contains(builder.members.count) else {
             throw CheckpointLogError.invalidGroup(memberCount: builder.members.count, limit: GroupMembers.limit)
         }
-        if engine.isInMemory { return try remember(name, builder, attributes) }
+        if engine.isInMemory { return try keepInMemory(name, builder, attributes) }
         let members = builder.members.map { member in
             BatchMember(key: member.key, attributes: attributes.adding(member.flags), bytes: member.bytes)
         }
@@ -127,7 +127,7 @@ extension CheckpointLog {
         return receipt
     }
 
-    private nonisolated func remember(
+    private nonisolated func keepInMemory(
         _ name: CheckpointKey, _ builder: CheckpointGroupBuilder, _ attributes: RecordAttributes
     ) throws -> CheckpointReceipt {
         let level = attributes.level
@@ -135,7 +135,7 @@ extension CheckpointLog {
             _ key: CheckpointKey, _ bytes: [UInt8], _ flags: FrameHeader.Flags, space: KeyHash.Space
         ) throws -> (record: MemoryRecord, hash: KeyHash) {
             let hash = try engine.hash(of: key, level: level.rawValue, origin: .own, space: space)
-            let taken = try engine.takeNumber()
+            let taken = try engine.reserveNumber()
             let record = MemoryRecord(
                 key: key, level: level, origin: .own, number: taken.sequenceNumber, timestamp: taken.timestamp,
                 content: .encoded(bytes), flags: flags)
@@ -145,7 +145,7 @@ extension CheckpointLog {
         let (last, hash) = try record(name, [], [], space: .group)
         let group = MemoryStore.Group(
             number: last.number, level: level, name: name, members: members.map(\.record))
-        try engine.keepInMemory(members, group: (group, hash), keep: attributes.policy.retention.count)
+        try engine.putAllInMemory(members, group: (group, hash), keep: attributes.policy.retention.count)
         return CheckpointReceipt(last, hash, engine)
     }
 

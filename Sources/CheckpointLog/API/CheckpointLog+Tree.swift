@@ -180,7 +180,7 @@ extension CheckpointLog {
         }
         guard !takeover.records.isEmpty else { return }
         if keepsInMemory {
-            try engine.remember(takeover, of: name, level)
+            try engine.saveMark(takeover, of: name, level)
         } else {
             let batch = try await engine.blocking.run { try engine.commit(takeover, of: name, level: level) }
             if let batch, engine.policy(for: level.rawValue).durability == .synced {
@@ -227,7 +227,7 @@ extension CheckpointLog {
         configuration.fileSystem = engine.configuration.fileSystem
         let other = try await CheckpointLog.openForReading(at: directory, configuration: configuration)
         let engine = engine
-        let end = try await engine.blocking.run { try engine.takeAll(of: other.engine) }
+        let end = try await engine.blocking.run { try engine.loadAll(of: other.engine) }
         try await other.close()
         if let position = end.position { try await engine.synced(position) }
         return end.count

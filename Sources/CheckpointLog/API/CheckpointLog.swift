@@ -132,7 +132,7 @@ public actor CheckpointLog {
     ///   `.encodingFailed` for a value of the memory level that does not encode; the log is closed all the same.
     public func close() async throws {
         timers.cancel()
-        for reader in node.takeReaders() { try? await reader.close() }
+        for reader in node.removeReaders() { try? await reader.close() }
         let engine = engine
         let threads = BlockingThreads()
         defer { threads.stop() }

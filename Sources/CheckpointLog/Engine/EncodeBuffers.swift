@@ -17,7 +17,7 @@ import Synchronization
     deinit { unsafe spare.exchange(nil, ordering: .acquiring)?.release() }
 
     /// An empty buffer, the caller's until it is given back.
-    func take() -> CBOREncodingBuffer {
+    func borrow() -> CBOREncodingBuffer {
         if let spare = unsafe spare.exchange(nil, ordering: .acquiring) { return unsafe spare.takeRetainedValue() }
         return others.withLock { $0.popLast() } ?? CBOREncodingBuffer(encoder)
     }

@@ -21,7 +21,7 @@ extension LogEngine {
         return unsafe try key.withValidatedBytes { key in
             unsafe try attributes.origin.bytes.withUnsafeBytes { origin in
                 let record = unsafe try writer.records.append(bytes, attributes, key: key, origin: origin)
-                unsafe enter(
+                unsafe addToIndex(
                     record.frame, record.kind, attributes.level, key: key, origin: origin,
                     valueSegment: record.valueSegment)
                 return record.frame
@@ -38,8 +38,8 @@ extension LogEngine {
                 header.level = level.rawValue
                 let draft = unsafe FrameDraft(header: header, key: bytes, origin: origin)
                 let appended = try writer.appender.append(draft)
-                unsafe enter(appended, .removal, level, key: bytes, origin: origin)
-                let hash = unsafe KeyHash(identity.hashKey, level: level.rawValue, origin: origin, key: bytes)
+                unsafe addToIndex(appended, .removal, level, key: bytes, origin: origin)
+                let hash = unsafe KeyHash(identity.hashSecret, level: level.rawValue, origin: origin, key: bytes)
                 memory.drop(hash, key: key, through: appended.sequenceNumber)
                 return appended
             }
@@ -53,13 +53,13 @@ extension LogEngine {
         header.level = level?.rawValue ?? 0
         let draft = unsafe FrameDraft(header: header)
         let appended = try writer.appender.append(draft)
-        unsafe enter(appended, .removalOfAll, level, key: .empty, origin: .empty)
+        unsafe addToIndex(appended, .removalOfAll, level, key: .empty, origin: .empty)
         memory.dropAll(level: level?.rawValue, through: appended.sequenceNumber)
         return appended
     }
 
     /// Tells the index of a record that is written.
-    private func enter(
+    private func addToIndex(
         _ appended: Appended, _ kind: RecordKind, _ level: Level?, key: UnsafeRawBufferPointer,
         origin: UnsafeRawBufferPointer, valueSegment: SegmentNumber = 0
     ) {

@@ -43,7 +43,7 @@ extension LogEngine {
                 sequenceNumber: writer.appender.lastSequenceNumber, frameByteCount: 0,
                 end: writer.appender.writtenPosition)
         }
-        enter(
+        addToIndex(
             batch,
             appended.map { RecordWriter.Placement(sequenceNumber: $0.sequenceNumber, location: $0.location) }, list)
         for appended in appended { appended.segment.removePendingEntry() }
@@ -71,7 +71,7 @@ extension LogEngine {
             if !batch.isInDoubt { for segment in written.segments { files.forget(segment.name.identifier) } }
             throw error
         }
-        enter(batch, written.placements, list)
+        addToIndex(batch, written.placements, list)
         writer.maintenance.noteSegment()
         return AppendedBatch(
             sequenceNumber: written.lastNumber, frameByteCount: batch.frameByteCount,
@@ -79,7 +79,7 @@ extension LogEngine {
     }
 
     /// Tells the index of all records of a batch, the group first, so that none of its members is ever taken for dead.
-    private func enter(_ batch: PreparedBatch, _ placements: [RecordWriter.Placement], _ list: GroupMembers?) {
+    private func addToIndex(_ batch: PreparedBatch, _ placements: [RecordWriter.Placement], _ list: GroupMembers?) {
         batch.withDrafts { drafts in
             var released: [GroupTable.Member] = []
             if let list, let group = drafts.last, let placement = placements.last {
@@ -87,11 +87,11 @@ extension LogEngine {
                     unsafe GroupTable.Member(
                         key: key,
                         hash: KeyHash(
-                            identity.hashKey, level: pair.0.header.level, origin: pair.0.origin, key: pair.0.key),
+                            identity.hashSecret, level: pair.0.header.level, origin: pair.0.origin, key: pair.0.key),
                         sequenceNumber: pair.1.sequenceNumber, location: pair.1.location)
                 }
                 let name = unsafe KeyHash(
-                    identity.hashKey, level: group.header.level, origin: group.origin, key: group.key, space: .group)
+                    identity.hashSecret, level: group.header.level, origin: group.origin, key: group.key, space: .group)
                 released = catalog.groups.insert(
                     name, GroupTable.Group(sequenceNumber: placement.sequenceNumber, members: members))
             }

@@ -3,7 +3,7 @@ import Logging
 
 extension LogEngine {
     /// A number for a record of the memory level, greater than all before it.
-    package func takeNumber() throws -> TakenNumber {
+    package func reserveNumber() throws -> TakenNumber {
         if isInMemory {
             try checkOpen()
             return memoryNumbers.withLock { numbers in
@@ -12,22 +12,22 @@ extension LogEngine {
                 return numbers
             }
         }
-        return try requireWriter().appender.takeSequenceNumber()
+        return try requireWriter().appender.reserveSequenceNumber()
     }
 
     /// Keeps a record at the memory level. One kept before under its key is met by it; over the limits those taken
     /// longest ago are written out.
-    package func remember(
+    package func keepInMemory(
         _ content: MemoryRecord.Content, _ flags: FrameHeader.Flags, key: CheckpointKey, _ level: Level,
         origin: Origin = .own
     ) throws -> MemoryRecord {
         let hash = try hash(of: key, level: level.rawValue, origin: origin)
-        let taken = try takeNumber()
+        let taken = try reserveNumber()
         let record = MemoryRecord(
             key: key, level: level, origin: origin, number: taken.sequenceNumber, timestamp: taken.timestamp,
             content: content, flags: flags)
         guard !isInMemory else {
-            try keepInMemory([(record, hash)], keep: policy(for: level.rawValue).retention.count)
+            try putAllInMemory([(record, hash)], keep: policy(for: level.rawValue).retention.count)
             return record
         }
         memory.put(record, hash, keep: 1)
@@ -44,7 +44,7 @@ extension LogEngine {
     /// Keeps all of `records`, which are of different keys, in a log without a directory, or none.
     ///
     /// - Throws: `.memoryFull`; nothing is changed then.
-    package func keepInMemory(
+    package func putAllInMemory(
         _ records: [(record: MemoryRecord, hash: KeyHash)], group: (group: MemoryStore.Group, name: KeyHash)? = nil,
         keep: Int
     ) throws {
@@ -192,14 +192,14 @@ extension LogEngine {
         try origin.requirePossible()
         return unsafe try key.withValidatedBytes { key in
             unsafe origin.bytes.withUnsafeBytes { origin in
-                unsafe KeyHash(identity.hashKey, level: level, origin: origin, key: key, space: space)
+                unsafe KeyHash(identity.hashSecret, level: level, origin: origin, key: key, space: space)
             }
         }
     }
 
     /// Forgets versions in a log without a directory.
     package func removeFromMemory(_ key: CheckpointKey?, _ level: Level?, _ origin: Origin = .own) throws {
-        let number = try takeNumber().sequenceNumber
+        let number = try reserveNumber().sequenceNumber
         guard let key else { return memory.dropAll(level: level?.rawValue, through: number) }
         let levels = level.map { [$0.rawValue] } ?? Array(memory.levelsInUse)
         for level in levels {

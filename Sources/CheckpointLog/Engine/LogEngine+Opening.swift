@@ -34,7 +34,7 @@ extension LogEngine {
         let manifest = known ?? newManifest(configuration)
         var identity = LogIdentity(
             fileSystem: configuration.fileSystem, directory: directory, identifier: manifest.identifier,
-            hashKey: manifest.hashKey)
+            hashSecret: manifest.hashSecret)
         identity.laneCount = configuration.laneCount
         let catalog = makeCatalog(identity, configuration)
         var report = RecoveryReport()
@@ -105,7 +105,7 @@ extension LogEngine {
         }
         var identity = LogIdentity(
             fileSystem: configuration.fileSystem, directory: directory, identifier: known.identifier,
-            hashKey: known.hashKey)
+            hashSecret: known.hashSecret)
         identity.laneCount = configuration.laneCount
         let catalog = makeCatalog(identity, configuration)
         var report = RecoveryReport()
@@ -137,7 +137,7 @@ extension LogEngine {
         let manifest = newManifest(configuration)
         var identity = LogIdentity(
             fileSystem: configuration.fileSystem, directory: AbsentDirectory(), identifier: manifest.identifier,
-            hashKey: manifest.hashKey)
+            hashSecret: manifest.hashSecret)
         identity.laneCount = configuration.laneCount
         return LogEngine(
             .memory, identity: identity, configuration: configuration,
@@ -182,12 +182,12 @@ extension LogEngine {
         if let seed = configuration.randomSeed { words = (1...4).map { seed &* UInt64($0) &+ 0x9E37_79B9_7F4A_7C15 } }
         return Manifest(
             identifier: LogIdentifier(high: words[0], low: words[1]),
-            hashKey: HashKey(first: words[2], second: words[3]))
+            hashSecret: HashSecret(first: words[2], second: words[3]))
     }
 
     private static func makeCatalog(_ identity: LogIdentity, _ configuration: Configuration) -> RecordCatalog {
         let counts = (0...255).map { configuration.policy(for: UInt8($0)).retention.count }
-        return RecordCatalog(hashKey: identity.hashKey) { counts[Int($0)] }
+        return RecordCatalog(hashSecret: identity.hashSecret) { counts[Int($0)] }
     }
 
     /// Weak, because maintenance holds the appender that leaves notes for it, and the index with it.
@@ -201,7 +201,7 @@ extension LogEngine {
         replayedByteCount: Int
     ) throws -> Writer {
         let (epoch, active) = try wrapping { () throws(FileSystemError) in
-            let epoch = try manifest.takeEpoch()
+            let epoch = try manifest.reserveEpoch()
             let active = try firstSegment(identity, configuration, manifest, epoch: epoch)
             try active.file.sync()
             return (epoch, active)
@@ -260,7 +260,8 @@ extension LogEngine {
     ) throws(FileSystemError) -> ActiveSegment {
         func segment(reservesBlocks: Bool) throws(FileSystemError) -> ActiveSegment {
             try ActiveSegment.create(
-                identity, number: try manifest.takeSegmentNumber(), previous: manifest.current.lastSealed, epoch: epoch,
+                identity, number: try manifest.reserveSegmentNumber(), previous: manifest.current.lastSealed,
+                epoch: epoch,
                 capacity: configuration.segmentByteLimit, reservesBlocks: reservesBlocks,
                 mapping: configuration.usesMapping, created: configuration.now())
         }

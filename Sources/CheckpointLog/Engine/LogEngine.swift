@@ -111,7 +111,7 @@ package final class LogEngine: Sendable {
         return writer
     }
 
-    package func takeEncodeBuffer() -> CBOREncodingBuffer { encodeBuffers.take() }
+    package func borrowEncodeBuffer() -> CBOREncodingBuffer { encodeBuffers.borrow() }
 
     package func giveBack(_ buffer: CBOREncodingBuffer) { encodeBuffers.giveBack(buffer) }
 
@@ -167,9 +167,9 @@ package final class LogEngine: Sendable {
         defer { writer.position.close() }
         if let failure { throw failure }
         try writer.maintenance.sealAll()
-        let prepared = writer.appender.takePrepared()
+        let prepared = writer.appender.removePrepared()
         if let prepared { writer.appender.discard(prepared) }
-        let active = writer.appender.takeActive()
+        let active = writer.appender.activeToSeal()
         // Whoever appended last may not have told the index yet, and the snapshot says what the index says.
         while active.segment.hasPendingEntries { NamedThread.yield() }
         if active.end == SegmentHeader.byteCount {

@@ -6,18 +6,18 @@ package struct LogIdentity: Sendable {
     package var directory: any OpenDirectory
     package var identifier: LogIdentifier
     /// The key of the hash under which the index finds records.
-    package var hashKey: HashKey
+    package var hashSecret: HashSecret
     /// Threads that one large value is written or read by, the caller's among them. One where the order of calls must
     /// be the same in every run.
     package var laneCount = 1
 
     package init(
-        fileSystem: any FileSystem, directory: any OpenDirectory, identifier: LogIdentifier, hashKey: HashKey
+        fileSystem: any FileSystem, directory: any OpenDirectory, identifier: LogIdentifier, hashSecret: HashSecret
     ) {
         self.fileSystem = fileSystem
         self.directory = directory
         self.identifier = identifier
-        self.hashKey = hashKey
+        self.hashSecret = hashSecret
     }
 
     /// Where a file was when the log was opened, for messages.
@@ -29,7 +29,7 @@ package struct LogIdentity: Sendable {
 }
 
 /// 128 secret bits, so that nobody can choose keys that collide in the index.
-package struct HashKey: Hashable, Sendable {
+package struct HashSecret: Hashable, Sendable {
     package var first: UInt64
     package var second: UInt64
 

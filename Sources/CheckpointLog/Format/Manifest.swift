@@ -84,7 +84,7 @@ package struct Manifest: Sendable, Equatable {
     }
 
     package var identifier: LogIdentifier
-    package var hashKey: HashKey
+    package var hashSecret: HashSecret
     /// Grows by one with every replacement.
     package var generation: UInt64 = 0
     /// The first epoch that no writer has reserved.
@@ -95,9 +95,9 @@ package struct Manifest: Sendable, Equatable {
     package var lastSealed: SegmentNumber = 0
     package var segments: [Segment] = []
 
-    package init(identifier: LogIdentifier, hashKey: HashKey) {
+    package init(identifier: LogIdentifier, hashSecret: HashSecret) {
         self.identifier = identifier
-        self.hashKey = hashKey
+        self.hashSecret = hashSecret
     }
 
     package var bytes: [UInt8] {
@@ -108,8 +108,8 @@ package struct Manifest: Sendable, Equatable {
         rest.append(littleEndian: UInt64(0))
         rest.append(littleEndian: identifier.high)
         rest.append(littleEndian: identifier.low)
-        rest.append(littleEndian: hashKey.first)
-        rest.append(littleEndian: hashKey.second)
+        rest.append(littleEndian: hashSecret.first)
+        rest.append(littleEndian: hashSecret.second)
         rest.append(littleEndian: generation)
         rest.append(littleEndian: nextEpoch)
         rest.append(littleEndian: nextSegment.rawValue)
@@ -142,7 +142,7 @@ package struct Manifest: Sendable, Equatable {
             bytes.count == Self.fixedByteCount + Int(count) * Self.entryByteCount
         else { return nil }
         self.init(
-            identifier: LogIdentifier(high: high, low: low), hashKey: HashKey(first: first, second: second))
+            identifier: LogIdentifier(high: high, low: low), hashSecret: HashSecret(first: first, second: second))
         self.generation = generation
         self.nextEpoch = nextEpoch
         self.nextSegment = nextSegment

@@ -12,12 +12,12 @@ package struct SegmentHeader: Sendable, Equatable {
     package var previous: SegmentNumber
     /// Microseconds since 1970-01-01 UTC.
     package var created: Int64
-    package var hashKey: HashKey
+    package var hashSecret: HashSecret
 
     package init(
         role: SegmentRole, log: LogIdentifier, segment: SegmentNumber, epoch: UInt32, previous: SegmentNumber,
         created: Int64,
-        hashKey: HashKey
+        hashSecret: HashSecret
     ) {
         self.role = role
         self.log = log
@@ -25,7 +25,7 @@ package struct SegmentHeader: Sendable, Equatable {
         self.epoch = epoch
         self.previous = previous
         self.created = created
-        self.hashKey = hashKey
+        self.hashSecret = hashSecret
     }
 
     package var bytes: [UInt8] {
@@ -41,8 +41,8 @@ package struct SegmentHeader: Sendable, Equatable {
         rest.append(littleEndian: UInt64(epoch))
         rest.append(littleEndian: UInt64(previous.rawValue))
         rest.append(littleEndian: created)
-        rest.append(littleEndian: hashKey.first)
-        rest.append(littleEndian: hashKey.second)
+        rest.append(littleEndian: hashSecret.first)
+        rest.append(littleEndian: hashSecret.second)
         rest.append(contentsOf: [UInt8](repeating: 0, count: Self.byteCount - 12 - rest.count))
         var bytes = Self.magic
         bytes.append(littleEndian: Checksum.mask(Checksum.of(rest)))
@@ -72,6 +72,6 @@ package struct SegmentHeader: Sendable, Equatable {
         else { return nil }
         self.init(
             role: role, log: log, segment: segment, epoch: epoch, previous: previous, created: created,
-            hashKey: HashKey(first: first, second: second))
+            hashSecret: HashSecret(first: first, second: second))
     }
 }

@@ -5,7 +5,7 @@ package struct SipHash128 {
     private var tail: UInt64 = 0
     private var byteCount: UInt64 = 0
 
-    package init(key: HashKey) {
+    package init(key: HashSecret) {
         v0 = key.first ^ 0x736F_6D65_7073_6575
         v1 = key.second ^ 0x646F_7261_6E64_6F6D ^ 0xEE
         v2 = key.first ^ 0x6C79_6765_6E65_7261
@@ -102,10 +102,10 @@ package struct KeyHash: Hashable, Sendable {
 
     /// Hashes level, origin and key, the origin with its length so that no two pairs give the same bytes.
     package init(
-        _ hashKey: HashKey, level: UInt8, origin: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer,
+        _ hashSecret: HashSecret, level: UInt8, origin: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer,
         space: Space = .key
     ) {
-        var hash = SipHash128(key: hashKey)
+        var hash = SipHash128(key: hashSecret)
         hash.update(level)
         hash.update(space.rawValue)
         hash.update(UInt8(truncatingIfNeeded: origin.count))

@@ -35,7 +35,7 @@ package struct IndexSnapshot {
     ) -> [UInt8] {
         var bytes: [UInt8] = []
         for word in [
-            identity.identifier.high, identity.identifier.low, identity.hashKey.first, identity.hashKey.second,
+            identity.identifier.high, identity.identifier.low, identity.hashSecret.first, identity.hashSecret.second,
             manifest.generation,
         ] { bytes.append(littleEndian: word) }
         for table in tables {
@@ -122,7 +122,8 @@ package struct IndexSnapshot {
             else { return nil }
             var cursor = ByteCursor(bytes)
             for word in [
-                identity.identifier.high, identity.identifier.low, identity.hashKey.first, identity.hashKey.second,
+                identity.identifier.high, identity.identifier.low, identity.hashSecret.first,
+                identity.hashSecret.second,
             ] where cursor.integer(UInt64.self) != word { return nil }
             guard let generation = cursor.integer(UInt64.self) else { return nil }
             self.generation = generation

@@ -22,8 +22,8 @@
         unsafe self.origin = origin
     }
 
-    package func hash(_ hashKey: HashKey) -> KeyHash {
-        unsafe KeyHash(hashKey, level: level, origin: origin, key: key, space: KeyHash.Space(of: kind))
+    package func hash(_ hashSecret: HashSecret) -> KeyHash {
+        unsafe KeyHash(hashSecret, level: level, origin: origin, key: key, space: KeyHash.Space(of: kind))
     }
 }
 
@@ -32,7 +32,7 @@
 /// Told of the same records in any order, it comes to the same state: that is what makes recovery, restart and
 /// compaction agree.
 package final class RecordCatalog: Sendable {
-    package let hashKey: HashKey
+    package let hashSecret: HashSecret
     package let index = CheckpointIndex()
     package let groups = GroupTable()
     package let usage = SegmentUsage()
@@ -43,8 +43,8 @@ package final class RecordCatalog: Sendable {
     private let seenOrigins = Lock<Set<Origin>>([])
 
     /// - Parameter keep: how many versions of a key a level keeps, 1 or more.
-    package init(hashKey: HashKey, keep: @escaping @Sendable (_ level: UInt8) -> Int) {
-        self.hashKey = hashKey
+    package init(hashSecret: HashSecret, keep: @escaping @Sendable (_ level: UInt8) -> Int) {
+        self.hashSecret = hashSecret
         self.keep = keep
     }
 
@@ -62,14 +62,14 @@ package final class RecordCatalog: Sendable {
             outcome = InsertOutcome(dead: index.raiseFloor(of: record.level, to: record.sequenceNumber))
             groups.forget(level: record.level, below: record.sequenceNumber)
         case .removal:
-            let hash = record.hash(hashKey)
+            let hash = record.hash(hashSecret)
             let entry = IndexEntry(
                 sequenceNumber: record.sequenceNumber, location: record.location, isRemoval: true)
             outcome = index.insert(hash, entry, keep: keep(record.level))
             groups.forget(holding: hash, below: record.sequenceNumber)
         case .value, .reference, .group, .mark:
             let entry = IndexEntry(sequenceNumber: record.sequenceNumber, location: record.location)
-            let hash = record.hash(hashKey)
+            let hash = record.hash(hashSecret)
             if record.kind == .group {
                 sawGroup.withLock { $0 = true }
                 groups.forget(hash, below: record.sequenceNumber)
@@ -88,7 +88,7 @@ package final class RecordCatalog: Sendable {
             insert(record)
             return true
         }
-        let hash = record.hash(hashKey)
+        let hash = record.hash(hashSecret)
         // A member that a newer record of its key has superseded is known to its group alone.
         guard
             let known = index.location(hash, record.sequenceNumber) ?? groups.location(hash, record.sequenceNumber)
@@ -113,15 +113,15 @@ package final class RecordCatalog: Sendable {
         return switch record.kind {
         case .roll, .promise, .chunk: false
         case .removalOfAll: index.floor(of: record.level) == record.sequenceNumber
-        case .removal: index.holds(record.hash(hashKey), record.sequenceNumber)
+        case .removal: index.holds(record.hash(hashSecret), record.sequenceNumber)
         case .value, .reference, .group, .mark:
-            index.holds(record.hash(hashKey), record.sequenceNumber) || groups.holds(record.location)
+            index.holds(record.hash(hashSecret), record.sequenceNumber) || groups.holds(record.location)
         }
     }
 
     /// Whether the record is the newest frame of a group that cannot be restored any more, since a member was removed.
     package func isEndedGroup(_ record: CatalogRecord) -> Bool {
-        return record.kind == .group && groups.group(record.hash(hashKey))?.sequenceNumber != record.sequenceNumber
+        return record.kind == .group && groups.group(record.hash(hashSecret))?.sequenceNumber != record.sequenceNumber
     }
 
     /// Swaps the place of a record that compaction copied.

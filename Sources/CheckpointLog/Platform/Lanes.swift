@@ -13,7 +13,7 @@ package enum Lanes {
         }
         let state = Lock((next: 0, failure: (any Error)?.none))
         let work: @Sendable () -> Void = {
-            while let index = take(state, count) {
+            while let index = nextIndex(state, count) {
                 do {
                     try body(index)
                 } catch {
@@ -39,7 +39,7 @@ package enum Lanes {
         return values.withLock { $0.compactMap(\.self) }
     }
 
-    private static func take(_ state: Lock<(next: Int, failure: (any Error)?)>, _ count: Int) -> Int? {
+    private static func nextIndex(_ state: Lock<(next: Int, failure: (any Error)?)>, _ count: Int) -> Int? {
         state.withLock { state in
             guard state.failure == nil, state.next < count else { return nil }
             defer { state.next += 1 }

@@ -25,7 +25,7 @@ extension LogLoader {
             for (index, key) in members.keys.enumerated() {
                 guard let number = members.sequenceNumber(at: index, of: entry.sequenceNumber) else { break }
                 let memberHash = unsafe key.withUnsafeBytes { bytes in
-                    unsafe KeyHash(catalog.hashKey, level: header.level, origin: .empty, key: bytes)
+                    unsafe KeyHash(catalog.hashSecret, level: header.level, origin: .empty, key: bytes)
                 }
                 list.append(
                     GroupTable.Member(
@@ -40,13 +40,13 @@ extension LogLoader {
         try forEachRecord(outcome) { record in
             if record.kind == .removal {
                 // A member that was removed after the group was taken ends the group.
-                for group in holders[record.hash(catalog.hashKey)] ?? []
+                for group in holders[record.hash(catalog.hashSecret)] ?? []
                 where groups[group].entry.sequenceNumber < record.sequenceNumber {
                     ended.insert(group)
                 }
             }
             guard let (group, member) = wanted[record.sequenceNumber],
-                record.hash(catalog.hashKey) == groups[group].members[member].hash
+                record.hash(catalog.hashSecret) == groups[group].members[member].hash
             else { return }
             groups[group].members[member].location = record.location
         }
@@ -87,7 +87,7 @@ extension LogLoader {
         try forEachRecord(outcome, note) { record in
             recordCount += 1
             guard record.kind == .group else { return }
-            let hash = record.hash(catalog.hashKey)
+            let hash = record.hash(catalog.hashSecret)
             guard let entry = catalog.index.newest(hash), entry.sequenceNumber == record.sequenceNumber else { return }
             newest[hash] = entry
         }

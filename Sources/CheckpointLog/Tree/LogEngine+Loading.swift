@@ -3,7 +3,7 @@ extension LogEngine {
     private static let loadByteCount = 64 << 20
 
     /// Appends the newest checkpoints of `other`, in batches; gives their count and what must be synced.
-    package func takeAll(of other: LogEngine) throws -> (count: Int, position: LogPosition?) {
+    package func loadAll(of other: LogEngine) throws -> (count: Int, position: LogPosition?) {
         if !isInMemory { _ = try requireWriter() }
         var members: [BatchMember] = []
         var (count, byteCount) = (0, 0)
@@ -26,7 +26,7 @@ extension LogEngine {
             count += 1
             let policy = policy(for: level.rawValue)
             if isInMemory || policy.durability == .memory {
-                _ = try remember(.encoded(bytes), flags, key: version.key, level, origin: origin)
+                _ = try keepInMemory(.encoded(bytes), flags, key: version.key, level, origin: origin)
                 continue
             }
             var attributes = RecordAttributes(level: level, policy: policy, flags: flags)

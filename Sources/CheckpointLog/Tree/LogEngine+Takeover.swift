@@ -192,24 +192,24 @@ extension LogEngine {
     }
 
     /// Keeps what was taken over from a child at a level of the memory, all of it or none.
-    package func remember(_ takeover: Takeover, of child: String, _ level: Level) throws {
+    package func saveMark(_ takeover: Takeover, of child: String, _ level: Level) throws {
         try requirePossibleOrigins(takeover, of: child)
         guard isInMemory else {
             for record in takeover.records {
-                _ = try remember(
+                _ = try keepInMemory(
                     .encoded(record.bytes), record.flags, key: record.key, level, origin: record.origin.under(child))
             }
             return
         }
         let records = try takeover.records.map { record in
             let origin = record.origin.under(child)
-            let taken = try takeNumber()
+            let taken = try reserveNumber()
             let memory = MemoryRecord(
                 key: record.key, level: level, origin: origin, number: taken.sequenceNumber, timestamp: taken.timestamp,
                 content: .encoded(record.bytes), flags: record.flags)
             return (record: memory, hash: try hash(of: record.key, level: level.rawValue, origin: origin))
         }
-        try keepInMemory(records, keep: policy(for: level.rawValue).retention.count)
+        try putAllInMemory(records, keep: policy(for: level.rawValue).retention.count)
     }
 
     /// Before any of it is kept: what is refused leaves the log as it was.

@@ -112,7 +112,7 @@ final class TreeNode<Member: TreeMember>: Sendable {
     }
 
     /// The readers of children's directories, taken away from an actor that closes.
-    func takeReaders() -> [Member] {
+    func removeReaders() -> [Member] {
         state.withLock { state in
             var readers: [Member] = []
             for (name, child) in state.children {

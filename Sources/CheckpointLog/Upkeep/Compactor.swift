@@ -134,7 +134,7 @@ package final class Compactor: Sendable {
                     } else if entry.kind == .removal || catalog.isEndedGroup(record), entry.sequenceNumber < oldest,
                         entry.sequenceNumber.epoch < epoch
                     {
-                        droppedMarkers.append((record.hash(catalog.hashKey), entry.sequenceNumber))
+                        droppedMarkers.append((record.hash(catalog.hashSecret), entry.sequenceNumber))
                     } else {
                         live.append((segment, entry))
                     }
@@ -193,7 +193,7 @@ package final class Compactor: Sendable {
         _ live: [(Manifest.Segment, SegmentFooter.Entry)], rests: Bool
     ) throws -> (Manifest.Segment?, [Copy])? {
         guard !live.isEmpty else { return (nil, []) }
-        let number = try wrapping { () throws(FileSystemError) in try manifest.takeSegmentNumber() }
+        let number = try wrapping { () throws(FileSystemError) in try manifest.reserveSegmentNumber() }
         let name = SegmentName(number, .output)
         let output = try OutputSegment(identity: identity, name: name, created: appender.now())
         var copies: [Copy] = []
@@ -212,7 +212,7 @@ package final class Compactor: Sendable {
                 SegmentFooter.withRecord(entry, of: segment.name.identifier) { record in
                     copies.append(
                         Copy(
-                            hash: record.hash(catalog.hashKey), old: record.location, new: new,
+                            hash: record.hash(catalog.hashSecret), old: record.location, new: new,
                             sequenceNumber: entry.sequenceNumber))
                 }
             }

@@ -31,7 +31,7 @@ struct LiveRecords {
         var members: [Member]
     }
 
-    private let hashKey: HashKey
+    private let hashSecret: HashSecret
     private let keep: @Sendable (UInt8) -> Int
     private var values: [KeyHash: Values] = [:]
     private var removals: [KeyHash: Version] = [:]
@@ -42,8 +42,8 @@ struct LiveRecords {
     private var held: Set<FrameLocation> = []
 
     /// - Parameter keep: how many versions of a key a level keeps, 1 or more.
-    init(hashKey: HashKey, keep: @escaping @Sendable (UInt8) -> Int) {
-        self.hashKey = hashKey
+    init(hashSecret: HashSecret, keep: @escaping @Sendable (UInt8) -> Int) {
+        self.hashSecret = hashSecret
         self.keep = keep
     }
 
@@ -55,10 +55,10 @@ struct LiveRecords {
             let level = Int(record.level)
             if floors[level].map({ $0.number < version.number }) ?? true { floors[level] = version }
         case .removal:
-            let hash = record.hash(hashKey)
+            let hash = record.hash(hashSecret)
             if removals[hash].map({ $0.number < version.number }) ?? true { removals[hash] = version }
-        case .value, .reference: insert(version, record.hash(hashKey), keep: keep(record.level))
-        case .group, .mark: insert(version, record.hash(hashKey), keep: 1)
+        case .value, .reference: insert(version, record.hash(hashSecret), keep: keep(record.level))
+        case .group, .mark: insert(version, record.hash(hashSecret), keep: 1)
         }
     }
 
@@ -102,7 +102,7 @@ struct LiveRecords {
     func isLive(_ record: CheckOutcome.Record) -> Bool {
         guard record.isCheckpoint else { return false }
         if held.contains(record.location) { return true }
-        let hash = record.hash(hashKey)
+        let hash = record.hash(hashSecret)
         guard let known = values[hash], record.sequenceNumber > end(hash) else { return false }
         return known.newest.number == record.sequenceNumber
             || known.older.contains { $0.number == record.sequenceNumber }
@@ -153,10 +153,10 @@ struct LiveRecords {
 }
 
 extension CheckOutcome.Record {
-    func hash(_ hashKey: HashKey) -> KeyHash {
+    func hash(_ hashSecret: HashSecret) -> KeyHash {
         unsafe key.withUnsafeBytes { key in
             unsafe origin.withUnsafeBytes { origin in
-                unsafe KeyHash(hashKey, level: level, origin: origin, key: key, space: KeyHash.Space(of: kind))
+                unsafe KeyHash(hashSecret, level: level, origin: origin, key: key, space: KeyHash.Space(of: kind))
             }
         }
     }

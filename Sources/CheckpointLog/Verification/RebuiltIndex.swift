@@ -16,7 +16,7 @@ struct RebuiltIndex {
         self.identity = identity
         self.manifest = manifest
         chain = outcomes.flatMap(\.records)
-        var live = LiveRecords(hashKey: identity.hashKey, keep: keep)
+        var live = LiveRecords(hashSecret: identity.hashSecret, keep: keep)
         var hasGroups = false
         self.live = live
         forEachRecord { record in
@@ -50,7 +50,7 @@ struct RebuiltIndex {
         }
         forEachRecord { record in
             guard let (group, member) = wanted[record.sequenceNumber],
-                record.hash(identity.hashKey) == groups[group].members[member].hash
+                record.hash(identity.hashSecret) == groups[group].members[member].hash
             else { return }
             groups[group].members[member].location = record.location
         }
@@ -91,7 +91,7 @@ struct RebuiltIndex {
         forEachRecord { record in
             recordCount += 1
             guard record.kind == .group else { return }
-            let hash = record.hash(identity.hashKey)
+            let hash = record.hash(identity.hashSecret)
             if live.newest(hash) == record.sequenceNumber { newest[hash] = record }
         }
         return (newest.map { ($0.key, $0.value) }, recordCount)
@@ -104,7 +104,7 @@ struct RebuiltIndex {
         for (index, key) in list.keys.enumerated() {
             guard let number = list.sequenceNumber(at: index, of: record.sequenceNumber) else { return nil }
             let hash = unsafe key.withUnsafeBytes {
-                unsafe KeyHash(identity.hashKey, level: record.level, origin: .empty, key: $0)
+                unsafe KeyHash(identity.hashSecret, level: record.level, origin: .empty, key: $0)
             }
             members.append(LiveRecords.Member(key: key, hash: hash, number: number))
         }
@@ -186,7 +186,7 @@ struct RebuiltIndex {
         } catch  where error.code == .noSuchFileOrDirectory {
             return []
         }
-        let kept = RecordCatalog(hashKey: identity.hashKey) { _ in 1 }
+        let kept = RecordCatalog(hashSecret: identity.hashSecret) { _ in 1 }
         guard let covered = try IndexSnapshot.read(into: kept, manifest: manifest, identity: identity) else {
             return [
                 VerificationFinding(.rebuildable, FileName.snapshot, "the index snapshot is damaged or not this log's")

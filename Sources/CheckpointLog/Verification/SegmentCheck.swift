@@ -52,7 +52,7 @@ struct SegmentCheck {
         let bytes = try file.bytes(0..<SegmentHeader.byteCount) ?? []
         let header = try SegmentHeader(bytes, of: identity.identifier, path: file.path.string)
         guard let header, header.segment == segment.name.identifier, header.role == segment.name.role,
-            header.hashKey == identity.hashKey
+            header.hashSecret == identity.hashSecret
         else {
             var finding = VerificationFinding(.damage, name, offset: 0, "the segment's header is damaged")
             // Nothing restores from it; the frames carry their own proof.

@@ -62,7 +62,7 @@ struct ValueSegmentCheck {
         let bytes = try file.bytes(0..<SegmentHeader.byteCount) ?? []
         let header = try SegmentHeader(bytes, of: identity.identifier, path: file.path.string)
         if let header, header.segment == segment.identifier, header.role == .value,
-            header.hashKey == identity.hashKey
+            header.hashSecret == identity.hashSecret
         {
             return
         }

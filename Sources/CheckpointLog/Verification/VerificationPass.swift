@@ -89,7 +89,8 @@ struct VerificationPass {
 
     private func identity(of manifest: Manifest) -> LogIdentity {
         LogIdentity(
-            fileSystem: fileSystem, directory: directory, identifier: manifest.identifier, hashKey: manifest.hashKey)
+            fileSystem: fileSystem, directory: directory, identifier: manifest.identifier,
+            hashSecret: manifest.hashSecret)
     }
 
     // MARK: Parts

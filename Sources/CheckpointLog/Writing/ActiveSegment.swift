@@ -50,7 +50,7 @@ package final class ActiveSegment: Sendable {
             if mapping, isReserved { isMapped = try file.map(byteCount: capacity) }
             let header = SegmentHeader(
                 role: .log, log: identity.identifier, segment: number, epoch: epoch, previous: previous,
-                created: created, hashKey: identity.hashKey)
+                created: created, hashSecret: identity.hashSecret)
             let segment = ActiveSegment(
                 name: name, file: file, seed: identity.seed(of: number), capacity: capacity, isMapped: isMapped,
                 previous: previous)

@@ -88,7 +88,7 @@ extension LogAppender {
     }
 
     /// The prepared segment, taken away from a log that is closing.
-    package func takePrepared() -> ActiveSegment? {
+    package func removePrepared() -> ActiveSegment? {
         state.withLock { state in
             defer { state.next = nil }
             return state.next
@@ -103,7 +103,7 @@ extension LogAppender {
 
     private func makeSegment(after previous: SegmentNumber, epoch: UInt32) throws(FileSystemError) -> ActiveSegment {
         try ActiveSegment.create(
-            identity, number: manifest.takeSegmentNumber(), previous: previous, epoch: epoch,
+            identity, number: manifest.reserveSegmentNumber(), previous: previous, epoch: epoch,
             capacity: limits.segmentByteCount, mapping: limits.usesMapping, created: now())
     }
 }

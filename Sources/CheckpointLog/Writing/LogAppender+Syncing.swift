@@ -63,7 +63,7 @@ extension LogAppender {
     }
 
     /// The active segment as it stands, for the seal of a log that is closing.
-    package func takeActive() -> Rolled {
+    package func activeToSeal() -> Rolled {
         state.withLock { Rolled(segment: $0.active, end: $0.offset) }
     }
 }

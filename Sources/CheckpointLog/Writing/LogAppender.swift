@@ -163,11 +163,11 @@ package final class LogAppender: Sendable {
     package func requireOpen() throws { try state.withLock { try Self.checkOpen($0) } }
 
     /// A number for a record that is appended later.
-    package func takeSequenceNumber() throws -> TakenNumber { try takeSequenceNumbers(1) }
+    package func reserveSequenceNumber() throws -> TakenNumber { try reserveSequenceNumbers(1) }
 
     /// The first of `count` numbers that follow one another, for records that get their place outside of the active
     /// segment.
-    package func takeSequenceNumbers(_ count: Int) throws -> TakenNumber {
+    package func reserveSequenceNumbers(_ count: Int) throws -> TakenNumber {
         try state.withLock { state in
             try Self.checkOpen(state)
             guard count <= Int(UInt32.max) - Int(state.count) else { throw Self.numbersAreUsed }

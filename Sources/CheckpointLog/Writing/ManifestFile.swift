@@ -43,19 +43,19 @@ package final class ManifestFile: Sendable {
     }
 
     /// A segment number that was never used, reserved on disk.
-    package func takeSegmentNumber() throws(FileSystemError) -> SegmentNumber {
-        try state.withLock { state throws(FileSystemError) in try takeNumber(&state) }
+    package func reserveSegmentNumber() throws(FileSystemError) -> SegmentNumber {
+        try state.withLock { state throws(FileSystemError) in try reserveNumber(&state) }
     }
 
     /// Makes the file of a segment under a number that was never used, before anyone is given a greater one.
     package func makeSegment<Segment>(_ make: (SegmentNumber) throws -> Segment) throws -> Segment {
         try state.withLock { state in
-            let number = try wrapping { () throws(FileSystemError) in try takeNumber(&state) }
+            let number = try wrapping { () throws(FileSystemError) in try reserveNumber(&state) }
             return try make(number)
         }
     }
 
-    private func takeNumber(_ state: inout State) throws(FileSystemError) -> SegmentNumber {
+    private func reserveNumber(_ state: inout State) throws(FileSystemError) -> SegmentNumber {
         guard state.nextSegment < .max else { throw usedUp }
         if state.nextSegment >= state.manifest.nextSegment { try edit(&state) { _ in } }
         defer { state.nextSegment = state.nextSegment.next }
@@ -63,7 +63,7 @@ package final class ManifestFile: Sendable {
     }
 
     /// Reserves the next epoch: 2³² sequence numbers that no other opening will use.
-    package func takeEpoch() throws(FileSystemError) -> UInt32 {
+    package func reserveEpoch() throws(FileSystemError) -> UInt32 {
         try state.withLock { state throws(FileSystemError) in
             let epoch = state.manifest.nextEpoch
             guard epoch < SequenceNumber.epochLimit else { throw usedUp }

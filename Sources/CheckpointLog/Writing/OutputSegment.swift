@@ -27,7 +27,7 @@ package final class OutputSegment {
         file = try wrapping { () throws(FileSystemError) in try identity.directory.openFile(temporary, .create) }
         let header = SegmentHeader(
             role: .output, log: identity.identifier, segment: name.identifier, epoch: 0, previous: 0, created: created,
-            hashKey: identity.hashKey)
+            hashSecret: identity.hashSecret)
         pending = header.bytes
         written = 0
     }

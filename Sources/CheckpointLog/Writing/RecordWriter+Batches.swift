@@ -91,7 +91,7 @@ extension RecordWriter {
         var output: OutputSegment? = try makeOutput()
         var written = BatchSegments()
         do {
-            let first = try appender.takeSequenceNumbers(batch.count)
+            let first = try appender.reserveSequenceNumbers(batch.count)
             try batch.withDrafts { drafts in
                 for (index, draft) in drafts.enumerated() {
                     var header = draft.header

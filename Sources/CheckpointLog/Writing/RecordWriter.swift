@@ -71,7 +71,7 @@ package final class RecordWriter: Sendable {
     ) throws -> AppendedRecord {
         var attributes = attributes
         // Before the file is written: what is taken meanwhile is newer.
-        attributes.taken = try attributes.taken ?? appender.takeSequenceNumber()
+        attributes.taken = try attributes.taken ?? appender.reserveSequenceNumber()
         return unsafe try withReference(to: bytes, attributes, key: key) { header, payload, segment in
             let draft = unsafe FrameDraft(header: header, key: key, origin: origin, payload: payload)
             do {
@@ -106,9 +106,9 @@ package final class RecordWriter: Sendable {
         to bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
         _ body: (FrameHeader, UnsafeRawBufferPointer, _ segment: SegmentNumber) throws -> Result
     ) throws -> Result {
-        let taken = try attributes.taken ?? appender.takeSequenceNumber()
+        let taken = try attributes.taken ?? appender.reserveSequenceNumber()
         let reference = try wrapping { () throws(FileSystemError) in
-            let segment = try manifest.takeSegmentNumber()
+            let segment = try manifest.reserveSegmentNumber()
             return unsafe try ValueSegment.write(
                 bytes, identity: identity, segment: segment, epoch: taken.sequenceNumber.epoch,
                 level: attributes.level.rawValue, key: key, number: taken.sequenceNumber, timestamp: taken.timestamp,

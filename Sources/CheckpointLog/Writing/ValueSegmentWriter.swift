@@ -225,7 +225,7 @@ extension ValueSegment {
             draft.keyByteCount = key.count
             let header = SegmentHeader(
                 role: .value, log: identity.identifier, segment: segment, epoch: epoch, previous: 0, created: timestamp,
-                hashKey: identity.hashKey)
+                hashSecret: identity.hashSecret)
             let writer = unsafe ValueSegmentWriter(
                 file, content, draft: draft, key: key, seed: identity.seed(of: segment), compression: compression)
             let (trailer, chunkCount, byteCount) = try writer.run(header, segment, laneCount: identity.laneCount)

@@ -261,7 +261,7 @@ private struct Hooked: Codable, Sendable {
             interruption.arrive { try? Self.put(other, "busy", 2) }
         }
         let log = try LogEngine.open(at: "/loading", Self.configuration(SimulatedFileSystem(seed: 19)))
-        #expect(try log.takeAll(of: other).count == 2)
+        #expect(try log.loadAll(of: other).count == 2)
         disk.observe(nil)
         #expect(interruption.isDone)
         #expect(try Self.value(log, "busy") != nil)
@@ -276,7 +276,7 @@ private struct Hooked: Codable, Sendable {
         let engine = try Self.open(disk)
         let level = try Level(validating: 4)
         @Sendable func take(_ key: CheckpointKey, _ number: Int, _ hook: (@Sendable () -> Void)? = nil) throws {
-            _ = try engine.remember(.values([Hooked(number: number, hook: hook)]), [], key: key, level)
+            _ = try engine.keepInMemory(.values([Hooked(number: number, hook: hook)]), [], key: key, level)
         }
         try take("a", 1) { try? take("b", 2) }
         try take("b", 1)

@@ -41,7 +41,7 @@ import Testing
 
     static func hash(_ key: Int, _ level: UInt8) -> KeyHash {
         unsafe Array("key \(key)".utf8).withUnsafeBytes {
-            unsafe KeyHash(HashKey(first: 1, second: 2), level: level, origin: .empty, key: $0)
+            unsafe KeyHash(HashSecret(first: 1, second: 2), level: level, origin: .empty, key: $0)
         }
     }
 

@@ -4,7 +4,7 @@ import Testing
 /// The wide SipHash-2-4 against the vectors of its authors' reference code.
 @Suite struct SipHash128Tests {
     static func digest(_ bytes: [UInt8]) -> [UInt8] {
-        let key = HashKey(first: 0x0706_0504_0302_0100, second: 0x0F0E_0D0C_0B0A_0908)
+        let key = HashSecret(first: 0x0706_0504_0302_0100, second: 0x0F0E_0D0C_0B0A_0908)
         var hash = SipHash128(key: key)
         unsafe bytes.withUnsafeBytes { unsafe hash.update($0) }
         let (first, second) = hash.finish()
@@ -24,7 +24,7 @@ import Testing
     @Test func piecesHashAsTheWholeDoes() {
         let bytes = (0..<100).map { UInt8($0) }
         for split in 0...100 {
-            let key = HashKey(first: 0x0706_0504_0302_0100, second: 0x0F0E_0D0C_0B0A_0908)
+            let key = HashSecret(first: 0x0706_0504_0302_0100, second: 0x0F0E_0D0C_0B0A_0908)
             var hash = SipHash128(key: key)
             unsafe Array(bytes[..<split]).withUnsafeBytes { unsafe hash.update($0) }
             unsafe Array(bytes[split...]).withUnsafeBytes { unsafe hash.update($0) }

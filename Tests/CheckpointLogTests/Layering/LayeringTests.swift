@@ -158,7 +158,7 @@ import Testing
         ("Writing", "func planted(_ reader: FrameReader) {}", "names FrameReader"),
         ("Verification", "let loader = LogLoader.self", "names LogLoader"),
         ("Platform", "func planted() -> SequenceNumber { fatalError() }", "names SequenceNumber"),
-        ("Engine", "extension LogEngine { func all() { _ = self.takeAll(of: self) } }", "uses the member takeAll"),
+        ("Engine", "extension LogEngine { func all() { _ = self.loadAll(of: self) } }", "uses the member loadAll"),
         ("Reading", "import Glibc", "imports Glibc"),
         ("Sources/CBOR", "import CheckpointLog", "imports CheckpointLog"),
         ("Sources/checkpoint-log", "let engine = LogEngine.self", "names LogEngine"),

@@ -88,6 +88,29 @@ import Testing
         try Self.expectDamage(image, of: 1, position)
     }
 
+    /// Also where the end itself is plain: zeros with whole segments behind them, or a segment without its header.
+    @Test func framesInLaterSegmentsAreDamageWithoutAPosition() throws {
+        let (disk, engine) = try Self.unsynced()
+        defer { engine.abandon() }
+        let image = disk.crashImage(.everything, boot: .another)
+        image.removeFile(Self.position)
+        let bytes = try #require(image.contents(of: Self.path(1)))
+        var offsets: [Int] = []
+        let file = try image.openFile(Self.path(1), .read)
+        _ = try SegmentScanner(file, seed: engine.identity.seed(of: 1), end: bytes.count).scan {
+            offsets.append($0.offset)
+        }
+        let end = offsets[offsets.count / 2]
+        let zeros = image.copy()
+        zeros.setContents(bytes.prefix(end) + [UInt8](repeating: 0, count: bytes.count - end), of: Self.path(1))
+        try Self.expectDamage(zeros, of: 1, "zeros")
+        for segment: SegmentNumber in [1, 2, 3] {
+            let headless = image.copy()
+            headless.flipBit(100, of: Self.path(segment))
+            try Self.expectDamage(headless, of: segment, "without the header of \(segment)")
+        }
+    }
+
     /// One wrong word of 256 passes its check bits: what no writer can have stated is no position, and makes no sound
     /// log damaged.
     @Test(arguments: [

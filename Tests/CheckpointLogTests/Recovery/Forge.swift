@@ -77,7 +77,7 @@ extension HostileLog {
         let seed = FrameSeed(log: manifest.identifier, segment: number)
         var bytes = SegmentHeader(
             role: role, log: manifest.identifier, segment: number, epoch: 1, previous: 0, created: 0,
-            hashKey: manifest.hashKey
+            hashSecret: manifest.hashSecret
         ).bytes
         var footer = SegmentFooter()
         for frame in frames {

@@ -15,7 +15,7 @@ import Testing
         try DurabilityTests.put(engine, "before", 1)
         let writer = try engine.requireWriter()
         // The number is taken by an edit of its own in the usual case.
-        for _ in 0..<200 { _ = try writer.manifest.takeSegmentNumber() }
+        for _ in 0..<200 { _ = try writer.manifest.reserveSegmentNumber() }
         let older = try #require(disk.contents(of: Self.manifest))
         try DurabilityTests.group(engine, 2, count: 3_000)
         if isClosed { try engine.close() } else { engine.abandon() }

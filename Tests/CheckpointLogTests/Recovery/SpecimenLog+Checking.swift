@@ -98,7 +98,8 @@ extension SpecimenLog {
     private static func hash(_ engine: LogEngine, _ address: Address, isGroup: Bool = false) -> KeyHash {
         unsafe Array(address.key.utf8).withUnsafeBytes { key in
             unsafe KeyHash(
-                engine.identity.hashKey, level: address.level, origin: .empty, key: key, space: isGroup ? .group : .key)
+                engine.identity.hashSecret, level: address.level, origin: .empty, key: key,
+                space: isGroup ? .group : .key)
         }
     }
 

@@ -24,7 +24,7 @@ import Testing
         for hasFailed in [false, true] {
             let (engine, appender) = try Self.open()
             defer { engine.abandon() }
-            _ = try appender.takeSequenceNumber()
+            _ = try appender.reserveSequenceNumber()
             try appender.appendPromise()
             let (end, number) = (appender.writtenPosition, appender.lastSequenceNumber)
             if hasFailed {
@@ -33,9 +33,10 @@ import Testing
                 _ = appender.refuseAppends()
             }
             let expected: CheckpointLogError.Code = hasFailed ? .writerFailed : .closed
-            #expect(Self.code { _ = try appender.takeSequenceNumber() } == expected)
-            #expect(Self.code { _ = try appender.takeSequenceNumbers(3) } == expected)
+            #expect(Self.code { _ = try appender.reserveSequenceNumber() } == expected)
+            #expect(Self.code { _ = try appender.reserveSequenceNumbers(3) } == expected)
             #expect(Self.code { try appender.appendPromise() } == expected)
+            #expect(Self.code { _ = try appender.append(batch: []) } == expected)
             #expect(appender.writtenPosition == end && appender.lastSequenceNumber == number)
         }
     }

@@ -5,12 +5,12 @@ import Testing
 /// Segment headers, footers, trailers, manifests and positions: what is written is read, and nothing else is.
 @Suite struct SegmentBytesTests {
     static let log = LogIdentifier(high: 11, low: 12)
-    static let hashKey = HashKey(first: 13, second: 14)
+    static let hashSecret = HashSecret(first: 13, second: 14)
 
     // MARK: Segment header
 
     static let header = SegmentHeader(
-        role: .log, log: log, segment: 5, epoch: 3, previous: 4, created: 1_700_000_000_000_000, hashKey: hashKey)
+        role: .log, log: log, segment: 5, epoch: 3, previous: 4, created: 1_700_000_000_000_000, hashSecret: hashSecret)
 
     @Test(arguments: SegmentRole.allCases) func aSegmentHeaderComesBack(role: SegmentRole) throws {
         var header = Self.header
@@ -131,7 +131,7 @@ import Testing
     // MARK: Manifest
 
     static func manifest(_ count: Int) -> Manifest {
-        var manifest = Manifest(identifier: log, hashKey: hashKey)
+        var manifest = Manifest(identifier: log, hashSecret: hashSecret)
         manifest.generation = 77
         manifest.nextEpoch = 5
         manifest.nextSegment = 900

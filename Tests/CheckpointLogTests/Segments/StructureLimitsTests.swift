@@ -101,10 +101,10 @@ import Testing
             testDescription: "generation", last: { $0.generation = .max - 2 }, call: { try $0.edit { _ in } }),
         ManifestField(
             testDescription: "epoch", last: { $0.nextEpoch = SequenceNumber.epochLimit - 1 },
-            call: { _ = try $0.takeEpoch() }),
+            call: { _ = try $0.reserveEpoch() }),
         ManifestField(
             testDescription: "segment", last: { $0.nextSegment = SegmentNumber(.max - 1) },
-            call: { _ = try $0.takeSegmentNumber() }),
+            call: { _ = try $0.reserveSegmentNumber() }),
         ManifestField(
             testDescription: "list of segments",
             last: { manifest in

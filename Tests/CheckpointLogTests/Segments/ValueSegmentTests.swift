@@ -12,7 +12,7 @@ import Testing
         try disk.createDirectory("/log")
         identity = LogIdentity(
             fileSystem: disk, directory: try disk.openDirectory("/log"), identifier: LogIdentifier(high: 1, low: 2),
-            hashKey: HashKey(first: 3, second: 4))
+            hashSecret: HashSecret(first: 3, second: 4))
     }
 
     /// Half of each chunk compresses.
