@@ -111,6 +111,7 @@ extension LogEngine {
     func synced(_ position: LogPosition) async throws {
         guard let writer, writer.appender.syncedPosition < position else { return }
         try checkProcess()
+        if try writer.sync.syncAlone(isPatient: false) { return }
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             writer.sync.whenSynced(position) { continuation.resume(with: $0.mapError { $0 }) }
         }

@@ -26,6 +26,9 @@ import Testing
             SequenceNumber(epoch: 1, count: range.lowerBound)...SequenceNumber(epoch: 1, count: range.upperBound)
         }
         #expect(lost(0) == nil)
+        // Nothing says what was written: all after the last sealed number, and there is none.
+        let unstated = outcome.possiblyLost(nil, cutByteCount: 0, manifest: manifest)
+        #expect(unstated?.lowerBound == SequenceNumber(rawValue: 1))
         let least = FrameHeader.byteCount + 8
         #expect(lost(least - 1) == nil)
         #expect(lost(least) == numbers(11...11))

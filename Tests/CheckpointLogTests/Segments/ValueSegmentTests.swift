@@ -18,8 +18,12 @@ import Testing
     /// Half of each chunk compresses.
     static func value(_ byteCount: Int) -> [UInt8] { NumberedBytes.halfCompressible(count: byteCount) }
 
-    func write(_ content: [UInt8], _ method: CompressionMethod, segment: SegmentNumber = 9) throws -> ValueReference {
-        unsafe try content.withUnsafeBytes { content in
+    func write(
+        _ content: [UInt8], _ method: CompressionMethod, segment: SegmentNumber = 9, laneCount: Int = 1
+    ) throws -> ValueReference {
+        var identity = identity
+        identity.laneCount = laneCount
+        return unsafe try content.withUnsafeBytes { content in
             unsafe try Array("key".utf8).withUnsafeBytes { key in
                 unsafe try ValueSegment.write(
                     content, identity: identity, segment: segment, epoch: 1, level: 1, key: key,
@@ -75,10 +79,11 @@ import Testing
 
     /// Some file systems take the setting to pass the page cache by, and refuse the writes.
     @Test func aFileSystemThatRefusesDirectWritesGetsOthers() throws {
+        // By several threads: one alone writes through the page cache.
         let value = Self.value(1_500_000)
         disk.passesCacheBy = true
         disk.fail(.write, where: { $0.string.hasSuffix(".val") }, with: .invalidArgument)
-        let reference = try write(value, .none)
+        let reference = try write(value, .none, laneCount: 2)
         #expect(NumberedBytes.areSame(try ValueSegment.read(reference, identity: identity), value))
     }
 
