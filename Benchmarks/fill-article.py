@@ -118,6 +118,10 @@ NAMES = {
 
 ROWS = [
     ("`small-written`: a struct of 9 fields, safe from `kill -9`", [to_peer("small-written", 1.5)]),
+    ("`small-written-raw`: the same bytes, encoded by the caller", [to_peer("small-written-raw", 3)]),
+    ("`medium-written-32k`, `-1m`, `-64m`: doubles that do not compress, safe from `kill -9`",
+     [to_limit(f"medium-written-{size}", 0.667, "encoding and `write`") for size in ("32k", "1m", "64m")]
+     + [to_peer(f"medium-written-{size}", 3) for size in ("32k", "1m", "64m")]),
     ("`small-written-2`, `-8`: from 2 and 8 tasks",
      [to_limit("small-written-2", 1.6, "one task"), to_limit("small-written-8", 1.6, "one task")]),
     ("`durable-1`: synced before return",

@@ -1,8 +1,10 @@
 /// In the order in which they are run.
 let allWorkloads: [any Workload] =
     [
-        SmallWritten(taskCount: 1), SmallWritten(taskCount: 2), SmallWritten(taskCount: 8), Durable(taskCount: 1),
-        Durable(taskCount: 16), LargeDurable(isNoisy: true), LargeDurable(isNoisy: false),
+        SmallWritten(taskCount: 1), SmallWritten(taskCount: 1, isRaw: true), SmallWritten(taskCount: 2),
+        SmallWritten(taskCount: 8), MediumWritten(byteCount: 32 << 10), MediumWritten(byteCount: 256 << 10),
+        MediumWritten(byteCount: 1 << 20), MediumWritten(byteCount: 4 << 20), MediumWritten(byteCount: 64 << 20),
+        Durable(taskCount: 1), Durable(taskCount: 16), LargeDurable(isNoisy: true), LargeDurable(isNoisy: false),
         MemoryLevel(changesAnElement: false), MemoryLevel(changesAnElement: true),
         RestoreSmall(keyCount: 10_000, isDecoded: false), RestoreSmall(keyCount: 10_000, isDecoded: true),
         RestoreSmall(keyCount: 1_000_000, isDecoded: false), RestoreSmall(keyCount: 1_000_000, isDecoded: true),

@@ -1,11 +1,12 @@
 import CheckpointLog
 
 /// W1, W2: a simulation that hands over a small state after every step, under many keys in turn, and must not lose it
-/// to a kill. With several tasks: walkers that share one log.
+/// to a kill. With several tasks: walkers that share one log. Raw: the same bytes, which the simulation has encoded.
 struct SmallWritten: Workload {
     let taskCount: Int
+    var isRaw = false
 
-    var name: String { taskCount == 1 ? "small-written" : "small-written-\(taskCount)" }
+    var name: String { "small-written" + (isRaw ? "-raw" : "") + (taskCount == 1 ? "" : "-\(taskCount)") }
     let unit = "µs"
     let isRate = false
 
@@ -15,7 +16,8 @@ struct SmallWritten: Workload {
 
     func summary(isQuick: Bool) -> String {
         """
-        \(count(isQuick)) checkpoints of a struct of 9 fields, \(Self.keyCount) keys in turn, \
+        \(count(isQuick)) checkpoints of \(isRaw ? "the encoded bytes of " : "")a struct of 9 fields, \
+        \(Self.keyCount) keys in turn, \
         \(taskCount == 1 ? "one task" : "\(taskCount) tasks"), safe from kill -9
         """
     }
@@ -26,7 +28,7 @@ struct SmallWritten: Workload {
             let single = SmallWritten(taskCount: 1).ours(total)
             return [ours(total), Contender(name: "one task", role: .limit, prepare: single.prepare)]
         }
-        return [ours(total)]
+        return [isRaw ? oursRaw(total) : ours(total)]
             + [PeerKind.lmdb, .rocksdb, .leveldb, .sqlite].map { peer($0, .peer, total) }
             + [peer(.lmdbWriteMap, .shown, total), peer(.json, .peer, total / 100), limit(total)]
     }
@@ -53,6 +55,27 @@ struct SmallWritten: Workload {
                     }
                 }
                 return time / Double(share * taskCount) * 1e6
+            } finish: {
+                try await log.close()
+            } bytesWrittenPerByte: {
+                try log.statistics.bytesWritten(perByteOf: Sample.meanByteCount(Self.keyCount))
+            }
+        }
+    }
+
+    private func oursRaw(_ total: Int) -> Contender {
+        Contender(name: "ours", role: .ours) { directory in
+            let log = try await CheckpointLog.open(at: directory + "/log")
+            let keys = (0..<Self.keyCount).map { CheckpointKey(key($0)) }
+            let values = try (0..<Self.keyCount).map { try Sample.encoded($0) }
+            return Session {
+                let time = try await seconds {
+                    for number in 0..<total {
+                        let index = number % Self.keyCount
+                        try await log.checkpoint(bytes: values[index], for: keys[index])
+                    }
+                }
+                return time / Double(total) * 1e6
             } finish: {
                 try await log.close()
             } bytesWrittenPerByte: {
