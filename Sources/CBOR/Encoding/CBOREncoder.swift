@@ -3,7 +3,8 @@
 /// Arrays of numbers become RFC 8746 typed arrays and `[UInt8]` and `Data` byte strings, each copied in one piece. A
 /// date becomes epoch time (tag 1) where that gives the same date back, else seconds since 2001 as `Date` itself
 /// encodes; a `UUID` tag 37, a `URL` tag 32, a `Decimal` a decimal fraction (tag 4), an integer over 64 bits a bignum
-/// (tags 2 and 3). Keys are text; of a key encoded twice the last value stands.
+/// (tags 2 and 3). Keys are text; of a key encoded twice the last value stands. A case of an enumeration of keys is
+/// asked for its text once, and not for each value: it always has the same.
 ///
 /// ```swift
 /// var buffer: [UInt8] = []
