@@ -2,8 +2,8 @@ import CBOR
 import CheckpointLog
 import Foundation
 
-/// W15: a solver that hands over its field, 32 KiB to 64 MiB of doubles that do not compress, after every step, and must
-/// not lose it to a kill.
+/// W15: a solver that hands over its field, 32 KiB to 64 MiB of doubles that do not compress, after every step, and
+/// must not lose it to a kill.
 struct MediumWritten: Workload {
     let byteCount: Int
 
@@ -17,7 +17,10 @@ struct MediumWritten: Workload {
     private func count(_ isQuick: Bool) -> Int { max(4, (isQuick ? 32 << 20 : 512 << 20) / byteCount) }
 
     func summary(isQuick: Bool) -> String {
-        "\(count(isQuick)) checkpoints of [Double] of \(byteCount >> 10) KiB, \(keyCount) keys in turn, safe from kill -9"
+        """
+        \(count(isQuick)) checkpoints of [Double] of \(byteCount >> 10) KiB, \(keyCount) keys in turn, safe from \
+        kill -9
+        """
     }
 
     /// Two of the largest values, so that they fit into memory.
