@@ -167,6 +167,7 @@ package final class Maintenance: Sendable {
             }
         }
         state.withLock { $0.snapshotPoint = written }
+        configuration.logger?.debug("wrote a snapshot of the index")
     }
 
     /// Compacts until the log is within its bound; gives the last outcome, nil when there was nothing to do.

@@ -46,4 +46,19 @@ import Testing
         await messages.wait(for: "debug: compacted")
         try await log.close()
     }
+
+    /// Otherwise an opening after a kill would read all that was written since the last one.
+    @Test func aLogWritesASnapshotWhileItRuns() async throws {
+        let directory = try TemporaryDirectory()
+        let messages = CollectedMessages()
+        var configuration = Configuration()
+        configuration.segmentByteLimit = 64 << 10
+        configuration.snapshotByteCount = 64 << 10
+        configuration.logger = messages.logger
+        let log = try await CheckpointLog.open(at: directory.path.appending("log").string, configuration: configuration)
+        let padding = [UInt8](repeating: 7, count: 500)
+        while log.statistics.rollCount < 8 { try log.submit(padding, for: "often") }
+        await messages.wait(for: "debug: wrote a snapshot of the index")
+        try await log.close()
+    }
 }
