@@ -21,6 +21,9 @@ int checkpoint_reserve(int file, int64_t count);
 // Lets writes and reads of an open file pass the page cache by, or not: 1 when that is so now, 0 where it cannot be.
 int checkpoint_set_direct(int file, int is_direct);
 
+// Asks for the cache line at an address that is about to be read and written. A hint; any address will do.
+static inline void checkpoint_prefetch(const void *address) { __builtin_prefetch(address, 1); }
+
 // Asks for large pages for memory that is about to be filled. A hint.
 void checkpoint_want_large_pages(void *address, size_t count);
 

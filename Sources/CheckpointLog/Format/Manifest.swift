@@ -25,14 +25,18 @@ package struct Manifest: Sendable, Equatable {
         package var newestTimestamp: Int64
 
         package init(name: SegmentName, footer: SegmentFooter, trailer: SegmentTrailer) {
+            self.init(name: name, footer.summary, trailer: trailer)
+        }
+
+        package init(name: SegmentName, _ frames: FrameSummary, trailer: SegmentTrailer) {
             self.name = name
             byteCount = trailer.footerOffset + trailer.footerByteCount + SegmentFooter.trailerByteCount
             footerOffset = trailer.footerOffset
             entryCount = trailer.entryCount
             footerCRC = trailer.footerCRC
-            lowestSequenceNumber = footer.lowestSequenceNumber
-            highestSequenceNumber = footer.highestSequenceNumber
-            newestTimestamp = footer.entries.map(\.timestamp).max() ?? 0
+            lowestSequenceNumber = frames.lowestSequenceNumber
+            highestSequenceNumber = frames.highestSequenceNumber
+            newestTimestamp = frames.newestTimestamp ?? 0
         }
 
         fileprivate init?(_ cursor: inout ByteCursor) {

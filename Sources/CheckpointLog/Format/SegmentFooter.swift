@@ -52,12 +52,10 @@ package struct SegmentFooter: Sendable, Equatable {
 
     package var frameEnd: Int { entries.last.map { $0.offset + $0.byteCount } ?? SegmentHeader.byteCount }
 
-    package var lowestSequenceNumber: SequenceNumber {
-        entries.lazy.filter(\.kind.isRecord).map(\.sequenceNumber).min() ?? SequenceNumber(rawValue: .max)
-    }
-
-    package var highestSequenceNumber: SequenceNumber {
-        entries.map { max($0.sequenceNumber, $0.appendNumber) }.max() ?? SequenceNumber(rawValue: 0)
+    package var summary: FrameSummary {
+        var summary = FrameSummary()
+        for entry in entries { summary.note(entry) }
+        return summary
     }
 
     /// The encoded entries, padded to 8 bytes.
@@ -70,64 +68,110 @@ package struct SegmentFooter: Sendable, Equatable {
                 }
             }
         }
-        return encoder.finish()
+        return encoder.finish().bytes
     }
 
     /// Reads `count` entries; nil when the bytes are not exactly these.
     package init?(_ bytes: [UInt8], count: Int) {
         // The shortest entry has 13 bytes: a greater count would only waste memory.
         guard count >= 0, count <= bytes.count / 13 + 1 else { return nil }
-        var cursor = ByteCursor(bytes)
-        var offset = SegmentHeader.byteCount
-        var sequence: UInt64 = 0
-        var timestamp: Int64 = 0
         entries.reserveCapacity(count)
-        for _ in 0..<count {
+        let isWhole = unsafe Self.forEachEntry(in: bytes, count: count) { entry, key, origin in
+            var entry = entry
+            entry.key = unsafe Array(key)
+            entry.origin = unsafe Array(origin)
+            entries.append(entry)
+        }
+        guard isWhole else { return nil }
+    }
+
+    /// Calls `body` with each of `count` entries, whose key and origin are beside it and not in it; false when the
+    /// bytes are not exactly these, which shows where `body` was called for the ones before.
+    @inline(__always)
+    package static func forEachEntry(
+        in bytes: [UInt8], count: Int,
+        _ body: (Entry, _ key: UnsafeRawBufferPointer, _ origin: UnsafeRawBufferPointer) throws -> Void
+    ) rethrows -> Bool {
+        unsafe try bytes.withUnsafeBytes { all in
+            var reader = EntryReader(bytes)
+            for _ in 0..<count {
+                guard reader.advance() else { return false }
+                unsafe try body(
+                    reader.entry, UnsafeRawBufferPointer(rebasing: all[reader.key]),
+                    UnsafeRawBufferPointer(rebasing: all[reader.origin]))
+            }
+            return reader.isAtEnd
+        }
+    }
+
+    /// Reads entries one after another. Each is written over the one before, from which it is a difference.
+    private struct EntryReader {
+        private var cursor: ByteCursor
+        private(set) var entry: Entry
+        /// Where the entry's key and origin stand; its own are empty.
+        private(set) var key = 0..<0
+        private(set) var origin = 0..<0
+
+        init(_ bytes: [UInt8]) {
+            cursor = ByteCursor(bytes)
+            entry = Entry(FrameHeader(kind: .promise), offset: SegmentHeader.byteCount, valueSegment: 0)
+            entry.byteCount = 0
+            entry.sequenceNumber = SequenceNumber(rawValue: 0)
+            entry.timestamp = 0
+        }
+
+        /// Whether only padding is left.
+        var isAtEnd: Bool {
+            var cursor = cursor
+            return cursor.skipZeros(toMultipleOf: 8) && cursor.isAtEnd
+        }
+
+        /// Goes to the next entry; false for bytes that are none.
+        @inline(__always)
+        mutating func advance() -> Bool {
             guard let units = cursor.variableLength(), units >= 8, units <= UInt64(FrameDecoder.frameByteLimit / 8),
-                let kind = cursor.integer(UInt8.self).flatMap(RecordKind.init(rawValue:)),
-                let flags = cursor.integer(UInt8.self).map(FrameHeader.Flags.init(rawValue:)),
-                let level = cursor.integer(UInt8.self), let step = cursor.variableLength()
-            else { return nil }
-            sequence = sequence &+ UInt64(bitPattern: Self.unzigzag(step))
+                let kind = cursor.byte().flatMap(RecordKind.init(rawValue:)),
+                let flags = cursor.byte().map(FrameHeader.Flags.init(rawValue:)),
+                let level = cursor.byte(), let step = cursor.variableLength()
+            else { return false }
+            let sequence = entry.sequenceNumber.rawValue &+ UInt64(bitPattern: SegmentFooter.unzigzag(step))
             var append = sequence
             if flags.contains(.late) {
-                guard let later = cursor.variableLength() else { return nil }
+                guard let later = cursor.variableLength() else { return false }
                 append = sequence &+ later
             }
             guard let time = cursor.variableLength(), let crc = cursor.integer(UInt32.self),
                 let content = cursor.variableLength(), content <= UInt64(FrameDecoder.payloadByteLimit),
                 let keyByteCount = cursor.variableLength(), keyByteCount <= UInt64(FrameDecoder.keyByteLimit),
-                let key = cursor.slice(byteCount: keyByteCount),
-                let originByteCount = cursor.variableLength(), originByteCount <= UInt64(FrameDecoder.originByteLimit),
-                let origin = cursor.slice(byteCount: originByteCount), kind.hasKey != key.isEmpty
-            else { return nil }
+                let key = cursor.range(byteCount: keyByteCount),
+                let originByteCount = cursor.variableLength(),
+                originByteCount <= UInt64(FrameDecoder.originByteLimit),
+                let origin = cursor.range(byteCount: originByteCount), kind.hasKey != key.isEmpty
+            else { return false }
             guard sequence > 0, append >= sequence, append <= SequenceNumber.greatest.rawValue,
                 kind.hasKey ? level > 0 : origin.isEmpty
-            else { return nil }
-            timestamp = timestamp &+ Self.unzigzag(time)
-            var valueSegment: SegmentNumber = 0
+            else { return false }
+            entry.valueSegment = 0
             if kind == .reference {
                 guard let number = cursor.variableLength().flatMap({ SegmentNumber(exactly: $0) }), number > 0 else {
-                    return nil
+                    return false
                 }
-                valueSegment = number
+                entry.valueSegment = number
             }
-            var header = FrameHeader(kind: kind)
-            header.flags = flags
-            header.level = level
-            header.sequenceNumber = SequenceNumber(rawValue: sequence)
-            header.appendNumber = SequenceNumber(rawValue: append)
-            header.timestamp = timestamp
-            header.crc = crc
-            header.contentByteCount = Int(content)
-            var entry = Entry(
-                header, offset: offset, key: Array(key), origin: Array(origin), valueSegment: valueSegment)
+            entry.offset += entry.byteCount
             entry.byteCount = Int(units) * 8
-            offset += entry.byteCount
-            guard offset < LogPosition.offsetLimit || kind == .chunk else { return nil }
-            entries.append(entry)
+            entry.kind = kind
+            entry.flags = flags
+            entry.level = level
+            entry.sequenceNumber = SequenceNumber(rawValue: sequence)
+            entry.appendNumber = SequenceNumber(rawValue: append)
+            entry.timestamp = entry.timestamp &+ SegmentFooter.unzigzag(time)
+            entry.headerCRC = crc
+            entry.contentByteCount = Int(content)
+            self.key = key
+            self.origin = origin
+            return entry.offset + entry.byteCount < LogPosition.offsetLimit || kind == .chunk
         }
-        guard cursor.skipZeros(toMultipleOf: 8), cursor.isAtEnd else { return nil }
     }
 
     private static func unzigzag(_ word: UInt64) -> Int64 {
@@ -152,6 +196,11 @@ package struct SegmentTrailer: Sendable, Equatable {
     package var footerByteCount: Int
     package var footerCRC: UInt32
     package var entryCount: Int
+
+    package init(segment: SegmentNumber, footerOffset: Int, _ footer: EncodedFooter) {
+        self.init(
+            segment: segment, footerOffset: footerOffset, footer: footer.bytes, entryCount: footer.summary.frameCount)
+    }
 
     package init(segment: SegmentNumber, footerOffset: Int, footer: [UInt8], entryCount: Int) {
         self.segment = segment

@@ -1,5 +1,31 @@
+/// What the manifest says of the frames that a footer lists.
+package struct FrameSummary: Sendable, Equatable {
+    package var frameCount = 0
+    /// The least number of a record; `UInt64.max` when there is none.
+    package var lowestSequenceNumber = SequenceNumber(rawValue: .max)
+    package var highestSequenceNumber = SequenceNumber(rawValue: 0)
+    package var newestTimestamp: Int64?
+
+    package init() {}
+
+    package mutating func note(_ entry: SegmentFooter.Entry) {
+        frameCount += 1
+        if entry.kind.isRecord { lowestSequenceNumber = min(lowestSequenceNumber, entry.sequenceNumber) }
+        highestSequenceNumber = max(highestSequenceNumber, entry.sequenceNumber, entry.appendNumber)
+        newestTimestamp = max(newestTimestamp ?? entry.timestamp, entry.timestamp)
+    }
+}
+
+/// A footer as it stands in the file, and what the manifest says of its frames.
+package struct EncodedFooter: Sendable, Equatable {
+    /// The entries, padded to 8 bytes.
+    package var bytes: [UInt8]
+    package var summary: FrameSummary
+}
+
 /// Encodes a footer frame by frame. FORMAT.md, "Footer and trailer".
 package struct SegmentFooterEncoder {
+    private var summary = FrameSummary()
     private var bytes: [UInt8] = []
     private var sequence: UInt64 = 0
     private var timestamp: Int64 = 0
@@ -10,6 +36,7 @@ package struct SegmentFooterEncoder {
     package mutating func append(
         _ entry: SegmentFooter.Entry, key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer
     ) {
+        summary.note(entry)
         bytes.append(variableLength: UInt64(entry.byteCount / 8))
         bytes.append(entry.kind.rawValue)
         bytes.append(entry.flags.rawValue)
@@ -28,10 +55,9 @@ package struct SegmentFooterEncoder {
         if entry.kind == .reference { bytes.append(variableLength: UInt64(entry.valueSegment.rawValue)) }
     }
 
-    /// The footer, padded to 8 bytes.
-    package mutating func finish() -> [UInt8] {
+    package consuming func finish() -> EncodedFooter {
         bytes.pad(toMultipleOf: 8)
-        return bytes
+        return EncodedFooter(bytes: bytes, summary: summary)
     }
 
     private static func zigzag(_ integer: Int64) -> UInt64 { UInt64(bitPattern: integer << 1 ^ integer >> 63) }

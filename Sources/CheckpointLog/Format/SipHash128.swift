@@ -48,16 +48,17 @@ package struct SipHash128 {
     }
 
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        // Each word is joined from the bytes that wait and as many of the next eight as are missing.
+        let waiting = 8 * (byteCount & 7)
         var offset = 0
-        while byteCount & 7 != 0, offset < bytes.count {
-            unsafe update(bytes[offset])
-            offset += 1
-        }
         while offset + 8 <= bytes.count {
-            absorb(bytes.integer(UInt64.self, at: offset))
-            byteCount += 8
+            let word = bytes.integer(UInt64.self, at: offset)
+            absorb(tail | word << waiting)
+            // A shift by 64 gives zero in Swift.
+            tail = word >> (64 - waiting)
             offset += 8
         }
+        byteCount += UInt64(offset)
         while offset < bytes.count {
             unsafe update(bytes[offset])
             offset += 1

@@ -65,6 +65,21 @@ package final class CheckpointIndex: Sendable {
         return shards[hash.shard].withLock { $0.insert(hash, entry, keep: keep) }
     }
 
+    /// Takes in the records of a batch that belong to one shard, and counts in `usage` what that makes live and dead.
+    func insert(
+        _ batch: RecordBatch, shard index: Int, isUpdate: Bool, keep: (_ level: UInt8) -> Int,
+        usage: inout SegmentCounters
+    ) {
+        let slots = batch.shards[index]
+        guard !slots.isEmpty else { return }
+        for slot in slots { levels.insert(slot.hash.level) }
+        let floors = allFloors
+        shards[index].withLock { $0.insert(slots, isUpdate: isUpdate, floors: floors, keep: keep, usage: &usage) }
+    }
+
+    /// Gives back what batches reserved in a shard and did not need.
+    func trim(shard index: Int) { shards[index].withLock { $0.trim() } }
+
     /// Removes everything of a level, or of all levels for 0, below `floor`, and gives the frames that are dead now.
     package func raiseFloor(of level: UInt8, to floor: SequenceNumber) -> [FrameLocation] {
         let raised = floors.withLock { floors in
@@ -103,9 +118,7 @@ package final class CheckpointIndex: Sendable {
 
     /// Where the index has this very record; nil where it does not hold it.
     package func location(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> FrameLocation? {
-        shards[hash.shard].withLock { shard in
-            shard.versions(hash).first { $0.sequenceNumber == sequenceNumber }?.location
-        }
+        shards[hash.shard].withLock { $0.location(hash, sequenceNumber) }
     }
 
     /// Forgets a removal, or the frame of a group that has ended, which is dropped: no older record of its key exists
@@ -132,9 +145,16 @@ package final class CheckpointIndex: Sendable {
     var allFloors: [SequenceNumber] { floors.withLock { $0 } }
 
     /// Drops entries whose segment is not of the log any more: what stood there was dead, or stands elsewhere.
-    func removeEntries(where isGone: (_ segment: SegmentNumber) -> Bool) {
-        for shard in shards { shard.withLock { $0.removeEntries(where: isGone) } }
+    func removeEntries(
+        laneCount: Int, where isGone: @escaping @Sendable (_ segment: SegmentNumber) -> Bool
+    ) {
+        Lanes.forEach(below: shards.count, laneCount: count < Self.parallelCount ? 1 : laneCount) { [self] index in
+            shards[index].withLock { $0.removeEntries(where: isGone) }
+        }
     }
+
+    /// Fewer entries are gone through before another thread has begun.
+    package static let parallelCount = 1 << 15
 
     /// Visits all entries, shard by shard; the lock of a shard is held only while it is copied.
     package func forEach(_ body: (KeyHash, IndexEntry, _ isNewest: Bool) -> Void) {

@@ -1,27 +1,40 @@
+/// A record as a table of the index has it.
+struct IndexSlot: Sendable {
+    var hash = KeyHash(high: 0, low: 0)
+    var location: UInt64 = 0
+    /// The entry's ``IndexEntry/word``; 0 for an empty slot.
+    var sequence: UInt64 = 0
+
+    init() {}
+
+    init(_ hash: KeyHash, _ entry: IndexEntry) {
+        self.hash = hash
+        location = entry.location.bits
+        sequence = entry.word
+    }
+
+    var entry: IndexEntry { IndexEntry(word: sequence, location: FrameLocation(bits: location)) }
+}
+
 /// One part of the index: a flat table with linear probing, and the older versions beside it.
 ///
 /// A slot has 32 bytes: hash (16), location (8), sequence number (8); a number of zero marks a slot empty. The table
 /// grows by a quarter when it is seven eighths full, so a key never costs more than 46 bytes.
 struct IndexShard {
-    private struct Slot {
-        var hash = KeyHash(high: 0, low: 0)
-        var location: UInt64 = 0
-        /// The entry's ``IndexEntry/word``.
-        var sequence: UInt64 = 0
-    }
+    private static let firstSlotCount = 16
 
-    private var slots: [Slot] = []
+    private var slots: [IndexSlot] = []
     private(set) var count = 0
     /// What is older than the slot's, newest first: versions, of keys whose level keeps more than one, and at the end
     /// the removal that came before them, if there was one.
     private var older: [KeyHash: [IndexEntry]] = [:]
 
     var memoryByteCount: Int {
-        slots.capacity * MemoryLayout<Slot>.stride + older.count * 96
+        slots.capacity * MemoryLayout<IndexSlot>.stride + older.count * 96
     }
 
     /// Bytes of a slot, in memory and in a snapshot.
-    static let slotByteCount = MemoryLayout<Slot>.stride
+    static let slotByteCount = MemoryLayout<IndexSlot>.stride
 
     var slotCount: Int { slots.count }
 
@@ -41,9 +54,9 @@ struct IndexShard {
         slotCount: Int, older: [KeyHash: [IndexEntry]], fill: (UnsafeMutableRawBufferPointer) throws -> Bool
     ) rethrows {
         var isFilled = false
-        slots = unsafe try [Slot](unsafeUninitializedCapacity: slotCount) { buffer, initialized in
+        slots = unsafe try [IndexSlot](unsafeUninitializedCapacity: slotCount) { buffer, initialized in
             isFilled = unsafe try fill(UnsafeMutableRawBufferPointer(buffer))
-            if !isFilled { unsafe buffer.initialize(repeating: Slot()) }
+            if !isFilled { unsafe buffer.initialize(repeating: IndexSlot()) }
             initialized = slotCount
         }
         count = slots.reduce(0) { $0 + ($1.sequence == 0 ? 0 : 1) }
@@ -58,32 +71,37 @@ struct IndexShard {
             let kept = entries.filter { !isGone($0.location.segment) }
             older[hash] = kept.isEmpty ? nil : kept
         }
-        let lost = slots.filter { $0.sequence != 0 && isGone(FrameLocation(bits: $0.location).segment) }
-        for slot in lost {
-            let next = older[slot.hash]?.first
-            _ = remove(
-                slot.hash, below: SequenceNumber(rawValue: (slot.sequence & ~IndexEntry.removalBit) + 1),
-                keepsOlder: true)
-            if let next {
-                older[slot.hash] = older[slot.hash].map { Array($0.dropFirst()) }.flatMap { $0.isEmpty ? nil : $0 }
-                if let place = index(of: slot.hash) {
-                    set(place, slot.hash, next)
-                    count += 1
-                }
+        func isLost(_ slot: IndexSlot) -> Bool {
+            slot.sequence != 0 && isGone(FrameLocation(bits: slot.location).segment)
+        }
+        guard slots.contains(where: isLost) else { return }
+        let old = slots
+        clear(slotCount: old.count)
+        for slot in old where slot.sequence != 0 {
+            var slot = slot
+            if isLost(slot) {
+                guard let next = older[slot.hash]?.first else { continue }
+                let rest = older[slot.hash]?.dropFirst() ?? []
+                older[slot.hash] = rest.isEmpty ? nil : Array(rest)
+                slot = IndexSlot(slot.hash, next)
             }
+            if let place = index(of: slot.hash) { slots[place] = slot }
+            count += 1
         }
     }
 
-    private static func entry(_ slot: Slot) -> IndexEntry {
-        IndexEntry(word: slot.sequence, location: FrameLocation(bits: slot.location))
+    /// Where the search for `hash` begins. The upper half of a product places hashes evenly in any number of slots; the
+    /// top six bits chose the shard.
+    @inline(__always)
+    private func home(of hash: KeyHash) -> Int {
+        Int((hash.high << 6).multipliedFullWidth(by: UInt64(slots.count)).high)
     }
 
     /// The slot of `hash`, or the empty one where it belongs; nil for a table without slots.
     @inline(__always)
     private func index(of hash: KeyHash) -> Int? {
         guard !slots.isEmpty else { return nil }
-        // The upper half of a product places hashes evenly in any number of slots; the top six bits chose the shard.
-        var index = Int((hash.high << 6).multipliedFullWidth(by: UInt64(slots.count)).high)
+        var index = home(of: hash)
         while slots[index].sequence != 0, slots[index].hash != hash {
             index += 1
             if index == slots.count { index = 0 }
@@ -93,7 +111,7 @@ struct IndexShard {
 
     func newest(_ hash: KeyHash) -> IndexEntry? {
         guard let index = index(of: hash), slots[index].sequence != 0 else { return nil }
-        return Self.entry(slots[index])
+        return slots[index].entry
     }
 
     /// All records kept, newest first; a removal is the last, for it ends everything before it.
@@ -111,7 +129,7 @@ struct IndexShard {
             count += 1
             return outcome
         }
-        let newest = Self.entry(slots[index])
+        let newest = slots[index].entry
         if entry.sequenceNumber == newest.sequenceNumber {
             if entry.location != newest.location { outcome.addDead(entry.location) }
             return outcome
@@ -136,6 +154,92 @@ struct IndexShard {
         }
         trim(hash, keep: keep, &outcome)
         return outcome
+    }
+
+    /// The least number of slots for `count` keys.
+    private static func leastSlotCount(for count: Int) -> Int { max(firstSlotCount, count * 8 / 7 + 1) }
+
+    /// Takes in records of this shard, in any order, and counts in `usage` what that makes live and dead.
+    ///
+    /// - Parameter isUpdate: whether a record may be known already, and may have another place now.
+    mutating func insert(
+        _ batch: [IndexSlot], isUpdate: Bool, floors: [SequenceNumber], keep: (_ level: UInt8) -> Int,
+        usage: inout SegmentCounters
+    ) {
+        reserve(batch)
+        for (number, slot) in batch.enumerated() {
+            prefetch(batch, number + Self.prefetchDistance)
+            let level = slot.hash.level
+            let isDead = slot.entry.sequenceNumber <= max(floors[Int(level)], floors[0])
+            if !isDead, insertPlain(slot, keep: keep(level), &usage) { continue }
+            let entry = slot.entry
+            if isUpdate, let known = location(slot.hash, entry.sequenceNumber) {
+                if known != entry.location,
+                    relocate(slot.hash, entry.sequenceNumber, from: known, to: entry.location)
+                {
+                    usage.add(entry.location.byteCountBound, to: entry.location.segment)
+                }
+                continue
+            }
+            if isDead { continue }
+            let outcome = insert(slot.hash, entry, keep: keep(level))
+            usage.add(entry.location.byteCountBound, to: entry.location.segment)
+            outcome.forEachDead { usage.add(-$0.byteCountBound, to: $0.segment) }
+        }
+    }
+
+    /// Takes in what nearly every record is: the first of its key, or one that is older or newer than the only other,
+    /// where one is kept. False for what is more than that.
+    @inline(__always)
+    private mutating func insertPlain(_ slot: IndexSlot, keep: Int, _ usage: inout SegmentCounters) -> Bool {
+        guard let place = index(of: slot.hash) else { return false }
+        let old = slots[place]
+        if old.sequence == 0 {
+            guard (count + 1) * 8 <= slots.count * 7 else { return false }
+            count += 1
+        } else {
+            guard (old.sequence | slot.sequence) & IndexEntry.removalBit == 0, keep == 1, older.isEmpty,
+                old.sequence != slot.sequence
+            else { return false }
+            if slot.sequence < old.sequence { return true }
+            let dead = FrameLocation(bits: old.location)
+            usage.add(-dead.byteCountBound, to: dead.segment)
+        }
+        slots[place] = slot
+        let location = FrameLocation(bits: slot.location)
+        usage.add(location.byteCountBound, to: location.segment)
+        return true
+    }
+
+    /// How many records ahead a place in the table is asked for: the memory's answer takes as long as that many need.
+    private static let prefetchDistance = 12
+
+    @inline(__always)
+    private func prefetch(_ batch: [IndexSlot], _ number: Int) {
+        guard number < batch.count, !slots.isEmpty else { return }
+        let home = home(of: batch[number].hash)
+        unsafe slots.withUnsafeBufferPointer { unsafe Prefetch.want($0.baseAddress.map { unsafe $0 + home }) }
+    }
+
+    /// Makes the table large enough for a batch in one step, where growing by quarters would touch five times the
+    /// memory. The keys that it has already are counted too; ``trim()`` gives their room back.
+    private mutating func reserve(_ batch: [IndexSlot]) {
+        let wanted = Self.leastSlotCount(for: count + batch.count)
+        if wanted > slots.count + slots.count / 4 { resize(to: wanted) }
+    }
+
+    /// Gives back what a batch reserved and did not need.
+    mutating func trim() {
+        let wanted = Self.leastSlotCount(for: count)
+        if wanted + wanted / 4 < slots.count { resize(to: wanted + wanted / 8) }
+    }
+
+    /// Where the table has this very record; nil where it does not hold it.
+    func location(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> FrameLocation? {
+        guard let newest = newest(hash) else { return nil }
+        if newest.sequenceNumber == sequenceNumber { return newest.location }
+        guard !older.isEmpty else { return nil }
+        return older[hash]?.first { $0.sequenceNumber == sequenceNumber }?.location
     }
 
     /// Puts a record among those older than the newest of its key, which is no removal.
@@ -197,11 +301,9 @@ struct IndexShard {
     }
 
     /// Forgets all versions of `hash` below `floor`, and the key when none is left.
-    mutating func remove(
-        _ hash: KeyHash, below floor: SequenceNumber, keepsOlder: Bool = false
-    ) -> [FrameLocation] {
+    mutating func remove(_ hash: KeyHash, below floor: SequenceNumber) -> [FrameLocation] {
         var dead: [FrameLocation] = []
-        if !keepsOlder, var list = older[hash] {
+        if var list = older[hash] {
             dead += list.filter { $0.sequenceNumber < floor }.map(\.location)
             list.removeAll { $0.sequenceNumber < floor }
             older[hash] = list.isEmpty ? nil : list
@@ -215,21 +317,21 @@ struct IndexShard {
         while true {
             next = next + 1 == slots.count ? 0 : next + 1
             if slots[next].sequence == 0 { break }
-            let home = Int((slots[next].hash.high << 6).multipliedFullWidth(by: UInt64(slots.count)).high)
+            let home = home(of: slots[next].hash)
             let distance = (next - home + slots.count) % slots.count
             if distance >= (next - gap + slots.count) % slots.count {
                 slots[gap] = slots[next]
                 gap = next
             }
         }
-        slots[gap] = Slot()
+        slots[gap] = IndexSlot()
         count -= 1
         return dead
     }
 
     func forEach(_ body: (KeyHash, IndexEntry, _ isNewest: Bool) -> Void) {
         for slot in slots where slot.sequence != 0 {
-            body(slot.hash, Self.entry(slot), true)
+            body(slot.hash, slot.entry, true)
         }
         for (hash, entries) in older {
             for entry in entries { body(hash, entry, false) }
@@ -237,15 +339,29 @@ struct IndexShard {
     }
 
     private mutating func set(_ index: Int, _ hash: KeyHash, _ entry: IndexEntry) {
-        slots[index] = Slot(hash: hash, location: entry.location.bits, sequence: entry.word)
+        slots[index] = IndexSlot(hash, entry)
     }
 
-    private mutating func grow() {
-        let old = slots
-        slots = []
-        slots = [Slot](repeating: Slot(), count: max(16, old.count + old.count / 4))
+    private mutating func grow() { resize(to: max(Self.firstSlotCount, slots.count + slots.count / 4)) }
+
+    private mutating func resize(to slotCount: Int) {
+        let (old, oldCount) = (slots, count)
+        clear(slotCount: slotCount)
+        // In the order of the old table, which is nearly that of the new one.
         for slot in old where slot.sequence != 0 {
             if let index = index(of: slot.hash) { slots[index] = slot }
+        }
+        count = oldCount
+    }
+
+    /// Puts an empty table in the place of this one,
+    private mutating func clear(slotCount: Int) {
+        count = 0
+        slots = []
+        slots = unsafe [IndexSlot](unsafeUninitializedCapacity: slotCount) { buffer, initialized in
+            unsafe LargePages.want(UnsafeMutableRawBufferPointer(buffer))
+            unsafe buffer.initialize(repeating: IndexSlot())
+            initialized = slotCount
         }
     }
 }

@@ -51,7 +51,7 @@ package final class RecordCatalog: Sendable {
     /// Takes in a record whose frame is in place.
     package func insert(_ record: CatalogRecord) {
         guard record.kind.isRecord else { return }
-        if unsafe record.origin.count > 0 { unsafe noteOrigin(Origin(record.origin)) }
+        if unsafe record.origin.count > 0 { noteOrigin(of: record) }
         if record.valueSegment != 0 { references.withLock { $0[record.location] = record.valueSegment } }
         let outcome: InsertOutcome
         switch record.kind {
@@ -80,6 +80,16 @@ package final class RecordCatalog: Sendable {
         usage.apply(record.location, outcome) { groups.holds($0) }
     }
 
+    /// Takes in the values and removals of batches that belong to one shard of the index. Groups are not looked at; see
+    /// ``CatalogFeed``.
+    func insert(_ batches: [RecordBatch], shard: Int, isUpdate: Bool) {
+        var changes = SegmentCounters()
+        for batch in batches {
+            index.insert(batch, shard: shard, isUpdate: isUpdate, keep: keep, usage: &changes)
+        }
+        usage.apply(changes)
+    }
+
     /// Takes in a record that may be known already, and may have another place now: what a reader of a log that is
     /// being written finds. False when it is known, and its place right.
     package func update(_ record: CatalogRecord) -> Bool {
@@ -103,7 +113,10 @@ package final class RecordCatalog: Sendable {
     /// The origins, other than the log's own, that any record ever had.
     package var origins: Set<Origin> { seenOrigins.withLock { $0 } }
 
-    private func noteOrigin(_ origin: Origin) { _ = seenOrigins.withLock { $0.insert(origin) } }
+    func noteOrigin(of record: CatalogRecord) {
+        let origin = unsafe Origin(record.origin)
+        _ = seenOrigins.withLock { $0.insert(origin) }
+    }
 
     /// Whether any group was ever taken.
     package var hasGroupFrames: Bool { sawGroup.withLock { $0 } }
@@ -159,16 +172,23 @@ package final class RecordCatalog: Sendable {
         sawGroup.withLock { $0 = sides.hasGroups }
     }
 
-    /// Drops all that a snapshot says of segments that are not of the log any more.
-    package func removeEntries(outside segments: Set<SegmentNumber>) { removeEntries { !segments.contains($0) } }
+    /// Drops all that a snapshot says of segments other than these, on up to `laneCount` threads.
+    package func removeEntries(outside segments: [SegmentNumber], laneCount: Int) {
+        // Asked for every entry: a counter is found faster than a member of a set.
+        var present = SegmentCounters()
+        for segment in segments { present.add(1, to: segment) }
+        removeEntries(laneCount: laneCount) { [present] in present[$0] == 0 }
+    }
 
     /// Drops all that is known of segments that left the log.
     package func removeEntries(in segments: Set<SegmentNumber>) {
-        removeEntries { segments.contains($0) }
+        removeEntries(laneCount: 1) { segments.contains($0) }
     }
 
-    private func removeEntries(where isGone: (_ segment: SegmentNumber) -> Bool) {
-        index.removeEntries(where: isGone)
+    private func removeEntries(
+        laneCount: Int, where isGone: @escaping @Sendable (_ segment: SegmentNumber) -> Bool
+    ) {
+        index.removeEntries(laneCount: laneCount, where: isGone)
         groups.forget(whereSegment: isGone, orFrame: { !index.holds($0, $1) })
         references.withLock { references in references = references.filter { !isGone($0.key.segment) } }
         for segment in usage.all.keys where isGone(segment) { usage.forget(segment) }

@@ -5,12 +5,32 @@ extension SegmentFooter {
     ) rethrows -> Result {
         unsafe try entry.key.withUnsafeBytes { key in
             unsafe try entry.origin.withUnsafeBytes { origin in
-                unsafe try body(
-                    CatalogRecord(
-                        kind: entry.kind, level: entry.level, sequenceNumber: entry.sequenceNumber,
-                        location: FrameLocation(segment: segment, offset: entry.offset, byteCount: entry.byteCount),
-                        key: key, origin: origin, valueSegment: entry.valueSegment))
+                unsafe try body(CatalogRecord(entry, of: segment, key: key, origin: origin))
             }
         }
+    }
+}
+
+extension CatalogRecord {
+    /// - Parameter key: the entry's key, which may stand elsewhere, as `origin` may.
+    package init(
+        _ entry: SegmentFooter.Entry, of segment: SegmentNumber, key: UnsafeRawBufferPointer,
+        origin: UnsafeRawBufferPointer
+    ) {
+        unsafe self.init(
+            kind: entry.kind, level: entry.level, sequenceNumber: entry.sequenceNumber,
+            location: FrameLocation(segment: segment, offset: entry.offset, byteCount: entry.byteCount),
+            key: key, origin: origin, valueSegment: entry.valueSegment)
+    }
+
+    /// The frame `frame` of `segment`.
+    ///
+    /// - Throws: `FrameFault` for a reference that is not one.
+    package init(_ frame: FrameView, of segment: SegmentNumber) throws(FrameFault) {
+        unsafe self.init(
+            kind: frame.header.kind, level: frame.header.level, sequenceNumber: frame.header.sequenceNumber,
+            location: FrameLocation(
+                segment: segment, offset: frame.offset, byteCount: frame.header.frameByteCount),
+            key: frame.key, origin: frame.origin, valueSegment: try frame.valueSegment())
     }
 }

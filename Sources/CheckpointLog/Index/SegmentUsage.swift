@@ -24,6 +24,14 @@ package final class SegmentUsage: Sendable {
         }
     }
 
+    /// Counts what a batch of records made live, less what it made dead.
+    func apply(_ changes: SegmentCounters) {
+        let changes = changes.all
+        live.withLock { live in
+            for (segment, byteCount) in changes { live.add(byteCount, to: segment) }
+        }
+    }
+
     /// Live bytes by segment, for a snapshot.
     var all: [SegmentNumber: Int] { live.withLock { $0.all } }
 

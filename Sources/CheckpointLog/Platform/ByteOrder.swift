@@ -96,6 +96,13 @@ package struct ByteCursor {
         return result
     }
 
+    @inline(__always)
+    package mutating func byte() -> UInt8? {
+        guard offset < end else { return nil }
+        defer { offset += 1 }
+        return bytes[offset]
+    }
+
     package mutating func variableLength() -> UInt64? {
         var result: UInt64 = 0
         var shift: UInt64 = 0
@@ -113,9 +120,14 @@ package struct ByteCursor {
     }
 
     package mutating func slice(byteCount: UInt64) -> ArraySlice<UInt8>? {
+        range(byteCount: byteCount).map { bytes[$0] }
+    }
+
+    /// Where the next `byteCount` bytes stand, which are skipped.
+    package mutating func range(byteCount: UInt64) -> Range<Int>? {
         guard let count = Int(exactly: byteCount), count <= end - offset else { return nil }
         defer { offset += count }
-        return bytes[offset..<offset + count]
+        return offset..<offset + count
     }
 
     package mutating func skipZeros(toMultipleOf alignment: Int) -> Bool {

@@ -3,43 +3,52 @@ package enum Lanes {
     /// Calls `body` with each number below `count`, begun in order, on up to `laneCount` threads: the caller's and
     /// others.
     ///
-    /// Returns when all have ended; after the first failure no more are begun, and it is thrown.
-    package static func forEach(
-        below count: Int, laneCount: Int, _ body: @escaping @Sendable (Int) throws -> Void
-    ) throws {
+    /// Returns when all have ended; after a failure no more are begun, and that of the least number is thrown, which is
+    /// the one that a single thread would have met.
+    package static func forEach<Failure: Error>(
+        below count: Int, laneCount: Int, _ body: @escaping @Sendable (Int) throws(Failure) -> Void
+    ) throws(Failure) {
         guard laneCount > 1, count > 1 else {
             for index in 0..<count { try body(index) }
             return
         }
-        let state = Lock((next: 0, failure: (any Error)?.none))
+        let state = Lock(Progress<Failure>())
         let work: @Sendable () -> Void = {
             while let index = nextIndex(state, count) {
-                do {
+                do throws(Failure) {
                     try body(index)
                 } catch {
-                    state.withLock { $0.failure = $0.failure ?? error }
+                    state.withLock { state in
+                        if let known = state.failure, known.index < index { return }
+                        state.failure = (index, error)
+                    }
                 }
             }
         }
         let threads = (1..<min(laneCount, count)).compactMap { _ in NamedThread(name: "ckpt-lane", work) }
         work()
         for thread in threads { thread.join() }
-        if let failure = state.withLock({ $0.failure }) { throw failure }
+        if let failure = state.withLock({ $0.failure }) { throw failure.error }
     }
 
     /// As ``forEach(below:laneCount:_:)``, with what `body` gives for each number, in their order.
-    package static func map<Value: Sendable>(
-        below count: Int, laneCount: Int, _ body: @escaping @Sendable (Int) throws -> Value
-    ) throws -> [Value] {
+    package static func map<Value: Sendable, Failure: Error>(
+        below count: Int, laneCount: Int, _ body: @escaping @Sendable (Int) throws(Failure) -> Value
+    ) throws(Failure) -> [Value] {
         let values = Lock([Value?](repeating: nil, count: count))
-        try forEach(below: count, laneCount: laneCount) { index in
+        try forEach(below: count, laneCount: laneCount) { index throws(Failure) in
             let value = try body(index)
             values.withLock { $0[index] = value }
         }
         return values.withLock { $0.compactMap(\.self) }
     }
 
-    private static func nextIndex(_ state: Lock<(next: Int, failure: (any Error)?)>, _ count: Int) -> Int? {
+    private struct Progress<Failure: Error> {
+        var next = 0
+        var failure: (index: Int, error: Failure)?
+    }
+
+    private static func nextIndex<Failure: Error>(_ state: Lock<Progress<Failure>>, _ count: Int) -> Int? {
         state.withLock { state in
             guard state.failure == nil, state.next < count else { return nil }
             defer { state.next += 1 }

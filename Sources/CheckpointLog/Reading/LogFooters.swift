@@ -10,25 +10,60 @@ package struct LogFooters {
     package func footer(of segment: Manifest.Segment) throws -> SegmentFooter {
         let file = try file(of: segment)
         defer { file.close() }
-        let path = file.path
-        let byteCount = segment.byteCount
-        let footerEnd = byteCount - SegmentFooter.trailerByteCount
-        if segment.footerOffset <= footerEnd,
-            let bytes = try wrapping({ () throws(FileSystemError) in try file.bytes(segment.footerOffset..<footerEnd) }
-            ),
-            Checksum.mask(Checksum.of(bytes)) == segment.footerCRC,
+        if let bytes = try Self.footerBytes(of: segment, file),
             let footer = SegmentFooter(bytes, count: segment.entryCount), footer.frameEnd == segment.footerOffset
         {
             return footer
         }
-        let (footer, end) = try Self.scan(
-            segment.name, file, end: segment.footerOffset, identity: identity)
-        guard end.offset == segment.footerOffset, Checksum.mask(Checksum.of(footer.bytes)) == segment.footerCRC else {
-            throw CheckpointLogError.damaged(
-                "A sealed segment is not the one that the manifest lists.", path: path.string, offset: end.offset,
-                lost: [Self.range(of: segment)])
+        let scanned = try scan(segment, file)
+        guard let footer = SegmentFooter(scanned.bytes, count: scanned.summary.frameCount) else {
+            throw isAnother(segment, file, end: segment.footerOffset)
         }
         return footer
+    }
+
+    /// Calls `body` with what the catalog is to be told of each frame of a sealed segment, in their order.
+    ///
+    /// - Throws: as ``footer(of:)``; `body` may have been called by then.
+    package func forEachRecord(of segment: Manifest.Segment, _ body: (CatalogRecord) throws -> Void) throws {
+        let file = try file(of: segment)
+        defer { file.close() }
+        let name = segment.name.identifier
+        guard let bytes = try Self.footerBytes(of: segment, file) else {
+            return try Self.forEachRecord(of: name, try scan(segment, file), body)
+        }
+        var end = SegmentHeader.byteCount
+        let isWhole = unsafe try SegmentFooter.forEachEntry(in: bytes, count: segment.entryCount) {
+            entry, key, origin in
+            end = entry.offset + entry.byteCount
+            unsafe try body(CatalogRecord(entry, of: name, key: key, origin: origin))
+        }
+        // No scan finds frames whose list has this checksum.
+        guard isWhole, end == segment.footerOffset else { throw isAnother(segment, file, end: end) }
+    }
+
+    /// The footer without its trailer; nil where it is not the one that the manifest knows.
+    private static func footerBytes(of segment: Manifest.Segment, _ file: any OpenFile) throws -> [UInt8]? {
+        let end = segment.byteCount - SegmentFooter.trailerByteCount
+        guard segment.footerOffset <= end,
+            let bytes = try wrapping({ () throws(FileSystemError) in try file.bytes(segment.footerOffset..<end) }),
+            Checksum.mask(Checksum.of(bytes)) == segment.footerCRC
+        else { return nil }
+        return bytes
+    }
+
+    private func scan(_ segment: Manifest.Segment, _ file: any OpenFile) throws -> EncodedFooter {
+        let (footer, end) = try Self.scan(segment.name, file, end: segment.footerOffset, identity: identity)
+        guard end.offset == segment.footerOffset, Checksum.mask(Checksum.of(footer.bytes)) == segment.footerCRC else {
+            throw isAnother(segment, file, end: end.offset)
+        }
+        return footer
+    }
+
+    private func isAnother(_ segment: Manifest.Segment, _ file: any OpenFile, end: Int) -> CheckpointLogError {
+        .damaged(
+            "A sealed segment is not the one that the manifest lists.", path: file.path.string, offset: end,
+            lost: [Self.range(of: segment)])
     }
 
     /// Lists the frames `[SegmentHeader.byteCount, end)` of a segment that is to be sealed.
@@ -36,7 +71,7 @@ package struct LogFooters {
     /// - Throws: `.damaged` when they are not what was written: no footer is made over bytes that fail.
     package static func footer(
         ofUnsealed name: SegmentName, _ file: any OpenFile, end: Int, identity: LogIdentity
-    ) throws -> SegmentFooter {
+    ) throws -> EncodedFooter {
         let (footer, scanEnd) = try scan(name, file, end: end, identity: identity)
         guard scanEnd.offset == end else {
             throw CheckpointLogError.damaged(
@@ -78,19 +113,27 @@ package struct LogFooters {
             level: nil, key: nil, sequenceNumbers: lowest...segment.highestSequenceNumber)
     }
 
+    /// Calls `body` with what the catalog is to be told of each frame that a scan has listed.
+    package static func forEachRecord(
+        of segment: SegmentNumber, _ footer: EncodedFooter, _ body: (CatalogRecord) throws -> Void
+    ) rethrows {
+        _ = unsafe try SegmentFooter.forEachEntry(in: footer.bytes, count: footer.summary.frameCount) {
+            entry, key, origin in
+            unsafe try body(CatalogRecord(entry, of: segment, key: key, origin: origin))
+        }
+    }
+
     /// Reads the frames' headers and lists them.
     package static func scan(
         _ name: SegmentName, _ file: any OpenFile, end: Int, identity: LogIdentity
-    ) throws -> (SegmentFooter, SegmentScanner.End) {
-        var footer = SegmentFooter()
-        let scanner = SegmentScanner(file, seed: identity.seed(of: name.identifier), end: end, checksPayload: false)
+    ) throws -> (EncodedFooter, SegmentScanner.End) {
+        var footer = SegmentFooterEncoder()
+        var scanner = SegmentScanner(file, seed: identity.seed(of: name.identifier), end: end, checksPayload: false)
         let scanEnd = try scanner.scan { frame in
-            let valueSegment = try frame.valueSegment()
-            unsafe footer.entries.append(
-                SegmentFooter.Entry(
-                    frame.header, offset: frame.offset, key: Array(frame.key), origin: Array(frame.origin),
-                    valueSegment: valueSegment))
+            let entry = SegmentFooter.Entry(
+                frame.header, offset: frame.offset, valueSegment: try frame.valueSegment())
+            unsafe footer.append(entry, key: frame.key, origin: frame.origin)
         }
-        return (footer, scanEnd)
+        return (footer.finish(), scanEnd)
     }
 }

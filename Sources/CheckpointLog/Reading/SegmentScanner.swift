@@ -1,7 +1,7 @@
 import SystemPackage
 
 /// Reads the frames of a segment in order. It reports; only recovery changes files.
-package final class SegmentScanner {
+package struct SegmentScanner {
     private static let windowByteCount = 4 << 20
 
     /// Where and why a scan stopped.
@@ -38,46 +38,50 @@ package final class SegmentScanner {
     }
 
     /// Visits every frame of every complete batch from `start` on.
-    package func scan(
+    package mutating func scan(
         from start: Int = SegmentHeader.byteCount, visit: (FrameView) throws -> Void
     ) throws -> End {
+        func visited(_ frame: FrameView) throws -> Int {
+            do {
+                try visit(frame)
+            } catch let fault as FrameFault {
+                throw CheckpointLogError.damaged(
+                    "A frame does not hold what its kind says: \(fault.rawValue).", path: path, offset: frame.offset)
+            }
+            return frame.header.frameByteCount
+        }
+        let path = file.path.string
         var offset = start
         while true {
             var cursor = offset
-            var count = 0
             var kind = RecordKind.promise
-            // The first pass over a batch finds its end, the second visits it.
+            var isBatch = false
+            // The frames of a batch are visited in a second pass, once its end is found.
             while true {
-                let step = try withFrame(at: cursor) { ($0.header.frameByteCount, $0.header.flags, $0.header.kind) }
+                let step = try withFrame(at: cursor) { frame in
+                    let goesOn = frame.header.flags.contains(.batchContinues)
+                    if !goesOn, !isBatch { _ = try visited(frame) }
+                    return (frame.header.frameByteCount, goesOn, frame.header.kind)
+                }
                 switch step {
-                case .success(let (byteCount, flags, found)):
+                case .success(let (byteCount, goesOn, found)):
                     cursor += byteCount
-                    count += 1
                     kind = found
-                    if flags.contains(.batchContinues) { continue }
+                    if goesOn {
+                        isBatch = true
+                        continue
+                    }
                 case .failure(let fault):
-                    if fault == nil { return End(offset: offset, cause: count == 0 ? .empty : .openBatch) }
+                    if fault == nil { return End(offset: offset, cause: isBatch ? .openBatch : .empty) }
                     return End(offset: offset, cause: .fault(fault ?? .truncated, at: cursor))
                 }
                 break
             }
-            var visited = offset
-            while visited < cursor {
-                guard
-                    case .success(let byteCount) = try withFrame(
-                        at: visited,
-                        { frame in
-                            do {
-                                try visit(frame)
-                            } catch let fault as FrameFault {
-                                throw CheckpointLogError.damaged(
-                                    "A frame does not hold what its kind says: \(fault.rawValue).",
-                                    path: file.path.string, offset: frame.offset)
-                            }
-                            return frame.header.frameByteCount
-                        })
-                else { return End(offset: visited, cause: .fault(.payloadChecksum, at: visited)) }
-                visited += byteCount
+            while isBatch, offset < cursor {
+                guard case .success(let byteCount) = try withFrame(at: offset, visited) else {
+                    return End(offset: offset, cause: .fault(.payloadChecksum, at: offset))
+                }
+                offset += byteCount
             }
             offset = cursor
             if kind == .roll { return End(offset: offset, cause: .rolled) }
@@ -100,7 +104,7 @@ package final class SegmentScanner {
     /// What all frames from `start` on tell, also behind bytes that are no frame.
     ///
     /// - Complexity: O(n) in the bytes; a header is looked for at every multiple of 8 that is not zero.
-    package func stragglers(from start: Int) throws -> Stragglers {
+    package mutating func stragglers(from start: Int) throws -> Stragglers {
         var found = Stragglers()
         var offset = start
         while offset + FrameHeader.byteCount <= end {
@@ -123,7 +127,7 @@ package final class SegmentScanner {
     }
 
     /// Whether all bytes from `start` to the end are zero.
-    package func isZero(from start: Int) throws -> Bool {
+    package mutating func isZero(from start: Int) throws -> Bool {
         var offset = start
         while offset < end {
             try load(from: offset, byteCount: 1)
@@ -141,48 +145,56 @@ package final class SegmentScanner {
         case failure(FrameFault?)
     }
 
-    private func withFrame<Value>(at offset: Int, _ body: (FrameView) throws -> Value) throws -> Step<Value> {
+    private mutating func withFrame<Value>(at offset: Int, _ body: (FrameView) throws -> Value) throws -> Step<Value> {
         let longest = FrameHeader.byteCount + FrameDecoder.keyByteLimit + FrameDecoder.originByteLimit
         try load(from: offset, byteCount: min(longest, max(end - offset, 0)))
         let available = windowStart + window.count - offset
         if available <= 0 { return .failure(nil) }
+        let start = offset - windowStart
+        let seed = seed
         let parsed: Result<FrameHeader, FrameFault> = unsafe window.withUnsafeBytes { bytes in
-            let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[(offset - windowStart)...])
+            let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[start...])
             return Result { () throws(FrameFault) in unsafe try FrameDecoder.header(in: rest, at: offset, seed: seed) }
         }
+        let header: FrameHeader
         switch parsed {
-        case .failure(let fault):
+        case .success(let parsed):
+            header = parsed
+        case .failure(let error):
             let head = min(available, FrameHeader.byteCount)
-            let isEmpty = unsafe window.withUnsafeBytes {
-                $0.isZero(in: offset - windowStart..<offset - windowStart + head)
-            }
+            let isEmpty = unsafe window.withUnsafeBytes { $0.isZero(in: start..<start + head) }
             if isEmpty, try isZero(from: offset) { return .failure(nil) }
-            return .failure(fault)
-        case .success(let header):
-            try load(from: offset, byteCount: header.frameByteCount)
-            return unsafe try window.withUnsafeBytes { bytes in
-                let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[(offset - windowStart)...])
-                guard rest.count >= header.frameByteCount else { return .failure(.truncated) }
-                if checksPayload {
-                    do throws(FrameFault) {
-                        unsafe try FrameDecoder.checkPayload(of: header, in: rest)
-                    } catch {
-                        return .failure(error)
-                    }
+            return .failure(error)
+        }
+        try load(from: offset, byteCount: header.frameByteCount)
+        let isChecked = checksPayload
+        return unsafe try window.withUnsafeBytes { [start = offset - windowStart] bytes in
+            guard bytes.count - start >= header.frameByteCount else { return .failure(.truncated) }
+            let frame = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<start + header.frameByteCount])
+            if isChecked {
+                do throws(FrameFault) {
+                    unsafe try FrameDecoder.checkPayload(of: header, in: frame)
+                } catch {
+                    return .failure(error)
                 }
-                let frame = unsafe UnsafeRawBufferPointer(rebasing: rest[..<header.frameByteCount])
-                return unsafe .success(try body(FrameView(header: header, offset: offset, bytes: frame)))
             }
+            return unsafe .success(try body(FrameView(header: header, offset: offset, bytes: frame)))
         }
     }
 
     /// Makes the window hold `byteCount` bytes from `offset` on, or all there are.
-    private func load(from offset: Int, byteCount: Int) throws {
+    @inline(__always)
+    private mutating func load(from offset: Int, byteCount: Int) throws {
         let wanted = min(offset + byteCount, end)
         if offset >= windowStart, wanted <= windowStart + window.count { return }
+        try fill(from: offset, byteCount: byteCount)
+    }
+
+    private mutating func fill(from offset: Int, byteCount: Int) throws {
         let count = max(0, min(max(Self.windowByteCount, byteCount), end - offset))
         if window.count != count { window = [UInt8](repeating: 0, count: count) }
         windowStart = offset
+        let file = file
         let read = try unsafe window.withUnsafeMutableBytes { buffer in
             try wrapping { () throws(FileSystemError) in unsafe try file.read(into: buffer, at: offset) }
         }

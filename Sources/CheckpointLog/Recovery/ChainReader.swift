@@ -148,12 +148,12 @@ package struct ChainReader {
             var byteCount = try wrapping { () throws(FileSystemError) in try file.byteCount() }
             if let stop, stop.segment == name.identifier { byteCount = min(byteCount, Int(stop.offset)) }
             if let stop, stop.segment < name.identifier { byteCount = 0 }
-            let scanner = SegmentScanner(file, seed: identity.seed(of: name.identifier), end: byteCount)
+            var scanner = SegmentScanner(file, seed: identity.seed(of: name.identifier), end: byteCount)
             let header = try header(of: file, name, byteCount)
             if let header { outcome.named.insert(header.previous) }
             guard isOpen else {
                 outcome.surplus.append(name)
-                try noteStragglers(of: scanner, from: 0, in: &outcome)
+                try noteStragglers(of: &scanner, from: 0, in: &outcome)
                 continue
             }
             guard let header, follows(previous, header) else {
@@ -161,7 +161,7 @@ package struct ChainReader {
                 outcome.end = LogPosition(segment: name.identifier, offset: 0)
                 outcome.fault = byteCount == 0 ? .empty : .fault(.headerChecksum, at: 0)
                 outcome.surplus.append(name)
-                try noteStragglers(of: scanner, from: 0, in: &outcome)
+                try noteStragglers(of: &scanner, from: 0, in: &outcome)
                 isOpen = false
                 continue
             }
@@ -181,7 +181,7 @@ package struct ChainReader {
             outcome.end = LogPosition(segment: name.identifier, offset: end.offset)
             if end.cause != .empty {
                 outcome.fault = end.cause
-                try noteStragglers(of: scanner, from: end.offset, in: &outcome)
+                try noteStragglers(of: &scanner, from: end.offset, in: &outcome)
             }
             isOpen = false
         }
@@ -220,7 +220,7 @@ package struct ChainReader {
         return header.previous == previous
     }
 
-    private func noteStragglers(of scanner: SegmentScanner, from start: Int, in outcome: inout Outcome) throws {
+    private func noteStragglers(of scanner: inout SegmentScanner, from start: Int, in outcome: inout Outcome) throws {
         let found = try scanner.stragglers(from: start)
         if let promise = found.promise { outcome.knownGood = max(outcome.knownGood ?? promise, promise) }
         outcome.stragglers.formUnion(found)

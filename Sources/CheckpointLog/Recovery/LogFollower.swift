@@ -144,10 +144,8 @@ package final class LogFollower: Sendable {
         for segment in manifest.segments where !known.contains(segment.name) {
             files.add(segment.name)
             state.told.insert(segment.name)
-            for entry in try loader.footer(of: segment).entries {
-                SegmentFooter.withRecord(entry, of: segment.name.identifier) { record in
-                    if catalog.update(record), record.kind == .group { state.owesGroups = true }
-                }
+            try LogFooters(identity: identity).forEachRecord(of: segment) { record in
+                if catalog.update(record), record.kind == .group { state.owesGroups = true }
             }
         }
         let chain = listing.chain(after: manifest)
@@ -191,13 +189,7 @@ package final class LogFollower: Sendable {
         // Also when the reading ends in an error: what it read by then is known the next time.
         defer { if found { sawGroup = true } }
         let outcome = try reader.read(listing.chain(after: manifest)) { name, frame in
-            let valueSegment = try frame.valueSegment()
-            let isNew = unsafe catalog.update(
-                CatalogRecord(
-                    kind: frame.header.kind, level: frame.header.level, sequenceNumber: frame.header.sequenceNumber,
-                    location: FrameLocation(
-                        segment: name.identifier, offset: frame.offset, byteCount: frame.header.frameByteCount),
-                    key: frame.key, origin: frame.origin, valueSegment: valueSegment))
+            let isNew = catalog.update(try CatalogRecord(frame, of: name.identifier))
             if isNew, frame.header.kind == .group { found = true }
         }
         if let damage = outcome.damage, !isSalvage {

@@ -100,9 +100,7 @@ extension LogLoader {
         guard hasGroups else { return }
         for segment in manifest.segments {
             do {
-                for entry in try footer(of: segment).entries {
-                    SegmentFooter.withRecord(entry, of: segment.name.identifier, body)
-                }
+                try LogFooters(identity: identity).forEachRecord(of: segment, body)
             } catch let error as CheckpointLogError where error.code == .damaged && isSalvage {
                 // Not known yet where a snapshot stood for the footer.
                 note(error)
@@ -114,7 +112,7 @@ extension LogLoader {
             }
             defer { file.close() }
             let (footer, _) = try LogFooters.scan(part.name, file, end: part.end, identity: identity)
-            for entry in footer.entries { SegmentFooter.withRecord(entry, of: part.name.identifier, body) }
+            LogFooters.forEachRecord(of: part.name.identifier, footer, body)
         }
     }
 

@@ -42,43 +42,19 @@ package struct LogLoader {
             try IndexSnapshot.read(into: catalog, manifest: manifest, identity: identity)
         }
         report.usedSnapshot = covered != nil
-        // Removals of all go through the whole index each: the newest first, the others have nothing left to do.
-        var removals: [CatalogRecord] = []
-        // Beside a snapshot a record may be known already, and may have moved since.
-        func insert(_ record: CatalogRecord) {
-            if record.kind == .removalOfAll {
-                // Its key and origin are empty; the bytes they point into are gone by then.
-                unsafe removals.append(
-                    CatalogRecord(
-                        kind: record.kind, level: record.level, sequenceNumber: record.sequenceNumber,
-                        location: record.location, key: .empty, origin: .empty))
-            } else if covered == nil {
-                catalog.insert(record)
-            } else {
-                _ = catalog.update(record)
-            }
-        }
-        try loadSealed(covered, &report, insert)
         if covered != nil {
-            // What stood in segments that are gone was dead, or was found anew in the ones that took their place.
+            // What stood in segments that are gone was dead, or is found anew in the ones that took their place.
             let chain = directory.chain(after: manifest).map(\.identifier)
-            catalog.removeEntries(outside: Set(manifest.segments.map(\.name.identifier) + chain))
+            catalog.removeEntries(
+                outside: manifest.segments.map(\.name.identifier) + chain, laneCount: identity.laneCount)
         }
+        // Beside a snapshot a record may be known already, and may have moved since.
+        let feed = CatalogFeed(catalog, isUpdate: covered != nil)
         let reader = ChainReader(
             identity: identity, lastSealed: manifest.lastSealed, position: position, stop: stop)
-        var outcome = try reader.read(directory.chain(after: manifest)) { name, frame in
-            let valueSegment = try frame.valueSegment()
-            unsafe insert(
-                CatalogRecord(
-                    kind: frame.header.kind, level: frame.header.level, sequenceNumber: frame.header.sequenceNumber,
-                    location: FrameLocation(
-                        segment: name.identifier, offset: frame.offset, byteCount: frame.header.frameByteCount),
-                    key: frame.key, origin: frame.origin, valueSegment: valueSegment))
-            report.recordCount += 1
-        }
-        for record in removals.sorted(by: { $0.sequenceNumber > $1.sequenceNumber }) {
-            if covered == nil { catalog.insert(record) } else { _ = catalog.update(record) }
-        }
+        var outcome = try read(reader, covered: covered ?? [], feed, &report)
+        feed.flush(laneCount: identity.laneCount)
+        feed.removeAll()
         try judge(&outcome, &report)
         try restoreGroups(outcome) { error in
             let isKnown = report.damage.contains { $0.location?.path == error.location?.path }
@@ -87,26 +63,61 @@ package struct LogLoader {
         return outcome
     }
 
-    /// Tells of every record of the segments that the snapshot does not cover, and checks that all of them are there.
-    private func loadSealed(
-        _ covered: Set<IndexSnapshot.Covered>?, _ report: inout RecoveryReport, _ insert: (CatalogRecord) -> Void
-    ) throws {
-        let footers = LogFooters(identity: identity)
-        for segment in manifest.segments {
-            do {
-                let name = segment.name.identifier
-                if covered?.contains(.init(segment: name, footerCRC: segment.footerCRC)) == true {
-                    try footers.check(segment)
-                    report.recordCount += segment.entryCount
-                    continue
-                }
-                let entries = try footers.footer(of: segment).entries
-                for entry in entries { SegmentFooter.withRecord(entry, of: name, insert) }
-                report.recordCount += entries.count
-                report.replayedByteCount += segment.byteCount
-            } catch let error as CheckpointLogError where error.code == .damaged && isSalvage {
-                report.damage.append(error)
+    /// What was read of a sealed segment, or of the chain.
+    private struct Part {
+        var recordCount = 0
+        var replayedByteCount = 0
+        var damage: CheckpointLogError?
+        /// Of the chain alone.
+        var outcome: ChainReader.Outcome?
+    }
+
+    /// Tells `feed` of every record that the snapshot does not cover, and checks that all sealed segments are there: a
+    /// few segments at a time, and the chain last, so that what a sealed segment lacks is told first.
+    private func read(
+        _ reader: ChainReader, covered: Set<IndexSnapshot.Covered>, _ feed: CatalogFeed,
+        _ report: inout RecoveryReport
+    ) throws -> ChainReader.Outcome {
+        let segments = manifest.segments
+        let chain = directory.chain(after: manifest)
+        let isCovered = segments.map {
+            covered.contains(.init(segment: $0.name.identifier, footerCRC: $0.footerCRC))
+        }
+        let toRead = zip(segments, isCovered).reduce(0) { $0 + ($1.1 ? 0 : $1.0.entryCount) }
+        let parts = try Lanes.map(
+            below: segments.count + 1, laneCount: toRead < CheckpointIndex.parallelCount ? 1 : identity.laneCount
+        ) { [self] index in
+            guard index < segments.count else { return try Self.read(reader, chain, feed) }
+            return try read(segments[index], isCovered: isCovered[index], feed)
+        }
+        report.recordCount += parts.reduce(0) { $0 + $1.recordCount }
+        report.replayedByteCount += parts.reduce(0) { $0 + $1.replayedByteCount }
+        report.damage += parts.compactMap(\.damage)
+        return parts.last?.outcome ?? ChainReader.Outcome()
+    }
+
+    private static func read(_ reader: ChainReader, _ chain: [SegmentName], _ feed: CatalogFeed) throws -> Part {
+        var part = Part()
+        part.outcome = try feed.withBatch { batch in
+            try reader.read(chain) { name, frame in
+                feed.add(try CatalogRecord(frame, of: name.identifier), to: &batch)
+                part.recordCount += 1
             }
+        }
+        return part
+    }
+
+    private func read(_ segment: Manifest.Segment, isCovered: Bool, _ feed: CatalogFeed) throws -> Part {
+        let footers = LogFooters(identity: identity)
+        do {
+            if isCovered {
+                try footers.check(segment)
+                return Part(recordCount: segment.entryCount)
+            }
+            try feed.withBatch { batch in try footers.forEachRecord(of: segment) { feed.add($0, to: &batch) } }
+            return Part(recordCount: segment.entryCount, replayedByteCount: segment.byteCount)
+        } catch let error as CheckpointLogError where error.code == .damaged && isSalvage {
+            return Part(damage: error)
         }
     }
 
@@ -129,10 +140,6 @@ package struct LogLoader {
             guard isSalvage else { throw error }
             report.damage.append(error)
         }
-    }
-
-    package func footer(of segment: Manifest.Segment) throws -> SegmentFooter {
-        try LogFooters(identity: identity).footer(of: segment)
     }
 
     func damagedChain(at position: LogPosition, _ outcome: ChainReader.Outcome) -> CheckpointLogError {

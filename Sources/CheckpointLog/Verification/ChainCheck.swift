@@ -172,7 +172,8 @@ struct ChainCheck {
     private func stragglers(
         _ file: any OpenFile, _ name: SegmentName, from start: Int, to end: Int
     ) throws -> SegmentScanner.Stragglers {
-        try SegmentScanner(file, seed: identity.seed(of: name.identifier), end: end).stragglers(from: start)
+        var scanner = SegmentScanner(file, seed: identity.seed(of: name.identifier), end: end)
+        return try scanner.stragglers(from: start)
     }
 
     // MARK: Judgement

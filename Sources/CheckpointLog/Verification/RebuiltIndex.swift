@@ -216,7 +216,7 @@ struct RebuiltIndex {
             if !coveredSegments.contains(record.location.segment) { _ = record.withCatalogRecord(kept.update) }
         }
         kept.removeEntries(
-            outside: Set(chain.map(\.location.segment)).union(manifest.segments.map(\.name.identifier)))
+            outside: chain.map(\.location.segment) + manifest.segments.map(\.name.identifier), laneCount: 1)
         var count = 0
         live.forEachKey { hash, newest in
             if kept.index.newest(hash)?.sequenceNumber != newest { count += 1 }

@@ -155,7 +155,7 @@ struct SegmentCheck {
         found.frameCount += count
         outcome = found
         guard faults == 0 else { return }
-        compare(encoder.finish(), count: count, isFooterSound: footer != nil, order, &outcome)
+        compare(encoder.finish().bytes, count: count, isFooterSound: footer != nil, order, &outcome)
     }
 
     /// The entry whose frame covers `offset`.

@@ -10,7 +10,7 @@ package final class OutputSegment {
     private let file: any OpenFile
     private let temporary: String
     private let seed: FrameSeed
-    private var footer = SegmentFooter()
+    private var footer = SegmentFooterEncoder()
     private var pending: [UInt8] = []
     private var written: Int
     private var offset: Int { written + pending.count }
@@ -58,7 +58,7 @@ package final class OutputSegment {
         copied.offset = place
         copied.headerCRC = header.crc
         copied.flags = header.flags
-        footer.entries.append(copied)
+        unsafe footer.append(copied, key: frame.key, origin: frame.origin)
         if pending.count >= Self.flushByteCount { try flush() }
         return FrameLocation(segment: name.identifier, offset: place, byteCount: header.frameByteCount)
     }
@@ -80,9 +80,8 @@ package final class OutputSegment {
         }
         unsafe pending.append(contentsOf: payload)
         pending.append(contentsOf: repeatElement(0, count: header.frameByteCount - (pending.count - start)))
-        unsafe footer.entries.append(
-            SegmentFooter.Entry(
-                header, offset: place, key: Array(key), origin: Array(origin), valueSegment: valueSegment))
+        unsafe footer.append(
+            SegmentFooter.Entry(header, offset: place, valueSegment: valueSegment), key: key, origin: origin)
         if pending.count >= Self.flushByteCount { try flush() }
         return FrameLocation(segment: name.identifier, offset: place, byteCount: header.frameByteCount)
     }
@@ -91,17 +90,16 @@ package final class OutputSegment {
     /// says so.
     package func finish() throws -> Manifest.Segment {
         try flush()
-        let bytes = footer.bytes
-        let trailer = SegmentTrailer(
-            segment: name.identifier, footerOffset: written, footer: bytes, entryCount: footer.entries.count)
-        pending = bytes + trailer.bytes
+        let footer = footer.finish()
+        let trailer = SegmentTrailer(segment: name.identifier, footerOffset: written, footer)
+        pending = footer.bytes + trailer.bytes
         try flush()
         try wrapping { () throws(FileSystemError) in
             try file.sync()
             try giveName()
         }
         file.close()
-        return Manifest.Segment(name: name, footer: footer, trailer: trailer)
+        return Manifest.Segment(name: name, footer.summary, trailer: trailer)
     }
 
     private func giveName() throws(FileSystemError) {

@@ -10,15 +10,13 @@ package enum SegmentSealer {
     /// - Parameter footer: what these frames are, as they read back from the file.
     /// - Throws: `.ioFailure`, `.diskFull`.
     package static func seal(
-        _ name: SegmentName, _ file: any OpenFile, _ footer: SegmentFooter, end: Int, manifest: ManifestFile
+        _ name: SegmentName, _ file: any OpenFile, _ footer: EncodedFooter, end: Int, manifest: ManifestFile
     ) throws {
-        let bytes = footer.bytes
-        let trailer = SegmentTrailer(
-            segment: name.identifier, footerOffset: end, footer: bytes, entryCount: footer.entries.count)
-        let sealed = Manifest.Segment(name: name, footer: footer, trailer: trailer)
+        let trailer = SegmentTrailer(segment: name.identifier, footerOffset: end, footer)
+        let sealed = Manifest.Segment(name: name, footer.summary, trailer: trailer)
         do throws(FileSystemError) {
             file.unmap()
-            try file.write(bytes + trailer.bytes, at: end)
+            try file.write(footer.bytes + trailer.bytes, at: end)
             try file.truncate(toByteCount: sealed.byteCount)
             try file.sync()
             try list(sealed, in: manifest)

@@ -97,7 +97,8 @@ import Testing
         let bytes = try #require(image.contents(of: Self.path(1)))
         var offsets: [Int] = []
         let file = try image.openFile(Self.path(1), .read)
-        _ = try SegmentScanner(file, seed: engine.identity.seed(of: 1), end: bytes.count).scan {
+        var scanner = SegmentScanner(file, seed: engine.identity.seed(of: 1), end: bytes.count)
+        _ = try scanner.scan {
             offsets.append($0.offset)
         }
         let end = offsets[offsets.count / 2]

@@ -48,7 +48,7 @@ import Testing
         disk.setContents(bytes, of: "/segment")
         let file = try disk.openFile("/segment", .read)
         var visited: [Int] = []
-        let scanner = SegmentScanner(file, seed: seed, end: end ?? bytes.count)
+        var scanner = SegmentScanner(file, seed: seed, end: end ?? bytes.count)
         let scanEnd = try scanner.scan { visited.append($0.offset) }
         return (visited, scanEnd)
     }
@@ -143,7 +143,7 @@ import Testing
         log.bytes[log.offsets[1] - 30] ^= 1
         let disk = SimulatedFileSystem()
         disk.setContents(log.bytes + [UInt8](repeating: 0, count: 800), of: "/segment")
-        let scanner = SegmentScanner(
+        var scanner = SegmentScanner(
             try disk.openFile("/segment", .read), seed: Self.seed, end: log.bytes.count + 800)
         #expect(try scanner.scan { _ in }.offset == SegmentHeader.byteCount)
         #expect(try scanner.stragglers(from: SegmentHeader.byteCount).promise == LogPosition(segment: 3, offset: 512))
@@ -158,7 +158,7 @@ import Testing
         log.add(.promise, promise: LogPosition(segment: 3, offset: 128))
         let disk = SimulatedFileSystem()
         disk.setContents(log.bytes, of: "/segment")
-        let scanner = SegmentScanner(try disk.openFile("/segment", .read), seed: Self.seed, end: log.bytes.count)
+        var scanner = SegmentScanner(try disk.openFile("/segment", .read), seed: Self.seed, end: log.bytes.count)
         #expect(log.bytes.count == log.offsets[1] + FrameHeader.byteCount)
         #expect(try scanner.stragglers(from: log.offsets[1]).promise == LogPosition(segment: 3, offset: 128))
         #expect(try scanner.stragglers(from: log.offsets[1] + 8).promise == nil)
