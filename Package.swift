@@ -83,6 +83,7 @@ let package = Package(
         .macro(
             name: "CheckpointKeyMacros",
             dependencies: [
+                .product(name: "SwiftParser", package: "swift-syntax", condition: .when(traits: ["KeyMacro"])),
                 .product(name: "SwiftSyntax", package: "swift-syntax", condition: .when(traits: ["KeyMacro"])),
                 .product(name: "SwiftDiagnostics", package: "swift-syntax", condition: .when(traits: ["KeyMacro"])),
                 .product(name: "SwiftSyntaxBuilder", package: "swift-syntax", condition: .when(traits: ["KeyMacro"])),
@@ -93,7 +94,7 @@ let package = Package(
         .target(
             name: "CheckpointKeys",
             dependencies: [
-                "CheckpointLog", .target(name: "CheckpointKeyMacros", condition: .when(traits: ["KeyMacro"])),
+                "CBOR", "CheckpointLog", .target(name: "CheckpointKeyMacros", condition: .when(traits: ["KeyMacro"])),
             ],
             swiftSettings: swiftSettings),
         .target(
@@ -174,7 +175,7 @@ let package = Package(
             ],
             swiftSettings: testSettings),
         .testTarget(
-            name: "CheckpointKeysTests", dependencies: ["CheckpointKeys", "CheckpointLog", "TestSupport"],
+            name: "CheckpointKeysTests", dependencies: ["CBOR", "CheckpointKeys", "CheckpointLog", "TestSupport"],
             swiftSettings: testSettings),
         .testTarget(
             name: "CheckpointLogLifecycleTests",

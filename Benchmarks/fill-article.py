@@ -118,6 +118,7 @@ NAMES = {
 
 ROWS = [
     ("`small-written`: a struct of 9 fields, safe from `kill -9`", [to_peer("small-written", 1.5)]),
+    ("`small-written-direct`: a struct with `@Checkpointable`", [to_peer("small-written-direct", 3)]),
     ("`small-written-raw`: the same bytes, encoded by the caller", [to_peer("small-written-raw", 3)]),
     ("`medium-written-32k`, `-1m`, `-64m`: doubles that do not compress, safe from `kill -9`",
      [to_limit(f"medium-written-{size}", 0.667, "encoding and `write`") for size in ("32k", "1m", "64m")]
@@ -159,6 +160,7 @@ ROWS = [
       ours("overwrite-soak-zipf", 100, "µs at p99.9")]),
     ("`verify`: a warm log of 2 GiB", [rate("verify", 3, "GB/s")]),
     ("`codec-encode-struct`, `-decode-struct`", [to_peer("codec-encode-struct", 20), to_peer("codec-decode-struct", 12)]),
+    ("`codec-encode-struct-direct`: with `@Checkpointable`", [to_peer("codec-encode-struct-direct", 60)]),
     ("`codec-encode-structs`, `-decode-structs`: 100,000 of them",
      [to_peer("codec-encode-structs", 12), to_peer("codec-decode-structs", 8)]),
     ("`codec-encode-doubles`, `-decode-doubles`",

@@ -25,6 +25,14 @@ extension EncodingState {
     }
 
     @inline(never)
+    func differs<Value>(_ value: Value) -> any Error {
+        let reason =
+            "\(Value.self), or a type in it, writes its own map, and another than its `encode(to:)` does: leave "
+            + "`encode(to:)` to the compiler, or take `@Checkpointable` or the conformance to `CBORMapEncodable` away."
+        return EncodingError.invalidValue(value, .init(codingPath: [], debugDescription: reason))
+    }
+
+    @inline(never)
     func secondValue(_ node: Int) -> any Error {
         EncodingError.invalidValue(
             (),

@@ -60,8 +60,9 @@ extension EncodingState {
 
     @inline(__always)
     func append(_ value: String) {
-        var value = value
-        value.withUTF8 { unsafe bytes.append(text: $0) }
+        // A copy, which `withUTF8` needs, is retained and released.
+        let isDone = unsafe value.utf8.withContiguousStorageIfAvailable { unsafe bytes.append(text: $0) } != nil
+        if !isDone { bytes.append(text: value) }
     }
 
     func append(byteString value: [UInt8]) {

@@ -34,6 +34,9 @@ final class EncodingState {
     var seenKeys: Set<ObjectIdentifier> = []
     var lastKeys: ObjectIdentifier?
     var lastTable: KeyTable?
+    /// The type of the outermost value that was encoded last, and all types without a direct form that such had.
+    var outermost: OutermostType?
+    var outermostTypes: [ObjectIdentifier: OutermostType] = [:]
     /// Where the last error arose.
     var failedPath: [any CodingKey] = []
 
@@ -43,23 +46,39 @@ final class EncodingState {
         userInfo = encoder.userInfo
     }
 
+    /// One for values that `other` would encode.
+    init(limits other: EncodingState) {
+        limit = other.limit
+        depthLimit = other.depthLimit
+        userInfo = other.userInfo
+    }
+
     /// Encodes an outermost value at the buffer's end; on an error the buffer is as it was.
     func encodeOutermost<Value: Encodable>(_ value: Value) throws {
         start = bytes.count
         stack = StackRoom()
         if !failedPath.isEmpty { failedPath = [] }
         do {
-            try encode(value, parent: -1, key: NoKey())
-            if let tree = finished {
-                finished = nil
-                tree.write(to: bytes)
+            let form = DirectForm(of: Value.self)
+            if form != .none {
+                try append(value, form, parent: -1, key: NoKey())
+            } else if try !encodeByItself(value) {
+                try encodeNested(value, parent: -1, key: NoKey())
             }
+            writeFinished()
             try checkLimit()
         } catch {
             takeBack(to: start, 0, of: -1)
             forgetMisuse(from: -1)
             throw error
         }
+    }
+
+    /// Writes the outermost value that became a tree.
+    func writeFinished() {
+        guard let tree = finished else { return }
+        finished = nil
+        tree.write(to: bytes)
     }
 
     private func checkLimit() throws {
@@ -86,6 +105,17 @@ final class EncodingState {
 
     /// Encodes a value without a direct form, as ``encode(_:parent:key:)`` does.
     func encodeNested<Value: Encodable>(_ value: Value, parent: Int, key: some CodingKey) throws {
+        try encodeContainer(value, as: .slot, parent: parent, key: key) {
+            try value.encode(to: ValueEncoder(state: self, place: $0))
+        }
+    }
+
+    /// Opens a node of `form` for `value`, has `write` put in it what the value is, and closes it.
+    @inline(__always)
+    func encodeContainer<Value>(
+        _ value: Value, as form: EncodingNode.Form, parent: Int, key: some CodingKey,
+        _ write: (_ place: Int) throws -> Void
+    ) throws {
         try checkLimit()
         guard depth(in: parent) < depthLimit, nodes.count == 0 || hasStack() else {
             throw tooDeep(value, parent: parent, key: key)
@@ -94,7 +124,8 @@ final class EncodingState {
         open(parent: parent, key: key, isUnderWay: true)
         let node = top
         do {
-            try value.encode(to: ValueEncoder(state: self, place: topPlace))
+            if form != .slot { nodes[node].form = form }
+            try write(topPlace)
             if misuseOwner >= node, let misuse { throw misuse }
             if parent < 0, isUntouched(node) { throw nothingEncoded(value) }
         } catch {

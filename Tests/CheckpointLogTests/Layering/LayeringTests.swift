@@ -45,9 +45,12 @@ import Testing
         "Sources/CBOR": ([], foundation.union(["CPlatform"])),
         "Sources/CheckpointKeyMacros": (
             [],
-            ["SwiftCompilerPlugin", "SwiftDiagnostics", "SwiftSyntax", "SwiftSyntaxBuilder", "SwiftSyntaxMacros"]
+            [
+                "SwiftCompilerPlugin", "SwiftDiagnostics", "SwiftParser", "SwiftSyntax", "SwiftSyntaxBuilder",
+                "SwiftSyntaxMacros",
+            ]
         ),
-        "Sources/CheckpointKeys": (["Vocabulary", "API"], ["CheckpointLog"]),
+        "Sources/CheckpointKeys": (["Vocabulary", "API"], ["CBOR", "CheckpointLog"]),
         // It shares the lock.
         "Sources/CheckpointLogLifecycle": (
             ["Platform", "Vocabulary", "API"], ["CheckpointLog", "Logging", "ServiceLifecycle"]

@@ -36,6 +36,29 @@ struct Sample: Codable, Sendable, Equatable {
     }
 }
 
+/// The sample as a struct with `@Checkpointable` is encoded: what the macro writes, by hand, since the macro would have
+/// swift-syntax built with the benchmarks.
+struct DirectSample: Codable, Sendable, CBORMapEncodable {
+    var sample: Sample
+
+    init(_ number: Int) { sample = Sample(number) }
+    init(from decoder: any Decoder) throws { sample = try Sample(from: decoder) }
+
+    func encode(to encoder: any Encoder) throws { try sample.encode(to: encoder) }
+
+    func encodeEntries(into map: CBORMapWriter) throws {
+        try map.encode(sample.step, for: "step")
+        try map.encode(sample.seed, for: "seed")
+        try map.encode(sample.time, for: "time")
+        try map.encode(sample.energy, for: "energy")
+        try map.encode(sample.name, for: "name")
+        try map.encode(sample.phase, for: "phase")
+        try map.encode(sample.tags, for: "tags")
+        try map.encode(sample.weights, for: "weights")
+        try map.encode(sample.isDone, for: "isDone")
+    }
+}
+
 /// A smaller one, of which many stand in an array: about 30 bytes encoded.
 struct Particle: Codable, Sendable, Equatable {
     var id: Int
@@ -46,6 +69,22 @@ struct Particle: Codable, Sendable, Equatable {
         id = number
         x = Double(number) * 0.1
         y = -Double(number) * 0.3
+    }
+}
+
+/// As ``DirectSample``.
+struct DirectParticle: Codable, Sendable, CBORMapEncodable {
+    var particle: Particle
+
+    init(_ number: Int) { particle = Particle(number) }
+    init(from decoder: any Decoder) throws { particle = try Particle(from: decoder) }
+
+    func encode(to encoder: any Encoder) throws { try particle.encode(to: encoder) }
+
+    func encodeEntries(into map: CBORMapWriter) throws {
+        try map.encode(particle.id, for: "id")
+        try map.encode(particle.x, for: "x")
+        try map.encode(particle.y, for: "y")
     }
 }
 

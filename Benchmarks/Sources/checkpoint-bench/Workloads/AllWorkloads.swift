@@ -1,7 +1,8 @@
 /// In the order in which they are run.
 let allWorkloads: [any Workload] =
     [
-        SmallWritten(taskCount: 1), SmallWritten(taskCount: 1, isRaw: true), SmallWritten(taskCount: 2),
+        SmallWritten(taskCount: 1), SmallWritten(taskCount: 1, form: .direct),
+        SmallWritten(taskCount: 1, form: .raw), SmallWritten(taskCount: 2),
         SmallWritten(taskCount: 8), MediumWritten(byteCount: 32 << 10), MediumWritten(byteCount: 256 << 10),
         MediumWritten(byteCount: 1 << 20), MediumWritten(byteCount: 4 << 20), MediumWritten(byteCount: 64 << 20),
         Durable(taskCount: 1), Durable(taskCount: 16), LargeDurable(isNoisy: true), LargeDurable(isNoisy: false),

@@ -11,7 +11,9 @@ struct Codec: Workload {
     enum Shape: String, CaseIterable {
         case encodeStruct = "encode-struct"
         case decodeStruct = "decode-struct"
+        case encodeStructDirect = "encode-struct-direct"
         case encodeStructs = "encode-structs"
+        case encodeStructsDirect = "encode-structs-direct"
         case decodeStructs = "decode-structs"
         case encodeDoubles = "encode-doubles"
         case decodeDoubles = "decode-doubles"
@@ -27,8 +29,8 @@ struct Codec: Workload {
 
     private func count(_ isQuick: Bool) -> Int {
         switch shape {
-        case .encodeStruct, .decodeStruct: isQuick ? 5_000 : 50_000
-        case .encodeStructs, .decodeStructs: isQuick ? 10_000 : 100_000
+        case .encodeStruct, .encodeStructDirect, .decodeStruct: isQuick ? 5_000 : 50_000
+        case .encodeStructs, .encodeStructsDirect, .decodeStructs: isQuick ? 10_000 : 100_000
         case .encodeDoubles, .decodeDoubles: isQuick ? 5 << 20 : 8 << 20
         }
     }
@@ -36,6 +38,8 @@ struct Codec: Workload {
     func summary(isQuick: Bool) -> String {
         switch shape {
         case .encodeStruct, .decodeStruct: "a struct of 9 fields, \(count(isQuick)) times"
+        case .encodeStructDirect: "a struct of 9 fields that writes its own map, \(count(isQuick)) times"
+        case .encodeStructsDirect: "an array of \(count(isQuick)) structs of 3 fields that write their own maps"
         case .encodeStructs, .decodeStructs: "an array of \(count(isQuick)) structs of 3 fields"
         case .encodeDoubles, .decodeDoubles: "an array of \(count(isQuick)) doubles"
         }
@@ -47,6 +51,13 @@ struct Codec: Workload {
         let limit = isOfDoubles ? [memcpy(count)] : []
         switch shape {
         case .encodeStruct: return encoding(Sample(7), repeats: count, elements: 1)
+        case .encodeStructDirect:
+            return [ours(encoding: DirectSample(7), count, 1), json(encoding: Sample(7), count, 1)]
+        case .encodeStructsDirect:
+            return [
+                ours(encoding: (0..<count).map { DirectParticle($0) }, 1, count),
+                json(encoding: (0..<count).map { Particle($0) }, 1, count),
+            ]
         case .decodeStruct: return decoding(Sample(7), repeats: count, elements: 1)
         case .encodeStructs: return encoding((0..<count).map { Particle($0) }, repeats: 1, elements: count)
         case .decodeStructs: return decoding((0..<count).map { Particle($0) }, repeats: 1, elements: count)

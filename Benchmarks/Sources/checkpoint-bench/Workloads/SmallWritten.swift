@@ -1,12 +1,19 @@
 import CheckpointLog
 
 /// W1, W2: a simulation that hands over a small state after every step, under many keys in turn, and must not lose it
-/// to a kill. With several tasks: walkers that share one log. Raw: the same bytes, which the simulation has encoded.
+/// to a kill. With several tasks: walkers that share one log. Direct: a struct with `@Checkpointable`. Raw: the same
+/// bytes, which the simulation has encoded.
 struct SmallWritten: Workload {
-    let taskCount: Int
-    var isRaw = false
+    enum Form: String {
+        case codable = ""
+        case direct = "-direct"
+        case raw = "-raw"
+    }
 
-    var name: String { "small-written" + (isRaw ? "-raw" : "") + (taskCount == 1 ? "" : "-\(taskCount)") }
+    let taskCount: Int
+    var form = Form.codable
+
+    var name: String { "small-written" + form.rawValue + (taskCount == 1 ? "" : "-\(taskCount)") }
     let unit = "µs"
     let isRate = false
 
@@ -16,7 +23,8 @@ struct SmallWritten: Workload {
 
     func summary(isQuick: Bool) -> String {
         """
-        \(count(isQuick)) checkpoints of \(isRaw ? "the encoded bytes of " : "")a struct of 9 fields, \
+        \(count(isQuick)) checkpoints of \(form == .raw ? "the encoded bytes of " : "")a struct of 9 fields\
+        \(form == .direct ? " that writes its own map" : ""), \
         \(Self.keyCount) keys in turn, \
         \(taskCount == 1 ? "one task" : "\(taskCount) tasks"), safe from kill -9
         """
@@ -25,20 +33,28 @@ struct SmallWritten: Workload {
     func contenders(isQuick: Bool) -> [Contender] {
         let total = count(isQuick)
         guard taskCount == 1 else {
-            let single = SmallWritten(taskCount: 1).ours(total)
-            return [ours(total), Contender(name: "one task", role: .limit, prepare: single.prepare)]
+            let single = SmallWritten(taskCount: 1).ours(total) { Sample($0) }
+            return [ours(total) { Sample($0) }, Contender(name: "one task", role: .limit, prepare: single.prepare)]
         }
-        return [isRaw ? oursRaw(total) : ours(total)]
+        let ours =
+            switch form {
+            case .codable: ours(total) { Sample($0) }
+            case .direct: ours(total) { DirectSample($0) }
+            case .raw: oursRaw(total)
+            }
+        return [ours]
             + [PeerKind.lmdb, .rocksdb, .leveldb, .sqlite].map { peer($0, .peer, total) }
             + [peer(.lmdbWriteMap, .shown, total), peer(.json, .peer, total / 100), limit(total)]
     }
 
-    private func ours(_ total: Int) -> Contender {
+    private func ours<State: Codable & Sendable>(
+        _ total: Int, _ state: @escaping @Sendable (Int) -> State
+    ) -> Contender {
         let taskCount = taskCount
         return Contender(name: "ours", role: .ours) { directory in
             let log = try await CheckpointLog.open(at: directory + "/log")
             let keys = (0..<Self.keyCount).map { CheckpointKey(key($0)) }
-            let states = (0..<Self.keyCount).map { Sample($0) }
+            let states = (0..<Self.keyCount).map(state)
             return Session {
                 let share = total / taskCount
                 let time = try await seconds {

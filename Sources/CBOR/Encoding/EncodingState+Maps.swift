@@ -1,0 +1,192 @@
+/// An array whose elements write their own maps.
+protocol CBORMapArray {
+    static func encode(_ value: Self, to state: EncodingState) throws
+}
+
+extension Array: CBORMapArray where Element: CBORMapEncodable {
+    static func encode(_ value: [Element], to state: EncodingState) throws {
+        try state.encodeOutermost(value)
+    }
+}
+
+/// How values of a type write themselves, other than by `Codable`.
+enum OwnWriting {
+    case none
+    case map(any CBORMapEncodable.Type)
+    case array(any CBORMapArray.Type)
+
+    init<Value>(of type: Value.Type) {
+        if let type = type as? any CBORMapEncodable.Type {
+            self = .map(type)
+        } else if let type = type as? any CBORMapArray.Type {
+            self = .array(type)
+        } else {
+            self = .none
+        }
+    }
+}
+
+/// What a buffer knows of a type of outermost values.
+final class OutermostType {
+    let type: ObjectIdentifier
+    let writing: OwnWriting
+    /// Values of it that were encoded.
+    var count: UInt64 = 0
+
+    init<Value>(_ type: Value.Type) {
+        self.type = ObjectIdentifier(type)
+        writing = OwnWriting(of: type)
+    }
+}
+
+extension EncodingState {
+    /// Appends an entry whose value cannot fail, with a key that is not there yet.
+    @inline(__always)
+    func addEntry(to place: Int, _ key: StaticString, _ write: () -> Void) throws {
+        let node = top
+        guard place == topPlace else { return try addEntry(to: place, TextKey(text: key), nil, write) }
+        append(key: key)
+        write()
+        nodes[node].count += 1
+    }
+
+    /// Appends an entry whose value may have containers, with a key that is not there yet.
+    @inline(__always)
+    func addNested(to place: Int, _ key: StaticString, _ write: () throws -> Void) throws {
+        guard place == topPlace else { return try addEntry(to: place, TextKey(text: key), nil, write) }
+        let (node, start, known) = (top, bytes.count, nodes.count)
+        append(key: key)
+        do {
+            try write()
+        } catch {
+            takeBack(to: start, known, of: node)
+            throw error
+        }
+        if node >= treeCount {
+            nodes[node].count += 1
+        } else {
+            tree(of: node).set("\(key)", takeItem())
+        }
+    }
+
+    @inline(__always)
+    private func append(key: StaticString) {
+        key.withUTF8Buffer { unsafe bytes.append(text: $0) }
+    }
+
+    /// Encodes a map that writes itself, as ``encodeNested(_:parent:key:)`` does a value of `Codable`.
+    @inline(__always)
+    func encodeMap<Value: CBORMapEncodable>(_ value: Value, parent: Int, key: some CodingKey) throws {
+        unsafe try withUnsafePointer(to: value) { unsafe try encodeMap(at: $0, parent: parent, key: key) }
+    }
+
+    /// By its address, since a copy retains all that a value holds.
+    private func encodeMap<Value: CBORMapEncodable>(
+        at value: UnsafePointer<Value>, parent: Int, key: some CodingKey
+    ) throws {
+        try encodeContainer((), as: .map, parent: parent, key: key) { place in
+            unsafe try value.pointee.encodeEntries(into: CBORMapWriter(state: self, place: place))
+        }
+    }
+
+    func encodeArray<Value: CBORMapEncodable>(_ values: [Value], parent: Int, key: some CodingKey) throws {
+        try encodeContainer(values, as: .array, parent: parent, key: key) { place in
+            unsafe try values.withUnsafeBufferPointer { values in
+                for index in values.indices {
+                    guard let value = unsafe values.baseAddress.map({ unsafe $0 + index }) else { return }
+                    try addItem(to: place) {
+                        unsafe try encodeMap(at: value, parent: node(of: place), key: IndexKey(index))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Encodes an outermost value of a type that writes itself.
+    ///
+    /// - Returns: false where that is left to `Codable`.
+    @inline(__always)
+    func encodeByItself<Value: Encodable>(_ value: Value) throws -> Bool {
+        if outermost?.type != ObjectIdentifier(Value.self) { changeOutermost(to: Value.self) }
+        let writing = outermost?.writing ?? .none
+        if case .none = writing { return false }
+        try encode(value, by: writing)
+        return true
+    }
+
+    private func changeOutermost<Value>(to type: Value.Type) {
+        if let known = outermostTypes[ObjectIdentifier(type)] {
+            outermost = known
+            return
+        }
+        let new = OutermostType(type)
+        outermostTypes[new.type] = new
+        outermost = new
+    }
+
+    /// How many values of the outermost type were encoded before `more` others, which are counted.
+    private func countOutermost(_ more: Int) -> UInt64 {
+        let before = outermost?.count ?? 0
+        outermost?.count = before &+ UInt64(more)
+        return before
+    }
+
+    /// Encodes a value both ways into memory of its own, where it is the first of its type that a buffer encodes, the
+    /// second, the fourth and so on: often enough to see what differs for few values, and next to nothing for many.
+    ///
+    /// - Throws: where the ways differ.
+    @inline(__always)
+    private func check<Value: CBORMapEncodable>(_ value: Value, count: UInt64) throws {
+        if count & (count &- 1) == 0 { try checkNow(value) }
+    }
+
+    @inline(never)
+    private func checkNow<Value: CBORMapEncodable>(_ value: Value) throws {
+        let own = EncodingState(limits: self)
+        do {
+            try own.encodeMap(value, parent: -1, key: NoKey())
+        } catch {
+            // Thrown again where the value is encoded, with its path.
+            return
+        }
+        own.writeFinished()
+        let byCodable = EncodingState(limits: self)
+        do {
+            try byCodable.encode(value, parent: -1, key: NoKey())
+        } catch {
+            throw differs(value)
+        }
+        byCodable.writeFinished()
+        guard unsafe own.bytes.bytes.elementsEqual(byCodable.bytes.bytes) else { throw differs(value) }
+    }
+
+    /// Encodes a value of the type that `writing` is of: read as what it is, where a cast would make a copy of it.
+    private func encode<Value>(_ value: Value, by writing: OwnWriting) throws {
+        unsafe try withUnsafePointer(to: value) { source in
+            let source = unsafe UnsafeRawPointer(source)
+            switch writing {
+            case .none: break
+            case .map(let type): unsafe try encodeMap(type, at: source)
+            case .array(let type): unsafe try encodeArray(type, at: source)
+            }
+        }
+    }
+
+    @inline(__always)
+    private func encodeMap<Own: CBORMapEncodable>(_ type: Own.Type, at source: UnsafeRawPointer) throws {
+        let value = unsafe source.assumingMemoryBound(to: Own.self)
+        try check(unsafe value.pointee, count: countOutermost(1) + 1)
+        unsafe try encodeMap(at: value, parent: -1, key: NoKey())
+    }
+
+    private func encodeArray<Own: CBORMapArray>(_ type: Own.Type, at source: UnsafeRawPointer) throws {
+        try Own.encode(unsafe source.assumingMemoryBound(to: Own.self).pointee, to: self)
+    }
+
+    /// Encodes an outermost array.
+    func encodeOutermost<Value: CBORMapEncodable>(_ values: [Value]) throws {
+        let count = countOutermost(values.count)
+        for index in values.indices { try check(values[index], count: count + UInt64(index) + 1) }
+        try encodeArray(values, parent: -1, key: NoKey())
+    }
+}
