@@ -24,6 +24,8 @@ class Report:
             self.content = json.load(file)
         self.rows = {row["workload"]: row for row in self.content["rows"]}
         quick = [name for name, row in self.rows.items() if row["quick"]]
+        if self.content["rounds"] < 5:
+            raise SystemExit(f"{path}: of a short run; the article's figures are those of Scripts/bench --full")
         if quick:
             raise SystemExit(f"{path}: {quick[0]} was measured with --quick, which is no claim")
 

@@ -6,14 +6,20 @@ struct MeasureCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "measure", abstract: "Measures the workloads; what is done when no command is named.")
 
-    @Option(name: .customLong("workload"), help: "A workload, or the beginning of its name; all by default.")
+    @Option(
+        name: .customLong("workload"),
+        help: "A workload, or the beginning of its name; by default those that fit into a few minutes.")
     var workloads: [String] = []
 
     @Option(name: .customLong("peer"), help: "A peer to measure beside ours; all by default.")
     var peers: [String] = []
 
-    @Option(help: "Rounds that count; most workloads have one more before, which warms up.")
-    var rounds = 5
+    @Option(help: "Rounds that count; most workloads have one more before, which warms up. Default: 2, with --full 5.")
+    var rounds: Int?
+
+    @Flag(
+        help: "All workloads, in five rounds; about an hour. The performance article takes its figures from no other.")
+    var full = false
 
     @Flag(help: "Smaller sizes: for a first look, never for a claim.")
     var quick = false
@@ -34,7 +40,7 @@ struct MeasureCommand: AsyncParsableCommand {
     var list = false
 
     private var chosen: [any Workload] {
-        guard !workloads.isEmpty else { return allWorkloads }
+        guard !workloads.isEmpty else { return full || list ? allWorkloads : allWorkloads.filter(\.isInShortRun) }
         // A whole name means that one alone: "small-written" is also the beginning of others.
         return allWorkloads.filter { workload in
             workloads.contains { name in
@@ -43,19 +49,21 @@ struct MeasureCommand: AsyncParsableCommand {
         }
     }
 
+    private var countedRounds: Int { rounds ?? (full ? 5 : 2) }
+
     func validate() throws {
         for peer in peers where PeerKind(rawValue: peer) == nil {
             throw ValidationError(
                 "There is no peer \(peer); there are \(PeerKind.allCases.map(\.rawValue).joined(separator: ", ")).")
         }
-        guard rounds > 0 else { throw ValidationError("Give one round or more.") }
+        guard countedRounds > 0 else { throw ValidationError("Give one round or more.") }
         guard !chosen.isEmpty else { throw ValidationError("No workload is named so; see --list.") }
     }
 
     func run() async throws {
         if list {
             for workload in chosen {
-                print(workload.name)
+                print(workload.name + (workload.isInShortRun ? "" : "   (named, or with --full)"))
                 print("    full:  \(workload.summary(isQuick: false))")
                 print("    quick: \(workload.summary(isQuick: true))")
             }
@@ -69,10 +77,12 @@ struct MeasureCommand: AsyncParsableCommand {
             return
         }
         let runner = Runner(
-            rounds: rounds, isQuick: quick, peers: Set(peers.isEmpty ? PeerKind.allCases.map(\.rawValue) : peers),
+            rounds: countedRounds, isQuick: quick,
+            peers: Set(peers.isEmpty ? PeerKind.allCases.map(\.rawValue) : peers),
             directory: directory)
         var report = Report(
-            machine: machine(storesIn: directory), date: ISO8601DateFormatter().string(from: Date()), rounds: rounds,
+            machine: machine(storesIn: directory), date: ISO8601DateFormatter().string(from: Date()),
+            rounds: countedRounds,
             rows: [])
         print(Table.head)
         for workload in chosen {

@@ -8,6 +8,8 @@ protocol Workload: Sendable {
     var isRate: Bool { get }
     /// Whether the first round is thrown away. Not where a round starts from nothing by itself.
     var warmsUp: Bool { get }
+    /// Whether it is measured by a run that names no workload and is not `--full`.
+    var isInShortRun: Bool { get }
     /// Sizes, as `--list` shows them.
     func summary(isQuick: Bool) -> String
     func contenders(isQuick: Bool) throws -> [Contender]
@@ -15,6 +17,7 @@ protocol Workload: Sendable {
 
 extension Workload {
     var warmsUp: Bool { true }
+    var isInShortRun: Bool { true }
 }
 
 func seconds(_ body: () async throws -> Void) async rethrows -> Double {

@@ -11,6 +11,7 @@ struct Growth: Workload {
 
     var name: String { isWriting ? "growth-written" : "growth-restore" }
     let unit = "×"
+    var isInShortRun: Bool { false }
     let isRate = false
 
     private static let count = 100_000

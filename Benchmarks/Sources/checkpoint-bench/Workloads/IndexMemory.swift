@@ -10,6 +10,7 @@ import Foundation
 struct IndexMemory: Workload {
     let name = "index-memory"
     let unit = "bytes/key"
+    var isInShortRun: Bool { false }
     let isRate = false
     let warmsUp = false
 

@@ -7,6 +7,7 @@ struct LargeDurable: Workload {
 
     var name: String { isNoisy ? "large-durable-noisy" : "large-durable-smooth" }
     let unit = "GB/s"
+    var isInShortRun: Bool { isNoisy }
     let isRate = true
 
     private func count(_ isQuick: Bool) -> Int { isQuick ? 1 << 20 : 8 << 20 }

@@ -9,6 +9,7 @@ struct MediumWritten: Workload {
 
     var name: String { "medium-written-" + (byteCount < 1 << 20 ? "\(byteCount >> 10)k" : "\(byteCount >> 20)m") }
     let unit = "µs"
+    var isInShortRun: Bool { byteCount == 32 << 10 }
     let isRate = false
 
     private static let keyCount = 16

@@ -9,6 +9,7 @@ struct MemoryLevel: Workload {
 
     var name: String { changesAnElement ? "memory-level-changed" : "memory-level" }
     var unit: String { changesAnElement ? "ms" : "µs" }
+    var isInShortRun: Bool { !changesAnElement }
     let isRate = false
 
     private func count(_ isQuick: Bool) -> Int { isQuick ? 1 << 20 : 8 << 20 }

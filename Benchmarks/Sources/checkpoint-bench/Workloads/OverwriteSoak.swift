@@ -26,6 +26,7 @@ struct OverwriteSoak: Workload {
 
     var name: String { "overwrite-soak-\(choice.rawValue)" }
     let unit = "µs at p99.9"
+    var isInShortRun: Bool { false }
     let isRate = false
     let warmsUp = false
 

@@ -14,6 +14,7 @@ struct Reopen: Workload {
 
     var name: String { "reopen-" + (isDistinct ? "distinct-" : "") + (wasKilled ? "killed" : "clean") }
     let unit = "ms"
+    var isInShortRun: Bool { wasKilled && !isDistinct }
     let isRate = false
 
     private func sizes(_ isQuick: Bool) -> (records: Int, keys: Int) {

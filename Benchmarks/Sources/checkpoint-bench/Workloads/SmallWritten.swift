@@ -15,6 +15,7 @@ struct SmallWritten: Workload {
 
     var name: String { "small-written" + form.rawValue + (taskCount == 1 ? "" : "-\(taskCount)") }
     let unit = "µs"
+    var isInShortRun: Bool { taskCount == 1 }
     let isRate = false
 
     private static let keyCount = 10_000

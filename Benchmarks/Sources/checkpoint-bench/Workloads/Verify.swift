@@ -9,6 +9,7 @@ struct Verify: Workload {
 
     var name: String { isQuarter ? "verify-quarter" : "verify" }
     let unit = "GB/s"
+    var isInShortRun: Bool { false }
     let isRate = true
 
     private func byteCount(_ isQuick: Bool) -> Int { (isQuick ? 128 << 20 : 2 << 30) / (isQuarter ? 4 : 1) }
