@@ -85,8 +85,13 @@ extension EncodingState {
         at value: UnsafePointer<Value>, parent: Int, key: some CodingKey
     ) throws {
         try encodeContainer((), as: .map, parent: parent, key: key) { place in
-            unsafe try value.pointee.encodeEntries(into: CBORMapWriter(state: self, place: place))
+            unsafe try Self.write(value.pointee, to: CBORMapWriter(state: self, place: place))
         }
+    }
+
+    @inline(__always)
+    private static func write<Value: CBORMapEncodable>(_ value: borrowing Value, to map: CBORMapWriter) throws {
+        try value.encodeEntries(into: map)
     }
 
     func encodeArray<Value: CBORMapEncodable>(_ values: [Value], parent: Int, key: some CodingKey) throws {
@@ -136,8 +141,8 @@ extension EncodingState {
     ///
     /// - Throws: where the ways differ.
     @inline(__always)
-    private func check<Value: CBORMapEncodable>(_ value: Value, count: UInt64) throws {
-        if count & (count &- 1) == 0 { try checkNow(value) }
+    private func check<Value: CBORMapEncodable>(_ value: @autoclosure () -> Value, count: UInt64) throws {
+        if count & (count &- 1) == 0 { try checkNow(value()) }
     }
 
     @inline(never)

@@ -25,7 +25,7 @@ package final class CatalogFeed: Sendable {
     }
 
     /// Calls `body` with a batch that no other thread has meanwhile. What it leaves there is in the index after
-    /// ``flush()``.
+    /// ``flush(laneCount:)``.
     package func withBatch<Result>(_ body: (inout RecordBatch) throws -> Result) rethrows -> Result {
         var batch = spare.withLock { $0.popLast() } ?? RecordBatch()
         defer { spare.withLock { $0.append(batch) } }

@@ -11,7 +11,7 @@ struct OperationScript: Sendable {
     var name: String
     var run: @Sendable (_ directory: String) async throws -> [String: Int]
 
-    static let all = [small, durable, large, group, memory, compaction, reopening]
+    static let all = [small, calls, durable, large, group, memory, compaction, reopening]
 
     private static func open(
         _ directory: String, _ change: (inout Configuration) -> Void = { _ in }
@@ -43,6 +43,29 @@ struct OperationScript: Sendable {
         var counters = counts(of: log.statistics, ["syncCount", "flushCount"])
         // Rounded: a segment that is rolled on the way allocates a little.
         if let allocations { counters["allocationsPer1000Checkpoints"] = (allocations + 50) / 100 * 100 }
+        return counters
+    }
+
+    /// What an awaited checkpoint allocates, once all memory was used before: of a struct by `Codable`, of one that
+    /// writes its own map, and of bytes. Nothing is waited for, so the task stays on the thread that is counted.
+    private static let calls = OperationScript(name: "calls") { directory in
+        let log = try await open(directory) { $0.segmentByteLimit = 8 << 20 }
+        let keys = (0..<100).map { CheckpointKey(key($0)) }
+        let states = (0..<100).map { Sample($0) }
+        let direct = (0..<100).map { DirectSample($0) }
+        let bytes = try (0..<100).map { try Sample.encoded($0) }
+        var counters: [String: Int] = [:]
+        func count(_ name: String, _ checkpoint: (Int) async throws -> Void) async throws {
+            for number in 0..<2_000 { try await checkpoint(number % 100) }
+            let before = measure_allocation_count()
+            for number in 0..<1_000 { try await checkpoint(number % 100) }
+            let allocations = Int(measure_allocation_count() - before)
+            if before >= 0 { counters["allocationsPer1000" + name] = (allocations + 50) / 100 * 100 }
+        }
+        try await count("Values") { try await log.checkpoint(states[$0], for: keys[$0]) }
+        try await count("DirectValues") { try await log.checkpoint(direct[$0], for: keys[$0]) }
+        try await count("Bytes") { try await log.checkpoint(bytes: bytes[$0], for: keys[$0]) }
+        try await log.close()
         return counters
     }
 
