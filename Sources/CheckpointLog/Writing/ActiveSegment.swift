@@ -75,12 +75,18 @@ package final class ActiveSegment: Sendable {
         }
     }
 
+    /// From this many bytes on a write is cheaper than a store, which meets each fresh page with a fault and has it
+    /// filled with zeros first. Both go to the same pages of the page cache.
+    private static let leastWrite = 8 << 10
+
+    /// - Returns: how many of the bytes went through the mapping: all or none.
     @inline(__always)
-    package func put(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) {
-        if isMapped {
+    package func put(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
+        if isMapped, bytes.count < Self.leastWrite {
             unsafe file.store(bytes, at: offset)
-        } else {
-            unsafe try file.write(bytes, at: offset)
+            return bytes.count
         }
+        unsafe try file.write(bytes, at: offset)
+        return 0
     }
 }

@@ -262,20 +262,23 @@ package final class LogAppender: Sendable {
         let prefixByteCount = header.prefixByteCount
         let byteCount = header.frameByteCount
         let scratch = unsafe state.scratch.bytes
+        var mappedByteCount = 0
         do throws(FileSystemError) {
             if byteCount <= scratch.count {
                 unsafe FrameEncoder.write(
                     &header, key: draft.key, origin: draft.origin, payload: draft.payload, to: scratch, at: offset,
                     state.active.seed)
-                unsafe try state.active.put(UnsafeRawBufferPointer(rebasing: scratch[..<byteCount]), at: offset)
+                mappedByteCount = unsafe try state.active.put(
+                    UnsafeRawBufferPointer(rebasing: scratch[..<byteCount]), at: offset)
             } else {
                 unsafe FrameEncoder.writePrefix(
                     &header, key: draft.key, origin: draft.origin, to: scratch, at: offset, state.active.seed)
-                unsafe try state.active.put(UnsafeRawBufferPointer(rebasing: scratch[..<prefixByteCount]), at: offset)
-                unsafe try state.active.put(draft.payload, at: offset + prefixByteCount)
+                mappedByteCount = unsafe try state.active.put(
+                    UnsafeRawBufferPointer(rebasing: scratch[..<prefixByteCount]), at: offset)
+                mappedByteCount += unsafe try state.active.put(draft.payload, at: offset + prefixByteCount)
                 let end = prefixByteCount + header.storedByteCount
                 for index in 0..<8 { unsafe scratch[index] = 0 }
-                unsafe try state.active.put(
+                mappedByteCount += unsafe try state.active.put(
                     UnsafeRawBufferPointer(rebasing: scratch[..<(byteCount - end)]), at: offset + end)
             }
         } catch {
@@ -285,7 +288,7 @@ package final class LogAppender: Sendable {
         state.counters.frames += 1
         if header.kind.isRecord { state.counters.records += 1 }
         state.counters.frameBytes += byteCount
-        if state.active.isMapped { state.counters.mappedBytes += byteCount }
+        state.counters.mappedBytes += mappedByteCount
         return Appended(
             sequenceNumber: header.sequenceNumber, timestamp: header.timestamp,
             location: FrameLocation(segment: state.active.name.identifier, offset: offset, byteCount: byteCount),
