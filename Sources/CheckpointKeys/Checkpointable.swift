@@ -25,6 +25,8 @@ public typealias CBORMapWriter = CBOR.CBORMapWriter
 /// where they are nil. Values are read back by `Codable`: the macro can be added and taken away with checkpoints in the
 /// log.
 ///
+/// A public struct needs a `public import CheckpointKeys` where imports are internal by default.
+///
 /// An error where a member cannot be known: `lazy`, with a property wrapper, under `#if`, and an `encode(to:)` in the
 /// struct. One in an extension, which the macro cannot see, is found when values are encoded: of the first, second,
 /// fourth and so on value of the type both ways are compared, and the checkpoint throws `.encodingFailed` where they
