@@ -29,8 +29,8 @@ public typealias CBORMapWriter = CBOR.CBORMapWriter
 ///
 /// An error where a member cannot be known: `lazy`, with a property wrapper, under `#if`, and an `encode(to:)` in the
 /// struct. One in an extension, which the macro cannot see, is found when values are encoded: of the first, second,
-/// fourth and so on value of the type both ways are compared, and the checkpoint throws `.encodingFailed` where they
-/// differ.
+/// fourth and so on value of the type, over 1 MiB of the first, both ways are compared, and the checkpoint throws
+/// `.encodingFailed` where they differ.
 @attached(extension, conformances: CBORMapEncodable, names: named(encodeEntries))
 public macro Checkpointable() = #externalMacro(module: "CheckpointKeyMacros", type: "CheckpointableMacro")
 #endif

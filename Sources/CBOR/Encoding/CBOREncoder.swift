@@ -44,7 +44,7 @@ public struct CBOREncoder: Sendable {
     /// - Throws: as ``encode(_:)``.
     public func encode<Value: Encodable>(_ value: Value, appendingTo output: inout [UInt8]) throws {
         let buffer = CBOREncodingBuffer(self)
-        try buffer.encode(value)
+        try buffer.encode(value, isOnly: true)
         unsafe output.append(contentsOf: buffer.bytes)
     }
 }

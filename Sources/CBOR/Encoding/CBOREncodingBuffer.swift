@@ -37,13 +37,15 @@ public final class CBOREncodingBuffer: @unchecked Sendable {
     ///
     /// - Throws: as ``CBOREncoder/encode(_:)``.
     /// - Complexity: O(n) in the bytes; one allocation for each keyed container.
-    public func encode<Value: Encodable>(_ value: Value) throws {
+    public func encode<Value: Encodable>(_ value: Value) throws { try encode(value, isOnly: false) }
+
+    func encode<Value: Encodable>(_ value: Value, isOnly: Bool) throws {
         defer {
             // A value that kept its encoder must not write into what comes after it.
             if !isKnownUniquelyReferenced(&state) { replaceState() }
         }
         do {
-            try state.encodeOutermost(value)
+            try state.encodeOutermost(value, isOnly: isOnly)
         } catch {
             failedCodingPath = state.failedPath
             throw error

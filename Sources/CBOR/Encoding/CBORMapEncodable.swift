@@ -26,10 +26,11 @@ public import Foundation
 /// }
 /// ```
 ///
-/// ``CBOREncoder`` and ``CBOREncodingBuffer`` go this way for a value of such a type and for an array of them, and for
-/// members of such types inside of one; in a value that encodes itself with `Codable`, all its members do. The first
-/// value of a type that a buffer encodes, the second, the fourth and so on are encoded both ways: where these differ,
-/// the encoding throws, and nothing is written.
+/// A ``CBOREncodingBuffer`` goes this way for a value of such a type and for an array of them, and for members of such
+/// types inside of one; in a value that encodes itself with `Codable`, all its members do. The first value of a type
+/// that a buffer encodes, the second, the fourth and so on are encoded both ways, over 1 MiB only the first: where
+/// these differ, the encoding throws, and nothing is written. ``CBOREncoder/encode(_:)``, which has one value, goes by
+/// `Codable`.
 public protocol CBORMapEncodable: Encodable {
     /// Writes each entry once, in the order in which `encode(to:)` encodes them.
     ///
@@ -53,7 +54,7 @@ public struct CBORMapWriter {
         try state.addEntry(to: place, key) { state.append(value) }
     }
 
-    /// Appends a number, a text or a truth value.
+    /// Appends an integer.
     public func encode(_ value: Int, for key: StaticString) throws { try encode(integer: value, for: key) }
     /// Appends an integer.
     public func encode(_ value: Int8, for key: StaticString) throws { try encode(integer: value, for: key) }

@@ -136,17 +136,30 @@ extension EncodingState {
         return before
     }
 
-    /// Encodes a value both ways into memory of its own, where it is the first of its type that a buffer encodes, the
-    /// second, the fourth and so on: often enough to see what differs for few values, and next to nothing for many.
-    ///
-    /// - Throws: where the ways differ.
+    /// Whether a value is encoded both ways: the first of its type that a buffer encodes, the second, the fourth and so
+    /// on. Often enough to see what differs for few values, and next to nothing for many.
     @inline(__always)
-    private func check<Value: CBORMapEncodable>(_ value: @autoclosure () -> Value, count: UInt64) throws {
-        if count & (count &- 1) == 0 { try checkNow(value()) }
+    private func isChecked(_ count: UInt64) -> Bool { count & (count &- 1) == 0 }
+
+    /// Bytes over which only the first value of a type is encoded both ways.
+    private static let checkedByteCount = 1 << 20
+
+    /// - Throws: where `Codable` gives other bytes than `own`, which `value` has written.
+    @inline(never)
+    private func check<Value: Encodable>(_ value: Value, against own: UnsafeRawBufferPointer) throws {
+        let byCodable = EncodingState(limits: self)
+        do {
+            try byCodable.encode(value, parent: -1, key: NoKey())
+        } catch {
+            throw differs(value)
+        }
+        byCodable.writeFinished()
+        guard unsafe own.elementsEqual(byCodable.bytes.bytes) else { throw differs(value) }
     }
 
+    /// Checks an element before it is encoded in its place.
     @inline(never)
-    private func checkNow<Value: CBORMapEncodable>(_ value: Value) throws {
+    private func checkElement<Value: CBORMapEncodable>(_ value: Value) throws {
         let own = EncodingState(limits: self)
         do {
             try own.encodeMap(value, parent: -1, key: NoKey())
@@ -155,14 +168,7 @@ extension EncodingState {
             return
         }
         own.writeFinished()
-        let byCodable = EncodingState(limits: self)
-        do {
-            try byCodable.encode(value, parent: -1, key: NoKey())
-        } catch {
-            throw differs(value)
-        }
-        byCodable.writeFinished()
-        guard unsafe own.bytes.bytes.elementsEqual(byCodable.bytes.bytes) else { throw differs(value) }
+        unsafe try check(value, against: own.bytes.bytes)
     }
 
     /// Encodes a value of the type that `writing` is of: read as what it is, where a cast would make a copy of it.
@@ -180,8 +186,12 @@ extension EncodingState {
     @inline(__always)
     private func encodeMap<Own: CBORMapEncodable>(_ type: Own.Type, at source: UnsafeRawPointer) throws {
         let value = unsafe source.assumingMemoryBound(to: Own.self)
-        try check(unsafe value.pointee, count: countOutermost(1) + 1)
         unsafe try encodeMap(at: value, parent: -1, key: NoKey())
+        let count = countOutermost(1) + 1
+        guard isChecked(count) else { return }
+        writeFinished()
+        guard count == 1 || bytes.count - start <= Self.checkedByteCount else { return }
+        unsafe try check(value.pointee, against: UnsafeRawBufferPointer(rebasing: bytes.bytes[start...]))
     }
 
     private func encodeArray<Own: CBORMapArray>(_ type: Own.Type, at source: UnsafeRawPointer) throws {
@@ -191,7 +201,7 @@ extension EncodingState {
     /// Encodes an outermost array.
     func encodeOutermost<Value: CBORMapEncodable>(_ values: [Value]) throws {
         let count = countOutermost(values.count)
-        for index in values.indices { try check(values[index], count: count + UInt64(index) + 1) }
+        for index in values.indices where isChecked(count + UInt64(index) + 1) { try checkElement(values[index]) }
         try encodeArray(values, parent: -1, key: NoKey())
     }
 }

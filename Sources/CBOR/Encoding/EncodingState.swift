@@ -54,7 +54,10 @@ final class EncodingState {
     }
 
     /// Encodes an outermost value at the buffer's end; on an error the buffer is as it was.
-    func encodeOutermost<Value: Encodable>(_ value: Value) throws {
+    ///
+    /// - Parameter isOnly: whether it is the only value, which goes by `Codable`: to write its map itself, and be
+    ///   checked for it, would take longer.
+    func encodeOutermost<Value: Encodable>(_ value: Value, isOnly: Bool = false) throws {
         start = bytes.count
         stack = StackRoom()
         if !failedPath.isEmpty { failedPath = [] }
@@ -62,7 +65,7 @@ final class EncodingState {
             let form = DirectForm(of: Value.self)
             if form != .none {
                 try append(value, form, parent: -1, key: NoKey())
-            } else if try !encodeByItself(value) {
+            } else if try isOnly || !encodeByItself(value) {
                 try encodeNested(value, parent: -1, key: NoKey())
             }
             writeFinished()

@@ -52,6 +52,23 @@ import Testing
         #expect(statistics.flushCount >= 3 * statistics.segmentCount)
     }
 
+    /// What is written beside the mapping is counted once.
+    @Test func largeFramesAreCountedOnce() async throws {
+        let log = try await open()
+        try await log.checkpoint(bytes: [1], for: "small")
+        let before = log.statistics
+        var generator = SeededGenerator(seed: 65)
+        let noise = (0..<12_000).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+        try await log.checkpoint(bytes: noise, for: "large")
+        let after = log.statistics
+        let frames = after.frameByteCount - before.frameByteCount
+        #expect(frames > 12_000)
+        // The next segment is prepared meanwhile, which may write a manifest.
+        #expect((frames..<frames + 4_096).contains(after.writtenByteCount - before.writtenByteCount))
+        #expect(after.mappedByteCount - before.mappedByteCount < 1_000)
+        try await log.close()
+    }
+
     @Test func twoLogsCountByThemselves() async throws {
         let busy = try await open()
         var configuration = Configuration()
