@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,7 +15,6 @@
 #include <sys/mman.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #else
 #include <sys/file.h>
 #include <sys/mount.h>
@@ -51,6 +51,12 @@ ssize_t checkpoint_read_if_cached(int file, void *buffer, size_t count, int64_t 
     errno = EOPNOTSUPP;
     return -1;
 #endif
+}
+
+ssize_t checkpoint_write_three(int file, const void *first, size_t first_count, const void *second, size_t second_count, const void *third,
+                               size_t third_count, int64_t offset) {
+    const struct iovec parts[3] = {{(void *)first, first_count}, {(void *)second, second_count}, {(void *)third, third_count}};
+    return pwritev(file, parts, 3, offset);
 }
 
 int checkpoint_reserve(int file, int64_t count) {

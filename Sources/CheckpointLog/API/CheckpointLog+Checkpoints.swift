@@ -321,9 +321,8 @@ extension CheckpointLog {
         _ snapshot: MemoryRecord.Content, _ attributes: RecordAttributes, key: CheckpointKey
     ) throws -> CheckpointReceipt {
         if !engine.isInMemory { _ = try engine.requireWriter() }
-        let record = try engine.keepInMemory(
+        let (record, hash) = try engine.keepInMemory(
             snapshot, attributes.flags, key: key, attributes.level, origin: attributes.origin)
-        let hash = try engine.hash(of: key, level: attributes.level.rawValue, origin: attributes.origin)
         return CheckpointReceipt(record, hash, engine)
     }
 

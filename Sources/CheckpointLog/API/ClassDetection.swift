@@ -1,11 +1,26 @@
+import Synchronization
+
 /// Whether values of `type` are references, or collections and optionals of such: what the memory level must encode at
 /// once, because a copied reference is no snapshot.
 ///
 /// What a struct or an enumeration of the caller's holds by reference is not seen.
+@inline(__always)
 func isClass(_ type: any Any.Type) -> Bool {
+    let identifier = UInt(bitPattern: ObjectIdentifier(type))
+    if lastWithoutClass.load(ordering: .relaxed) == identifier { return false }
+    if findsClass(in: type) { return true }
+    lastWithoutClass.store(identifier, ordering: .relaxed)
+    return false
+}
+
+/// The type that was last found to hold no class: most programs ask about one, and to look for a conformance takes a
+/// tenth of what keeping a value takes.
+private let lastWithoutClass = Atomic<UInt>(0)
+
+private func findsClass(in type: any Any.Type) -> Bool {
     if type is AnyObject.Type { return true }
     guard let container = type as? any Container.Type else { return false }
-    return container.contentTypes.contains { isClass($0) }
+    return container.contentTypes.contains { findsClass(in: $0) }
 }
 
 /// The containers of the standard library that hand their content on by reference when it is one.

@@ -20,7 +20,7 @@ extension LogEngine {
     package func keepInMemory(
         _ content: MemoryRecord.Content, _ flags: FrameHeader.Flags, key: CheckpointKey, _ level: Level,
         origin: Origin = .own
-    ) throws -> MemoryRecord {
+    ) throws -> (record: MemoryRecord, hash: KeyHash) {
         let hash = try hash(of: key, level: level.rawValue, origin: origin)
         let taken = try reserveNumber()
         let record = MemoryRecord(
@@ -28,17 +28,21 @@ extension LogEngine {
             content: content, flags: flags)
         guard !isInMemory else {
             try putAllInMemory([(record, hash)], keep: policy(for: level.rawValue).retention.count)
-            return record
+            return (record, hash)
         }
-        memory.put(record, hash, keep: 1)
+        let isOver = memory.put(record, hash, limits: memoryLimits)
         let none = SequenceNumber(rawValue: 0)
         // A removal that came between the number and here has looked for the record already.
         let ended = max(
             catalog.index.newest(hash).map { $0.isRemoval ? $0.sequenceNumber : none } ?? none,
             catalog.index.floor(of: level.rawValue))
         if ended > record.number { memory.drop(hash, key: key, through: record.number) }
-        try writeOutOverflow()
-        return record
+        if isOver { try writeOutOverflow() }
+        return (record, hash)
+    }
+
+    private var memoryLimits: MemoryStore.Limits {
+        MemoryStore.Limits(count: configuration.memoryCountLimit, byteCount: configuration.memoryByteLimit)
     }
 
     /// Keeps all of `records`, which are of different keys, in a log without a directory, or none.
@@ -48,8 +52,7 @@ extension LogEngine {
         _ records: [(record: MemoryRecord, hash: KeyHash)], group: (group: MemoryStore.Group, name: KeyHash)? = nil,
         keep: Int
     ) throws {
-        let limits = MemoryStore.Limits(
-            count: configuration.memoryCountLimit, byteCount: configuration.memoryByteLimit)
+        let limits = memoryLimits
         guard memory.put(records, group: group, keep: keep, limits: limits) else {
             throw CheckpointLogError.memoryFull(count: limits.count, byteCount: limits.byteCount)
         }
@@ -60,8 +63,7 @@ extension LogEngine {
     /// A value that does not encode is not the caller's, and keeps nothing back: it is reported, stays, and is tried
     /// again by the next save.
     private func writeOutOverflow() throws {
-        let overflow = memory.overflow(
-            countLimit: configuration.memoryCountLimit, byteLimit: configuration.memoryByteLimit)
+        let overflow = memory.overflow(memoryLimits)
         guard !overflow.isEmpty else { return }
         do {
             _ = try writeOut(overflow.filter(\.isDirty))

@@ -86,6 +86,9 @@ package struct KeyHash: Hashable, Sendable {
         self.low = low
     }
 
+    /// Either half is as good a hash of its own as there is.
+    package func hash(into hasher: inout Hasher) { hasher.combine(high) }
+
     /// What a name is the name of: each kind has names of its own.
     package enum Space: UInt8, Sendable {
         case key = 0

@@ -43,9 +43,32 @@ package final class MemoryStore: Sendable {
         }
     }
 
-    /// Keeps `record`, and `keep` versions of its key in all. A record that is older than the one kept comes after it.
-    package func put(_ record: MemoryRecord, _ hash: KeyHash, keep: Int) {
-        _ = put([(record, hash)], keep: keep, limits: nil)
+    /// Keeps `record` in place of the one of its key, unless that is newer.
+    ///
+    /// - Returns: whether the store now holds more than `limits`.
+    package func put(_ record: MemoryRecord, _ hash: KeyHash, limits: Limits) -> Bool {
+        state.withLock { state in
+            state.byteCount += Self.put(record, in: &state.records[hash])
+            Self.note(record, &state)
+            return state.records.count > limits.count || state.byteCount > limits.byteCount
+        }
+    }
+
+    /// - Returns: by how many bytes the store has grown.
+    private static func put(_ record: MemoryRecord, in kept: inout [MemoryRecord]?) -> Int {
+        guard let old = kept?.first else {
+            kept = [record]
+            return record.byteCount
+        }
+        guard old.number < record.number else { return 0 }
+        let byteCount = old.byteCount
+        kept?[0] = record
+        return record.byteCount - byteCount
+    }
+
+    private static func note(_ record: MemoryRecord, _ state: inout State) {
+        if !record.origin.isOwn { state.origins.insert(record.origin) }
+        state.levels.insert(record.level.rawValue)
     }
 
     /// Keeps all of `records`, which are of different keys, and `group`, or none of them.
@@ -53,7 +76,7 @@ package final class MemoryStore: Sendable {
     /// - Returns: false when the store would then hold more than `limits`; nothing is changed.
     package func put(
         _ records: [(record: MemoryRecord, hash: KeyHash)], group: (group: Group, name: KeyHash)? = nil, keep: Int,
-        limits: Limits?
+        limits: Limits
     ) -> Bool {
         state.withLock { state in
             var new: [[MemoryRecord]] = []
@@ -66,14 +89,11 @@ package final class MemoryStore: Sendable {
                 while versions.count > keep { byteCount -= versions.removeLast().byteCount }
                 new.append(versions)
             }
-            if let limits {
-                let isOver = count > limits.count || byteCount > limits.byteCount
-                guard !isOver || (count <= state.records.count && byteCount <= state.byteCount) else { return false }
-            }
+            let isOver = count > limits.count || byteCount > limits.byteCount
+            guard !isOver || (count <= state.records.count && byteCount <= state.byteCount) else { return false }
             for ((record, hash), versions) in zip(records, new) {
                 state.records[hash] = versions
-                if !record.origin.isOwn { state.origins.insert(record.origin) }
-                state.levels.insert(record.level.rawValue)
+                Self.note(record, &state)
             }
             state.byteCount = byteCount
             if let (group, name) = group, state.groups[name].map({ $0.number < group.number }) ?? true {
@@ -108,16 +128,17 @@ package final class MemoryStore: Sendable {
 
     /// The records that were taken longest ago, so many that the rest keeps the limits with an eighth to spare; none
     /// while the limits are kept.
-    package func overflow(countLimit: Int, byteLimit: Int) -> [MemoryRecord] {
+    package func overflow(_ limits: Limits) -> [MemoryRecord] {
         state.withLock { state in
-            guard state.records.count > countLimit || state.byteCount > byteLimit else { return [] }
+            guard state.records.count > limits.count || state.byteCount > limits.byteCount else { return [] }
             // What does not encode cannot be written out: it would be tried anew at each call.
             var records = state.records.values.flatMap { $0 }.filter { !$0.isStuck }
                 .sorted { $0.number < $1.number }[...]
             var overflow: [MemoryRecord] = []
             var byteCount = state.byteCount
             while let record = records.first,
-                records.count > countLimit - countLimit / 8 || byteCount > byteLimit - byteLimit / 8
+                records.count > limits.count - limits.count / 8
+                    || byteCount > limits.byteCount - limits.byteCount / 8
             {
                 overflow.append(record)
                 byteCount -= record.byteCount

@@ -126,6 +126,12 @@ package protocol OpenFile: AnyObject, Sendable {
     /// One `pwrite`: may take fewer bytes than given, and may throw `EINTR`.
     func writeOnce(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int
 
+    /// One `pwritev`: the same for three stretches of memory that follow one another in the file.
+    func writeOnce(
+        _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer,
+        at offset: Int
+    ) throws(FileSystemError) -> Int
+
     /// Allocates disk blocks for the first `byteCount` bytes and extends the file to them with zeros. False where the
     /// file system cannot; `ENOSPC` is thrown.
     func reserve(byteCount: Int) throws(FileSystemError) -> Bool
@@ -158,6 +164,12 @@ extension OpenFile {
     /// A file that is in memory anyway.
     package func setDirect(_ isDirect: Bool) -> Bool { false }
 
+    /// A file that takes one stretch at a time.
+    package func writeOnce(
+        _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer,
+        at offset: Int
+    ) throws(FileSystemError) -> Int { unsafe try writeOnce(first, at: offset) }
+
     /// Reads until `buffer` is full or the file ends, and gives the number of bytes read.
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
         var done = 0
@@ -188,6 +200,25 @@ extension OpenFile {
                 continue
             }
         }
+    }
+
+    /// Writes all of three stretches of memory, one behind the other.
+    package func write(
+        _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer,
+        at offset: Int
+    ) throws(FileSystemError) {
+        var done = 0
+        do throws(FileSystemError) {
+            done = unsafe try writeOnce(first, second, third, at: offset)
+        } catch  where error.code == .interrupted {}
+        // Nearly always that was all. What a signal or a disk that became full left over goes piece by piece.
+        func writeRest(of bytes: UnsafeRawBufferPointer, at start: Int) throws(FileSystemError) {
+            let count = min(max(0, done - start), bytes.count)
+            unsafe try write(UnsafeRawBufferPointer(rebasing: bytes[count...]), at: offset + start + count)
+        }
+        unsafe try writeRest(of: first, at: 0)
+        unsafe try writeRest(of: second, at: first.count)
+        unsafe try writeRest(of: third, at: first.count + second.count)
     }
 
     /// Reads exactly `range`; nil when the file ends before.

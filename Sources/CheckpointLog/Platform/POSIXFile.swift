@@ -61,6 +61,18 @@ import SystemPackage
         return count
     }
 
+    func writeOnce(
+        _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer,
+        at offset: Int
+    ) throws(FileSystemError) -> Int {
+        let count = unsafe checkpoint_write_three(
+            file, first.baseAddress, first.count, second.baseAddress, second.count, third.baseAddress, third.count,
+            Int64(offset))
+        guard count >= 0 else { throw FileSystemError(.write, path, .current) }
+        counters?.countWrite(byteCount: Int(count))
+        return Int(count)
+    }
+
     func reserve(byteCount: Int) throws(FileSystemError) -> Bool {
         let code = Errno(rawValue: checkpoint_reserve(file, Int64(byteCount)))
         if code.rawValue == 0 { return true }

@@ -6,40 +6,38 @@ package struct LogFooters {
 
     package init(identity: LogIdentity) { self.identity = identity }
 
-    /// The list of a sealed segment's frames: its footer, or what a scan finds when the footer alone is damaged.
-    package func footer(of segment: Manifest.Segment) throws -> SegmentFooter {
-        let file = try file(of: segment)
-        defer { file.close() }
-        if let bytes = try Self.footerBytes(of: segment, file),
-            let footer = SegmentFooter(bytes, count: segment.entryCount), footer.frameEnd == segment.footerOffset
-        {
-            return footer
-        }
-        let scanned = try scan(segment, file)
-        guard let footer = SegmentFooter(scanned.bytes, count: scanned.summary.frameCount) else {
-            throw isAnother(segment, file, end: segment.footerOffset)
-        }
-        return footer
-    }
-
-    /// Calls `body` with what the catalog is to be told of each frame of a sealed segment, in their order.
+    /// Calls `body` with each frame of a sealed segment as its footer states it, or a scan where the footer alone is
+    /// damaged; key and origin stand beside the entry.
     ///
-    /// - Throws: as ``footer(of:)``; `body` may have been called by then.
-    package func forEachRecord(of segment: Manifest.Segment, _ body: (CatalogRecord) throws -> Void) throws {
+    /// - Throws: `.damaged`, `.ioFailure`, and what `body` throws; it may have been called by then.
+    package func forEachEntry(
+        of segment: Manifest.Segment,
+        _ body: (SegmentFooter.Entry, _ key: UnsafeRawBufferPointer, _ origin: UnsafeRawBufferPointer) throws -> Void
+    ) throws {
         let file = try file(of: segment)
         defer { file.close() }
-        let name = segment.name.identifier
         guard let bytes = try Self.footerBytes(of: segment, file) else {
-            return try Self.forEachRecord(of: name, try scan(segment, file), body)
+            let footer = try scan(segment, file)
+            _ = unsafe try SegmentFooter.forEachEntry(in: footer.bytes, count: footer.summary.frameCount, body)
+            return
         }
         var end = SegmentHeader.byteCount
         let isWhole = unsafe try SegmentFooter.forEachEntry(in: bytes, count: segment.entryCount) {
             entry, key, origin in
             end = entry.offset + entry.byteCount
-            unsafe try body(CatalogRecord(entry, of: name, key: key, origin: origin))
+            unsafe try body(entry, key, origin)
         }
         // No scan finds frames whose list has this checksum.
         guard isWhole, end == segment.footerOffset else { throw isAnother(segment, file, end: end) }
+    }
+
+    /// Calls `body` with what the catalog is to be told of each frame of a sealed segment, in their order.
+    ///
+    /// - Throws: as ``forEachEntry(of:_:)``.
+    package func forEachRecord(of segment: Manifest.Segment, _ body: (CatalogRecord) throws -> Void) throws {
+        unsafe try forEachEntry(of: segment) { entry, key, origin in
+            unsafe try body(CatalogRecord(entry, of: segment.name.identifier, key: key, origin: origin))
+        }
     }
 
     /// The footer without its trailer; nil where it is not the one that the manifest knows.

@@ -67,6 +67,14 @@ package final class Compactor: Sendable {
     /// Bytes that are copied between two rests.
     private static let restByteCount = 1 << 20
 
+    /// A frame that a compaction keeps.
+    private struct LiveFrame {
+        var location: FrameLocation
+        /// With its key, and without its origin.
+        var entry: SegmentFooter.Entry
+        var hash: KeyHash
+    }
+
     private struct Copy {
         var hash: KeyHash
         var old: FrameLocation
@@ -116,28 +124,30 @@ package final class Compactor: Sendable {
         // Otherwise the files of a directory that was removed would be missed one by one.
         try wrapping { () throws(FileSystemError) in try manifest.requireInPlace() }
         let loader = LogFooters(identity: identity)
-        let footers = try plan.inputs.map { try loader.footer(of: $0) }
         // A removal is needed while any older record may exist outside of what is rewritten here, and so is the frame
         // of a group that has ended: an older group of the name must not come back. It goes no later than the removal
         // that ended it, whose number is greater.
         let others = segments.filter { segment in !plan.inputs.contains { $0.name == segment.name } }
         let oldest = others.map(\.lowestSequenceNumber).min() ?? SequenceNumber(rawValue: .max)
         let epoch = appender.lastSequenceNumber.epoch
-        var live: [(Manifest.Segment, SegmentFooter.Entry)] = []
+        var live: [LiveFrame] = []
         var droppedMarkers: [(KeyHash, SequenceNumber)] = []
         var droppedReferences: [FrameLocation] = []
-        for (segment, footer) in zip(plan.inputs, footers) {
-            for entry in footer.entries where entry.kind.isRecord {
-                SegmentFooter.withRecord(entry, of: segment.name.identifier) { record in
-                    if !catalog.isLive(record) {
-                        if entry.kind == .reference { droppedReferences.append(record.location) }
-                    } else if entry.kind == .removal || catalog.isEndedGroup(record), entry.sequenceNumber < oldest,
-                        entry.sequenceNumber.epoch < epoch
-                    {
-                        droppedMarkers.append((record.hash(catalog.hashSecret), entry.sequenceNumber))
-                    } else {
-                        live.append((segment, entry))
-                    }
+        for segment in plan.inputs {
+            unsafe try loader.forEachEntry(of: segment) { entry, key, origin in
+                guard entry.kind.isRecord else { return }
+                let record = unsafe CatalogRecord(entry, of: segment.name.identifier, key: key, origin: origin)
+                if !catalog.isLive(record) {
+                    if entry.kind == .reference { droppedReferences.append(record.location) }
+                } else if entry.kind == .removal || catalog.isEndedGroup(record), entry.sequenceNumber < oldest,
+                    entry.sequenceNumber.epoch < epoch
+                {
+                    droppedMarkers.append((record.hash(catalog.hashSecret), entry.sequenceNumber))
+                } else {
+                    var entry = entry
+                    entry.key = unsafe Array(key)
+                    live.append(
+                        LiveFrame(location: record.location, entry: entry, hash: record.hash(catalog.hashSecret)))
                 }
             }
         }
@@ -190,7 +200,7 @@ package final class Compactor: Sendable {
 
     /// Copies frames into a new segment, complete and durable; nil when the compactor was stopped on the way.
     private func write(
-        _ live: [(Manifest.Segment, SegmentFooter.Entry)], rests: Bool
+        _ live: [LiveFrame], rests: Bool
     ) throws -> (Manifest.Segment?, [Copy])? {
         guard !live.isEmpty else { return (nil, []) }
         let number = try wrapping { () throws(FileSystemError) in try manifest.reserveSegmentNumber() }
@@ -199,7 +209,7 @@ package final class Compactor: Sendable {
         var copies: [Copy] = []
         var (start, rested) = (ContinuousClock.now, 0)
         do {
-            for (segment, entry) in live {
+            for frame in live {
                 if rests, output.byteCount - rested >= Self.restByteCount {
                     rest(since: start)
                     (start, rested) = (ContinuousClock.now, output.byteCount)
@@ -208,13 +218,10 @@ package final class Compactor: Sendable {
                     output.abandon()
                     return nil
                 }
-                let new = try copy(entry, of: segment.name.identifier, to: output)
-                SegmentFooter.withRecord(entry, of: segment.name.identifier) { record in
-                    copies.append(
-                        Copy(
-                            hash: record.hash(catalog.hashSecret), old: record.location, new: new,
-                            sequenceNumber: entry.sequenceNumber))
-                }
+                copies.append(
+                    Copy(
+                        hash: frame.hash, old: frame.location, new: try copy(frame, to: output),
+                        sequenceNumber: frame.entry.sequenceNumber))
             }
             return (try output.finish(), copies)
         } catch {
@@ -224,17 +231,16 @@ package final class Compactor: Sendable {
     }
 
     /// Copies one frame, once all of it is found intact.
-    private func copy(
-        _ entry: SegmentFooter.Entry, of segment: SegmentNumber, to output: OutputSegment
-    ) throws -> FrameLocation {
+    private func copy(_ live: LiveFrame, to output: OutputSegment) throws -> FrameLocation {
+        let segment = live.location.segment
         let source = try wrapping { () throws(FileSystemError) in try files.file(of: segment) }
-        let location = FrameLocation(segment: segment, offset: entry.offset, byteCount: entry.byteCount)
         do {
             return unsafe try FrameReader.withFrame(
-                at: location, in: source, seed: identity.seed(of: segment),
-                where: { $0.header.crc == entry.headerCRC && $0.header.frameByteCount == entry.byteCount }
-            ) { frame, _ in try output.append(copyOf: frame, entry) }
+                at: live.location, in: source, seed: identity.seed(of: segment),
+                where: { $0.header.crc == live.entry.headerCRC && $0.header.frameByteCount == live.entry.byteCount }
+            ) { frame, _ in try output.append(copyOf: frame, live.entry) }
         } catch let fault as FrameFault {
+            let entry = live.entry
             throw CheckpointLogError.damaged(
                 "A live frame is damaged, so its segment is not compacted: \(fault.rawValue).",
                 path: source.path.string, offset: entry.offset,

@@ -31,12 +31,22 @@ struct RebuiltIndex {
     private func forEachRecord(_ body: (CheckOutcome.Record) -> Void) {
         let footers = LogFooters(identity: identity)
         for segment in manifest.segments where segment.footerOffset < LogPosition.offsetLimit {
-            guard let footer = try? footers.footer(of: segment) else { continue }
-            for entry in footer.entries where entry.kind.isRecord {
-                body(CheckOutcome.Record(entry, segment: segment.name.identifier))
-            }
+            guard let records = try? records(of: segment, footers) else { continue }
+            records.forEach(body)
         }
         chain.forEach(body)
+    }
+
+    private func records(of segment: Manifest.Segment, _ footers: LogFooters) throws -> [CheckOutcome.Record] {
+        var records: [CheckOutcome.Record] = []
+        unsafe try footers.forEachEntry(of: segment) { entry, key, origin in
+            guard entry.kind.isRecord else { return }
+            var entry = entry
+            entry.key = unsafe Array(key)
+            entry.origin = unsafe Array(origin)
+            records.append(CheckOutcome.Record(entry, segment: segment.name.identifier))
+        }
+        return records
     }
 
     // MARK: Groups

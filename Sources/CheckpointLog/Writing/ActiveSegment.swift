@@ -79,14 +79,17 @@ package final class ActiveSegment: Sendable {
     /// filled with zeros first. Both go to the same pages of the page cache.
     private static let leastWrite = 8 << 10
 
-    /// - Returns: how many of the bytes went through the mapping: all or none.
+    /// Whether a frame of so many bytes goes through the mapping.
     @inline(__always)
-    package func put(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
-        if isMapped, bytes.count < Self.leastWrite {
+    package func isStored(_ byteCount: Int) -> Bool { isMapped && byteCount < Self.leastWrite }
+
+    /// Puts a frame that is in one piece in its place.
+    @inline(__always)
+    package func put(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) {
+        if isStored(bytes.count) {
             unsafe file.store(bytes, at: offset)
-            return bytes.count
+        } else {
+            unsafe try file.write(bytes, at: offset)
         }
-        unsafe try file.write(bytes, at: offset)
-        return 0
     }
 }

@@ -262,24 +262,21 @@ package final class LogAppender: Sendable {
         let prefixByteCount = header.prefixByteCount
         let byteCount = header.frameByteCount
         let scratch = unsafe state.scratch.bytes
-        var mappedByteCount = 0
         do throws(FileSystemError) {
             if byteCount <= scratch.count {
                 unsafe FrameEncoder.write(
                     &header, key: draft.key, origin: draft.origin, payload: draft.payload, to: scratch, at: offset,
                     state.active.seed)
-                mappedByteCount = unsafe try state.active.put(
-                    UnsafeRawBufferPointer(rebasing: scratch[..<byteCount]), at: offset)
+                unsafe try state.active.put(UnsafeRawBufferPointer(rebasing: scratch[..<byteCount]), at: offset)
             } else {
                 unsafe FrameEncoder.writePrefix(
                     &header, key: draft.key, origin: draft.origin, to: scratch, at: offset, state.active.seed)
-                mappedByteCount = unsafe try state.active.put(
-                    UnsafeRawBufferPointer(rebasing: scratch[..<prefixByteCount]), at: offset)
-                mappedByteCount += unsafe try state.active.put(draft.payload, at: offset + prefixByteCount)
-                let end = prefixByteCount + header.storedByteCount
-                for index in 0..<8 { unsafe scratch[index] = 0 }
-                mappedByteCount += unsafe try state.active.put(
-                    UnsafeRawBufferPointer(rebasing: scratch[..<(byteCount - end)]), at: offset + end)
+                let padding = byteCount - prefixByteCount - header.storedByteCount
+                for index in 0..<padding { unsafe scratch[prefixByteCount + index] = 0 }
+                let room = UnsafeRawBufferPointer(scratch)
+                unsafe try state.active.file.write(
+                    UnsafeRawBufferPointer(rebasing: room[..<prefixByteCount]), draft.payload,
+                    UnsafeRawBufferPointer(rebasing: room[prefixByteCount..<prefixByteCount + padding]), at: offset)
             }
         } catch {
             throw failedWrite(error, from: offset, &state)
@@ -288,7 +285,7 @@ package final class LogAppender: Sendable {
         state.counters.frames += 1
         if header.kind.isRecord { state.counters.records += 1 }
         state.counters.frameBytes += byteCount
-        state.counters.mappedBytes += mappedByteCount
+        if state.active.isStored(byteCount) { state.counters.mappedBytes += byteCount }
         return Appended(
             sequenceNumber: header.sequenceNumber, timestamp: header.timestamp,
             location: FrameLocation(segment: state.active.name.identifier, offset: offset, byteCount: byteCount),

@@ -43,7 +43,7 @@ extension RecordWriter {
                             header, key: key, origin: attributes.origin, payload: payload, valueSegment: segment)
                     }
                 }
-                unsafe try withPayload(bytes, attributes) { header, payload in
+                unsafe try withPayload(bytes, attributes, key: key) { header, payload in
                     unsafe batch.add(header, key: key, origin: attributes.origin, payload: payload)
                 }
             }

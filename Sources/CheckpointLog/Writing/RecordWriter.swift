@@ -28,6 +28,7 @@ package final class RecordWriter: Sendable {
     let appender: LogAppender
     /// Makes durable all that is written so far.
     let syncWritten: @Sendable () throws -> Void
+    private let compressions = CompressionHistory()
     /// Writes that may make files or edit the manifest: a closing waits for them before it gives the lock back.
     private let unfinished = Lock(0)
 
@@ -56,7 +57,7 @@ package final class RecordWriter: Sendable {
     ) throws -> AppendedRecord {
         try requireWithinLimit(bytes.count)
         guard isLarge(bytes.count) else {
-            return unsafe try withPayload(bytes, attributes) { header, payload in
+            return unsafe try withPayload(bytes, attributes, key: key) { header, payload in
                 let draft = unsafe FrameDraft(header: header, key: key, origin: origin, payload: payload)
                 return AppendedRecord(frame: try appender.append(draft), kind: header.kind, valueSegment: 0)
             }
@@ -93,11 +94,22 @@ package final class RecordWriter: Sendable {
 
     /// Compresses and checksums outside the append lock: gives the header of a value's frame and its stored bytes.
     func withPayload<Result>(
-        _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes,
+        _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
         _ body: (FrameHeader, UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {
         let method = bytes.count >= Compression.leastByteCount ? attributes.policy.compression : .none
-        return unsafe try FrameEncoder.withPayload(bytes, method, FrameHeader(attributes.kind, attributes), body)
+        let header = FrameHeader(attributes.kind, attributes)
+        guard method != .none, bytes.count >= CompressionHistory.leastByteCount else {
+            return unsafe try FrameEncoder.withPayload(bytes, method, header, body)
+        }
+        let place = unsafe CompressionHistory.Place(of: key)
+        guard compressions.isWorthTrying(place) else {
+            return unsafe try FrameEncoder.withPayload(bytes, .none, header, body)
+        }
+        return unsafe try FrameEncoder.withPayload(bytes, method, header) { header, payload in
+            compressions.note(place, wasInVain: header.compression == .none)
+            return unsafe try body(header, payload)
+        }
     }
 
     /// Writes a value to a file of its own, complete and synced: gives header and payload of the reference, and the

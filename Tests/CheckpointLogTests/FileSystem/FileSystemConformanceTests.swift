@@ -20,6 +20,27 @@ import Testing
         }
     }
 
+    /// Whatever part of it a call takes, and whichever of the three is empty.
+    @Test(arguments: TestDisk.allCases)
+    func threeStretchesAreWrittenAsOne(_ disk: TestDisk) throws {
+        let volume = try disk.makeVolume()
+        let file = try volume.fileSystem.openFile(volume("a"), .create)
+        let content = (0..<20_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        for (first, second) in [(100, 12_000), (0, 20_000), (7, 0), (20_000, 0), (64, 19_929)] {
+            try file.truncate(toByteCount: 0)
+            try file.write([9, 9, 9], at: 0)
+            try unsafe content.withUnsafeBytes { bytes in
+                try unsafe file.write(
+                    UnsafeRawBufferPointer(rebasing: bytes[..<first]),
+                    UnsafeRawBufferPointer(rebasing: bytes[first..<first + second]),
+                    UnsafeRawBufferPointer(rebasing: bytes[(first + second)...]), at: 3)
+            }
+            #expect(try file.allBytes() == [9, 9, 9] + content)
+        }
+        file.close()
+        #expect(code { unsafe try file.write(.empty, .empty, .empty, at: 0) } == .badFileDescriptor)
+    }
+
     @Test(arguments: TestDisk.allCases)
     func creationRefusesWhatIsThereAlready(_ disk: TestDisk) throws {
         let volume = try disk.makeVolume()

@@ -30,7 +30,7 @@ struct MediumWritten: Workload {
     func contenders(isQuick: Bool) -> [Contender] {
         let total = count(isQuick)
         return [ours(total)] + [PeerKind.lmdb, .rocksdb, .leveldb, .sqlite].map { peer($0, .peer, total) }
-            + [peer(.lmdbWriteMap, .shown, total), limit(total)]
+            + [peer(.lmdbWriteMap, .shown, total), floor(total), limit(total)]
     }
 
     private func values(_ key: Int) -> [Double] { doubles(count: byteCount / 8, isNoisy: true, seed: UInt64(key)) }
@@ -69,6 +69,33 @@ struct MediumWritten: Workload {
                 return time / Double(total) * 1e6
             } finish: {
                 peer.close()
+            }
+        }
+    }
+
+    /// What appending costs at least: the encoding, and one `write` of its bytes to where nothing was written before. A
+    /// log has also checksums to make, and files to make and to remove, which is not timed here.
+    ///
+    /// LMDB has not: it writes to the same pages of the page cache again and again, and checks nothing.
+    private func floor(_ total: Int) -> Contender {
+        Contender(name: "encode and write to fresh pages", role: .shown) { directory in
+            let buffer = CBOREncodingBuffer()
+            let field = values(1)
+            let perFile = max(1, (64 << 20) / byteCount)
+            return Session {
+                let paths = (0...(total - 1) / perFile).map { directory + "/fresh-\($0)" }
+                // The encoding of an array of doubles is a few bytes longer than they are.
+                let files = try paths.map { try RawFile($0, preallocating: perFile * (byteCount + 64)) }
+                let time = try await seconds {
+                    for number in 0..<total {
+                        buffer.removeAll()
+                        try buffer.encode(field)
+                        try files[number / perFile].append(buffer.bytes)
+                    }
+                }
+                for file in files { file.close() }
+                for path in paths { try FileManager.default.removeItem(atPath: path) }
+                return time / Double(total) * 1e6
             }
         }
     }

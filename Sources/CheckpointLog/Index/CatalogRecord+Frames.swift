@@ -1,16 +1,3 @@
-extension SegmentFooter {
-    /// A footer's entry as the catalog is told of it.
-    package static func withRecord<Result>(
-        _ entry: SegmentFooter.Entry, of segment: SegmentNumber, _ body: (CatalogRecord) throws -> Result
-    ) rethrows -> Result {
-        unsafe try entry.key.withUnsafeBytes { key in
-            unsafe try entry.origin.withUnsafeBytes { origin in
-                unsafe try body(CatalogRecord(entry, of: segment, key: key, origin: origin))
-            }
-        }
-    }
-}
-
 extension CatalogRecord {
     /// - Parameter key: the entry's key, which may stand elsewhere, as `origin` may.
     package init(
