@@ -53,6 +53,16 @@ ssize_t checkpoint_read_if_cached(int file, void *buffer, size_t count, int64_t 
 #endif
 }
 
+void checkpoint_skip_access_time(int file) {
+#ifdef __linux__
+    int flags = fcntl(file, F_GETFL);
+    // Refused to who does not own the file.
+    if (flags >= 0) fcntl(file, F_SETFL, flags | O_NOATIME);
+#else
+    (void)file;
+#endif
+}
+
 ssize_t checkpoint_write_three(int file, const void *first, size_t first_count, const void *second, size_t second_count, const void *third,
                                size_t third_count, int64_t offset) {
     const struct iovec parts[3] = {{(void *)first, first_count}, {(void *)second, second_count}, {(void *)third, third_count}};

@@ -15,6 +15,9 @@ void checkpoint_lower_io_priority(void);
 // One pread that fails with EAGAIN rather than wait for a device; EOPNOTSUPP where the system has no such call.
 ssize_t checkpoint_read_if_cached(int file, void *buffer, size_t count, int64_t offset);
 
+// Has reads of an open file leave the time of its last access alone, where the system allows it. A hint.
+void checkpoint_skip_access_time(int file);
+
 // One pwritev of three stretches of memory that follow one another in the file.
 ssize_t checkpoint_write_three(int file, const void *first, size_t first_count, const void *second, size_t second_count, const void *third,
                                size_t third_count, int64_t offset);

@@ -26,6 +26,8 @@ package final class SyncQueue: Sendable {
         var isPromiseDue = false
         /// How many the last sync served.
         var lastServed = 0
+        /// How many waiters the thread waits for before it syncs; 0 while it does not.
+        var gathering = 0
         /// Whether someone who waits alone syncs.
         var isSyncedAlone = false
         /// Syncs of the thread until a waiter may sync alone again.
@@ -69,13 +71,14 @@ package final class SyncQueue: Sendable {
     /// Calls `completion` once everything before `position` is synced, or can never be.
     package func whenSynced(_ position: LogPosition, _ completion: @escaping Completion) {
         if appender.syncedPosition >= position { return completion(.success(())) }
-        let isStopping = state.withLock { state in
+        let (isStopping, wakes) = state.withLock { state in
             if !state.isStopping, !runsInline { state.waiters.append((position, completion)) }
-            return state.isStopping
+            // Woken for each of those it gathers, the thread would take their processors from them.
+            return (state.isStopping, state.waiters.count >= state.gathering)
         }
         if runsInline || isStopping {
             completion(Result { () throws(CheckpointLogError) in try syncNow() })
-        } else {
+        } else if wakes {
             state.wakeAll()
         }
     }
@@ -173,11 +176,15 @@ package final class SyncQueue: Sendable {
     }
 
     private func gather() {
-        let expected = state.withLock { $0.isStopping ? 0 : $0.lastServed }
+        let expected = state.withLock { state in
+            state.gathering = state.isStopping || state.lastServed < 2 ? 0 : state.lastServed
+            return state.gathering
+        }
         guard expected > 1 else { return }
         _ = state.wait(atMost: Self.gatherNanoseconds) { state -> Bool? in
             state.waiters.count >= expected || state.isStopping ? true : nil
         }
+        state.withLock { $0.gathering = 0 }
     }
 
     private func serve() {

@@ -25,7 +25,8 @@ struct Durable: Workload {
         let peers = [PeerKind.lmdb, .lmdbWriteMap, .rocksdb, .leveldb, .sqlite, .json].map {
             peer($0, max(total / 4, taskCount))
         }
-        return [ours(total)] + peers + [limit(total)]
+        let handingOver = taskCount > 1 ? [self.handingOver(total)] : []
+        return [ours(total)] + peers + handingOver + [limit(total)]
     }
 
     private func ours(_ total: Int) -> Contender {
@@ -79,6 +80,30 @@ struct Durable: Workload {
         }
     }
 
+    /// What tasks that wait for one another's syncs cost at least: a thread syncs once all have written, and each goes on
+    /// by its continuation. No log, and nothing is encoded.
+    private func handingOver(_ total: Int) -> Contender {
+        let taskCount = taskCount
+        return Contender(name: "tasks handing over to a sync", role: .shown) { directory in
+            let commit = try GroupCommit(directory + "/file", taskCount: taskCount)
+            let value = try Sample.encoded(1)
+            let share = total / taskCount
+            return Session {
+                let time = try await seconds {
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        for _ in 0..<taskCount {
+                            group.addTask { for _ in 0..<share { try await commit.append(value) } }
+                        }
+                        try await group.waitForAll()
+                    }
+                }
+                return time / Double(share * taskCount) * 1e6
+            } finish: {
+                commit.end()
+            }
+        }
+    }
+
     /// One append to a preallocated file and one `fdatasync`, shared by all tasks.
     private func limit(_ total: Int) -> Contender {
         let taskCount = taskCount
@@ -105,5 +130,56 @@ struct Durable: Workload {
 func onThread(_ body: @escaping @Sendable () throws -> Void) async throws {
     try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
         Thread.detachNewThread { continuation.resume(with: Result(catching: body)) }
+    }
+}
+
+/// Tasks that append to one file, all of them once for each sync.
+private final class GroupCommit: @unchecked Sendable {
+    private let file: RawFile
+    private let taskCount: Int
+    /// Guards the rest.
+    private let condition = NSCondition()
+    private var waiting: [CheckedContinuation<Void, any Error>] = []
+    private var isEnding = false
+
+    init(_ path: String, taskCount: Int) throws {
+        file = try RawFile(path, preallocating: 64 << 20)
+        self.taskCount = taskCount
+        Thread.detachNewThread { [self] in
+            while let served = next() {
+                let outcome = Result { try file.sync() }
+                for continuation in served { continuation.resume(with: outcome) }
+            }
+        }
+    }
+
+    private func next() -> [CheckedContinuation<Void, any Error>]? {
+        condition.withLock {
+            while waiting.count < taskCount, !isEnding { condition.wait() }
+            defer { waiting = [] }
+            return isEnding ? nil : waiting
+        }
+    }
+
+    func append(_ value: [UInt8]) async throws {
+        try await withCheckedThrowingContinuation { continuation in
+            condition.withLock {
+                do {
+                    try file.append(value)
+                    waiting.append(continuation)
+                    if waiting.count == taskCount { condition.signal() }
+                } catch {
+                    continuation.resume(throwing: error)
+                }
+            }
+        }
+    }
+
+    func end() {
+        condition.withLock {
+            isEnding = true
+            condition.signal()
+        }
+        file.close()
     }
 }

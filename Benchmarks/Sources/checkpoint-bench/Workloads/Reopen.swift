@@ -34,6 +34,32 @@ struct Reopen: Workload {
             (.rocksdb, .peer), (.leveldb, .shown), (.lmdb, .shown), (.sqlite, .shown),
         ]
         return [ours(records, keys)] + peers.map { peer($0, $1, peerRecords, min(keys, peerRecords)) }
+            + (isDistinct ? [table(keys)] : [])
+    }
+
+    /// What it costs at least to have all keys in memory once more: a slot of 32 bytes for each at a random place, by a
+    /// thread for each of two processors. Nothing is read, checked or hashed. A peer whose index is on the disk does
+    /// not do this.
+    private func table(_ keys: Int) -> Contender {
+        Contender(name: "slots filled in memory", role: .shown) { _ in
+            Session {
+                try await seconds {
+                    DispatchQueue.concurrentPerform(iterations: 2) { part in
+                        let count = keys / 2
+                        // As full as a hash table is at the most.
+                        let places = count + count / 3
+                        let slots = UnsafeMutablePointer<SIMD4<UInt64>>.allocate(capacity: places)
+                        for place in 0..<places { slots[place] = .zero }
+                        for number in 0..<count {
+                            let hash = UInt64(number * 2 + part) &* 0x9E37_79B9_7F4A_7C15
+                            let place = Int(hash.multipliedFullWidth(by: UInt64(places)).high)
+                            slots[place] = SIMD4(hash, ~hash, UInt64(number), 1)
+                        }
+                        slots.deallocate()
+                    }
+                } * 1e3
+            }
+        }
     }
 
     private func ours(_ records: Int, _ keys: Int) -> Contender {
