@@ -42,7 +42,7 @@ enum FooterTarget {
     static func seeds() throws -> [[UInt8]] {
         var seeds: [[UInt8]] = []
         for (log, name) in [
-            ("v1-closed", "00000001.log"), ("v1-closed", "00000045.log"), ("v1-closed", "00000003.val"),
+            ("v1-closed", "0000004a.out"), ("v1-closed", "00000045.log"), ("v1-closed", "00000004.val"),
         ] {
             let file = try FuzzTarget.golden(log, name)
             guard let trailer = SegmentTrailer(Array(file.suffix(SegmentFooter.trailerByteCount))) else { continue }

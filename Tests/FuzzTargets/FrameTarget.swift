@@ -34,7 +34,8 @@ enum FrameTarget {
         footer.entries = unsafe [
             SegmentFooter.Entry(
                 header, offset: offset, key: Array(prefix[FrameHeader.byteCount..<keyEnd]),
-                origin: Array(prefix[keyEnd...]), valueSegment: header.kind == .reference ? 1 : 0)
+                origin: Array(prefix[keyEnd...]),
+                value: header.kind.namesValue ? ValueFile(segment: 1, byteCount: 0) : nil)
         ]
         precondition(SegmentFooter(footer.bytes, count: 1) == footer, "A footer states every frame that is one.")
     }
@@ -43,6 +44,7 @@ enum FrameTarget {
         if let reference = ValueReference(content) {
             precondition(reference.bytes == content, "A reference comes back.")
         }
+        if let freed = FreedValue(content) { precondition(freed.bytes == content, "A freed value comes back.") }
         if let mark = ChildMark(content) { precondition(mark.bytes == content, "A mark comes back.") }
         if let members = GroupMembers(content) {
             precondition(GroupMembers(members.bytes) == members, "A list of members comes back.")
@@ -96,7 +98,8 @@ enum FrameTarget {
     static func seeds() throws -> [[UInt8]] {
         var seeds: [String: [UInt8]] = [:]
         for (log, names) in [
-            "v1-closed": ["00000001.log", "00000003.val"], "v1-killed": ["00000045.log", "00000046.log"],
+            "v1-closed": ["00000045.log", "0000004a.out", "00000004.val"],
+            "v1-killed": ["00000045.log", "00000046.log"],
         ] {
             for name in names {
                 for frame in try frames(FuzzTarget.golden(log, name)) {
@@ -111,7 +114,7 @@ enum FrameTarget {
     static func frames(_ segment: [UInt8]) -> [[UInt8]] {
         var frames: [[UInt8]] = []
         var offset = SegmentHeader.byteCount
-        while offset + FrameHeader.byteCount <= segment.count, (1...9).contains(segment[offset + 4]) {
+        while offset + FrameHeader.byteCount <= segment.count, (1...10).contains(segment[offset + 4]) {
             let lengths = [56, 58].map { Int(FuzzLog.integer(UInt16.self, of: segment, at: offset + $0)) }
             let stored = Int(FuzzLog.integer(UInt32.self, of: segment, at: offset + 8))
             let end = (offset + FrameHeader.byteCount + lengths[0] + lengths[1] + stored + 7) & ~7

@@ -40,7 +40,7 @@ enum SegmentTarget {
     static func seeds() throws -> [[UInt8]] {
         var seeds: [[UInt8]] = []
         for (log, name) in [
-            ("v1-closed", "00000001.log"), ("v1-killed", "00000045.log"), ("v1-killed", "00000046.log"),
+            ("v1-closed", "00000045.log"), ("v1-killed", "00000045.log"), ("v1-killed", "00000046.log"),
         ] {
             let frames = FrameTarget.frames(try FuzzTarget.golden(log, name))
             for start in stride(from: 0, to: frames.count, by: max(1, frames.count / 4)) {

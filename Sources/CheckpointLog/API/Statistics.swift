@@ -50,14 +50,23 @@ public struct Statistics: Sendable, Hashable, Codable {
     /// Checkpoints that the memory level holds.
     public var memoryRecordCount = 0
 
-    /// Bytes on disk for each live byte; 1 for an empty log.
-    public var amplification: Double { liveByteCount > 0 ? Double(sealedByteCount) / Double(liveByteCount) : 1 }
+    /// Bytes of the files of large values.
+    public var valueByteCount = 0
+    /// Bytes of those files of large values that something can still restore.
+    public var liveValueByteCount = 0
+
+    /// Bytes on disk for each live byte, those of large values included; 1 for an empty log.
+    public var amplification: Double {
+        let live = liveByteCount + liveValueByteCount
+        return live > 0 ? Double(sealedByteCount + valueByteCount) / Double(live) : 1
+    }
 }
 
 extension LogEngine {
     var statistics: Statistics {
         var statistics = Statistics()
         statistics.liveByteCount = catalog.usage.liveByteCount
+        (statistics.valueByteCount, statistics.liveValueByteCount) = catalog.values.byteCounts(where: catalog.isLive)
         statistics.keyCount = catalog.index.count
         statistics.memoryRecordCount = memory.count
         statistics.indexByteCount = catalog.index.memoryByteCount

@@ -18,12 +18,14 @@ extension LogEngine {
     ) throws -> Appended {
         let writer = try requireWriter()
         try attributes.origin.requirePossible()
+        // The room of those that are dead may be wanted for this one.
+        if writer.records.isLarge(bytes.count) { try? writer.maintenance.freeValues() }
         return unsafe try key.withValidatedBytes { key in
             unsafe try attributes.origin.bytes.withUnsafeBytes { origin in
                 let record = unsafe try writer.records.append(bytes, attributes, key: key, origin: origin)
                 unsafe addToIndex(
                     record.frame, record.kind, attributes.level, key: key, origin: origin,
-                    valueSegment: record.valueSegment)
+                    value: record.value)
                 return record.frame
             }
         }
@@ -61,13 +63,21 @@ extension LogEngine {
     /// Tells the index of a record that is written.
     private func addToIndex(
         _ appended: Appended, _ kind: RecordKind, _ level: Level?, key: UnsafeRawBufferPointer,
-        origin: UnsafeRawBufferPointer, valueSegment: SegmentNumber = 0
+        origin: UnsafeRawBufferPointer, value: ValueFile? = nil
     ) {
         unsafe catalog.insert(
             CatalogRecord(
                 kind: kind, level: level?.rawValue ?? 0, sequenceNumber: appended.sequenceNumber,
-                location: appended.location, key: key, origin: origin, valueSegment: valueSegment))
+                location: appended.location, key: key, origin: origin, value: value))
         appended.segment.removePendingEntry()
-        if configuration.runsInline { try? writer?.maintenance.sealAll() }
+        settleInline()
+        if catalog.values.hasCandidates { writer?.maintenance.noteValues() }
+    }
+
+    /// What the threads in the background do, for a log that has none.
+    func settleInline() {
+        guard configuration.runsInline, let maintenance = writer?.maintenance else { return }
+        try? maintenance.sealAll()
+        try? maintenance.freeValues()
     }
 }

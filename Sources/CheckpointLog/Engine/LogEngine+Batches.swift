@@ -17,6 +17,7 @@ extension LogEngine {
         -> AppendedBatch
     {
         let writer = try requireWriter()
+        if catalog.values.hasCandidates { try? writer.maintenance.freeValues() }
         return try writer.records.beforeClosing {
             var batch = PreparedBatch()
             do {
@@ -47,7 +48,7 @@ extension LogEngine {
             batch,
             appended.map { RecordWriter.Placement(sequenceNumber: $0.sequenceNumber, location: $0.location) }, list)
         for appended in appended { appended.segment.removePendingEntry() }
-        if configuration.runsInline { try? writer.maintenance.sealAll() }
+        settleInline()
         return AppendedBatch(
             sequenceNumber: last.sequenceNumber, frameByteCount: appended.reduce(0) { $0 + $1.frameByteCount },
             end: last.end)
@@ -100,8 +101,9 @@ extension LogEngine {
                     CatalogRecord(
                         kind: draft.header.kind, level: draft.header.level, sequenceNumber: placement.sequenceNumber,
                         location: placement.location, key: draft.key, origin: draft.origin,
-                        valueSegment: batch.valueSegment(at: index)))
+                        value: batch.value(at: index)))
             }
+            if !released.isEmpty { catalog.values.noteGroupChange() }
             for member in released where !catalog.index.holds(member.hash, member.sequenceNumber) {
                 catalog.usage.remove(member.location)
             }

@@ -55,7 +55,7 @@ extension LogEngine {
         if let known {
             report.possiblyLost = outcome.possiblyLost(position, cutByteCount: report.cutByteCount, manifest: known)
         }
-        try repair.removeOrphans(listing, referenced: catalog.referencedSegments, report: &report)
+        try repair.removeOrphans(listing, referenced: catalog.values.referencedSegments, report: &report)
         let files = SegmentFiles(identity)
         for segment in manifestFile.current.segments { files.add(segment.name) }
         let writer = try makeWriter(
@@ -222,15 +222,21 @@ extension LogEngine {
                 segmentByteCount: configuration.segmentByteLimit, usesMapping: configuration.usesMapping),
             manifest: manifest, position: position, active: active, epoch: epoch, lastTimestamp: lastTimestamp,
             now: configuration.now, onRoll: { notes.withLock { $0.maintenance }?.noteRoll() })
-        let sync = SyncQueue(appender, runsInline: configuration.runsInline)
+        let sync = SyncQueue(
+            appender, runsInline: configuration.runsInline,
+            onSync: { notes.withLock { $0.maintenance }?.noteValues() })
         let compactor = Compactor(
             catalog: catalog, files: files, appender: appender, isThrottled: !configuration.runsInline,
             logger: configuration.logger
         ) {
             try sync.waitUntilSynced($0)
         }
+        let values = ValueReclaimer(catalog: catalog, appender: appender, logger: configuration.logger) {
+            try sync.waitUntilSynced($0)
+        }
         let maintenance = Maintenance(
-            appender: appender, sync: sync, compactor: compactor, catalog: catalog, configuration: configuration,
+            appender: appender, sync: sync, compactor: compactor, values: values, catalog: catalog,
+            configuration: configuration,
             replayedByteCount: replayedByteCount)
         notes.withLock { $0.maintenance = maintenance }
         do {

@@ -151,6 +151,8 @@ package final class LogEngine: Sendable {
             files.closeAll()
         }
         guard let writer else { return }
+        // A value that cannot be freed now is by the next opening.
+        try? writer.maintenance.values.finish()
         _ = writer.appender.refuseAppends()
         writer.records.finish()
         defer { writer.lock.unlock() }

@@ -22,15 +22,18 @@
 }
 
 extension FrameView {
-    /// The value segment that a reference names, 0 for every other kind.
+    /// The file that a reference or a freed value names; nil for every other kind.
     ///
-    /// - Throws: `FrameFault` for a reference that is not one.
-    package func valueSegment() throws(FrameFault) -> SegmentNumber {
-        guard header.kind == .reference else { return 0 }
+    /// - Throws: `FrameFault` for one that names none.
+    package func valueFile() throws(FrameFault) -> ValueFile? {
+        guard header.kind.namesValue else { return nil }
         unsafe try FrameDecoder.checkPayload(of: header, in: bytes)
-        guard header.compression == .none, let reference = unsafe ValueReference(Array(payload)) else {
-            throw .badField
+        guard header.compression == .none else { throw .badField }
+        if header.kind == .freed {
+            guard let freed = unsafe FreedValue(Array(payload)) else { throw .badField }
+            return ValueFile(segment: freed.segment, byteCount: 0)
         }
-        return reference.segment
+        guard let reference = unsafe ValueReference(Array(payload)) else { throw .badField }
+        return reference.file
     }
 }

@@ -18,12 +18,14 @@ package enum RecordKind: UInt8, Sendable, CaseIterable {
     case chunk = 8
     /// How far a parent has taken over the records of a child, which the key names.
     case mark = 9
+    /// The file of a large value is no more: whatever reference to it is still there is dead for ever.
+    case freed = 10
 
     /// Whether the frame is about a (level, origin, key).
     package var hasKey: Bool {
         switch self {
         case .value, .reference, .removal, .group, .chunk, .mark: true
-        case .removalOfAll, .roll, .promise: false
+        case .removalOfAll, .roll, .promise, .freed: false
         }
     }
 }

@@ -19,18 +19,21 @@ package struct SegmentFooter: Sendable, Equatable {
         package var contentByteCount: Int
         package var key: [UInt8]
         package var origin: [UInt8]
-        /// The value segment that a reference names; 0 for every other kind.
+        /// The value segment that a reference or a freed value names; 0 for every other kind.
         package var valueSegment: SegmentNumber
+        /// Bytes of the file that a reference names; 0 for every other kind.
+        package var valueByteCount = 0
 
         /// An entry whose key and origin stand elsewhere.
-        package init(_ header: FrameHeader, offset: Int, valueSegment: SegmentNumber) {
-            self.init(header, offset: offset, key: [], origin: [], valueSegment: valueSegment)
+        package init(_ header: FrameHeader, offset: Int, value: ValueFile?) {
+            self.init(header, offset: offset, key: [], origin: [], value: value)
         }
 
         package init(
-            _ header: FrameHeader, offset: Int, key: [UInt8], origin: [UInt8], valueSegment: SegmentNumber = 0
+            _ header: FrameHeader, offset: Int, key: [UInt8], origin: [UInt8], value: ValueFile? = nil
         ) {
-            self.valueSegment = valueSegment
+            valueSegment = value?.segment ?? 0
+            valueByteCount = value?.byteCount ?? 0
             self.offset = offset
             byteCount = header.frameByteCount
             kind = header.kind
@@ -114,7 +117,7 @@ package struct SegmentFooter: Sendable, Equatable {
 
         init(_ bytes: [UInt8]) {
             cursor = ByteCursor(bytes)
-            entry = Entry(FrameHeader(kind: .promise), offset: SegmentHeader.byteCount, valueSegment: 0)
+            entry = Entry(FrameHeader(kind: .promise), offset: SegmentHeader.byteCount, value: nil)
             entry.byteCount = 0
             entry.sequenceNumber = SequenceNumber(rawValue: 0)
             entry.timestamp = 0
@@ -152,11 +155,18 @@ package struct SegmentFooter: Sendable, Equatable {
                 kind.hasKey ? level > 0 : origin.isEmpty
             else { return false }
             entry.valueSegment = 0
-            if kind == .reference {
+            entry.valueByteCount = 0
+            if kind.namesValue {
                 guard let number = cursor.variableLength().flatMap({ SegmentNumber(exactly: $0) }), number > 0 else {
                     return false
                 }
                 entry.valueSegment = number
+            }
+            if kind == .reference {
+                guard let byteCount = cursor.variableLength(), byteCount < ValueReference.fileByteLimit else {
+                    return false
+                }
+                entry.valueByteCount = Int(byteCount)
             }
             entry.offset += entry.byteCount
             entry.byteCount = Int(units) * 8
@@ -184,8 +194,26 @@ extension RecordKind {
     package var isRecord: Bool {
         switch self {
         case .value, .reference, .removal, .removalOfAll, .group, .mark: true
-        case .roll, .promise, .chunk: false
+        case .roll, .promise, .chunk, .freed: false
         }
+    }
+
+    /// Whether compaction copies the frame while it is live.
+    package var isCopied: Bool { isRecord || self == .freed }
+
+    /// Whether the frame is about the file of a large value.
+    package var namesValue: Bool { self == .reference || self == .freed }
+}
+
+/// The file of a large value.
+package struct ValueFile: Sendable, Hashable {
+    package var segment: SegmentNumber
+    /// Bytes of the file; 0 where the frame that names it does not tell.
+    package var byteCount: Int
+
+    package init(segment: SegmentNumber, byteCount: Int) {
+        self.segment = segment
+        self.byteCount = byteCount
     }
 }
 

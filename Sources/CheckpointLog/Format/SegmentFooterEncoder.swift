@@ -52,7 +52,8 @@ package struct SegmentFooterEncoder {
         unsafe bytes.append(contentsOf: key)
         bytes.append(variableLength: UInt64(origin.count))
         unsafe bytes.append(contentsOf: origin)
-        if entry.kind == .reference { bytes.append(variableLength: UInt64(entry.valueSegment.rawValue)) }
+        if entry.kind.namesValue { bytes.append(variableLength: UInt64(entry.valueSegment.rawValue)) }
+        if entry.kind == .reference { bytes.append(variableLength: UInt64(entry.valueByteCount)) }
     }
 
     package consuming func finish() -> EncodedFooter {

@@ -4,6 +4,8 @@ package struct ValueReference: Sendable, Equatable {
     /// The greatest value that there can be, in bytes: the limit of the setting. What a reader allocates follows from
     /// it.
     package static let contentByteLimit = 64 << 30
+    /// More bytes than the file of a value has.
+    static let fileByteLimit: UInt64 = 1 << 40
     /// The most chunks of a value, of a mebibyte each.
     private static let chunkCountLimit = 65_536
 
@@ -31,6 +33,8 @@ package struct ValueReference: Sendable, Equatable {
         self.chunkNumber = chunkNumber
     }
 
+    package var file: ValueFile { ValueFile(segment: segment, byteCount: fileByteCount) }
+
     package var bytes: [UInt8] {
         var bytes: [UInt8] = []
         bytes.append(littleEndian: segment.rawValue)
@@ -49,12 +53,34 @@ package struct ValueReference: Sendable, Equatable {
         guard let segment = cursor.segmentNumber(), segment > 0, let chunkCount = cursor.integer(UInt32.self),
             chunkCount <= Self.chunkCountLimit,
             let content = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), content <= Self.contentByteLimit,
-            let file = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), file < 1 << 40,
+            let file = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)), file < Self.fileByteLimit,
             let footerCRC = cursor.integer(UInt32.self), cursor.integer(UInt32.self) == 0,
             let number = cursor.integer(UInt64.self)
         else { return nil }
         self.init(
             segment: segment, chunkCount: Int(chunkCount), contentByteCount: content, fileByteCount: file,
             footerCRC: footerCRC, chunkNumber: SequenceNumber(rawValue: number))
+    }
+}
+
+/// The payload of a frame that says that the file of a large value is no more. FORMAT.md, "Freed values".
+package struct FreedValue: Sendable, Equatable {
+    package var segment: SegmentNumber
+
+    package init(segment: SegmentNumber) { self.segment = segment }
+
+    package var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(littleEndian: segment.rawValue)
+        bytes.append(littleEndian: UInt32(0))
+        return bytes
+    }
+
+    package init?(_ bytes: [UInt8]) {
+        var cursor = ByteCursor(bytes)
+        guard let segment = cursor.segmentNumber(), segment > 0, cursor.integer(UInt32.self) == 0, cursor.isAtEnd else {
+            return nil
+        }
+        self.init(segment: segment)
     }
 }

@@ -39,6 +39,8 @@ package final class CatalogFeed: Sendable {
         switch record.kind {
         case .roll, .promise, .chunk:
             return
+        case .freed:
+            insert(record)
         case .removalOfAll:
             // Its key and origin are empty; the bytes they point into are gone by then.
             var kept = record

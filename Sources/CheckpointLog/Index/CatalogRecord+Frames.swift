@@ -7,7 +7,9 @@ extension CatalogRecord {
         unsafe self.init(
             kind: entry.kind, level: entry.level, sequenceNumber: entry.sequenceNumber,
             location: FrameLocation(segment: segment, offset: entry.offset, byteCount: entry.byteCount),
-            key: key, origin: origin, valueSegment: entry.valueSegment)
+            key: key, origin: origin,
+            value: entry.valueSegment == 0
+                ? nil : ValueFile(segment: entry.valueSegment, byteCount: entry.valueByteCount))
     }
 
     /// The frame `frame` of `segment`.
@@ -18,6 +20,6 @@ extension CatalogRecord {
             kind: frame.header.kind, level: frame.header.level, sequenceNumber: frame.header.sequenceNumber,
             location: FrameLocation(
                 segment: segment, offset: frame.offset, byteCount: frame.header.frameByteCount),
-            key: frame.key, origin: frame.origin, valueSegment: try frame.valueSegment())
+            key: frame.key, origin: frame.origin, value: try frame.valueFile())
     }
 }

@@ -121,6 +121,11 @@ package final class CheckpointIndex: Sendable {
         shards[hash.shard].withLock { $0.location(hash, sequenceNumber) }
     }
 
+    /// Takes one version of a key out; false where the index has it not.
+    func remove(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> Bool {
+        shards[hash.shard].withLock { $0.remove(hash, sequenceNumber) }
+    }
+
     /// Forgets a removal, or the frame of a group that has ended, which is dropped: no older record of its key exists
     /// anywhere.
     package func forget(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) {

@@ -282,6 +282,23 @@ struct IndexShard {
         }
     }
 
+    /// Takes one version of a key out; false where there is none of that number.
+    mutating func remove(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> Bool {
+        guard let index = index(of: hash), slots[index].sequence != 0 else { return false }
+        var list = older[hash] ?? []
+        if slots[index].sequence & ~IndexEntry.removalBit == sequenceNumber.rawValue {
+            guard !list.isEmpty else {
+                return !remove(hash, below: SequenceNumber(rawValue: sequenceNumber.rawValue + 1)).isEmpty
+            }
+            slots[index] = IndexSlot(hash, list.removeFirst())
+        } else {
+            guard let place = list.firstIndex(where: { $0.sequenceNumber == sequenceNumber }) else { return false }
+            list.remove(at: place)
+        }
+        older[hash] = list.isEmpty ? nil : list
+        return true
+    }
+
     /// Swaps the place of a version that compaction copied; false when it is not wanted there any more.
     mutating func relocate(
         _ hash: KeyHash, _ sequenceNumber: SequenceNumber, from old: FrameLocation, to new: FrameLocation

@@ -47,7 +47,8 @@ package struct IndexSnapshot {
         let sides = catalog.sides
         let usage = catalog.usage.all
         for count in [
-            levels.count, covered.count, older.count, sides.references.count, usage.count, sides.origins.count,
+            levels.count, covered.count, older.count, sides.values.references.count, usage.count, sides.origins.count,
+            sides.values.freed.count,
         ] {
             bytes.append(littleEndian: UInt32(count))
         }
@@ -66,9 +67,12 @@ package struct IndexSnapshot {
                 bytes.append(littleEndian: entry.location.bits)
             }
         }
-        for (location, segment) in sides.references {
-            bytes.append(littleEndian: location.bits)
-            bytes.append(littleEndian: segment.rawValue)
+        for (location, reference) in sides.values.references {
+            for word in [
+                location.bits, UInt64(reference.file.byteCount), reference.hash.high, reference.hash.low,
+                reference.sequenceNumber.rawValue,
+            ] { bytes.append(littleEndian: word) }
+            bytes.append(littleEndian: reference.file.segment.rawValue)
         }
         for (segment, byteCount) in usage {
             bytes.append(littleEndian: segment.rawValue)
@@ -77,6 +81,10 @@ package struct IndexSnapshot {
         for origin in sides.origins {
             bytes.append(littleEndian: UInt16(origin.bytes.count))
             bytes.append(contentsOf: origin.bytes)
+        }
+        for (segment, location) in sides.values.freed {
+            bytes.append(littleEndian: segment.rawValue)
+            bytes.append(littleEndian: location.bits)
         }
         let crc = Checksum.mask(Checksum.of(bytes))
         bytes.append(littleEndian: crc)
@@ -113,7 +121,7 @@ package struct IndexSnapshot {
         var covered: Set<Covered> = []
         var older: [(KeyHash, [IndexEntry])] = []
         var usage: [SegmentNumber: Int] = [:]
-        var sides = RecordCatalog.Sides(references: [:], origins: [], hasGroups: false)
+        var sides = RecordCatalog.Sides(values: ValueTable.Content(), origins: [], hasGroups: false)
 
         init?(_ bytes: [UInt8], tableEnd: Int, identity: LogIdentity) {
             var last = ByteCursor(bytes, from: max(0, bytes.count - 4))
@@ -145,15 +153,15 @@ package struct IndexSnapshot {
 
         private mutating func readSides(_ cursor: inout ByteCursor) -> Bool {
             var counts: [UInt32] = []
-            for _ in 0..<7 {
+            for _ in 0..<8 {
                 guard let count = cursor.integer(UInt32.self) else { return false }
                 counts.append(count)
             }
-            guard counts[0] <= 256, counts[6] <= 1, let levels = cursor.slice(byteCount: UInt64(counts[0])) else {
+            guard counts[0] <= 256, counts[7] <= 1, let levels = cursor.slice(byteCount: UInt64(counts[0])) else {
                 return false
             }
             self.levels = Array(levels)
-            sides.hasGroups = counts[6] == 1
+            sides.hasGroups = counts[7] == 1
             for _ in 0..<counts[1] {
                 guard let segment = cursor.segmentNumber(), let crc = cursor.integer(UInt32.self) else {
                     return false
@@ -173,18 +181,27 @@ package struct IndexSnapshot {
                 }
                 older.append((KeyHash(high: high, low: low), entries))
             }
-            return readRest(&cursor, references: counts[3], segments: counts[4], origins: counts[5])
+            return readReferences(&cursor, counts[3])
+                && readRest(&cursor, segments: counts[4], origins: counts[5], freed: counts[6])
+        }
+
+        private mutating func readReferences(_ cursor: inout ByteCursor, _ count: UInt32) -> Bool {
+            for _ in 0..<count {
+                guard let bits = cursor.integer(UInt64.self), let byteCount = cursor.integer(UInt64.self),
+                    byteCount < ValueReference.fileByteLimit, let high = cursor.integer(UInt64.self),
+                    let low = cursor.integer(UInt64.self), let number = cursor.integer(UInt64.self),
+                    let segment = cursor.segmentNumber()
+                else { return false }
+                sides.values.references[FrameLocation(bits: bits)] = ValueTable.Reference(
+                    file: ValueFile(segment: segment, byteCount: Int(byteCount)), hash: KeyHash(high: high, low: low),
+                    sequenceNumber: SequenceNumber(rawValue: number))
+            }
+            return true
         }
 
         private mutating func readRest(
-            _ cursor: inout ByteCursor, references: UInt32, segments: UInt32, origins: UInt32
+            _ cursor: inout ByteCursor, segments: UInt32, origins: UInt32, freed: UInt32
         ) -> Bool {
-            for _ in 0..<references {
-                guard let bits = cursor.integer(UInt64.self), let segment = cursor.segmentNumber() else {
-                    return false
-                }
-                sides.references[FrameLocation(bits: bits)] = segment
-            }
             for _ in 0..<segments {
                 guard let segment = cursor.segmentNumber(),
                     let byteCount = cursor.integer(UInt64.self).flatMap(Int.init(exactly:)),
@@ -197,6 +214,10 @@ package struct IndexSnapshot {
                     let origin = cursor.slice(byteCount: UInt64(count))
                 else { return false }
                 sides.origins.insert(Origin(bytes: Array(origin)))
+            }
+            for _ in 0..<freed {
+                guard let segment = cursor.segmentNumber(), let bits = cursor.integer(UInt64.self) else { return false }
+                sides.values.freed[segment] = FrameLocation(bits: bits)
             }
             return true
         }

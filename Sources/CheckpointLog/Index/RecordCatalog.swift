@@ -6,14 +6,14 @@
     package var location: FrameLocation
     package var key: UnsafeRawBufferPointer
     package var origin: UnsafeRawBufferPointer
-    /// The value segment that a reference names, 0 for every other kind.
-    package var valueSegment: SegmentNumber
+    /// The file that a reference or a freed value names.
+    package var value: ValueFile?
 
     package init(
         kind: RecordKind, level: UInt8, sequenceNumber: SequenceNumber, location: FrameLocation,
-        key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer, valueSegment: SegmentNumber = 0
+        key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer, value: ValueFile? = nil
     ) {
-        self.valueSegment = valueSegment
+        self.value = value
         self.kind = kind
         self.level = level
         self.sequenceNumber = sequenceNumber
@@ -36,8 +36,7 @@ package final class RecordCatalog: Sendable {
     package let index = CheckpointIndex()
     package let groups = GroupTable()
     package let usage = SegmentUsage()
-    /// Value segments, by the frame that refers to each.
-    private let references = Lock<[FrameLocation: SegmentNumber]>([:])
+    package let values = ValueTable()
     private let keep: @Sendable (_ level: UInt8) -> Int
     private let sawGroup = Lock(false)
     private let seenOrigins = Lock<Set<Origin>>([])
@@ -50,34 +49,77 @@ package final class RecordCatalog: Sendable {
 
     /// Takes in a record whose frame is in place.
     package func insert(_ record: CatalogRecord) {
-        guard record.kind.isRecord else { return }
+        guard record.kind.isRecord else {
+            if record.kind == .freed { free(record) }
+            return
+        }
         if unsafe record.origin.count > 0 { noteOrigin(of: record) }
-        if record.valueSegment != 0 { references.withLock { $0[record.location] = record.valueSegment } }
         let outcome: InsertOutcome
         switch record.kind {
-        case .roll, .promise, .chunk:
+        case .roll, .promise, .chunk, .freed:
             return
         case .removalOfAll:
             // The frame itself stays live: its floor must outlast every older record.
             outcome = InsertOutcome(dead: index.raiseFloor(of: record.level, to: record.sequenceNumber))
             groups.forget(level: record.level, below: record.sequenceNumber)
+            values.noteGroupChange()
         case .removal:
             let hash = record.hash(hashSecret)
             let entry = IndexEntry(
                 sequenceNumber: record.sequenceNumber, location: record.location, isRemoval: true)
             outcome = index.insert(hash, entry, keep: keep(record.level))
             groups.forget(holding: hash, below: record.sequenceNumber)
+            values.noteGroupChange()
         case .value, .reference, .group, .mark:
             let entry = IndexEntry(sequenceNumber: record.sequenceNumber, location: record.location)
             let hash = record.hash(hashSecret)
             if record.kind == .group {
                 sawGroup.withLock { $0 = true }
                 groups.forget(hash, below: record.sequenceNumber)
+                values.noteGroupChange()
             }
             let count = record.kind == .group || record.kind == .mark ? 1 : keep(record.level)
             outcome = index.insert(hash, entry, keep: count)
         }
         usage.apply(record.location, outcome) { groups.holds($0) }
+        outcome.forEachDead { values.noteDead($0) }
+        if let file = record.value { note(file, of: record) }
+    }
+
+    /// After the record is in the index: before, it would be taken for dead.
+    private func note(_ file: ValueFile, of record: CatalogRecord) {
+        let reference = ValueTable.Reference(
+            file: file, hash: record.hash(hashSecret), sequenceNumber: record.sequenceNumber)
+        guard let statement = values.insert(reference, at: record.location) else { return }
+        usage.add(statement)
+        drop(reference, at: record.location)
+    }
+
+    /// Takes in that the file of a large value is no more.
+    private func free(_ record: CatalogRecord) {
+        guard let file = record.value else { return }
+        guard let reference = values.free(file.segment, at: record.location) else { return }
+        usage.add(record.location)
+        if let place = index.location(reference.hash, reference.sequenceNumber) {
+            drop(reference, at: place)
+        }
+    }
+
+    /// Takes a version whose value is freed out of the index.
+    private func drop(_ reference: ValueTable.Reference, at location: FrameLocation) {
+        if index.remove(reference.hash, reference.sequenceNumber), !groups.holds(location) { usage.remove(location) }
+    }
+
+    /// Takes all versions whose values are freed out of the index, whatever the order in which the log was read: two
+    /// threads may have met a reference and its end at the same time.
+    package func settleFreedValues() {
+        for (location, reference) in values.freedReferences { drop(reference, at: location) }
+    }
+
+    /// Whether something can still restore the value of `reference`.
+    package func isLive(_ reference: ValueTable.Reference) -> Bool {
+        index.holds(reference.hash, reference.sequenceNumber)
+            || groups.location(reference.hash, reference.sequenceNumber) != nil
     }
 
     /// Takes in the values and removals of batches that belong to one shard of the index. Groups are not looked at; see
@@ -96,7 +138,7 @@ package final class RecordCatalog: Sendable {
         guard record.kind.isRecord, record.kind != .removalOfAll else {
             if record.kind == .removalOfAll, index.floor(of: record.level) >= record.sequenceNumber { return false }
             insert(record)
-            return true
+            return record.kind.isRecord
         }
         let hash = record.hash(hashSecret)
         // A member that a newer record of its key has superseded is known to its group alone.
@@ -125,6 +167,7 @@ package final class RecordCatalog: Sendable {
     package func isLive(_ record: CatalogRecord) -> Bool {
         return switch record.kind {
         case .roll, .promise, .chunk: false
+        case .freed: record.value.map { values.needsStatement(of: $0.segment) } ?? false
         case .removalOfAll: index.floor(of: record.level) == record.sequenceNumber
         case .removal: index.holds(record.hash(hashSecret), record.sequenceNumber)
         case .value, .reference, .group, .mark:
@@ -143,31 +186,24 @@ package final class RecordCatalog: Sendable {
     ) {
         let inIndex = index.relocate(hash, sequenceNumber, from: old, to: new)
         let inGroups = groups.relocate(from: old, to: new)
-        // A removal of everything is in neither: it is the floor of its level.
-        if inIndex || inGroups || index.floor(of: hash.level) == sequenceNumber { usage.add(new) }
-        references.withLock { references in
-            if let segment = references.removeValue(forKey: old) { references[new] = segment }
-        }
-    }
-
-    /// The value segments that any record refers to, dead or alive.
-    package var referencedSegments: Set<SegmentNumber> {
-        return references.withLock { Set($0.values) }
+        let isStatement = values.relocate(from: old, to: new)
+        // A removal of everything is in none of them: it is the floor of its level.
+        if inIndex || inGroups || isStatement || index.floor(of: hash.level) == sequenceNumber { usage.add(new) }
     }
 
     /// What a snapshot keeps beside the index.
     struct Sides: Sendable {
-        var references: [FrameLocation: SegmentNumber]
+        var values: ValueTable.Content
         var origins: Set<Origin>
         var hasGroups: Bool
     }
 
     var sides: Sides {
-        Sides(references: references.withLock { $0 }, origins: origins, hasGroups: hasGroupFrames)
+        Sides(values: values.content, origins: origins, hasGroups: hasGroupFrames)
     }
 
     func replace(_ sides: Sides) {
-        references.withLock { $0 = sides.references }
+        values.replace(sides.values)
         seenOrigins.withLock { $0 = sides.origins }
         sawGroup.withLock { $0 = sides.hasGroups }
     }
@@ -190,13 +226,14 @@ package final class RecordCatalog: Sendable {
     ) {
         index.removeEntries(laneCount: laneCount, where: isGone)
         groups.forget(whereSegment: isGone, orFrame: { !index.holds($0, $1) })
-        references.withLock { references in references = references.filter { !isGone($0.key.segment) } }
+        values.removeFrames(where: isGone)
         for segment in usage.all.keys where isGone(segment) { usage.forget(segment) }
     }
 
-    /// Forgets the reference at `location`, whose frame is gone, and gives the value segment that nothing needs any
-    /// more.
+    /// Forgets the reference at `location`, whose frame is gone, and gives the file that nothing needs any more.
     package func dropReference(at location: FrameLocation) -> SegmentNumber? {
-        references.withLock { $0.removeValue(forKey: location) }
+        let (file, statement) = values.dropReference(at: location)
+        if let statement { usage.remove(statement) }
+        return file
     }
 }

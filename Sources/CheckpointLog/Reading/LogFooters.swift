@@ -129,7 +129,7 @@ package struct LogFooters {
         var scanner = SegmentScanner(file, seed: identity.seed(of: name.identifier), end: end, checksPayload: false)
         let scanEnd = try scanner.scan { frame in
             let entry = SegmentFooter.Entry(
-                frame.header, offset: frame.offset, valueSegment: try frame.valueSegment())
+                frame.header, offset: frame.offset, value: try frame.valueFile())
             unsafe footer.append(entry, key: frame.key, origin: frame.origin)
         }
         return (footer.finish(), scanEnd)

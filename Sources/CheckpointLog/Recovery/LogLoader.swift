@@ -55,6 +55,7 @@ package struct LogLoader {
         var outcome = try read(reader, covered: covered ?? [], feed, &report)
         feed.flush(laneCount: identity.laneCount)
         feed.removeAll()
+        catalog.settleFreedValues()
         try judge(&outcome, &report)
         try restoreGroups(outcome) { error in
             let isKnown = report.damage.contains { $0.location?.path == error.location?.path }

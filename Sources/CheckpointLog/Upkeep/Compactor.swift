@@ -133,12 +133,14 @@ package final class Compactor: Sendable {
         var live: [LiveFrame] = []
         var droppedMarkers: [(KeyHash, SequenceNumber)] = []
         var droppedReferences: [FrameLocation] = []
+        var droppedStatements: [FrameLocation] = []
         for segment in plan.inputs {
             unsafe try loader.forEachEntry(of: segment) { entry, key, origin in
-                guard entry.kind.isRecord else { return }
+                guard entry.kind.isCopied else { return }
                 let record = unsafe CatalogRecord(entry, of: segment.name.identifier, key: key, origin: origin)
                 if !catalog.isLive(record) {
                     if entry.kind == .reference { droppedReferences.append(record.location) }
+                    if entry.kind == .freed { droppedStatements.append(record.location) }
                 } else if entry.kind == .removal || catalog.isEndedGroup(record), entry.sequenceNumber < oldest,
                     entry.sequenceNumber.epoch < epoch
                 {
@@ -173,6 +175,7 @@ package final class Compactor: Sendable {
         if let output { files.add(output.name) }
         for copy in copies { catalog.relocate(copy.hash, copy.sequenceNumber, from: copy.old, to: copy.new) }
         for (hash, number) in droppedMarkers { catalog.index.forget(hash, number) }
+        for location in droppedStatements { catalog.values.dropStatement(at: location) }
         try drop(plan.inputs, references: droppedReferences)
         return CompactionOutcome(
             inputCount: plan.inputs.count, inputByteCount: plan.inputs.reduce(0) { $0 + $1.byteCount },

@@ -18,6 +18,7 @@ package final class Maintenance: Sendable {
     private let appender: LogAppender
     private let sync: SyncQueue
     private let compactor: Compactor
+    package let values: ValueReclaimer
     private let catalog: RecordCatalog
     private let configuration: Configuration
     private let reserve: SpaceReserve
@@ -25,7 +26,7 @@ package final class Maintenance: Sendable {
 
     /// - Parameter replayedByteCount: bytes of the log that the last snapshot does not cover.
     package init(
-        appender: LogAppender, sync: SyncQueue, compactor: Compactor, catalog: RecordCatalog,
+        appender: LogAppender, sync: SyncQueue, compactor: Compactor, values: ValueReclaimer, catalog: RecordCatalog,
         configuration: Configuration, replayedByteCount: Int
     ) {
         self.catalog = catalog
@@ -33,6 +34,7 @@ package final class Maintenance: Sendable {
         self.appender = appender
         self.sync = sync
         self.compactor = compactor
+        self.values = values
         self.configuration = configuration
         reserve = compactor.reserve
     }
@@ -73,6 +75,13 @@ package final class Maintenance: Sendable {
         state.wakeAll()
     }
 
+    /// Called after a sync, and when a large value may have died: leaves a note where there is something to free.
+    package func noteValues() {
+        guard values.hasWork else { return }
+        state.withLock { $0.wantsSeal = true }
+        state.wakeAll()
+    }
+
     /// Called when a segment came to the log beside the chain: there may be something to compact.
     package func noteSegment() {
         state.withLock { $0.wantsCompaction = true }
@@ -100,6 +109,18 @@ package final class Maintenance: Sendable {
             if error.isDiskFull { noteSegment() }
         }
         try sealAll()
+        try freeValues()
+    }
+
+    /// Frees large values that are dead, as far as the log's syncs allow.
+    ///
+    /// - Throws: `.ioFailure`; not that the log is closed or has no room, which is for who appends to be told.
+    package func freeValues() throws {
+        do {
+            try values.step()
+        } catch let error as CheckpointLogError where error.code == .closed || error.isLackOfRoom {
+            configuration.logger?.debug("large values are freed later: \(error)")
+        }
     }
 
     package func sealAll() throws {
@@ -173,6 +194,7 @@ package final class Maintenance: Sendable {
     /// Compacts until the log is within its bound; gives the last outcome, nil when there was nothing to do.
     @discardableResult
     package func compact(fully: Bool = false) throws -> CompactionOutcome? {
+        if fully { try values.finish() }
         compactor.keepReserve()
         var last: CompactionOutcome?
         defer { if last != nil { compactor.keepReserve() } }

@@ -67,6 +67,8 @@ struct ChainCheck {
                     expected: "an epoch below \(manifest.nextEpoch)", actual: "\(reading.newestEpoch)"))
         }
         reading.outcome.referencedSegments = Set(reading.outcome.references.map(\.reference.segment))
+        reading.outcome.freedSegments = Set(
+            reading.outcome.records.lazy.filter { $0.kind == .freed }.map(\.valueSegment))
         try judge(&reading)
         reading.outcome.sumUp(reading.end?.segment.fileName ?? "")
         return reading.outcome
@@ -160,13 +162,16 @@ struct ChainCheck {
             record.valueSegment = reference.reference.segment
             outcome.references.append(reference)
         }
+        if header.kind == .freed, let file = unsafe CheckOutcome.Record.valueFile(header, bytes, at: offset) {
+            record.valueSegment = file.segment
+        }
         if let fault = order.fault(of: header, at: offset) {
             outcome.add(VerificationFinding(.damage, name.fileName, offset: offset, fault), record)
         }
         if level == .deep, let fault = unsafe FrameContent.fault(header, bytes) {
             outcome.add(VerificationFinding(.damage, name.fileName, offset: offset, fault), record)
         }
-        if header.kind.isRecord { outcome.records.append(record) }
+        if header.kind.isCopied { outcome.records.append(record) }
     }
 
     private func stragglers(

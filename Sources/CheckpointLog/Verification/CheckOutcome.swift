@@ -24,7 +24,7 @@ struct CheckOutcome: Sendable {
         var isCheckpoint: Bool {
             switch kind {
             case .value, .reference, .group, .mark: true
-            case .removal, .removalOfAll, .roll, .promise, .chunk: false
+            case .removal, .removalOfAll, .roll, .promise, .chunk, .freed: false
             }
         }
     }
@@ -55,6 +55,8 @@ struct CheckOutcome: Sendable {
     var references: [Reference] = []
     /// Value segments that some frame, sound or not, refers to.
     var referencedSegments: Set<SegmentNumber> = []
+    /// Value segments whose files are no more, as frames say.
+    var freedSegments: Set<SegmentNumber> = []
     /// The first and the last append number of a log segment, or of the chain, and the segment that it begins with.
     var appendNumbers: AppendNumbers?
     /// Whether the file was not there: under a writer it may have gone since the manifest was read.

@@ -21,6 +21,10 @@ enum FrameContent {
                     guard unsafe GroupMembers(Array(content)) != nil else { return "the list of members is not one" }
                 case .mark:
                     guard unsafe ChildMark(Array(content)) != nil else { return "the mark is not one" }
+                case .freed:
+                    guard header.compression == .none, unsafe FreedValue(Array(content)) != nil else {
+                        return "the freed value is not one"
+                    }
                 default: break
                 }
                 return nil

@@ -40,7 +40,7 @@ struct FrameOrder {
         switch segment.role {
         case .log: return logFault(of: header, at: offset)
         case .output:
-            if header.promise != nil || header.flags.contains(.batchContinues) || !header.kind.isRecord {
+            if header.promise != nil || header.flags.contains(.batchContinues) || !header.kind.isCopied {
                 return Fault("a copied frame with a promise, a batch flag, or of a kind that is not copied")
             }
             return nil

@@ -171,6 +171,12 @@ extension CheckOutcome.Record {
             location: FrameLocation(segment: segment, offset: offset, byteCount: header.frameByteCount))
     }
 
+    /// The file that the frame names, where it is whole and names one.
+    static func valueFile(_ header: FrameHeader, _ bytes: UnsafeRawBufferPointer, at offset: Int) -> ValueFile? {
+        let frame = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<header.frameByteCount])
+        return try? unsafe FrameView(header: header, offset: offset, bytes: frame).valueFile()
+    }
+
     init(_ entry: SegmentFooter.Entry, segment: SegmentNumber) {
         self.init(
             kind: entry.kind, level: entry.level, key: entry.key, origin: entry.origin,

@@ -41,16 +41,23 @@ struct LiveRecords {
     /// The frames of the members of all groups that can be restored.
     private var held: Set<FrameLocation> = []
 
-    /// - Parameter keep: how many versions of a key a level keeps, 1 or more.
-    init(hashSecret: HashSecret, keep: @escaping @Sendable (UInt8) -> Int) {
+    /// Value segments whose files are no more: what refers to them is dead for ever.
+    private let freed: Set<SegmentNumber>
+
+    /// - Parameters:
+    ///   - freed: value segments that frames declare freed.
+    ///   - keep: how many versions of a key a level keeps, 1 or more.
+    init(hashSecret: HashSecret, freed: Set<SegmentNumber>, keep: @escaping @Sendable (UInt8) -> Int) {
         self.hashSecret = hashSecret
+        self.freed = freed
         self.keep = keep
     }
 
     mutating func insert(_ record: CheckOutcome.Record) {
         let version = Version(number: record.sequenceNumber, location: record.location)
         switch record.kind {
-        case .roll, .promise, .chunk: break
+        case .roll, .promise, .chunk, .freed: break
+        case .reference where freed.contains(record.valueSegment): break
         case .removalOfAll:
             let level = Int(record.level)
             if floors[level].map({ $0.number < version.number }) ?? true { floors[level] = version }

@@ -16,7 +16,8 @@ struct RebuiltIndex {
         self.identity = identity
         self.manifest = manifest
         chain = outcomes.flatMap(\.records)
-        var live = LiveRecords(hashSecret: identity.hashSecret, keep: keep)
+        let freed = outcomes.reduce(into: Set<SegmentNumber>()) { $0.formUnion($1.freedSegments) }
+        var live = LiveRecords(hashSecret: identity.hashSecret, freed: freed, keep: keep)
         var hasGroups = false
         self.live = live
         forEachRecord { record in
@@ -40,7 +41,7 @@ struct RebuiltIndex {
     private func records(of segment: Manifest.Segment, _ footers: LogFooters) throws -> [CheckOutcome.Record] {
         var records: [CheckOutcome.Record] = []
         unsafe try footers.forEachEntry(of: segment) { entry, key, origin in
-            guard entry.kind.isRecord else { return }
+            guard entry.kind.isCopied else { return }
             var entry = entry
             entry.key = unsafe Array(key)
             entry.origin = unsafe Array(origin)
@@ -227,6 +228,7 @@ struct RebuiltIndex {
         }
         kept.removeEntries(
             outside: chain.map(\.location.segment) + manifest.segments.map(\.name.identifier), laneCount: 1)
+        kept.settleFreedValues()
         var count = 0
         live.forEachKey { hash, newest in
             if kept.index.newest(hash)?.sequenceNumber != newest { count += 1 }
@@ -253,7 +255,8 @@ extension CheckOutcome.Record {
                 unsafe body(
                     CatalogRecord(
                         kind: kind, level: level, sequenceNumber: sequenceNumber, location: location, key: key,
-                        origin: origin, valueSegment: valueSegment))
+                        origin: origin,
+                        value: valueSegment == 0 ? nil : ValueFile(segment: valueSegment, byteCount: 0)))
             }
         }
     }

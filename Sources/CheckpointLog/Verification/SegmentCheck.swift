@@ -91,7 +91,10 @@ struct SegmentCheck {
             finding.isHarmless = true
             outcome.add(finding)
         }
-        outcome.referencedSegments = Set(footer.entries.lazy.map(\.valueSegment).filter { $0 != 0 })
+        for entry in footer.entries {
+            if entry.kind == .reference { outcome.referencedSegments.insert(entry.valueSegment) }
+            if entry.kind == .freed { outcome.freedSegments.insert(entry.valueSegment) }
+        }
         return footer
     }
 
@@ -109,7 +112,7 @@ struct SegmentCheck {
         found.byteCount += try span.walk(from: SegmentHeader.byteCount, to: segment.footerOffset, endsInZeros: false) {
             offset, step in
             switch step {
-            case .damaged(let header, let bytes, _) where header.kind != .reference,
+            case .damaged(let header, let bytes, _) where !header.kind.namesValue,
                 .frame(let header, let bytes):
                 count += 1
                 if isLog { found.noteAppend(header.appendNumber, in: number) }
@@ -117,15 +120,15 @@ struct SegmentCheck {
                 func record() -> CheckOutcome.Record {
                     unsafe CheckOutcome.Record(header, bytes, segment: number, at: offset)
                 }
-                var valueSegment: SegmentNumber = 0
+                let value = unsafe CheckOutcome.Record.valueFile(header, bytes, at: offset)
                 if header.kind == .reference, let reference = unsafe CheckOutcome.Reference(header, bytes, record()) {
-                    valueSegment = reference.reference.segment
                     found.references.append(reference)
-                    found.referencedSegments.insert(valueSegment)
+                    found.referencedSegments.insert(reference.reference.segment)
                 }
+                if header.kind == .freed, let value { found.freedSegments.insert(value.segment) }
                 let keyEnd = FrameHeader.byteCount + header.keyByteCount
                 unsafe encoder.append(
-                    SegmentFooter.Entry(header, offset: offset, valueSegment: valueSegment),
+                    SegmentFooter.Entry(header, offset: offset, value: value),
                     key: UnsafeRawBufferPointer(rebasing: bytes[FrameHeader.byteCount..<keyEnd]),
                     origin: UnsafeRawBufferPointer(rebasing: bytes[keyEnd..<header.prefixByteCount]))
                 if let fault = order.fault(of: header, at: offset) {

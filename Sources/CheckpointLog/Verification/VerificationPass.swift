@@ -124,11 +124,18 @@ struct VerificationPass {
         return found + outcomes
     }
 
+    /// Large values whose files are no more, which is no damage: frames say so.
+    private static func freedSegments(_ outcomes: [CheckOutcome]) -> Set<SegmentNumber> {
+        outcomes.reduce(into: []) { $0.formUnion($1.freedSegments) }
+    }
+
     private func checkValues(
         _ outcomes: [CheckOutcome], _ identity: LogIdentity, _ counter: ProgressCounter, _ settled: inout Settled
     ) throws -> [CheckOutcome] {
         var references: [SegmentNumber: CheckOutcome.Reference] = [:]
-        for reference in outcomes.lazy.flatMap(\.references) where references[reference.reference.segment] == nil {
+        let freed = Self.freedSegments(outcomes)
+        for reference in outcomes.lazy.flatMap(\.references)
+        where references[reference.reference.segment] == nil && !freed.contains(reference.reference.segment) {
             references[reference.reference.segment] = reference
         }
         var known: [CheckOutcome] = []
@@ -191,6 +198,7 @@ struct VerificationPass {
         guard !isWritten else { return [] }
         let listed = Set(manifest.segments.map(\.name))
         let referenced = outcomes.reduce(into: Set<SegmentNumber>()) { $0.formUnion($1.referencedSegments) }
+            .subtracting(Self.freedSegments(outcomes))
         var names = files.temporaries
         for name in files.segments where !listed.contains(name) {
             switch name.role {

@@ -66,7 +66,7 @@ package final class OutputSegment {
     /// Appends a new frame, whose numbers are final.
     package func append(
         _ header: FrameHeader, key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer,
-        payload: UnsafeRawBufferPointer, valueSegment: SegmentNumber
+        payload: UnsafeRawBufferPointer, value: ValueFile?
     ) throws -> FrameLocation {
         try header.requireReadable()
         var header = header
@@ -81,7 +81,7 @@ package final class OutputSegment {
         unsafe pending.append(contentsOf: payload)
         pending.append(contentsOf: repeatElement(0, count: header.frameByteCount - (pending.count - start)))
         unsafe footer.append(
-            SegmentFooter.Entry(header, offset: place, valueSegment: valueSegment), key: key, origin: origin)
+            SegmentFooter.Entry(header, offset: place, value: value), key: key, origin: origin)
         if pending.count >= Self.flushByteCount { try flush() }
         return FrameLocation(segment: name.identifier, offset: place, byteCount: header.frameByteCount)
     }

@@ -5,7 +5,7 @@ package struct PreparedBatch: Sendable {
         var key: Range<Int>
         var origin: Range<Int>
         var payload: Range<Int>
-        var valueSegment: SegmentNumber
+        var value: ValueFile?
     }
 
     private var bytes: [UInt8] = []
@@ -19,14 +19,14 @@ package struct PreparedBatch: Sendable {
 
     package var frameByteCount: Int { frames.reduce(0) { $0 + $1.header.frameByteCount } }
 
-    package var valueSegments: [SegmentNumber] { frames.map(\.valueSegment).filter { $0 != 0 } }
+    package var values: [ValueFile] { frames.compactMap(\.value) }
 
-    /// The value segment that the frame refers to, 0 for none.
-    package func valueSegment(at index: Int) -> SegmentNumber { frames[index].valueSegment }
+    /// The file that the frame refers to.
+    package func value(at index: Int) -> ValueFile? { frames[index].value }
 
     package mutating func add(
         _ header: FrameHeader, key: UnsafeRawBufferPointer, origin: Origin, payload: UnsafeRawBufferPointer,
-        valueSegment: SegmentNumber = 0
+        value: ValueFile? = nil
     ) {
         var header = header
         header.keyByteCount = key.count
@@ -40,7 +40,7 @@ package struct PreparedBatch: Sendable {
         frames.append(
             Frame(
                 header: header, key: start..<keyEnd, origin: keyEnd..<originEnd, payload: originEnd..<bytes.count,
-                valueSegment: valueSegment))
+                value: value))
     }
 
     /// Calls `body` with drafts whose bytes are valid while it runs.

@@ -38,9 +38,9 @@ extension RecordWriter {
         unsafe try member.key.withValidatedBytes { key in
             unsafe try member.bytes.withUnsafeBytes { bytes in
                 if attributes.kind == .value, isLarge(bytes.count) {
-                    return unsafe try withReference(to: bytes, attributes, key: key) { header, payload, segment in
+                    return unsafe try withReference(to: bytes, attributes, key: key) { header, payload, file in
                         unsafe batch.add(
-                            header, key: key, origin: attributes.origin, payload: payload, valueSegment: segment)
+                            header, key: key, origin: attributes.origin, payload: payload, value: file)
                     }
                 }
                 unsafe try withPayload(bytes, attributes, key: key) { header, payload in
@@ -108,7 +108,7 @@ extension RecordWriter {
                     output = segment
                     let location = unsafe try segment.append(
                         header, key: draft.key, origin: draft.origin, payload: draft.payload,
-                        valueSegment: batch.valueSegment(at: index))
+                        value: batch.value(at: index))
                     written.lastNumber = header.appendNumber
                     written.placements.append(
                         Placement(sequenceNumber: header.sequenceNumber, location: location))
@@ -165,6 +165,6 @@ extension RecordWriter {
     /// the space is wanted now rather than at that opening.
     package func discard(_ batch: PreparedBatch) {
         guard !batch.isInDoubt else { return }
-        for segment in batch.valueSegments { try? identity.directory.remove(SegmentName(segment, .value)) }
+        for file in batch.values { try? identity.directory.remove(SegmentName(file.segment, .value)) }
     }
 }

@@ -18,8 +18,8 @@ package final class RecordWriter: Sendable {
     package struct AppendedRecord {
         package var frame: Appended
         package var kind: RecordKind
-        /// The file that the value is in, 0 for none.
-        package var valueSegment: SegmentNumber
+        /// The file that a large value is in.
+        package var value: ValueFile?
     }
 
     let identity: LogIdentity
@@ -59,7 +59,7 @@ package final class RecordWriter: Sendable {
         guard isLarge(bytes.count) else {
             return unsafe try withPayload(bytes, attributes, key: key) { header, payload in
                 let draft = unsafe FrameDraft(header: header, key: key, origin: origin, payload: payload)
-                return AppendedRecord(frame: try appender.append(draft), kind: header.kind, valueSegment: 0)
+                return AppendedRecord(frame: try appender.append(draft), kind: header.kind, value: nil)
             }
         }
         return try beforeClosing { unsafe try appendLarge(bytes, attributes, key: key, origin: origin) }
@@ -73,13 +73,13 @@ package final class RecordWriter: Sendable {
         var attributes = attributes
         // Before the file is written: what is taken meanwhile is newer.
         attributes.taken = try attributes.taken ?? appender.reserveSequenceNumber()
-        return unsafe try withReference(to: bytes, attributes, key: key) { header, payload, segment in
+        return unsafe try withReference(to: bytes, attributes, key: key) { header, payload, file in
             let draft = unsafe FrameDraft(header: header, key: key, origin: origin, payload: payload)
             do {
-                return AppendedRecord(frame: try appender.append(draft), kind: header.kind, valueSegment: segment)
+                return AppendedRecord(frame: try appender.append(draft), kind: header.kind, value: file)
             } catch {
                 // A log that has failed may have the reference all the same; in any other its room is wanted now.
-                if appender.failure == nil { try? identity.directory.remove(SegmentName(segment, .value)) }
+                if appender.failure == nil { try? identity.directory.remove(SegmentName(file.segment, .value)) }
                 throw error
             }
         }
@@ -113,10 +113,10 @@ package final class RecordWriter: Sendable {
     }
 
     /// Writes a value to a file of its own, complete and synced: gives header and payload of the reference, and the
-    /// file's number.
+    /// file.
     func withReference<Result>(
         to bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
-        _ body: (FrameHeader, UnsafeRawBufferPointer, _ segment: SegmentNumber) throws -> Result
+        _ body: (FrameHeader, UnsafeRawBufferPointer, ValueFile) throws -> Result
     ) throws -> Result {
         let taken = try attributes.taken ?? appender.reserveSequenceNumber()
         let reference = try wrapping { () throws(FileSystemError) in
@@ -129,7 +129,7 @@ package final class RecordWriter: Sendable {
         var header = FrameHeader(.reference, attributes)
         return unsafe try reference.bytes.withUnsafeBytes { payload in
             unsafe header.setPayload(payload)
-            return unsafe try body(header, payload, reference.segment)
+            return unsafe try body(header, payload, reference.file)
         }
     }
 

@@ -37,13 +37,16 @@ package final class SyncQueue: Sendable {
 
     private let appender: LogAppender
     private let runsInline: Bool
+    /// Told after each sync that succeeded, on the thread that made it.
+    private let onSync: @Sendable () -> Void
     private let state = Lock(State())
     private let thread = Lock<NamedThread?>(nil)
     /// How long the last sync took; nobody knows before the first.
     private let lastNanoseconds = Atomic(Int64.max)
 
-    package init(_ appender: LogAppender, runsInline: Bool) {
+    package init(_ appender: LogAppender, runsInline: Bool, onSync: @escaping @Sendable () -> Void = {}) {
         self.appender = appender
+        self.onSync = onSync
         self.runsInline = runsInline
     }
 
@@ -135,6 +138,7 @@ package final class SyncQueue: Sendable {
             _ = try appender.syncAll()
             let nanoseconds = (ContinuousClock.now - start) / .nanoseconds(1)
             lastNanoseconds.store(Int64(nanoseconds), ordering: .relaxed)
+            onSync()
         } catch {
             throw error as? CheckpointLogError
                 ?? CheckpointLogError(code: .ioFailure, message: "The sync failed.", cause: error)

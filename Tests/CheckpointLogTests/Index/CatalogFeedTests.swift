@@ -12,7 +12,7 @@ import Testing
         var location: FrameLocation
         var key: [UInt8]
         var origin: [UInt8]
-        var valueSegment: SegmentNumber
+        var value: ValueFile?
 
         func with<Result>(_ body: (CatalogRecord) throws -> Result) rethrows -> Result {
             unsafe try key.withUnsafeBytes { key in
@@ -20,7 +20,7 @@ import Testing
                     unsafe try body(
                         CatalogRecord(
                             kind: kind, level: level, sequenceNumber: number, location: location, key: key,
-                            origin: origin, valueSegment: valueSegment))
+                            origin: origin, value: value))
                 }
             }
         }
@@ -64,7 +64,8 @@ import Testing
                 location: FrameLocation(segment: segment, offset: place * 128, byteCount: 128),
                 key: hasKey ? Array("key \(generator.number(below: shape.keyCount))".utf8) : [],
                 origin: hasKey && generator.isOne(in: 10) ? Array("elsewhere".utf8) : [],
-                valueSegment: kind == .reference ? SegmentNumber(1_000 + UInt32(place)) : 0)
+                value: kind == .reference ? ValueFile(segment: SegmentNumber(1_000 + UInt32(place)), byteCount: 9) : nil
+            )
         }
     }
 
@@ -126,7 +127,7 @@ import Testing
             #expect(fed.usage.liveByteCount(of: segment) == expected.usage.liveByteCount(of: segment), "\(segment)")
         }
         #expect(fed.index.levelsInUse == expected.index.levelsInUse)
-        #expect(fed.referencedSegments == expected.referencedSegments)
+        #expect(fed.values.referencedSegments == expected.values.referencedSegments)
         #expect(fed.origins == expected.origins)
         #expect(fed.hasGroupFrames == expected.hasGroupFrames)
     }
@@ -140,7 +141,7 @@ import Testing
                 let record = Record(
                     kind: .value, level: 1, number: SequenceNumber(rawValue: 1 << 32 | UInt64(number + 1)),
                     location: FrameLocation(segment: 1, offset: number * 64, byteCount: 64),
-                    key: Array("key \(number % 20_000)".utf8), origin: [], valueSegment: 0)
+                    key: Array("key \(number % 20_000)".utf8), origin: [])
                 record.with { feed.add($0, to: &batch) }
             }
         }

@@ -15,7 +15,7 @@ import struct
 import sys
 import zlib
 
-VALUE, REFERENCE, REMOVAL, REMOVAL_OF_ALL, GROUP, ROLL, PROMISE, CHUNK, MARK = range(1, 10)
+VALUE, REFERENCE, REMOVAL, REMOVAL_OF_ALL, GROUP, ROLL, PROMISE, CHUNK, MARK, FREED = range(1, 11)
 LATE, CONTINUES = 1, 2
 HEADER, FRAME, TRAILER = 128, 64, 64
 LIMIT = 2 << 20
@@ -117,14 +117,14 @@ def frame_header(log, segment, data, offset):
     frame.promise = position(promise)
     frame.start = offset + len(prefix)
     frame.bytes = len(prefix) + frame.stored + 7 & ~7
-    require(VALUE <= frame.kind <= MARK and frame.flags < 16 and frame.compression < 3, "kind, flags or compression")
+    require(VALUE <= frame.kind <= FREED and frame.flags < 16 and frame.compression < 3, "kind, flags or compression")
     require(frame.stored <= LIMIT and frame.content <= LIMIT and zero == 0, "length over the limit, or reserved bytes")
     require(promise == 0 or frame.promise, "check bits of the promise")
     require(frame.number != 0, "no sequence number")
     require(frame.append > frame.number if frame.flags & LATE else frame.append == frame.number, "append number")
     if frame.compression == 0:
         require(frame.stored == frame.content and frame.payload_crc == frame.content_crc, "uncompressed, yet not alike")
-    keyless = frame.kind in (REMOVAL_OF_ALL, ROLL, PROMISE)
+    keyless = frame.kind in (REMOVAL_OF_ALL, ROLL, PROMISE, FREED)
     require(keyless == (keys == 0) and (frame.level > 0 or keyless) and (origins == 0 or not keyless), "key or level")
     return frame
 
@@ -264,8 +264,10 @@ class Log:
             content_bytes = cursor.varint()
             key = cursor.take(cursor.varint())
             origin = cursor.take(cursor.varint())
-            if kind == REFERENCE:
+            if kind in (REFERENCE, FREED):
                 require(cursor.varint() == struct.unpack_from("<I", frame.payload)[0], "value segment in a footer")
+            if kind == REFERENCE:
+                require(cursor.varint() == struct.unpack_from("<Q", frame.payload, 16)[0], "bytes of a file in a footer")
             stated = (length, kind, flags, level, number, append, time, header_crc, content_bytes, key, origin)
             found = (frame.bytes, frame.kind, frame.flags, frame.level, frame.number, frame.append, frame.time,
                      frame.crc, frame.content, frame.key, frame.origin)
@@ -370,7 +372,16 @@ class Log:
     def live(self):
         """The newest of each name, with the removals and the floors that end older ones."""
         floors, removed, newest, groups, numbered = {}, {}, {}, {}, {}
+        freed = set()
         for frame in self.records:
+            if frame.kind == FREED:
+                require(len(frame.payload) == 8 and frame.compression == 0, "a freed value")
+                segment, zero = struct.unpack("<II", frame.payload)
+                require(segment > 0 and zero == 0, "a freed value")
+                freed.add(segment)
+        for frame in self.records:
+            if frame.kind == REFERENCE and struct.unpack_from("<I", frame.payload)[0] in freed:
+                continue
             name = (frame.level, frame.origin, frame.key)
             if frame.kind == REMOVAL_OF_ALL:
                 floors[frame.level] = max(floors.get(frame.level, 0), frame.number)

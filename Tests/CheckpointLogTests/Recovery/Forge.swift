@@ -91,7 +91,10 @@ extension HostileLog {
             footer.entries.append(
                 SegmentFooter.Entry(
                     header, offset: offset, key: frame.key, origin: [],
-                    valueSegment: ValueReference(frame.payload)?.segment ?? 0))
+                    value: ValueReference(frame.payload)?.file
+                        ?? FreedValue(frame.payload).map {
+                            ValueFile(segment: $0.segment, byteCount: 0)
+                        }))
         }
         var footerBytes = footer.bytes
         var trailer = SegmentTrailer(

@@ -104,7 +104,7 @@ import Testing
                 try await log.checkpoint([9.0], for: "left", level: 2)
                 try await log.checkpoint(1, for: "removed")
                 try await log.removeCheckpoint(for: "removed")
-                if opening == 0 { try await log.compact() }
+                if opening == 1 { try await log.compact() }
                 if opening == 0 || !isKilled {
                     try await log.close()
                 } else {

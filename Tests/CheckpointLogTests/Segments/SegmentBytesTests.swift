@@ -74,7 +74,10 @@ import Testing
             footer.entries.append(
                 SegmentFooter.Entry(
                     header, offset: offset, key: key, origin: origin,
-                    valueSegment: header.kind == .reference ? SegmentNumber(.max - UInt32(index)) : 0))
+                    value: header.kind.namesValue
+                        ? ValueFile(
+                            segment: SegmentNumber(.max - UInt32(index)),
+                            byteCount: header.kind == .reference ? 1 << 36 : 0) : nil))
             offset += header.frameByteCount
         }
         return footer

@@ -80,8 +80,8 @@ struct Durable: Workload {
         }
     }
 
-    /// What tasks that wait for one another's syncs cost at least: a thread syncs once all have written, and each goes on
-    /// by its continuation. No log, and nothing is encoded.
+    /// What tasks that wait for one another's syncs cost at least: a thread syncs once all have written, and each goes
+    /// on by its continuation. No log, and nothing is encoded.
     private func handingOver(_ total: Int) -> Contender {
         let taskCount = taskCount
         return Contender(name: "tasks handing over to a sync", role: .shown) { directory in

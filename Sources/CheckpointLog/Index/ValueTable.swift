@@ -1,0 +1,203 @@
+import Synchronization
+
+/// The files of large values: which frame refers to each, and which of them are freed.
+///
+/// A value is dead when neither the index nor a group holds its record. Its file is then no use to anybody, but the
+/// reference stays where it is until its segment is compacted; a frame of the kind ``RecordKind/freed`` says that it is
+/// dead for ever, whatever retention somebody opens the log with.
+package final class ValueTable: Sendable {
+    /// A reference on disk, dead or alive.
+    package struct Reference: Sendable, Hashable {
+        package var file: ValueFile
+        package var hash: KeyHash
+        package var sequenceNumber: SequenceNumber
+
+        package init(file: ValueFile, hash: KeyHash, sequenceNumber: SequenceNumber) {
+            self.file = file
+            self.hash = hash
+            self.sequenceNumber = sequenceNumber
+        }
+    }
+
+    /// What a snapshot keeps.
+    struct Content: Sendable {
+        var references: [FrameLocation: Reference] = [:]
+        /// Freed value segments, with the frames that say so.
+        var freed: [SegmentNumber: FrameLocation] = [:]
+    }
+
+    private struct State {
+        var content = Content()
+        /// Where the reference to each value segment stands.
+        var places: [SegmentNumber: FrameLocation] = [:]
+        /// What each frame of a freed value is about.
+        var statements: [FrameLocation: SegmentNumber] = [:]
+        /// Values whose death is being worked on, or whose file is gone.
+        var claimed: Set<SegmentNumber> = []
+    }
+
+    private let state = Lock(State())
+    /// Whether there ever was a large value: most logs have none, and their appends need not take the lock.
+    private let isUsed = Atomic(false)
+    /// Whether a value may have died since ``claimDead(where:)`` looked.
+    private let mayHaveDead = Atomic(false)
+
+    package init() {}
+
+    package var hasCandidates: Bool { mayHaveDead.load(ordering: .acquiring) }
+
+    /// Takes in a reference whose record is in the index.
+    ///
+    /// - Returns: the frame that says that its value is freed, where there is one.
+    func insert(_ reference: Reference, at location: FrameLocation) -> FrameLocation? {
+        isUsed.store(true, ordering: .releasing)
+        defer { mayHaveDead.store(true, ordering: .releasing) }
+        return state.withLock { state in
+            state.content.references[location] = reference
+            state.places[reference.file.segment] = location
+            return state.content.freed[reference.file.segment]
+        }
+    }
+
+    /// Takes in that a value is freed, as the frame at `location` says.
+    ///
+    /// - Returns: the reference, where one is known.
+    func free(_ segment: SegmentNumber, at location: FrameLocation) -> Reference? {
+        isUsed.store(true, ordering: .releasing)
+        return state.withLock { state in
+            let old = state.content.freed.updateValue(location, forKey: segment)
+            if let old { state.statements[old] = nil }
+            state.statements[location] = segment
+            state.claimed.insert(segment)
+            return state.places[segment].flatMap { state.content.references[$0] }
+        }
+    }
+
+    /// Whether the frame of a freed value is needed: as long as there is a reference that it declares dead.
+    func needsStatement(of segment: SegmentNumber) -> Bool { state.withLock { $0.places[segment] != nil } }
+
+    /// Notes that a frame died; a value may have died with it.
+    @inline(__always)
+    func noteDead(_ location: FrameLocation) {
+        guard isUsed.load(ordering: .relaxed), state.withLock({ $0.content.references[location] != nil }) else {
+            return
+        }
+        mayHaveDead.store(true, ordering: .releasing)
+    }
+
+    /// Notes that a group ended or was replaced, whose members may have died.
+    func noteGroupChange() {
+        if isUsed.load(ordering: .relaxed) { mayHaveDead.store(true, ordering: .releasing) }
+    }
+
+    /// The values that died since the last call, which are the caller's to free.
+    ///
+    /// - Complexity: O(n) in the references on disk.
+    package func claimDead(where isLive: (Reference) -> Bool) -> [ValueFile] {
+        mayHaveDead.store(false, ordering: .sequentiallyConsistent)
+        let open = state.withLock { state in
+            state.content.references.values.filter { !state.claimed.contains($0.file.segment) }
+        }
+        let dead = open.filter { !isLive($0) }.map(\.file)
+        state.withLock { $0.claimed.formUnion(dead.map(\.segment)) }
+        return dead.sorted { $0.segment < $1.segment }
+    }
+
+    /// Swaps the place of a frame that compaction copied; whether it is one of a freed value that is needed.
+    func relocate(from old: FrameLocation, to new: FrameLocation) -> Bool {
+        guard isUsed.load(ordering: .acquiring) else { return false }
+        return state.withLock { state in
+            if let reference = state.content.references.removeValue(forKey: old) {
+                state.content.references[new] = reference
+                state.places[reference.file.segment] = new
+                return false
+            }
+            guard let segment = state.statements.removeValue(forKey: old) else { return false }
+            state.statements[new] = segment
+            state.content.freed[segment] = new
+            return state.places[segment] != nil
+        }
+    }
+
+    /// Forgets the reference at `location`, whose frame is gone.
+    ///
+    /// - Returns: the file that nothing needs any more, or where its value is freed already, the frame that says so and
+    ///   is not needed any more.
+    package func dropReference(at location: FrameLocation) -> (file: SegmentNumber?, statement: FrameLocation?) {
+        state.withLock { state in
+            guard let reference = state.content.references.removeValue(forKey: location) else { return (nil, nil) }
+            let segment = reference.file.segment
+            state.places[segment] = nil
+            let statement = state.content.freed[segment]
+            if statement == nil { state.claimed.remove(segment) }
+            return statement == nil ? (segment, nil) : (nil, statement)
+        }
+    }
+
+    /// Forgets a statement whose frame is dropped.
+    func dropStatement(at location: FrameLocation) {
+        state.withLock { state in
+            guard let segment = state.statements.removeValue(forKey: location) else { return }
+            if state.content.freed[segment] == location { state.content.freed[segment] = nil }
+            state.claimed.remove(segment)
+        }
+    }
+
+    /// Forgets the frames of segments that left the log.
+    func removeFrames(where isGone: (_ segment: SegmentNumber) -> Bool) {
+        state.withLock { state in
+            var content = state.content
+            content.references = content.references.filter { !isGone($0.key.segment) }
+            content.freed = content.freed.filter { !isGone($0.value.segment) }
+            Self.replace(content, &state)
+        }
+    }
+
+    /// The value segments that a record refers to which is not freed.
+    package var referencedSegments: Set<SegmentNumber> {
+        state.withLock { state in
+            Set(state.content.references.values.map(\.file.segment)).subtracting(state.content.freed.keys)
+        }
+    }
+
+    /// References to values that are freed.
+    var freedReferences: [FrameLocation: Reference] {
+        state.withLock { state in
+            guard !state.content.freed.isEmpty else { return [:] }
+            return state.content.references.filter { state.content.freed[$0.value.file.segment] != nil }
+        }
+    }
+
+    /// Bytes of the files that are there, and of those whose value something can still restore.
+    ///
+    /// - Complexity: O(n) in the references on disk.
+    package func byteCounts(where isLive: (Reference) -> Bool) -> (total: Int, live: Int) {
+        guard isUsed.load(ordering: .acquiring) else { return (0, 0) }
+        let files = state.withLock { state in
+            state.content.references.values.filter { state.content.freed[$0.file.segment] == nil }
+        }
+        return files.reduce(into: (0, 0)) { counts, reference in
+            counts.0 += reference.file.byteCount
+            if isLive(reference) { counts.1 += reference.file.byteCount }
+        }
+    }
+
+    var content: Content { state.withLock { $0.content } }
+
+    func replace(_ content: Content) {
+        if !content.references.isEmpty || !content.freed.isEmpty {
+            isUsed.store(true, ordering: .releasing)
+            mayHaveDead.store(true, ordering: .releasing)
+        }
+        state.withLock { Self.replace(content, &$0) }
+    }
+
+    private static func replace(_ content: Content, _ state: inout State) {
+        state.content = content
+        state.places = [:]
+        for (location, reference) in content.references { state.places[reference.file.segment] = location }
+        state.statements = [:]
+        for (segment, location) in content.freed { state.statements[location] = segment }
+        state.claimed = state.claimed.intersection(state.places.keys).union(content.freed.keys)
+    }
+}
