@@ -9,6 +9,8 @@ extension CheckpointLog {
     /// there or not at all. With a parent in the tree, and a level over this actor's rank, it is passed up to the first
     /// actor of that rank.
     ///
+    /// Where the disk is full it suspends for as long as compactions win room, ten seconds at the most.
+    ///
     /// - Parameters:
     ///   - value: any value. What a struct or enumeration holds by reference is not copied by the memory level: a later
     ///     change of that object reaches the checkpoint. Take such values at another level.
@@ -48,7 +50,7 @@ extension CheckpointLog {
     ///
     /// What is written survives the end of the process; a level of `.synced` checkpoints is durable once the receipt
     /// says so. At a level of the memory nothing is written. A value over `largeValueByteCount` blocks until its own
-    /// file is synced.
+    /// file is synced. Where the disk is full it blocks for as long as compactions win room, a second at the most.
     ///
     /// - Throws: as ``checkpoint(_:for:level:)-8f0vi``.
     /// - Complexity: O(n) in the encoded bytes; no system call for small ones where mapped stores are safe.
@@ -81,64 +83,16 @@ extension CheckpointLog {
         if waits(bytes.count, start.attributes) {
             return try await finish(Pending(.bytes(bytes), start), key)
         }
-        let stage = unsafe try bytes.withUnsafeBytes { unsafe try store($0, start, key: key) }
+        let stage: Stage
+        do {
+            stage = unsafe try bytes.withUnsafeBytes { unsafe try store($0, start, key: key, .none) }
+        } catch let error as CheckpointLogError where error.isLackOfRoom {
+            stage = .pending(Pending(.bytes(bytes), start))
+        }
         switch stage {
         case .settled(let receipt): return receipt
         case .pending(let pending): return try await finish(pending, key)
         }
-    }
-
-    /// Forgets every version of `key`, at `level` or, without one, at every level that has it.
-    ///
-    /// Durable on return as the level's checkpoints are. Groups that hold the key are forgotten. Records of other
-    /// origins stay, and so do copies that actors above have: these still answer a restore at a level over this actor's
-    /// rank.
-    ///
-    /// - Parameters:
-    ///   - key: 1 to 1,024 bytes of UTF-8.
-    ///   - level: 1…255, or nil.
-    ///   - origin: as `C4/C1`, for what came up the tree that way; nil for this actor's own.
-    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)-8f0vi``. A key without checkpoints is not an
-    ///   error.
-    /// - Complexity: O(1) for each level that has the key.
-    public nonisolated func removeCheckpoint(
-        for key: CheckpointKey, level: Int? = nil, origin: String? = nil
-    ) async throws {
-        let level = try level.map { try Level(validating: $0) }
-        let origin = origin.map { Origin($0) } ?? .own
-        _ = try engine.hash(of: key, level: 1, origin: origin)
-        if engine.isInMemory { return try engine.removeFromMemory(key, level, origin) }
-        _ = try engine.requireWriter()
-        var levels: [Level] = []
-        if let level {
-            levels = [level]
-            _ = try engine.appendRemoval(of: key, level, origin: origin)
-        } else {
-            try engine.refresh()
-            for level in engine.levelsInUse.compactMap(Level.init(rawValue:)) {
-                let query = RecordQuery(key: key, level: level.rawValue, origin: origin)
-                guard try engine.newest(query) != nil else { continue }
-                levels.append(level)
-                _ = try engine.appendRemoval(of: key, level, origin: origin)
-            }
-        }
-        let durability = levels.map { engine.policy(for: $0.rawValue).durability }.max()
-        if durability == .synced { try await sync() }
-    }
-
-    /// Forgets every checkpoint of `level`, or of all levels, with one record.
-    ///
-    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)-8f0vi``.
-    public nonisolated func removeAllCheckpoints(level: Int? = nil) async throws {
-        let level = try level.map { try Level(validating: $0) }
-        if engine.isInMemory { return try engine.removeFromMemory(nil, level) }
-        _ = try engine.appendRemovalOfAll(level)
-        let durability = level.map { engine.policy(for: $0.rawValue).durability } ?? .synced
-        if durability == .synced { try await sync() }
-    }
-
-    private nonisolated func sync() async throws {
-        try await engine.synced(engine.requireWriter().appender.writtenPosition)
     }
 
     nonisolated func keepsInMemory(_ attributes: RecordAttributes) -> Bool {
@@ -223,12 +177,18 @@ extension CheckpointLog {
             isHandedOn = true
             return .pending(Pending(.encoded(buffer), start))
         }
-        return unsafe try store(buffer.bytes, start, key: key)
+        do {
+            return unsafe try store(buffer.bytes, start, key: key, mayWait ? .short : .none)
+        } catch let error as CheckpointLogError where error.isLackOfRoom && !mayWait {
+            isHandedOn = true
+            return .pending(Pending(.encoded(buffer), start))
+        }
     }
 
-    private nonisolated func store(_ bytes: UnsafeRawBufferPointer, _ start: Start, key: CheckpointKey) throws -> Stage
-    {
-        let receipt = unsafe try store(bytes, start.attributes, key: key)
+    private nonisolated func store(
+        _ bytes: UnsafeRawBufferPointer, _ start: Start, key: CheckpointKey, _ patience: RoomPatience
+    ) throws -> Stage {
+        let receipt = unsafe try store(bytes, start.attributes, key: key, patience)
         if start.attributes.policy.durability == .synced || !receipt.above.isEmpty {
             return .pending(Pending(.stored(receipt), start))
         }
@@ -275,9 +235,9 @@ extension CheckpointLog {
             return receipt
         case .encoded(let buffer):
             defer { engine.giveBack(buffer) }
-            return unsafe try store(buffer.bytes, pending.attributes, key: key)
+            return unsafe try store(buffer.bytes, pending.attributes, key: key, .long)
         case .bytes(let bytes):
-            return unsafe try bytes.withUnsafeBytes { unsafe try store($0, pending.attributes, key: key) }
+            return unsafe try bytes.withUnsafeBytes { unsafe try store($0, pending.attributes, key: key, .long) }
         }
     }
 
@@ -330,17 +290,18 @@ extension CheckpointLog {
     ///
     /// - Throws: what this actor throws; `.unavailable` when one above it fails, after the record stands here.
     nonisolated func store(
-        _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: CheckpointKey
+        _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: CheckpointKey, _ patience: RoomPatience
     ) throws -> CheckpointReceipt {
         var receipt =
             unsafe keepsInMemory(attributes)
             ? try keepInMemory(.encoded(Array(bytes)), attributes, key: key)
-            : CheckpointReceipt(try engine.append(bytes, attributes, key: key), engine)
+            : CheckpointReceipt(
+                try engine.waitingForRoom(patience) { unsafe try engine.append(bytes, attributes, key: key) }, engine)
         guard let parent = node.parent(passing: Int(attributes.level.rawValue)) else { return receipt }
         do {
             var above = try parent.engine.attributes(Int(attributes.level.rawValue)).adding(attributes.flags)
             above.origin = attributes.origin.under(node.name)
-            receipt.above = unsafe [try parent.store(bytes, above, key: key)]
+            receipt.above = unsafe [try parent.store(bytes, above, key: key, patience)]
         } catch {
             throw CheckpointLogError.unavailable(parent.node.name, cause: error)
         }

@@ -119,8 +119,8 @@ extension CheckpointLog {
         }
         let engine = engine
         let byteCount = members.reduce(0) { $0 + $1.bytes.count }
-        let batch = try await engine.blockingIfNeeded(engine.waitsForDisk(byteCount)) {
-            try engine.appendBatch(members, group: (name, attributes.level))
+        let batch = try await engine.whenThereIsRoom(isLong: engine.waitsForDisk(byteCount)) { patience in
+            try engine.appendBatch(members, group: (name, attributes.level), patience)
         }
         let receipt = CheckpointReceipt(batch, engine)
         try await receipt.waitForPromise(of: attributes.level)

@@ -108,6 +108,19 @@ extension LogEngine {
         isNeeded ? try await blocking.run(body) : try body()
     }
 
+    /// Runs an append on the task's thread, and on one of the engine's where it takes long, or finds no room on the
+    /// disk and has to wait for some.
+    func whenThereIsRoom<Value: Sendable>(
+        isLong: Bool = false, _ body: @escaping @Sendable (RoomPatience) throws -> Value
+    ) async throws -> Value {
+        if !isLong {
+            do {
+                return try body(.none)
+            } catch let error as CheckpointLogError where error.isLackOfRoom {}
+        }
+        return try await blocking.run { try body(.long) }
+    }
+
     func synced(_ position: LogPosition) async throws {
         guard let writer, writer.appender.syncedPosition < position else { return }
         try checkProcess()

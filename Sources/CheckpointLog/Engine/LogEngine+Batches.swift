@@ -13,9 +13,17 @@ extension LogEngine {
     /// A small batch goes into the active segment. One over `largeValueByteCount` goes into segments of its own, which
     /// are complete and synced before one edit of the manifest makes them part of the log: durable on return. Values
     /// over `largeValueByteCount` get value segments in either case.
-    package func appendBatch(_ members: [BatchMember], group name: (CheckpointKey, Level)? = nil) throws
-        -> AppendedBatch
-    {
+    ///
+    /// - Parameter patience: how long it waits for room on the disk.
+    package func appendBatch(
+        _ members: [BatchMember], group name: (CheckpointKey, Level)? = nil, _ patience: RoomPatience = .short
+    ) throws -> AppendedBatch {
+        try waitingForRoom(patience) { try appendBatchOnce(members, group: name) }
+    }
+
+    private func appendBatchOnce(
+        _ members: [BatchMember], group name: (CheckpointKey, Level)?
+    ) throws -> AppendedBatch {
         let writer = try requireWriter()
         if catalog.values.hasCandidates { try? writer.maintenance.freeValues() }
         return try writer.records.beforeClosing {

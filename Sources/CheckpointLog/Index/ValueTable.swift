@@ -34,6 +34,8 @@ package final class ValueTable: Sendable {
         var statements: [FrameLocation: SegmentNumber] = [:]
         /// Values whose death is being worked on, or whose file is gone.
         var claimed: Set<SegmentNumber> = []
+        /// Freed values whose files are still there.
+        var leaving: Set<SegmentNumber> = []
     }
 
     private let state = Lock(State())
@@ -101,6 +103,13 @@ package final class ValueTable: Sendable {
         let dead = open.filter { !isLive($0) }.map(\.file)
         state.withLock { $0.claimed.formUnion(dead.map(\.segment)) }
         return dead.sorted { $0.segment < $1.segment }
+    }
+
+    /// Notes that the file of a freed value is still there, or that it is gone by now.
+    package func note(_ segment: SegmentNumber, isThere: Bool) {
+        state.withLock { state in
+            if isThere { state.leaving.insert(segment) } else { state.leaving.remove(segment) }
+        }
     }
 
     /// Swaps the place of a frame that compaction copied; whether it is one of a freed value that is needed.
@@ -174,13 +183,18 @@ package final class ValueTable: Sendable {
     package func byteCounts(where isLive: (Reference) -> Bool) -> (total: Int, live: Int) {
         guard isUsed.load(ordering: .acquiring) else { return (0, 0) }
         let files = state.withLock { state in
-            state.content.references.values.filter { state.content.freed[$0.file.segment] == nil }
+            state.content.references.values.filter {
+                state.content.freed[$0.file.segment] == nil || state.leaving.contains($0.file.segment)
+            }
         }
         return files.reduce(into: (0, 0)) { counts, reference in
             counts.0 += reference.file.byteCount
             if isLive(reference) { counts.1 += reference.file.byteCount }
         }
     }
+
+    /// Where the frames of freed values stand.
+    package var freedFrames: [FrameLocation] { state.withLock { Array($0.content.freed.values) } }
 
     var content: Content { state.withLock { $0.content } }
 

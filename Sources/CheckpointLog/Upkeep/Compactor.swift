@@ -17,6 +17,7 @@ package final class Compactor: Sendable {
     private let isThrottled: Bool
     private let logger: Logger?
     private let isRunning = Lock(false)
+    private let wins = Lock(0)
     /// One compaction at a time, whoever asks.
     private let turn = Lock(())
     package let reserve: SpaceReserve
@@ -82,6 +83,9 @@ package final class Compactor: Sendable {
         var sequenceNumber: SequenceNumber
     }
 
+    /// How many compactions have left less than there was. Counted before another one begins.
+    package var winCount: Int { wins.withLock { $0 } }
+
     /// Runs `body` while no compaction does: entries then stand where the manifest says.
     package func whileIdle<Result>(_ body: () throws -> Result) rethrows -> Result {
         try turn.withLock { _ in try body() }
@@ -105,7 +109,9 @@ package final class Compactor: Sendable {
             isRunning.withLock { $0 = true }
             defer { isRunning.withLock { $0 = false } }
             let rests = isThrottled && !plan.isUrgent
-            return try reserve.spending { try carryOut(plan, among: segments, rests: rests) }
+            let outcome = try reserve.spending(appender.gate) { try carryOut(plan, among: segments, rests: rests) }
+            if let outcome, outcome.outputByteCount < outcome.inputByteCount { wins.withLock { $0 += 1 } }
+            return outcome
         }
     }
 
@@ -113,9 +119,10 @@ package final class Compactor: Sendable {
     package func keepReserve() {
         guard appender.failure == nil else { return }
         let sealed = manifest.current.segments.reduce(0) { $0 + $1.byteCount }
-        reserve.keep(
+        let isKept = reserve.keep(
             byteCount: SpaceReserve.byteCount(
                 sealedByteCount: sealed, segmentByteCount: appender.limits.segmentByteCount))
+        if isKept { appender.gate.noteReserve(isSpent: false) }
     }
 
     private func carryOut(

@@ -13,6 +13,10 @@ package final class Maintenance: Sendable {
         var threads = 0
         var lastCompaction: CompactionOutcome?
         var compactionCount = 0
+        /// Whether a thread does what was wanted of it.
+        var isSealing = false
+        var hasSealed = false
+        var isCompacting = false
     }
 
     private let appender: LogAppender
@@ -43,18 +47,21 @@ package final class Maintenance: Sendable {
 
     package var compactionCount: Int { state.withLock { $0.compactionCount } }
 
+    /// How often anything made room on the disk: compactions that won some, and values that were freed.
+    package var roomMade: Int { compactor.winCount + values.freedCount }
+
     package var isCompacting: Bool { compactor.isCompacting }
 
     /// - Throws: `.ioFailure` when the system has no threads to give; none is left behind once ``stop()`` was called.
     package func start() throws {
         guard !configuration.runsInline else { return }
         try startThread("ckpt-seal") { [self] in
-            loop(wanted: \.wantsSeal) { try prepareAndSeal() }
+            loop(wanted: \.wantsSeal, busy: \.isSealing) { try prepareAndSeal() }
         }
         guard configuration.compactsAutomatically else { return }
         try startThread("ckpt-compact") { [self] in
             NamedThread.lowerPriority()
-            loop(wanted: \.wantsCompaction) {
+            loop(wanted: \.wantsCompaction, busy: \.isCompacting) {
                 try compact()
                 try writeSnapshotIfDue()
             }
@@ -124,13 +131,23 @@ package final class Maintenance: Sendable {
     }
 
     package func sealAll() throws {
+        // From the first roll on, and again after it was given up: without one a full disk could not seal.
+        if appender.unsealedCount > 0 {
+            let isFirst = state.withLock { state in
+                defer { state.hasSealed = true }
+                return !state.hasSealed
+            }
+            if isFirst { compactor.keepReserve() } else { _ = regainReserve() }
+        }
         while let rolled = appender.nextUnsealed {
             let metadata: Logger.Metadata = ["segment": "\(rolled.segment.name)"]
             configuration.logger?.debug("sealing a segment", metadata: metadata)
             try sync.waitUntilSynced(LogPosition(segment: rolled.segment.name.identifier, offset: rolled.end))
             while rolled.segment.hasPendingEntries { NamedThread.yield() }
             do {
-                try reserve.spending {
+                // Whether that went well or not: appends wait for it.
+                defer { _ = regainReserve() }
+                try reserve.spending(appender.gate) {
                     let (name, file) = (rolled.segment.name, rolled.segment.file)
                     let footer = try LogFooters.footer(
                         ofUnsealed: name, file, end: rolled.end, identity: appender.identity)
@@ -151,6 +168,50 @@ package final class Maintenance: Sendable {
             configuration.logger?.debug("sealed a segment", metadata: metadata)
             state.withLock { $0.wantsCompaction = true }
             state.wakeAll()
+        }
+    }
+
+    /// Makes the reserve anew, where it was given up and there is room again. False where appends have to wait for that
+    /// still, or never had to.
+    package func regainReserve() -> Bool {
+        guard !appender.gate.isOpen else { return false }
+        compactor.keepReserve()
+        return appender.gate.isOpen
+    }
+
+    /// Makes room for an append that found none: has full segments sealed, frees dead values, and compacts.
+    ///
+    /// - Returns: whether there is more room now, or may be soon; false where all that is on the disk is wanted.
+    /// - Throws: what a compaction throws; where that found no room either, this returns false.
+    package func makeRoom(until deadline: ContinuousClock.Instant) throws -> Bool {
+        let before = roomMade
+        let isMade = try appender.gate.whileClosed {
+            do {
+                // Only sealed segments are compacted, and the thread that seals them may be behind.
+                sealAhead(until: deadline)
+                // Makes the reserve anew with what it wins, before the appends get the rest.
+                try compact(fully: true)
+            } catch let error as CheckpointLogError where error.isLackOfRoom || error.code == .closed {}
+            return roomMade != before
+        }
+        // Another compaction may have won room since, and not come to this yet.
+        _ = regainReserve()
+        // The next segment could not be prepared meanwhile.
+        noteRoll()
+        return isMade || appender.gate.isBusy
+    }
+
+    /// Waits until full segments are sealed, or cannot be.
+    private func sealAhead(until deadline: ContinuousClock.Instant) {
+        guard !configuration.runsInline else { return }
+        while appender.failure == nil, .now < deadline {
+            let waiting = appender.unsealedCount
+            guard waiting > 0 else { return }
+            noteRoll()
+            let isDone = state.wait(atMost: 1_000_000_000) { state -> Bool? in
+                state.isStopping ? false : state.wantsSeal || state.isSealing ? nil : true
+            }
+            if isDone == false || appender.unsealedCount >= waiting { return }
         }
     }
 
@@ -197,7 +258,7 @@ package final class Maintenance: Sendable {
         if fully { try values.finish() }
         compactor.keepReserve()
         var last: CompactionOutcome?
-        defer { if last != nil { compactor.keepReserve() } }
+        defer { if last != nil || !appender.gate.isOpen { compactor.keepReserve() } }
         while let outcome = try compactor.runOnce(fully: fully) {
             last = outcome
             state.withLock { state in
@@ -216,12 +277,16 @@ package final class Maintenance: Sendable {
         return last
     }
 
-    private func loop(wanted: any WritableKeyPath<State, Bool> & Sendable, _ body: () throws -> Void) {
+    private func loop(
+        wanted: any WritableKeyPath<State, Bool> & Sendable, busy: any WritableKeyPath<State, Bool> & Sendable,
+        _ body: () throws -> Void
+    ) {
         while true {
             let goesOn = state.wait { state -> Bool? in
                 if state.isStopping { return false }
                 guard state[keyPath: wanted] else { return nil }
                 state[keyPath: wanted] = false
+                state[keyPath: busy] = true
                 return true
             }
             guard goesOn else { break }
@@ -230,6 +295,8 @@ package final class Maintenance: Sendable {
             } catch {
                 configuration.logger?.error("work in the background failed: \(error)")
             }
+            state.withLock { $0[keyPath: busy] = false }
+            state.wakeAll()
         }
         state.withLock { $0.threads -= 1 }
         state.wakeAll()

@@ -20,24 +20,41 @@ package struct SpaceReserve: Sendable {
         return min(segmentByteCount, (wanted / leastByteCount + 1) * leastByteCount)
     }
 
-    /// Allocates the reserve, or a larger one. Without room, or where blocks cannot be allocated ahead, there is none.
-    package func keep(byteCount: Int) {
+    /// Allocates the reserve, or a larger one; without room for that the smaller one again.
+    ///
+    /// - Returns: false without room for any. Where blocks cannot be allocated ahead there is none, and none is missed.
+    @discardableResult
+    package func keep(byteCount: Int) -> Bool {
         do throws(FileSystemError) {
-            if let kept = try keptByteCount() {
-                guard kept < byteCount else { return }
-                // A file that is there already is never written to: its name may be one of two.
-                try directory.remove(FileName.reserve)
-            }
-            let file = try directory.openFile(FileName.reserve, .create)
-            defer { file.close() }
-            do throws(FileSystemError) {
-                if try file.reserve(byteCount: byteCount) { return }
-            } catch {
-                // Half a reserve would take the last blocks from the appends and be too small for an output.
-            }
-            try directory.remove(FileName.reserve)
+            let kept = try keptByteCount() ?? 0
+            guard kept < byteCount else { return true }
+            // A file that is there already is never written to: its name may be one of two.
+            if kept > 0 { try directory.remove(FileName.reserve) }
+            if try make(byteCount: byteCount) { return true }
+            return kept > 0 ? try make(byteCount: kept) : false
         } catch {
             // A log without a reserve is as sound as any; only a full disk then has to be helped by the user.
+            return false
+        }
+    }
+
+    /// - Returns: false without room.
+    private func make(byteCount: Int) throws(FileSystemError) -> Bool {
+        let file: any OpenFile
+        do throws(FileSystemError) {
+            file = try directory.openFile(FileName.reserve, .create)
+        } catch  where error.isDiskFull {
+            return false
+        }
+        defer { file.close() }
+        do throws(FileSystemError) {
+            if try file.reserve(byteCount: byteCount) { return true }
+            try directory.remove(FileName.reserve)
+            return true
+        } catch {
+            // Half a reserve would take the last blocks from the appends and be too small for an output.
+            try directory.remove(FileName.reserve)
+            return false
         }
     }
 
@@ -65,11 +82,21 @@ package struct SpaceReserve: Sendable {
 
     /// Runs `body`, once more with the reserve given up when the disk had no room for it. `body` leaves nothing half
     /// done.
-    package func spending<Result>(_ body: () throws -> Result) throws -> Result {
+    ///
+    /// - Parameter gate: keeps appends from taking what is given up.
+    package func spending<Result>(_ gate: RoomGate? = nil, _ body: () throws -> Result) throws -> Result {
         do {
             return try body()
-        } catch let error as CheckpointLogError where error.isLackOfRoom && giveUp() {
-            return try body()
+        } catch let error as CheckpointLogError where error.isLackOfRoom {
+            guard let gate else {
+                guard giveUp() else { throw error }
+                return try body()
+            }
+            return try gate.whileClosed {
+                guard giveUp() else { throw error }
+                gate.noteReserve(isSpent: true)
+                return try body()
+            }
         }
     }
 }

@@ -21,6 +21,8 @@ package final class ValueReclaimer: Sendable {
     private struct State {
         var dead: [Batch] = []
         var stated: [Batch] = []
+        /// Batches whose files are gone.
+        var freedCount = 0
     }
 
     /// Bytes of dead values over which the log is synced for them, beside the two that are on their way to be freed
@@ -69,6 +71,9 @@ package final class ValueReclaimer: Sendable {
             if byteCount > Self.idleByteCount + 2 * largest { try finishWhileAlone() }
         }
     }
+
+    /// How often files were removed.
+    package var freedCount: Int { state.withLock { $0.freedCount } }
 
     /// Frees all that is dead by now, with the two syncs that this takes.
     ///
@@ -122,6 +127,7 @@ package final class ValueReclaimer: Sendable {
                     kind: .freed, level: 0, sequenceNumber: appended.sequenceNumber, location: appended.location,
                     key: .empty, origin: .empty, value: file))
             appended.segment.removePendingEntry()
+            catalog.values.note(file.segment, isThere: true)
             return appended.end
         }
     }
@@ -138,8 +144,12 @@ package final class ValueReclaimer: Sendable {
                 } catch {
                     throw CheckpointLogError(error)
                 }
+                catalog.values.note(file.segment, isThere: false)
             }
-            state.withLock { _ = $0.stated.removeFirst() }
+            state.withLock { state in
+                state.stated.removeFirst()
+                state.freedCount += 1
+            }
             logger?.debug(
                 "freed large values", metadata: ["values": "\(batch.files.count)", "bytes": "\(batch.byteCount)"])
         }

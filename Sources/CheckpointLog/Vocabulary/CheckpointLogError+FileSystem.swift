@@ -6,7 +6,8 @@ extension CheckpointLogError {
         let path = error.path.string
         if error.isDiskFull {
             self.init(
-                code: .diskFull, message: "There is no room on the disk for this write; free some and try again.",
+                code: .diskFull,
+                message: "There is no room on the disk for this write; free some, or compact the log, and try again.",
                 location: Location(path: path), cause: error)
         } else if error.isOutOfPlace {
             self.init(

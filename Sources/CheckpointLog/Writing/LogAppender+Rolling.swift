@@ -102,8 +102,10 @@ extension LogAppender {
     }
 
     private func makeSegment(after previous: SegmentNumber, epoch: UInt32) throws(FileSystemError) -> ActiveSegment {
-        try ActiveSegment.create(
-            identity, number: manifest.reserveSegmentNumber(), previous: previous, epoch: epoch,
-            capacity: limits.segmentByteCount, mapping: limits.usesMapping, created: now())
+        try gate.takingRoom(in: identity.directory.path) { () throws(FileSystemError) in
+            try ActiveSegment.create(
+                identity, number: manifest.reserveSegmentNumber(), previous: previous, epoch: epoch,
+                capacity: limits.segmentByteCount, mapping: limits.usesMapping, created: now())
+        }
     }
 }

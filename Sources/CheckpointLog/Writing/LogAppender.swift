@@ -68,6 +68,7 @@ package final class LogAppender: Sendable {
     package let position: PositionPage
     /// Microseconds since 1970-01-01 UTC.
     let now: @Sendable () -> Int64
+    package let gate = RoomGate()
     let state: Lock<State>
     /// One sync at a time, whoever asks.
     let syncing = Lock(())

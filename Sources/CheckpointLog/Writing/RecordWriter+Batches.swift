@@ -87,6 +87,10 @@ extension RecordWriter {
     ///
     /// - Throws: what the appender throws, `.ioFailure`; nothing of the segments is left then.
     package func write(_ batch: PreparedBatch) throws -> BatchSegments {
+        try appender.gate.takingRoom(in: identity.directory.path) { try writeWithRoom(batch) }
+    }
+
+    private func writeWithRoom(_ batch: PreparedBatch) throws -> BatchSegments {
         // A reader that meets a number from after the batch's finds its file: `LogFollower.settledEnd`.
         var output: OutputSegment? = try makeOutput()
         var written = BatchSegments()

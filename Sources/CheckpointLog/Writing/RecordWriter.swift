@@ -120,11 +120,13 @@ package final class RecordWriter: Sendable {
     ) throws -> Result {
         let taken = try attributes.taken ?? appender.reserveSequenceNumber()
         let reference = try wrapping { () throws(FileSystemError) in
-            let segment = try manifest.reserveSegmentNumber()
-            return unsafe try ValueSegment.write(
-                bytes, identity: identity, segment: segment, epoch: taken.sequenceNumber.epoch,
-                level: attributes.level.rawValue, key: key, number: taken.sequenceNumber, timestamp: taken.timestamp,
-                compression: attributes.policy.compression)
+            try appender.gate.takingRoom(in: identity.directory.path) { () throws(FileSystemError) in
+                let segment = try manifest.reserveSegmentNumber()
+                return unsafe try ValueSegment.write(
+                    bytes, identity: identity, segment: segment, epoch: taken.sequenceNumber.epoch,
+                    level: attributes.level.rawValue, key: key, number: taken.sequenceNumber,
+                    timestamp: taken.timestamp, compression: attributes.policy.compression)
+            }
         }
         var header = FrameHeader(.reference, attributes)
         return unsafe try reference.bytes.withUnsafeBytes { payload in

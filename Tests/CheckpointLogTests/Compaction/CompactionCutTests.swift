@@ -7,9 +7,11 @@ import Testing
 @Suite struct CompactionCutTests {
     static let keys = ["both", "large", "first", "other"]
 
-    static func configuration(_ disk: SimulatedFileSystem) -> Configuration {
+    /// - Parameter hasFiles: whether the large value has a file of its own, which a compaction frees first, with syncs.
+    static func configuration(_ disk: SimulatedFileSystem, hasFiles: Bool = true) -> Configuration {
         var configuration = SpecimenLog.configuration(disk)
         configuration.snapshotByteCount = .max
+        if !hasFiles { configuration.largeValueByteCount = 16 << 10 }
         return configuration
     }
 
@@ -19,18 +21,19 @@ import Testing
     }
 
     /// A sealed segment with a value of each key; two of the keys have a newer one that is written and not synced.
-    static func beforeCompaction(_ disk: SimulatedFileSystem) throws -> LogEngine {
-        let first = try LogEngine.open(at: SpecimenLog.path, configuration(disk))
+    static func beforeCompaction(_ disk: SimulatedFileSystem, hasFiles: Bool = true) throws -> LogEngine {
+        let configuration = configuration(disk, hasFiles: hasFiles)
+        let first = try LogEngine.open(at: SpecimenLog.path, configuration)
         for key in keys { try put(first, key, 1) }
         try first.close()
-        let engine = try LogEngine.open(at: SpecimenLog.path, configuration(disk))
+        let engine = try LogEngine.open(at: SpecimenLog.path, configuration)
         for key in keys.prefix(2) { try put(engine, key, 2) }
         return engine
     }
 
-    @Test func everyKeyHasAValueAfterACutAtAnyCall() throws {
+    @Test(arguments: [true, false]) func everyKeyHasAValueAfterACutAtAnyCall(hasFiles: Bool) throws {
         let whole = SimulatedFileSystem(seed: 12)
-        let engine = try Self.beforeCompaction(whole)
+        let engine = try Self.beforeCompaction(whole, hasFiles: hasFiles)
         let start = whole.mutatingCallCount
         #expect(try engine.requireWriter().maintenance.compact(fully: true)?.recordCount == 2)
         let end = whole.mutatingCallCount
@@ -39,7 +42,7 @@ import Testing
         for call in start + 1...end + 1 {
             let disk = SimulatedFileSystem(seed: UInt64(call))
             disk.cutPower(atCall: call, tearing: UInt64(call))
-            let engine = try Self.beforeCompaction(disk)
+            let engine = try Self.beforeCompaction(disk, hasFiles: hasFiles)
             _ = try? engine.requireWriter().maintenance.compact(fully: true)
             let kinds = [CrashImageKind.syncedOnly, .everything] + (0..<6).map { .random(UInt64(call * 6 + $0)) }
             for kind in kinds {

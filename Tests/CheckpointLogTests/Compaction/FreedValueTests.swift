@@ -199,14 +199,15 @@ import Testing
         var engine = try Self.open(disk)
         // References that stay where they are, for their segment is nearly all live.
         for number in 1...3 { try Self.put(engine, "key", number) }
-        for number in 0..<12 { try Self.put(engine, "ballast \(number)", number, count: 4_000) }
-        try engine.close()
-        engine = try Self.open(disk)
+        for number in 0..<16 { try Self.put(engine, "ballast \(number)", number, count: 4_000) }
+        let first = try engine.requireWriter().appender.activeSegment.name.identifier
         // The frames that say that they are freed, among what dies.
         for number in 0..<40 { try Self.put(engine, "other", number, count: 3_000) }
         try engine.close()
         engine = try Self.open(disk)
         for _ in 0..<3 { _ = try engine.requireWriter().maintenance.compact(fully: true) }
+        let places = engine.catalog.values.freedFrames
+        #expect(places.count == 2 && places.allSatisfy { $0.segment > first })
         try engine.close()
         disk.removeFile(SpecimenLog.path.appending("SNAPSHOT"))
         engine = try Self.open(disk, keep: 10)

@@ -18,7 +18,8 @@ struct Runner {
 
     func run(_ workload: any Workload) throws -> Report.Row {
         let contenders = try workload.contenders(isQuick: isQuick).filter { contender in
-            contender.role == .ours || contender.role == .limit || peers.contains(contender.name)
+            // What is no peer is a floor: it says why a row stands where it does.
+            peers.contains(contender.name) || PeerKind(rawValue: contender.name) == nil
         }
         let place = "\(directory)/\(workload.name)"
         try? FileManager.default.removeItem(atPath: place)

@@ -1,0 +1,64 @@
+extension CheckpointLog {
+    /// Forgets every version of `key`, at `level` or, without one, at every level that has it.
+    ///
+    /// Durable on return as the level's checkpoints are. Groups that hold the key are forgotten. Records of other
+    /// origins stay, and so do copies that actors above have: these still answer a restore at a level over this actor's
+    /// rank.
+    ///
+    /// - Parameters:
+    ///   - key: 1 to 1,024 bytes of UTF-8.
+    ///   - level: 1…255, or nil.
+    ///   - origin: as `C4/C1`, for what came up the tree that way; nil for this actor's own.
+    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)-8f0vi``. A key without checkpoints is not an
+    ///   error.
+    /// - Complexity: O(1) for each level that has the key.
+    public nonisolated func removeCheckpoint(
+        for key: CheckpointKey, level: Int? = nil, origin: String? = nil
+    ) async throws {
+        let level = try level.map { try Level(validating: $0) }
+        let origin = origin.map { Origin($0) } ?? .own
+        _ = try engine.hash(of: key, level: 1, origin: origin)
+        if engine.isInMemory { return try engine.removeFromMemory(key, level, origin) }
+        _ = try engine.requireWriter()
+        var levels: [Level] = []
+        if let level {
+            levels = [level]
+            try await remove(key, level, origin)
+        } else {
+            try engine.refresh()
+            for level in engine.levelsInUse.compactMap(Level.init(rawValue:)) {
+                let query = RecordQuery(key: key, level: level.rawValue, origin: origin)
+                guard try engine.newest(query) != nil else { continue }
+                levels.append(level)
+                try await remove(key, level, origin)
+            }
+        }
+        let durability = levels.map { engine.policy(for: $0.rawValue).durability }.max()
+        if durability == .synced { try await sync() }
+    }
+
+    private nonisolated func remove(_ key: CheckpointKey, _ level: Level, _ origin: Origin) async throws {
+        let engine = engine
+        try await engine.whenThereIsRoom { patience in
+            _ = try engine.waitingForRoom(patience) { try engine.appendRemoval(of: key, level, origin: origin) }
+        }
+    }
+
+    /// Forgets every checkpoint of `level`, or of all levels, with one record.
+    ///
+    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)-8f0vi``.
+    public nonisolated func removeAllCheckpoints(level: Int? = nil) async throws {
+        let level = try level.map { try Level(validating: $0) }
+        if engine.isInMemory { return try engine.removeFromMemory(nil, level) }
+        let engine = engine
+        try await engine.whenThereIsRoom { patience in
+            _ = try engine.waitingForRoom(patience) { try engine.appendRemovalOfAll(level) }
+        }
+        let durability = level.map { engine.policy(for: $0.rawValue).durability } ?? .synced
+        if durability == .synced { try await sync() }
+    }
+
+    private nonisolated func sync() async throws {
+        try await engine.synced(engine.requireWriter().appender.writtenPosition)
+    }
+}

@@ -1,0 +1,92 @@
+import CheckpointLog
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A full disk refuses an append only when no compaction can make room for it.
+@Suite struct RoomTests {
+    /// A log whose appends are faster than its compaction, on a disk that has room for it many times over.
+    static func open(_ disk: SimulatedFileSystem, _ change: (inout Configuration) -> Void = { _ in }) async throws
+        -> CheckpointLog
+    {
+        var configuration = Configuration()
+        configuration.fileSystem = disk
+        configuration.segmentByteLimit = 64 << 10
+        configuration.largeValueByteCount = 16 << 10
+        change(&configuration)
+        return try await CheckpointLog.open(at: "/log", configuration: configuration)
+    }
+
+    static func disk(segments: Int) -> SimulatedFileSystem {
+        let disk = SimulatedFileSystem(seed: 40)
+        disk.byteQuota = segments * 64 << 10
+        return disk
+    }
+
+    static let value = {
+        var generator = SeededGenerator(seed: 41)
+        return generator.bytes(10_000)
+    }()
+
+    enum Way: CaseIterable { case checkpoint, bytes, submit, group, large }
+
+    @Test(arguments: Way.allCases) func appendsWaitForACompaction(way: Way) async throws {
+        let disk = Self.disk(segments: 12)
+        let log = try await Self.open(disk)
+        for number in 0..<600 {
+            let value = Self.value + [UInt8(truncatingIfNeeded: number)]
+            switch way {
+            case .checkpoint: try await log.checkpoint(value, for: "key")
+            case .bytes: try await log.checkpoint(bytes: value, for: "key")
+            case .submit: try log.submit(value, for: "key")
+            case .group: try await log.commit("pair") { try $0.put(value, for: "key") }
+            case .large: try await log.checkpoint(value + value, for: "key")
+            }
+        }
+        let newest = try await log.restoreBytes(for: "key")
+        #expect(newest?.suffix(1) == [UInt8(truncatingIfNeeded: 599)] || way != .bytes)
+        try await log.close()
+        #expect(await LogVerifier(directory: "/log", level: .deep, fileSystem: disk).verify().exitCode == 0)
+    }
+
+    /// A disk that is full of what is wanted has no room to win: the call is refused, and the log goes on.
+    @Test func whatIsAllWantedIsRefusedAtOnce() async throws {
+        let disk = Self.disk(segments: 12)
+        let log = try await Self.open(disk)
+        var refusals = 0
+        for number in 0..<100 {
+            do {
+                try await log.checkpoint(bytes: Self.value, for: CheckpointKey("key \(number)"))
+            } catch let error as CheckpointLogError {
+                #expect(error.code == .diskFull)
+                refusals += 1
+            }
+        }
+        #expect(refusals > 10 && refusals < 90)
+        #expect(throws: CheckpointLogError.self) { try log.submit(Self.value, for: "one more") }
+        // Room again, and the log takes more.
+        disk.byteQuota = nil
+        try await log.checkpoint(bytes: [1], for: "small")
+        try await log.close()
+    }
+
+    /// Who compacts himself is not waited for.
+    @Test func withoutCompactionNothingIsWaitedFor() async throws {
+        let disk = Self.disk(segments: 8)
+        let log = try await Self.open(disk) { $0.compactsAutomatically = false }
+        var codes: Set<CheckpointLogError.Code> = []
+        for _ in 0..<100 {
+            do {
+                try await log.checkpoint(bytes: Self.value, for: "key")
+            } catch let error as CheckpointLogError {
+                codes.insert(error.code)
+            }
+        }
+        #expect(codes == [.diskFull])
+        // A log that nobody has compacted yet has no reserve for it.
+        disk.byteQuota = 9 * 64 << 10
+        try await log.compact()
+        try await log.checkpoint(bytes: Self.value, for: "key")
+        try await log.close()
+    }
+}
