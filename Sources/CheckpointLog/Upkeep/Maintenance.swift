@@ -122,9 +122,12 @@ package final class Maintenance: Sendable {
     /// Frees large values that are dead, as far as the log's syncs allow.
     ///
     /// - Throws: `.ioFailure`; not that the log is closed or has no room, which is for who appends to be told.
-    package func freeValues() throws {
+    package func freeValues() throws { try notingLackOfRoom { try values.step() } }
+
+    /// A frame that says that a value is freed may need a new segment: what a compaction wins can be room for it.
+    private func notingLackOfRoom(_ body: () throws -> Void) throws {
         do {
-            try values.step()
+            try body()
         } catch let error as CheckpointLogError where error.code == .closed || error.isLackOfRoom {
             configuration.logger?.debug("large values are freed later: \(error)")
         }
@@ -255,7 +258,7 @@ package final class Maintenance: Sendable {
     /// Compacts until the log is within its bound; gives the last outcome, nil when there was nothing to do.
     @discardableResult
     package func compact(fully: Bool = false) throws -> CompactionOutcome? {
-        if fully { try values.finish() }
+        if fully { try notingLackOfRoom { try values.finish() } }
         compactor.keepReserve()
         var last: CompactionOutcome?
         defer { if last != nil || !appender.gate.isOpen { compactor.keepReserve() } }

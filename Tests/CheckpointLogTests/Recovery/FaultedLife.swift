@@ -101,7 +101,7 @@ final class FaultedLife {
             for key in keys { histories[key]?.acknowledge() }
             let failed = failures(since: callsBefore)
             if !wasPoisoned, engine.writer?.appender.failure != nil, !failed.isEmpty,
-                failed.allSatisfy(Self.isLackOfRoom)
+                failed.allSatisfy(Self.isLackOfRoom), !Self.isNotTakenBack(failed)
             {
                 problems.append("\(what): a full disk closed the log behind the caller's back: \(failed)")
             }
@@ -159,6 +159,15 @@ final class FaultedLife {
     private static func isLackOfRoom(_ call: SimulatedCall) -> Bool {
         let needsRoom: [SimulatedCall.Operation] = [.create, .write, .reserve, .rename, .truncate]
         return call.failure == .noSpace && needsRoom.contains(call.operation) && !call.path.string.hasSuffix("POSITION")
+    }
+
+    /// Whether a frame found no room, and what was written of it could not be taken back: nothing must follow it,
+    /// whoever appended it.
+    private static func isNotTakenBack(_ failed: [SimulatedCall]) -> Bool {
+        guard let last = failed.last, last.operation == .truncate, let before = failed.dropLast().last else {
+            return false
+        }
+        return before.operation == .write && before.path == last.path && before.offset == last.byteCount
     }
 
     private func failures(since: Int) -> [SimulatedCall] {
