@@ -75,9 +75,11 @@ extension LogEngine {
     }
 
     /// What the threads in the background do, for a log that has none.
-    func settleInline() {
-        guard configuration.runsInline, let maintenance = writer?.maintenance else { return }
-        try? maintenance.sealAll()
-        try? maintenance.freeValues()
+    @inline(__always)
+    func settleInline() { if configuration.runsInline { settle() } }
+
+    private func settle() {
+        try? writer?.maintenance.sealAll()
+        try? writer?.maintenance.freeValues()
     }
 }

@@ -82,7 +82,7 @@ package final class RecordCatalog: Sendable {
             outcome = index.insert(hash, entry, keep: count)
         }
         usage.apply(record.location, outcome) { groups.holds($0) }
-        outcome.forEachDead { values.noteDead($0) }
+        if values.isUsed { outcome.forEachDead { values.noteDead($0) } }
         if let file = record.value { note(file, of: record) }
     }
 

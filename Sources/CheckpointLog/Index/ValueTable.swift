@@ -40,19 +40,23 @@ package final class ValueTable: Sendable {
 
     private let state = Lock(State())
     /// Whether there ever was a large value: most logs have none, and their appends need not take the lock.
-    private let isUsed = Atomic(false)
+    private let wasUsed = Atomic(false)
     /// Whether a value may have died since ``claimDead(where:)`` looked.
     private let mayHaveDead = Atomic(false)
 
     package init() {}
 
+    @inline(__always)
+    var isUsed: Bool { wasUsed.load(ordering: .acquiring) }
+
+    @inline(__always)
     package var hasCandidates: Bool { mayHaveDead.load(ordering: .acquiring) }
 
     /// Takes in a reference whose record is in the index.
     ///
     /// - Returns: the frame that says that its value is freed, where there is one.
     func insert(_ reference: Reference, at location: FrameLocation) -> FrameLocation? {
-        isUsed.store(true, ordering: .releasing)
+        wasUsed.store(true, ordering: .releasing)
         defer { mayHaveDead.store(true, ordering: .releasing) }
         return state.withLock { state in
             state.content.references[location] = reference
@@ -65,7 +69,7 @@ package final class ValueTable: Sendable {
     ///
     /// - Returns: the reference, where one is known.
     func free(_ segment: SegmentNumber, at location: FrameLocation) -> Reference? {
-        isUsed.store(true, ordering: .releasing)
+        wasUsed.store(true, ordering: .releasing)
         return state.withLock { state in
             let old = state.content.freed.updateValue(location, forKey: segment)
             if let old { state.statements[old] = nil }
@@ -79,17 +83,14 @@ package final class ValueTable: Sendable {
     func needsStatement(of segment: SegmentNumber) -> Bool { state.withLock { $0.places[segment] != nil } }
 
     /// Notes that a frame died; a value may have died with it.
-    @inline(__always)
     func noteDead(_ location: FrameLocation) {
-        guard isUsed.load(ordering: .relaxed), state.withLock({ $0.content.references[location] != nil }) else {
-            return
-        }
+        guard state.withLock({ $0.content.references[location] != nil }) else { return }
         mayHaveDead.store(true, ordering: .releasing)
     }
 
     /// Notes that a group ended or was replaced, whose members may have died.
     func noteGroupChange() {
-        if isUsed.load(ordering: .relaxed) { mayHaveDead.store(true, ordering: .releasing) }
+        if isUsed { mayHaveDead.store(true, ordering: .releasing) }
     }
 
     /// The values that died since the last call, which are the caller's to free.
@@ -114,7 +115,7 @@ package final class ValueTable: Sendable {
 
     /// Swaps the place of a frame that compaction copied; whether it is one of a freed value that is needed.
     func relocate(from old: FrameLocation, to new: FrameLocation) -> Bool {
-        guard isUsed.load(ordering: .acquiring) else { return false }
+        guard isUsed else { return false }
         return state.withLock { state in
             if let reference = state.content.references.removeValue(forKey: old) {
                 state.content.references[new] = reference
@@ -181,7 +182,7 @@ package final class ValueTable: Sendable {
     ///
     /// - Complexity: O(n) in the references on disk.
     package func byteCounts(where isLive: (Reference) -> Bool) -> (total: Int, live: Int) {
-        guard isUsed.load(ordering: .acquiring) else { return (0, 0) }
+        guard isUsed else { return (0, 0) }
         let files = state.withLock { state in
             state.content.references.values.filter {
                 state.content.freed[$0.file.segment] == nil || state.leaving.contains($0.file.segment)
@@ -200,7 +201,7 @@ package final class ValueTable: Sendable {
 
     func replace(_ content: Content) {
         if !content.references.isEmpty || !content.freed.isEmpty {
-            isUsed.store(true, ordering: .releasing)
+            wasUsed.store(true, ordering: .releasing)
             mayHaveDead.store(true, ordering: .releasing)
         }
         state.withLock { Self.replace(content, &$0) }
