@@ -42,17 +42,18 @@ extension LogEngine {
         }
         let end = ContinuousClock.now + patience.duration
         var failure = failure
-        var known = maintenance.roomMade
         while .now < end {
-            let isMade = try maintenance.makeRoom(until: end)
-            do {
-                return try body()
-            } catch let error as CheckpointLogError where error.isLackOfRoom {
-                failure = error
+            // One at a time: who comes next finds the room that this one made, before it looks for more.
+            let result = try maintenance.inTurn { () throws -> Result? in
+                do {
+                    return try body()
+                } catch let error as CheckpointLogError where error.isLackOfRoom {
+                    failure = error
+                }
+                guard try maintenance.makeRoom(until: end) else { throw failure }
+                return nil
             }
-            // What another append's compaction won counts too.
-            if !isMade, maintenance.roomMade == known { break }
-            known = maintenance.roomMade
+            if let result { return result }
         }
         throw failure
     }

@@ -16,6 +16,8 @@ package final class Maintenance: Sendable {
         /// Whether a thread does what was wanted of it.
         var isSealing = false
         var hasSealed = false
+        /// When no room could be made last, and what had been by then.
+        var vain: (time: ContinuousClock.Instant, roomMade: Int)?
         var isCompacting = false
     }
 
@@ -27,6 +29,7 @@ package final class Maintenance: Sendable {
     private let configuration: Configuration
     private let reserve: SpaceReserve
     private let state = Lock(State())
+    private let roomTurn = Lock(())
 
     /// - Parameter replayedByteCount: bytes of the log that the last snapshot does not cover.
     package init(
@@ -182,12 +185,23 @@ package final class Maintenance: Sendable {
         return appender.gate.isOpen
     }
 
+    /// Runs `body` while no other append makes room.
+    package func inTurn<Result>(_ body: () throws -> Result) rethrows -> Result {
+        try roomTurn.withLock { _ in try body() }
+    }
+
+    /// How long it is believed that no room can be made: many may ask at once.
+    private static let vainDuration = Duration.milliseconds(500)
+
     /// Makes room for an append that found none: has full segments sealed, frees dead values, and compacts.
     ///
     /// - Returns: whether there is more room now, or may be soon; false where all that is on the disk is wanted.
     /// - Throws: what a compaction throws; where that found no room either, this returns false.
     package func makeRoom(until deadline: ContinuousClock.Instant) throws -> Bool {
         let before = roomMade
+        if let vain = state.withLock({ $0.vain }), vain.roomMade == before, .now - vain.time < Self.vainDuration {
+            return false
+        }
         let isMade = try appender.gate.whileClosed {
             do {
                 // Only sealed segments are compacted, and the thread that seals them may be behind.
@@ -201,7 +215,10 @@ package final class Maintenance: Sendable {
         _ = regainReserve()
         // The next segment could not be prepared meanwhile.
         noteRoll()
-        return isMade || appender.gate.isBusy
+        if isMade || appender.gate.isBusy { return true }
+        let now = ContinuousClock.now
+        state.withLock { $0.vain = (now, before) }
+        return false
     }
 
     /// Waits until full segments are sealed, or cannot be.
