@@ -14,8 +14,8 @@ public struct Statistics: Sendable, Hashable, Codable {
     public var syncCount = 0
     /// Empty frames that were appended, and synced, 50 ms after the last sync of a time in which something was synced.
     public var promiseCount = 0
-    /// Bytes of frames that were copied into a mapped segment, which takes no system call; parts of 8 KiB and more are
-    /// written instead.
+    /// Bytes of frames that were copied into a mapped segment, which takes no system call; frames of 8 KiB and more
+    /// are written instead.
     public var mappedByteCount = 0
     /// Calls that wrote to files.
     public var writeCallCount = 0

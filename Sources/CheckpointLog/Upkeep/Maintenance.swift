@@ -13,12 +13,11 @@ package final class Maintenance: Sendable {
         var threads = 0
         var lastCompaction: CompactionOutcome?
         var compactionCount = 0
-        /// Whether a thread does what was wanted of it.
+        /// Whether full segments are being looked for.
         var isSealing = false
         var hasSealed = false
         /// When no room could be made last, and what had been by then.
         var vain: (time: ContinuousClock.Instant, roomMade: Int)?
-        var isCompacting = false
     }
 
     private let appender: LogAppender
@@ -59,12 +58,15 @@ package final class Maintenance: Sendable {
     package func start() throws {
         guard !configuration.runsInline else { return }
         try startThread("ckpt-seal") { [self] in
-            loop(wanted: \.wantsSeal, busy: \.isSealing) { try prepareAndSeal() }
+            loop(wanted: \.wantsSeal, seals: true) {
+                defer { endSealing() }
+                try prepareAndSeal()
+            }
         }
         guard configuration.compactsAutomatically else { return }
         try startThread("ckpt-compact") { [self] in
             NamedThread.lowerPriority()
-            loop(wanted: \.wantsCompaction, busy: \.isCompacting) {
+            loop(wanted: \.wantsCompaction, seals: false) {
                 try compact()
                 try writeSnapshotIfDue()
             }
@@ -297,16 +299,21 @@ package final class Maintenance: Sendable {
         return last
     }
 
+    private func endSealing() {
+        state.withLock { $0.isSealing = false }
+        state.wakeAll()
+    }
+
     private func loop(
-        wanted: any WritableKeyPath<State, Bool> & Sendable, busy: any WritableKeyPath<State, Bool> & Sendable,
-        _ body: () throws -> Void
+        wanted: any WritableKeyPath<State, Bool> & Sendable, seals: Bool, _ body: () throws -> Void
     ) {
         while true {
             let goesOn = state.wait { state -> Bool? in
                 if state.isStopping { return false }
                 guard state[keyPath: wanted] else { return nil }
                 state[keyPath: wanted] = false
-                state[keyPath: busy] = true
+                // In one step with that: whoever waits for the seal must not look in between.
+                if seals { state.isSealing = true }
                 return true
             }
             guard goesOn else { break }
@@ -315,8 +322,6 @@ package final class Maintenance: Sendable {
             } catch {
                 configuration.logger?.error("work in the background failed: \(error)")
             }
-            state.withLock { $0[keyPath: busy] = false }
-            state.wakeAll()
         }
         state.withLock { $0.threads -= 1 }
         state.wakeAll()
