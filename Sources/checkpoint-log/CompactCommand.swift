@@ -6,14 +6,14 @@ struct CompactCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "compact", abstract: "Drops superseded checkpoints and gives their space back.",
         discussion: """
-            How many versions a level keeps is set by the program that opens the log and is not stored in it. Give \
-            --keep when that program keeps more than the default.
+            What a level keeps belongs to the log and stays as it is. With --keep the log keeps that many versions of \
+            each key from now on; where that is less, versions are gone for good.
             """)
 
     @OptionGroup var log: DirectoryArgument
     @OptionGroup var output: OutputOptions
 
-    @Option(help: "Versions of each key to keep at every level. (default: 1 at level 1, 2 above)")
+    @Option(help: "Versions of each key to keep at every level from now on. (default: as the log does)")
     var keep: Int?
 
     /// What was won.
@@ -31,9 +31,14 @@ struct CompactCommand: AsyncParsableCommand {
             var configuration = Configuration()
             configuration.compactsAutomatically = false
             if let keep {
+                let reader = try await CheckpointLog.openForReading(at: log.directory)
                 for level in 1...255 {
-                    configuration.levels[level] = LevelPolicy(durability: .synced, retention: .newest(keep))
+                    var policy = try reader.policy(for: level)
+                    policy.retention = .newest(keep)
+                    configuration.levels[level] = policy
                 }
+                try await reader.close()
+                configuration.allowsDroppingVersions = true
             }
             let log = try await CheckpointLog.open(at: log.directory, configuration: configuration)
             let before = log.statistics

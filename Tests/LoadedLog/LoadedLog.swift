@@ -159,8 +159,7 @@ struct LoadedLog {
     private func check(_ tasks: [LoadTask]) async {
         simulated.observe(nil)
         let (path, fileSystem) = (path, configuration.fileSystem)
-        let kept = configuration.levels.mapValues(\.retention.count)
-        let report = await LogVerifier(directory: path, level: .deep, fileSystem: fileSystem, versionsKept: kept)
+        let report = await LogVerifier(directory: path, level: .deep, fileSystem: fileSystem)
             .verify()
         if report.exitCode != 0 { tally.complain("log-verify: \(report.exitCode), \(report.findings)") }
         do {

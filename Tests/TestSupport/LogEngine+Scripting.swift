@@ -6,7 +6,7 @@ extension LogEngine {
         _ name: CheckpointKey, _ members: [(key: CheckpointKey, bytes: [UInt8], flags: FrameHeader.Flags)],
         _ level: Level
     ) throws -> AppendedBatch {
-        let policy = configuration.policy(for: level.rawValue)
+        let policy = policy(for: level.rawValue)
         return try appendBatch(
             members.map { member in
                 BatchMember(

@@ -145,7 +145,8 @@ extension CheckpointLog {
         let (last, hash) = try record(name, [], [], space: .group)
         let group = MemoryStore.Group(
             number: last.number, level: level, name: name, members: members.map(\.record))
-        try engine.putAllInMemory(members, group: (group, hash), keep: attributes.policy.retention.count)
+        try engine.putAllInMemory(
+            members, group: (group, hash), keep: engine.retention(of: attributes.level.rawValue).count)
         return CheckpointReceipt(last, hash, engine)
     }
 

@@ -98,6 +98,9 @@ extension CheckpointLog {
     ///
     /// One batch holds up to half of `valueByteLimit`; what is more comes in several, each whole.
     ///
+    /// A child whose directory was put back from a backup is taken over as it is now, all of it, and
+    /// ``Configuration/onBackgroundFailure`` is told of `.wentBack`; keys that it has no more stay here.
+    ///
     /// - Throws: the first failure, once all others have had their turn: `.unavailable` with the name of a child that
     ///   is closed or cannot be read, what a source threw, or what storing here threw.
     public func update() async throws {
@@ -178,7 +181,11 @@ extension CheckpointLog {
             node.setReader(nil, of: name)
             throw CheckpointLogError.unavailable(name, cause: error)
         }
-        guard !takeover.records.isEmpty else { return }
+        if takeover.wentBack {
+            failures.report(
+                CheckpointLogError.wentBack(child: name), "a child went back", ["child": "\(name)"])
+        }
+        guard !takeover.records.isEmpty || takeover.wentBack else { return }
         if keepsInMemory {
             try engine.saveMark(takeover, of: name, level)
         } else {

@@ -100,6 +100,14 @@ public actor CheckpointLog {
     /// What the opening found.
     public nonisolated var recoveryReport: RecoveryReport { engine.report }
 
+    /// The policy in force at `level`, its retention never nil: what the log has, as this opening may have changed it.
+    /// A reader gives what it knew at its last look.
+    ///
+    /// - Throws: ``CheckpointLogError``: `.invalidLevel` outside 1…255.
+    public nonisolated func policy(for level: Int) throws -> LevelPolicy {
+        engine.policy(for: try Level(validating: level).rawValue)
+    }
+
     /// Encodes and appends what the memory level holds, as one atomic group up to the value limit, and syncs
     /// everything.
     ///

@@ -27,7 +27,7 @@ extension LogEngine {
             key: key, level: level, origin: origin, number: taken.sequenceNumber, timestamp: taken.timestamp,
             content: content, flags: flags)
         guard !isInMemory else {
-            try putAllInMemory([(record, hash)], keep: policy(for: level.rawValue).retention.count)
+            try putAllInMemory([(record, hash)], keep: retention(of: level.rawValue).count)
             return (record, hash)
         }
         let isOver = memory.put(record, hash, limits: memoryLimits)

@@ -36,12 +36,18 @@ extension LogEngine {
             fileSystem: configuration.fileSystem, directory: directory, identifier: manifest.identifier,
             hashSecret: manifest.hashSecret)
         identity.laneCount = configuration.laneCount
-        let catalog = makeCatalog(identity, configuration)
         var report = RecoveryReport()
+        let policies: LogPolicies
+        if let known {
+            (policies, report.policyChanges) = LogPolicies(known.policies, configuration).stating(configuration)
+        } else {
+            policies = LogPolicies(newLog: configuration)
+        }
+        let view = LogView(identity, configuration, policies)
         let position = try wrapping { () throws(FileSystemError) in try PositionStatement.read(identity) }?
             .possible(in: manifest)
         let loader = LogLoader(
-            identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: false)
+            identity: identity, manifest: manifest, directory: listing, catalog: view.catalog, isSalvage: false)
         let outcome = try loader.load(position: position, into: &report)
         let highest = max(listing.highestSegment, manifest.lastSealed)
         guard max(highest, manifest.nextSegment) < SegmentName.numberLimit else {
@@ -55,17 +61,15 @@ extension LogEngine {
         if let known {
             report.possiblyLost = outcome.possiblyLost(position, cutByteCount: report.cutByteCount, manifest: known)
         }
-        try repair.removeOrphans(listing, referenced: catalog.values.referencedSegments, report: &report)
-        let files = SegmentFiles(identity)
-        for segment in manifestFile.current.segments { files.add(segment.name) }
+        try repair.removeOrphans(listing, referenced: view.catalog.values.referencedSegments, report: &report)
+        for segment in manifestFile.current.segments { view.files.add(segment.name) }
         let writer = try makeWriter(
-            identity, configuration, lock: lock, manifest: manifestFile, catalog: catalog, files: files,
+            identity, configuration, lock: lock, manifest: manifestFile, view: view,
             hasSoundPosition: position?.isSound == true, lastTimestamp: outcome.lastTimestamp,
             replayedByteCount: report.replayedByteCount)
         say(report, configuration)
         return LogEngine(
-            .writer(writer), identity: identity, configuration: configuration, catalog: catalog, files: files,
-            report: report)
+            .writer(writer, view), identity: identity, configuration: configuration, report: report)
     }
 
     /// A log that is being written changes under an opening for reading, which then begins again: this often, as long
@@ -97,38 +101,18 @@ extension LogEngine {
     private static func openAsItStands(
         _ directory: any OpenDirectory, _ configuration: Configuration, isSalvage: Bool
     ) throws -> LogEngine {
-        func list() throws -> LogDirectory {
-            try wrapping { () throws(FileSystemError) in try LogDirectory(directory) }
-        }
-        guard let known = try knownManifest(directory, try list()) else {
+        let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(directory) }
+        guard let known = try knownManifest(directory, listing) else {
             throw CheckpointLogError.notALog(path: directory.path.string, "it has no \(FileName.manifest).")
         }
         var identity = LogIdentity(
             fileSystem: configuration.fileSystem, directory: directory, identifier: known.identifier,
             hashSecret: known.hashSecret)
         identity.laneCount = configuration.laneCount
-        let catalog = makeCatalog(identity, configuration)
         var report = RecoveryReport()
-        let isWritten = try wrapping { () throws(FileSystemError) in
-            try directory.isAnnounced(FileName.lock)
-        }
-        // In this order, as LogFollower has it: what a compaction has dropped is superseded by records up to the
-        // position.
-        let manifest = try Manifest.read(in: directory) ?? known
-        var position = try wrapping { () throws(FileSystemError) in try PositionStatement.read(identity) }
-        if !isWritten { position = position?.possible(in: manifest) }
-        let listing = try list()
-        let loader = LogLoader(
-            identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: isSalvage)
-        let outcome = try loader.load(position: position, stop: isWritten ? position?.written : nil, into: &report)
-        let files = SegmentFiles(identity)
-        for segment in manifest.segments { files.add(segment.name) }
-        let follower = LogFollower(
-            identity: identity, manifest: manifest, catalog: catalog, files: files, isSalvage: isSalvage,
-            position: position, isWritten: isWritten, chain: listing.chain(after: manifest), outcome: outcome)
-        return LogEngine(
-            .follower(follower), identity: identity, configuration: configuration, catalog: catalog, files: files,
-            report: report)
+        let follower = try LogFollower(
+            identity, configuration, isSalvage: isSalvage, known: known, into: &report)
+        return LogEngine(.follower(follower), identity: identity, configuration: configuration, report: report)
     }
 
     /// A log without a directory: every level is of the memory.
@@ -140,8 +124,8 @@ extension LogEngine {
             hashSecret: manifest.hashSecret)
         identity.laneCount = configuration.laneCount
         return LogEngine(
-            .memory, identity: identity, configuration: configuration,
-            catalog: makeCatalog(identity, configuration), files: SegmentFiles(identity), report: RecoveryReport())
+            .memory(LogView(identity, configuration, LogPolicies(newLog: configuration))), identity: identity,
+            configuration: configuration, report: RecoveryReport())
     }
 
     /// The manifest; nil where there is no log yet.
@@ -185,11 +169,6 @@ extension LogEngine {
             hashSecret: HashSecret(first: words[2], second: words[3]))
     }
 
-    private static func makeCatalog(_ identity: LogIdentity, _ configuration: Configuration) -> RecordCatalog {
-        let counts = (0...255).map { configuration.policy(for: UInt8($0)).retention.count }
-        return RecordCatalog(hashSecret: identity.hashSecret) { counts[Int($0)] }
-    }
-
     /// Weak, because maintenance holds the appender that leaves notes for it, and the index with it.
     private struct WeakMaintenance {
         weak var maintenance: Maintenance?
@@ -197,11 +176,15 @@ extension LogEngine {
 
     private static func makeWriter(
         _ identity: LogIdentity, _ configuration: Configuration, lock: any FileLock, manifest: ManifestFile,
-        catalog: RecordCatalog, files: SegmentFiles, hasSoundPosition: Bool, lastTimestamp: Int64,
+        view: LogView, hasSoundPosition: Bool, lastTimestamp: Int64,
         replayedByteCount: Int
     ) throws -> Writer {
+        let (catalog, files) = (view.catalog, view.files)
         let (epoch, active) = try wrapping { () throws(FileSystemError) in
-            let epoch = try manifest.reserveEpoch()
+            let epoch = try manifest.reserveEpoch(policies: view.policies.recorded) { epoch in
+                var generator = SystemRandomNumberGenerator()
+                return configuration.randomSeed.map { $0 &+ UInt64(epoch) &* 0x9E37_79B9_7F4A_7C15 } ?? generator.next()
+            }
             let active = try firstSegment(identity, configuration, manifest, epoch: epoch)
             try active.file.sync()
             return (epoch, active)
@@ -287,6 +270,9 @@ extension LogEngine {
             logger.warning(
                 "checkpoints that were written and not synced may be lost",
                 metadata: ["from": "\(lost.lowerBound)", "through": "\(lost.upperBound)"])
+        }
+        for change in report.policyChanges {
+            logger.log(level: change.keptVersions ? .warning : .notice, "\(change)")
         }
         if !report.orphans.isEmpty { logger.info("leftovers were removed", metadata: ["files": "\(report.orphans)"]) }
         if !report.foreignFiles.isEmpty {

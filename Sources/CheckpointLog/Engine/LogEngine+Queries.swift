@@ -59,7 +59,7 @@ extension LogEngine {
             let records = memory.versions(hash)
             found += records.map { .memory($0) }
             let numbers = Set(records.map(\.number))
-            let age = policy(for: level).retention.age
+            let age = retention(of: level).age
             for (index, entry) in catalog.index.versions(hash).enumerated()
             where !numbers.contains(entry.sequenceNumber) {
                 if index > 0, let age, try isOlder(entry, than: age, mode) { continue }
@@ -100,14 +100,5 @@ extension LogEngine {
         } catch {
             throw error
         }
-    }
-}
-
-extension Duration {
-    /// Whole microseconds, as far as they fit.
-    package var microseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
-        return overflow ? (seconds < 0 ? .min / 2 : .max / 2) : product + attoseconds / 1_000_000_000_000
     }
 }

@@ -18,9 +18,10 @@ extension LogEngine {
         receive: FrameReader.Receive<Result>? = nil, _ body: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result? {
         if let found {
+            let view = follower?.view
             do {
                 return unsafe try withContent(of: found, key: query.key, mode, receive, body)
-            } catch let error as CheckpointLogError where Self.isGone(error) {
+            } catch let error as CheckpointLogError where Self.isGone(error) || isOver(view) {
                 // By now the index knows better.
                 try refresh(isForced: true)
             }
@@ -43,19 +44,25 @@ extension LogEngine {
         return unsafe try withContent(query, .waiting, body)
     }
 
-    /// Runs `body` again, after a look at what is new, when a file that it read is gone: a compaction has moved the
-    /// record since it was looked up.
+    /// Runs `body` again, after a look at what is new, when a file that it read is gone, since a compaction has moved
+    /// the record after it was looked up, and when a reader came to another view of the log meanwhile.
     ///
     /// - Parameter body: looks the record up anew each time; told whether this is the last time.
     func retryingMoved<Result>(_ body: (_ isLast: Bool) throws -> Result) throws -> Result {
         for _ in 1..<Self.attempts {
+            let view = follower?.view
             do {
                 return try body(false)
-            } catch let error as CheckpointLogError where Self.isGone(error) {
+            } catch let error as CheckpointLogError where Self.isGone(error) || isOver(view) {
                 try refresh(isForced: true)
             }
         }
         return try body(true)
+    }
+
+    /// Whether a reader has put another view in the place of `view`: what was looked up there may not fit the files.
+    private func isOver(_ view: LogView?) -> Bool {
+        view.map { $0.number != follower?.view.number } ?? false
     }
 
     static func isGone(_ error: CheckpointLogError) -> Bool {

@@ -8,9 +8,6 @@ import SystemPackage
 package final class LogEngine: Sendable {
     package let identity: LogIdentity
     package let configuration: Configuration
-    package let catalog: RecordCatalog
-    package let files: SegmentFiles
-    package let frames: FrameReader
     package let report: RecoveryReport
     /// What the mode comes to. Kept apart: to take the payload out of an enum costs each append and each restore more
     /// than a look at one of these.
@@ -18,8 +15,8 @@ package final class LogEngine: Sendable {
     package let follower: LogFollower?
     package let isInMemory: Bool
     package let memory = MemoryStore()
-    /// The policy of each level, by its number: looked up by every call.
-    private let policies: [LevelPolicy]
+    /// What is known of a log that has one view for good; a follower has its own.
+    private let ownView: LogView?
     /// Whether any level is of the memory: most logs have none, and look there for nothing.
     package let hasMemoryLevel: Bool
     /// The last number and time given in a log without a directory.
@@ -59,36 +56,46 @@ package final class LogEngine: Sendable {
 
     /// What a log was opened as.
     package enum Mode: Sendable {
-        case writer(Writer)
+        case writer(Writer, LogView)
         /// For reading: what keeps it up with its writer, in another process or this one.
         case follower(LogFollower)
         /// Without a directory: every level is of the memory.
-        case memory
+        case memory(LogView)
     }
 
     package init(
-        _ mode: Mode, identity: LogIdentity, configuration: Configuration, catalog: RecordCatalog, files: SegmentFiles,
-        report: RecoveryReport
+        _ mode: Mode, identity: LogIdentity, configuration: Configuration, report: RecoveryReport
     ) {
-        (writer, follower, isInMemory) =
+        (writer, follower, ownView, isInMemory) =
             switch mode {
-            case .writer(let writer): (writer, nil, false)
-            case .follower(let follower): (nil, follower, false)
-            case .memory: (nil, nil, true)
+            case .writer(let writer, let view): (writer, nil, view, false)
+            case .follower(let follower): (nil, follower, nil, false)
+            case .memory(let view): (nil, nil, view, true)
             }
         self.identity = identity
         self.configuration = configuration
-        self.catalog = catalog
-        self.files = files
         self.report = report
-        frames = FrameReader(identity, files, valueByteLimit: configuration.valueByteLimit)
         encodeBuffers = EncodeBuffers(configuration.encoder)
-        policies = (0...UInt8.max).map { configuration.policy(for: $0) }
-        hasMemoryLevel = isInMemory || configuration.levels.values.contains { $0.durability == .memory }
+        hasMemoryLevel = isInMemory || ownView?.policies.hasMemoryLevel ?? false
     }
 
+    /// What is known of the log now. Of a reader it may be another the next time.
     @inline(__always)
-    package func policy(for level: UInt8) -> LevelPolicy { policies[Int(level)] }
+    package var view: LogView {
+        if let ownView { return ownView }
+        guard let follower else { preconditionFailure("a log is written, followed or in memory") }
+        return follower.view
+    }
+
+    @inline(__always) package var catalog: RecordCatalog { view.catalog }
+    @inline(__always) package var files: SegmentFiles { view.files }
+    @inline(__always) package var frames: FrameReader { view.frames }
+
+    @inline(__always)
+    package func policy(for level: UInt8) -> LevelPolicy { view.policies[level] }
+
+    @inline(__always)
+    package func retention(of level: UInt8) -> LevelPolicy.Retention { view.policies.retentions[level] }
 
     package func checkOpen() throws {
         if isClosed.load(ordering: .acquiring) { throw CheckpointLogError.closed }
@@ -148,7 +155,7 @@ package final class LogEngine: Sendable {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         defer {
             blocking.stop()
-            files.closeAll()
+            view.files.closeAll()
         }
         guard let writer else { return }
         // A value that cannot be freed now is by the next opening.

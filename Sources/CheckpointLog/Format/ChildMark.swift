@@ -19,16 +19,23 @@ package struct ChildMark: Sendable, Equatable {
     /// The most exceptions listed. Records over it are taken again at the next update.
     package static let exceptionLimit = 65_536
 
+    private static let fixedByteCount = 48
+
     package var log: LogIdentifier
+    /// The child's last opening for writing by then; nil where it has none. Numbers and places are those of logs that
+    /// came to be by way of it.
+    package var opening: Opening?
     package var appendNumber: SequenceNumber
     /// Where the log ended when all before it was known: records of later places are looked at.
     package var position: LogPosition?
     package var exceptions: [Exception]
 
     package init(
-        log: LogIdentifier, appendNumber: SequenceNumber, position: LogPosition?, exceptions: [Exception] = []
+        log: LogIdentifier, opening: Opening? = nil, appendNumber: SequenceNumber, position: LogPosition?,
+        exceptions: [Exception] = []
     ) {
         self.log = log
+        self.opening = opening
         self.appendNumber = appendNumber
         self.position = position
         self.exceptions = exceptions
@@ -40,6 +47,9 @@ package struct ChildMark: Sendable, Equatable {
         bytes.append(littleEndian: log.low)
         bytes.append(littleEndian: appendNumber.rawValue)
         bytes.append(littleEndian: position?.word ?? 0)
+        bytes.append(littleEndian: opening?.word ?? 0)
+        bytes.append(littleEndian: opening?.epoch ?? 0)
+        bytes.append(littleEndian: UInt32(0))
         for exception in exceptions.prefix(Self.exceptionLimit) {
             bytes.append(littleEndian: exception.high)
             bytes.append(littleEndian: exception.low)
@@ -49,13 +59,15 @@ package struct ChildMark: Sendable, Equatable {
     }
 
     package init?(_ bytes: [UInt8]) {
-        guard bytes.count >= 32, (bytes.count - 32) % 24 == 0, (bytes.count - 32) / 24 <= Self.exceptionLimit else {
-            return nil
-        }
+        let listed = bytes.count - Self.fixedByteCount
+        guard listed >= 0, listed % 24 == 0, listed / 24 <= Self.exceptionLimit else { return nil }
         var cursor = ByteCursor(bytes)
         guard let high = cursor.integer(UInt64.self), let low = cursor.integer(UInt64.self),
-            let number = cursor.integer(UInt64.self), let word = cursor.integer(UInt64.self)
+            let number = cursor.integer(UInt64.self), let word = cursor.integer(UInt64.self),
+            let openingWord = cursor.integer(UInt64.self), let epoch = cursor.integer(UInt32.self),
+            (openingWord == 0) == (epoch == 0), cursor.integer(UInt32.self) == 0
         else { return nil }
+        opening = epoch == 0 ? nil : Opening(epoch: epoch, word: openingWord)
         position = LogPosition(word: word)
         guard word == 0 || position != nil else { return nil }
         log = LogIdentifier(high: high, low: low)

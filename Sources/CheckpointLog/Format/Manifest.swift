@@ -4,9 +4,11 @@
 /// kilobyte for every gigabyte of log and changes once for every segment, so an edit log would win nothing.
 package struct Manifest: Sendable, Equatable {
     package static let magic: [UInt8] = Array("CKPTMAN\n".utf8)
-    private static let fixedByteCount = 96
-    /// Where the generation stands in the file.
-    package static let generationOffset = 64
+    /// The newest openings are named, this many.
+    package static let openingLimit = 32
+    private static let fixedByteCount = 96 + openingLimit * 8
+    /// Where the generation and the newest opening stand in the file.
+    package static let stampRange = 64..<104
     private static let entryByteCount = 64
     /// Sealed segments that a manifest can list.
     package static let entryLimit = 1 << 20
@@ -97,11 +99,36 @@ package struct Manifest: Sendable, Equatable {
     package var nextSegment: SegmentNumber = 1
     /// The greatest number of a log segment that was ever sealed; the chain begins after it.
     package var lastSealed: SegmentNumber = 0
+    /// The random words of the newest openings for writing, the newest first, whose epoch is the one before
+    /// ``nextEpoch``; zero where it is not known.
+    package private(set) var openings: [UInt64] = []
+    /// What the log keeps; a level that is not here has the standard.
+    package var policies: [UInt8: RecordedPolicy] = [:]
     package var segments: [Segment] = []
 
     package init(identifier: LogIdentifier, hashSecret: HashSecret) {
         self.identifier = identifier
         self.hashSecret = hashSecret
+    }
+
+    /// Takes the next epoch for an opening.
+    package mutating func open(as word: UInt64) {
+        openings = Array(([word] + openings).prefix(Self.openingLimit))
+        nextEpoch += 1
+    }
+
+    /// The last opening for writing; nil in a log that none has come as far as to append to.
+    package var newestOpening: Opening? {
+        openings.first.map { Opening(epoch: nextEpoch - 1, word: $0) }
+    }
+
+    /// Whether the log is what `opening`, or a later one, has made of it.
+    package func ancestry(of opening: Opening) -> Opening.Ancestry {
+        guard opening.epoch < nextEpoch else { return .differs }
+        let index = Int(nextEpoch - 1 - opening.epoch)
+        guard index < openings.count else { return .unknown }
+        if openings[index] == 0 { return .unknown }
+        return openings[index] == opening.word ? .descends : .differs
     }
 
     package var bytes: [UInt8] {
@@ -119,7 +146,12 @@ package struct Manifest: Sendable, Equatable {
         rest.append(littleEndian: nextSegment.rawValue)
         rest.append(littleEndian: lastSealed.rawValue)
         rest.append(littleEndian: UInt32(segments.count))
-        rest.append(littleEndian: UInt64(0))
+        rest.append(littleEndian: UInt32(policies.count))
+        rest.append(littleEndian: UInt32(0))
+        for index in 0..<Self.openingLimit {
+            rest.append(littleEndian: index < openings.count ? openings[index] : 0)
+        }
+        rest.append(contentsOf: policies.bytes)
         for segment in segments { segment.append(to: &rest) }
         var bytes = Self.magic
         bytes.append(littleEndian: Checksum.mask(Checksum.of(rest)))
@@ -142,8 +174,11 @@ package struct Manifest: Sendable, Equatable {
             let first = cursor.integer(UInt64.self), let second = cursor.integer(UInt64.self),
             let generation = cursor.integer(UInt64.self), let nextEpoch = cursor.integer(UInt32.self),
             let nextSegment = cursor.segmentNumber(), let lastSealed = cursor.segmentNumber(),
-            let count = cursor.integer(UInt32.self), count <= Self.entryLimit, cursor.integer(UInt64.self) == 0,
-            bytes.count == Self.fixedByteCount + Int(count) * Self.entryByteCount
+            let count = cursor.integer(UInt32.self), count <= Self.entryLimit,
+            let policyCount = cursor.integer(UInt32.self), policyCount <= UInt8.max,
+            cursor.integer(UInt32.self) == 0,
+            bytes.count == Self.fixedByteCount + Int(policyCount) * RecordedPolicy.byteCount
+                + Int(count) * Self.entryByteCount
         else { return nil }
         self.init(
             identifier: LogIdentifier(high: high, low: low), hashSecret: HashSecret(first: first, second: second))
@@ -151,11 +186,24 @@ package struct Manifest: Sendable, Equatable {
         self.nextEpoch = nextEpoch
         self.nextSegment = nextSegment
         self.lastSealed = lastSealed
+        guard readOpenings(&cursor), let policies = [UInt8: RecordedPolicy](&cursor, count: policyCount) else {
+            return nil
+        }
+        self.policies = policies
         for _ in 0..<count {
             guard let segment = Segment(&cursor) else { return nil }
             segments.append(segment)
         }
         guard Set(segments.map(\.name.identifier)).count == segments.count, isWithinLimits else { return nil }
+    }
+
+    private mutating func readOpenings(_ cursor: inout ByteCursor) -> Bool {
+        for index in 0..<Self.openingLimit {
+            guard let word = cursor.integer(UInt64.self), word == 0 || index + 1 < Int(nextEpoch) else { return false }
+            openings.append(word)
+        }
+        while openings.last == 0 { openings.removeLast() }
+        return true
     }
 
     /// Whether a reader takes it: asked by readers of what they read, and by writers before a byte is written.

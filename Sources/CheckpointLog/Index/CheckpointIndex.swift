@@ -126,6 +126,18 @@ package final class CheckpointIndex: Sendable {
         shards[hash.shard].withLock { $0.remove(hash, sequenceNumber) }
     }
 
+    /// Takes a version of a key out that is not its newest; false where there is none of that number.
+    func removeOlder(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> Bool {
+        shards[hash.shard].withLock { !$0.removeOlder(hash) { $0.sequenceNumber == sequenceNumber }.isEmpty }
+    }
+
+    /// Takes versions out that are not the newest of their key, and gives where they stand.
+    ///
+    /// - Complexity: O(n) in all such versions.
+    func removeOlder(where isOver: (KeyHash, IndexEntry) -> Bool) -> [FrameLocation] {
+        shards.flatMap { shard in shard.withLock { $0.removeOlder(where: isOver) } }
+    }
+
     /// Forgets a removal, or the frame of a group that has ended, which is dropped: no older record of its key exists
     /// anywhere.
     package func forget(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) {

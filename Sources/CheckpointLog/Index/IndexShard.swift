@@ -27,7 +27,7 @@ struct IndexShard {
     private(set) var count = 0
     /// What is older than the slot's, newest first: versions, of keys whose level keeps more than one, and at the end
     /// the removal that came before them, if there was one.
-    private var older: [KeyHash: [IndexEntry]] = [:]
+    var older: [KeyHash: [IndexEntry]] = [:]
 
     var memoryByteCount: Int {
         slots.capacity * MemoryLayout<IndexSlot>.stride + older.count * 96
@@ -240,35 +240,6 @@ struct IndexShard {
         if newest.sequenceNumber == sequenceNumber { return newest.location }
         guard !older.isEmpty else { return nil }
         return older[hash]?.first { $0.sequenceNumber == sequenceNumber }?.location
-    }
-
-    /// Puts a record among those older than the newest of its key, which is no removal.
-    private mutating func insertOlder(_ hash: KeyHash, _ entry: IndexEntry, _ outcome: inout InsertOutcome) {
-        var list = older[hash] ?? []
-        if list.contains(where: { $0.sequenceNumber == entry.sequenceNumber }) { return }
-        if let last = list.last, last.isRemoval, entry.sequenceNumber < last.sequenceNumber {
-            outcome.addDead(entry.location)
-            return
-        }
-        let place = list.firstIndex { $0.sequenceNumber < entry.sequenceNumber } ?? list.count
-        if entry.isRemoval {
-            for older in list[place...] { outcome.addDead(older.location) }
-            list.removeSubrange(place...)
-        }
-        list.insert(entry, at: place)
-        older[hash] = list
-    }
-
-    /// Gives up the values that are more than wanted. A removal stays behind them: older frames of the key may be
-    /// anywhere, and come to light in any order.
-    private mutating func trim(_ hash: KeyHash, keep: Int, _ outcome: inout InsertOutcome) {
-        guard !older.isEmpty, var list = older[hash] else { return }
-        let removal = list.last.flatMap { $0.isRemoval ? $0 : nil }
-        if removal != nil { list.removeLast() }
-        guard list.count > keep - 1 else { return }
-        while list.count > keep - 1 { outcome.addDead(list.removeLast().location) }
-        if let removal { list.append(removal) }
-        older[hash] = list.isEmpty ? nil : list
     }
 
     /// Forgets a record whose frame is dropped: the newest one of its key, or a removal behind newer ones.

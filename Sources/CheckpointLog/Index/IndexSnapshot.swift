@@ -36,7 +36,7 @@ package struct IndexSnapshot {
         var bytes: [UInt8] = []
         for word in [
             identity.identifier.high, identity.identifier.low, identity.hashSecret.first, identity.hashSecret.second,
-            manifest.generation,
+            manifest.generation, manifest.newestOpening?.word ?? 0, UInt64(manifest.newestOpening?.epoch ?? 0),
         ] { bytes.append(littleEndian: word) }
         for table in tables {
             bytes.append(littleEndian: UInt64(table.slotCount))
@@ -48,11 +48,12 @@ package struct IndexSnapshot {
         let usage = catalog.usage.all
         for count in [
             levels.count, covered.count, older.count, sides.values.references.count, usage.count, sides.origins.count,
-            sides.values.freed.count,
+            sides.values.freed.count, manifest.policies.count,
         ] {
             bytes.append(littleEndian: UInt32(count))
         }
         bytes.append(littleEndian: UInt32(sides.hasGroups ? 1 : 0))
+        bytes.append(contentsOf: manifest.policies.bytes)
         bytes.append(contentsOf: levels)
         for segment in covered {
             bytes.append(littleEndian: segment.segment.rawValue)
@@ -114,6 +115,8 @@ package struct IndexSnapshot {
     /// Everything but the tables, once its checksum holds.
     struct Head {
         var generation: UInt64 = 0
+        var opening = Opening(epoch: 0, word: 0)
+        var policies: [UInt8: RecordedPolicy] = [:]
         var tables: [Table] = []
         var slotCount: Int { tables.reduce(0) { $0 + $1.slotCount } }
         var floors: [SequenceNumber] = []
@@ -133,8 +136,11 @@ package struct IndexSnapshot {
                 identity.identifier.high, identity.identifier.low, identity.hashSecret.first,
                 identity.hashSecret.second,
             ] where cursor.integer(UInt64.self) != word { return nil }
-            guard let generation = cursor.integer(UInt64.self) else { return nil }
+            guard let generation = cursor.integer(UInt64.self), let word = cursor.integer(UInt64.self),
+                let epoch = cursor.integer(UInt64.self).flatMap({ UInt32(exactly: $0) })
+            else { return nil }
             self.generation = generation
+            opening = Opening(epoch: epoch, word: word)
             var offset = 0
             for _ in 0..<CheckpointIndex.shardTotal {
                 guard let count = cursor.integer(UInt64.self), count <= UInt64(slotLimit),
@@ -153,15 +159,17 @@ package struct IndexSnapshot {
 
         private mutating func readSides(_ cursor: inout ByteCursor) -> Bool {
             var counts: [UInt32] = []
-            for _ in 0..<8 {
+            for _ in 0..<9 {
                 guard let count = cursor.integer(UInt32.self) else { return false }
                 counts.append(count)
             }
-            guard counts[0] <= 256, counts[7] <= 1, let levels = cursor.slice(byteCount: UInt64(counts[0])) else {
-                return false
-            }
+            guard counts[0] <= 256, counts[7] <= UInt8.max, counts[8] <= 1,
+                let policies = [UInt8: RecordedPolicy](&cursor, count: counts[7]),
+                let levels = cursor.slice(byteCount: UInt64(counts[0]))
+            else { return false }
+            self.policies = policies
             self.levels = Array(levels)
-            sides.hasGroups = counts[7] == 1
+            sides.hasGroups = counts[8] == 1
             for _ in 0..<counts[1] {
                 guard let segment = cursor.segmentNumber(), let crc = cursor.integer(UInt32.self) else {
                     return false

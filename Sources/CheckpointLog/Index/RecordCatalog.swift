@@ -37,14 +37,14 @@ package final class RecordCatalog: Sendable {
     package let groups = GroupTable()
     package let usage = SegmentUsage()
     package let values = ValueTable()
-    private let keep: @Sendable (_ level: UInt8) -> Int
+    package let retentions: Retentions
     private let sawGroup = Lock(false)
     private let seenOrigins = Lock<Set<Origin>>([])
 
-    /// - Parameter keep: how many versions of a key a level keeps, 1 or more.
-    package init(hashSecret: HashSecret, keep: @escaping @Sendable (_ level: UInt8) -> Int) {
+    /// An empty catalog that keeps what `retentions` say.
+    package init(hashSecret: HashSecret, retentions: Retentions) {
         self.hashSecret = hashSecret
-        self.keep = keep
+        self.retentions = retentions
     }
 
     /// Takes in a record whose frame is in place.
@@ -67,7 +67,7 @@ package final class RecordCatalog: Sendable {
             let hash = record.hash(hashSecret)
             let entry = IndexEntry(
                 sequenceNumber: record.sequenceNumber, location: record.location, isRemoval: true)
-            outcome = index.insert(hash, entry, keep: keep(record.level))
+            outcome = index.insert(hash, entry, keep: retentions[record.level].count)
             groups.forget(holding: hash, below: record.sequenceNumber)
             values.noteGroupChange()
         case .value, .reference, .group, .mark:
@@ -78,7 +78,7 @@ package final class RecordCatalog: Sendable {
                 groups.forget(hash, below: record.sequenceNumber)
                 values.noteGroupChange()
             }
-            let count = record.kind == .group || record.kind == .mark ? 1 : keep(record.level)
+            let count = record.kind == .group || record.kind == .mark ? 1 : retentions[record.level].count
             outcome = index.insert(hash, entry, keep: count)
         }
         usage.apply(record.location, outcome) { groups.holds($0) }
@@ -116,6 +116,23 @@ package final class RecordCatalog: Sendable {
         for (location, reference) in values.freedReferences { drop(reference, at: location) }
     }
 
+    /// Gives up a version that is over its level's age, unless it is the newest of its key.
+    package func expire(_ record: CatalogRecord) {
+        if index.removeOlder(record.hash(hashSecret), record.sequenceNumber) { noteDead([record.location]) }
+    }
+
+    /// Gives up all versions that are over their level's age; none that is the newest of its key is asked about.
+    package func expire(where isOver: (KeyHash, IndexEntry) -> Bool) {
+        noteDead(index.removeOlder(where: isOver))
+    }
+
+    private func noteDead(_ locations: [FrameLocation]) {
+        for location in locations where !groups.holds(location) {
+            usage.remove(location)
+            if values.isUsed { values.noteDead(location) }
+        }
+    }
+
     /// Whether something can still restore the value of `reference`.
     package func isLive(_ reference: ValueTable.Reference) -> Bool {
         index.holds(reference.hash, reference.sequenceNumber)
@@ -127,7 +144,9 @@ package final class RecordCatalog: Sendable {
     func insert(_ batches: [RecordBatch], shard: Int, isUpdate: Bool) {
         var changes = SegmentCounters()
         for batch in batches {
-            index.insert(batch, shard: shard, isUpdate: isUpdate, keep: keep, usage: &changes)
+            index.insert(
+                batch, shard: shard, isUpdate: isUpdate, keep: { [retentions] in retentions[$0].count }, usage: &changes
+            )
         }
         usage.apply(changes)
     }

@@ -14,37 +14,51 @@ extension IndexSnapshot {
     private static let blockByteCount = 4 << 20
     private static let leastUse = 256
 
-    /// Fills the empty `catalog` from the log's snapshot, and gives the segments it covers; nil, and the catalog
-    /// untouched, when there is none that can be used.
+    /// What came of reading a snapshot. The catalog is untouched unless it was used.
+    package enum Outcome {
+        case absent
+        /// It has the index of another history, or of another retention, or is of so long ago that it is not known.
+        case outdated
+        case damaged
+        case used(covered: Set<Covered>)
+
+        package var covered: Set<Covered>? {
+            if case .used(let covered) = self { covered } else { nil }
+        }
+    }
+
+    /// Fills the empty `catalog` from the log's snapshot, and gives the segments it covers.
     ///
     /// Entries in segments that `manifest` does not list may be stale; see ``RecordCatalog/removeEntries(outside:)``.
     ///
     /// - Throws: `FileSystemError` of a device; never for what the file holds.
     package static func read(
         into catalog: RecordCatalog, manifest: Manifest, identity: LogIdentity
-    ) throws(FileSystemError) -> Set<Covered>? {
+    ) throws(FileSystemError) -> Outcome {
         let file: any OpenFile
         do throws(FileSystemError) {
             file = try identity.directory.openFile(FileName.snapshot, .read)
         } catch  where error.code == .noSuchFileOrDirectory {
-            return nil
+            return .absent
         }
         defer { file.close() }
         let byteCount = try file.byteCount()
         guard byteCount > prefixByteCount, let tail = try file.bytes(byteCount - prefixByteCount..<byteCount),
             let headByteCount = headByteCount(tail), headByteCount <= min(headLimit, byteCount - prefixByteCount)
-        else { return nil }
+        else { return .damaged }
         let headEnd = byteCount - prefixByteCount
         guard let head = try file.bytes(headEnd - headByteCount..<headEnd),
             var parsed = Head(head, tableEnd: headEnd - headByteCount, identity: identity),
             parsed.generation <= manifest.generation,
             parsed.slotCount <= manifest.segments.reduce(chainSlots, { $0 + $1.entryCount * slotsPerRecord })
-        else { return nil }
-        guard let shards = try tables(&parsed, file) else { return nil }
+        else { return .damaged }
+        guard manifest.ancestry(of: parsed.opening) == .descends, Retentions(parsed.policies) == catalog.retentions
+        else { return .outdated }
+        guard let shards = try tables(&parsed, file) else { return .damaged }
         catalog.index.replace(shards: shards, floors: parsed.floors, levels: parsed.levels)
         catalog.usage.replace(parsed.usage)
         catalog.replace(parsed.sides)
-        return parsed.covered
+        return .used(covered: parsed.covered)
     }
 
     private static func tables(_ parsed: inout Head, _ file: any OpenFile) throws(FileSystemError) -> [IndexShard]? {

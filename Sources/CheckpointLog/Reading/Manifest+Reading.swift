@@ -30,11 +30,17 @@ extension Manifest {
         return manifest
     }
 
-    /// The generation of the manifest in `directory`, unverified: it tells a replacement, and nothing else. Nil when
-    /// there is none.
-    package static func generation(
-        in directory: any OpenDirectory
-    ) throws(FileSystemError) -> UInt64? {
+    /// What tells one manifest from another, also from one that was put back from a backup.
+    package struct Stamp: Sendable, Equatable {
+        package var generation: UInt64
+        package var openingWord: UInt64
+    }
+
+    package var stamp: Stamp { Stamp(generation: generation, openingWord: openings.first ?? 0) }
+
+    /// The stamp of the manifest in `directory`, unverified: it tells a replacement, and nothing else. Nil when there
+    /// is none.
+    package static func stamp(in directory: any OpenDirectory) throws(FileSystemError) -> Stamp? {
         let file: any OpenFile
         do throws(FileSystemError) {
             file = try directory.openFile(FileName.manifest, .read)
@@ -42,8 +48,9 @@ extension Manifest {
             return nil
         }
         defer { file.close() }
-        let bytes = try file.bytes(generationOffset..<generationOffset + 8)
-        var cursor = ByteCursor(bytes ?? [])
-        return cursor.integer(UInt64.self)
+        guard let bytes = try file.bytes(stampRange) else { return nil }
+        var (first, last) = (ByteCursor(bytes), ByteCursor(bytes, from: stampRange.count - 8))
+        guard let generation = first.integer(UInt64.self), let word = last.integer(UInt64.self) else { return nil }
+        return Stamp(generation: generation, openingWord: word)
     }
 }

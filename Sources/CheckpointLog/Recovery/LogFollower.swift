@@ -1,3 +1,4 @@
+import Logging
 import SystemPackage
 
 /// Keeps the catalog of a read-only opening up with a log that another process writes and compacts. It changes nothing
@@ -30,24 +31,86 @@ package final class LogFollower: Sendable {
     package static let attempts = 200
 
     private let identity: LogIdentity
-    private let catalog: RecordCatalog
-    private let files: SegmentFiles
+    private let configuration: Configuration
     private let isSalvage: Bool
     private let state: Lock<State>
+    private let current: Lock<LogView>
 
+    /// Reads the log as it stands now.
     package init(
-        identity: LogIdentity, manifest: Manifest, catalog: RecordCatalog, files: SegmentFiles, isSalvage: Bool,
-        position: PositionStatement?, isWritten: Bool, chain: [SegmentName], outcome: ChainReader.Outcome
-    ) {
+        _ identity: LogIdentity, _ configuration: Configuration, isSalvage: Bool, known: Manifest,
+        into report: inout RecoveryReport
+    ) throws {
         self.identity = identity
-        self.catalog = catalog
-        self.files = files
+        self.configuration = configuration
         self.isSalvage = isSalvage
-        state = Lock(
-            State(
-                position: position, isWritten: isWritten, manifest: manifest,
-                told: Set(chain).union(manifest.segments.map(\.name)), end: Self.resumePoint(outcome),
-                highestNumber: outcome.highestNumber))
+        let (state, view) = try Self.read(
+            identity, configuration, isSalvage: isSalvage, known: known, into: &report)
+        self.state = Lock(state)
+        current = Lock(view)
+    }
+
+    /// What is known of the log, as of the last refresh.
+    package var view: LogView { current.withLock { $0 } }
+
+    private static func read(
+        _ identity: LogIdentity, _ configuration: Configuration, isSalvage: Bool, known: Manifest, number: Int = 0,
+        into report: inout RecoveryReport
+    ) throws -> (State, LogView) {
+        let isWritten = try wrapping { () throws(FileSystemError) in
+            try identity.directory.isAnnounced(FileName.lock)
+        }
+        // In this order, as in `catchUp`: what a compaction has dropped is superseded by records up to the position.
+        let manifest = try Manifest.read(in: identity.directory) ?? known
+        let view = LogView(identity, configuration, LogPolicies(manifest.policies, configuration), number: number)
+        var position = try wrapping { () throws(FileSystemError) in try PositionStatement.read(identity) }
+        if !isWritten { position = position?.possible(in: manifest) }
+        let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(identity.directory) }
+        let loader = LogLoader(
+            identity: identity, manifest: manifest, directory: listing, catalog: view.catalog, isSalvage: isSalvage)
+        let outcome = try loader.load(position: position, stop: isWritten ? position?.written : nil, into: &report)
+        for segment in manifest.segments { view.files.add(segment.name) }
+        let state = State(
+            position: position, isWritten: isWritten, manifest: manifest,
+            told: Set(listing.chain(after: manifest)).union(manifest.segments.map(\.name)),
+            end: Self.resumePoint(outcome), highestNumber: outcome.highestNumber)
+        return (state, view)
+    }
+
+    /// Whether what was read is not what the log is any more: its directory was put back from a backup, or another
+    /// opening has changed what it keeps.
+    private func isOver(_ state: State, _ manifest: Manifest, _ position: PositionStatement?) -> Bool {
+        if manifest.policies != state.manifest.policies || manifest.generation < state.manifest.generation {
+            return true
+        }
+        if let opening = state.manifest.newestOpening {
+            if manifest.ancestry(of: opening) != .descends { return true }
+        } else if manifest.newestOpening != nil {
+            return true
+        }
+        guard let before = state.position?.written, let now = position?.written else { return false }
+        return now < before
+    }
+
+    /// Forgets what was read, and reads the log as it stands now. What is under way with the view of before finds
+    /// either the files of before or that they are gone.
+    private func startAnew(_ state: inout State, _ manifest: Manifest) throws {
+        configuration.logger?.notice(
+            "the log is not what this reader has read: its directory was put back, or it keeps other versions now",
+            metadata: ["directory": "\(identity.directory.path)"])
+        var report = RecoveryReport()
+        let (fresh, view) = try Self.read(
+            identity, configuration, isSalvage: isSalvage, known: manifest, number: view.number + 1, into: &report)
+        state = fresh
+        current.withLock { $0 = view }
+    }
+
+    /// The opening for writing whose log this is; nil where no writer has come that far.
+    package var opening: Opening? { state.withLock { $0.manifest.newestOpening } }
+
+    /// What the log says of an opening that its parent has known.
+    package func ancestry(of opening: Opening) -> Opening.Ancestry {
+        state.withLock { $0.manifest.ancestry(of: opening) }
     }
 
     /// The sealed segments, as far as they are known.
@@ -85,7 +148,7 @@ package final class LogFollower: Sendable {
             let position = try wrapping { () throws(FileSystemError) in try PositionStatement.read(identity) }
             // A large batch is a change of the manifest alone.
             guard
-                try isForced || position != state.position || readGeneration() != state.manifest.generation
+                try isForced || position != state.position || readStamp() != state.manifest.stamp
                     || isWritten() != state.isWritten
             else { return }
             for attempt in 1... {
@@ -112,9 +175,9 @@ package final class LogFollower: Sendable {
     }
 
     /// Which manifest is there now, unverified; nil when there is none.
-    private func readGeneration() throws -> UInt64? {
+    private func readStamp() throws -> Manifest.Stamp? {
         try wrapping { () throws(FileSystemError) in
-            try Manifest.generation(in: identity.directory)
+            try Manifest.stamp(in: identity.directory)
         }
     }
 
@@ -135,26 +198,30 @@ package final class LogFollower: Sendable {
         // files are listed. A segment that is sealed and compacted in between is then missing from the chain, which is
         // another attempt.
         let stated = try wrapping { () throws(FileSystemError) in try PositionStatement.read(identity) }
+        if isOver(state, manifest, stated) { return try startAnew(&state, manifest) }
+        let view = view
         let position = isWritten ? stated : stated?.possible(in: manifest)
         let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(identity.directory) }
         let loader = LogLoader(
-            identity: identity, manifest: manifest, directory: listing, catalog: catalog, isSalvage: isSalvage)
+            identity: identity, manifest: manifest, directory: listing, catalog: view.catalog, isSalvage: isSalvage)
         if !isSalvage, let error = loader.olderManifest(position) { throw error }
         let known = Set(state.manifest.segments.map(\.name))
         for segment in manifest.segments where !known.contains(segment.name) {
-            files.add(segment.name)
+            view.files.add(segment.name)
             state.told.insert(segment.name)
             try LogFooters(identity: identity).forEachRecord(of: segment) { record in
-                if catalog.update(record), record.kind == .group { state.owesGroups = true }
+                if view.catalog.update(record), record.kind == .group { state.owesGroups = true }
             }
         }
         let chain = listing.chain(after: manifest)
         state.told.formUnion(chain)
         let outcome = try readChain(
-            listing, manifest, position, stop: isWritten ? position?.written : nil, from: state.end, &state.owesGroups)
+            listing, manifest, position, stop: isWritten ? position?.written : nil, from: state.end,
+            view.catalog, &state.owesGroups)
         if state.owesGroups {
             let whole = try readChain(
-                listing, manifest, position, stop: isWritten ? position?.written : nil, from: nil, &state.owesGroups)
+                listing, manifest, position, stop: isWritten ? position?.written : nil, from: nil,
+                view.catalog, &state.owesGroups)
             try loader.restoreGroups(whole) { _ in }
             state.owesGroups = false
         }
@@ -162,11 +229,11 @@ package final class LogFollower: Sendable {
         let present = Set(manifest.segments.map(\.name)).union(chain)
         let gone = state.told.subtracting(present)
         if !gone.isEmpty {
-            for name in gone { files.forget(name.identifier) }
+            for name in gone { view.files.forget(name.identifier) }
             // What no footer gave another place is nowhere: the writer keeps less, or a removal's marker is gone, too.
-            catalog.removeEntries(in: Set(gone.map(\.identifier)))
+            view.catalog.removeEntries(in: Set(gone.map(\.identifier)))
         }
-        for name in chain { files.add(name) }
+        for name in chain { view.files.add(name) }
         state.told = present
         state.manifest = manifest
         state.position = stated
@@ -179,7 +246,7 @@ package final class LogFollower: Sendable {
 
     private func readChain(
         _ listing: LogDirectory, _ manifest: Manifest, _ position: PositionStatement?, stop: LogPosition?,
-        from start: LogPosition?, _ sawGroup: inout Bool
+        from start: LogPosition?, _ catalog: RecordCatalog, _ sawGroup: inout Bool
     ) throws -> ChainReader.Outcome {
         // A resume point in a segment that is sealed by now is met by that segment's footer.
         let resume = start.flatMap { $0.segment > manifest.lastSealed ? $0 : nil }

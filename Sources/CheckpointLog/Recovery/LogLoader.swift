@@ -39,7 +39,7 @@ package struct LogLoader {
         report.foreignFiles = directory.foreign
         report.segmentCount = manifest.segments.count
         let covered = try wrapping { () throws(FileSystemError) in
-            try IndexSnapshot.read(into: catalog, manifest: manifest, identity: identity)
+            try IndexSnapshot.read(into: catalog, manifest: manifest, identity: identity).covered
         }
         report.usedSnapshot = covered != nil
         if covered != nil {

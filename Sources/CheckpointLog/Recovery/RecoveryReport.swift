@@ -24,6 +24,8 @@ public struct RecoveryReport: Sendable {
     public var foreignFiles: [String] = []
     /// Files that no record refers to, and that were removed: leftovers of a crash.
     public var orphans: [String] = []
+    /// Policies that the opening states and the log did not have, with what came of each; ascending by level.
+    public var policyChanges: [PolicyChange] = []
     /// Damage that a salvage opening went around; empty after any other.
     public var damage: [CheckpointLogError] = []
 

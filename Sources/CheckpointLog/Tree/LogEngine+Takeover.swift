@@ -21,6 +21,9 @@ extension LogEngine {
         package var records: [Record] = []
         package var descendants: [Descendant] = []
         package var mark: ChildMark
+        /// Whether the child is not what the mark was of: its directory was put back from a backup, or is a copy that
+        /// has gone on. Everything is taken then.
+        package var wentBack = false
     }
 
     /// A record that may be new to the parent, before it is known which level of its key is newest.
@@ -52,13 +55,17 @@ extension LogEngine {
             throw CheckpointLogError.invalidTree("A log cannot be its own child; deregister it.")
         }
         try refresh()
-        let last = mark.flatMap { $0.log == identity.identifier ? $0 : nil }
+        let sameLog = mark.flatMap { $0.log == identity.identifier ? $0 : nil }
+        let opening = newestOpening
+        let ancestry = sameLog.map { self.ancestry(of: $0.opening) } ?? .descends
+        let last = ancestry == .descends ? sameLog : nil
         let known = Set(last?.exceptions ?? [])
         let settled = try settledEnd()
         var takeover = Takeover(
             mark: ChildMark(
-                log: identity.identifier, appendNumber: settled?.number ?? last?.appendNumber ?? .init(rawValue: 0),
-                position: settled?.position ?? last?.position))
+                log: identity.identifier, opening: opening,
+                appendNumber: settled?.number ?? last?.appendNumber ?? .init(rawValue: 0),
+                position: settled?.position ?? last?.position), wentBack: ancestry == .differs)
         var newest: [Name: Candidate] = [:]
         func offer(_ candidate: Candidate, _ name: Name) {
             if newest[name].map({ $0.found.number < candidate.found.number }) ?? true { newest[name] = candidate }
@@ -95,6 +102,21 @@ extension LogEngine {
         }
         takeover.records.sort { ($0.origin, $0.key) < ($1.origin, $1.key) }
         return takeover
+    }
+
+    /// The last opening for writing of this log; nil in one without a directory.
+    private var newestOpening: Opening? {
+        if let follower { return follower.opening }
+        return writer?.manifest.current.newestOpening
+    }
+
+    /// What this log says of an opening that a mark names.
+    private func ancestry(of opening: Opening?) -> Opening.Ancestry {
+        // The log of a process has one life, and a name of its own.
+        if isInMemory { return .descends }
+        guard let opening else { return .unknown }
+        if let follower { return follower.ancestry(of: opening) }
+        return writer?.manifest.current.ancestry(of: opening) ?? .unknown
     }
 
     private func descendant(_ frame: FoundHeader) throws -> Takeover.Descendant? {
@@ -209,7 +231,7 @@ extension LogEngine {
                 content: .encoded(record.bytes), flags: record.flags)
             return (record: memory, hash: try hash(of: record.key, level: level.rawValue, origin: origin))
         }
-        try putAllInMemory(records, keep: policy(for: level.rawValue).retention.count)
+        try putAllInMemory(records, keep: retention(of: level.rawValue).count)
     }
 
     /// Before any of it is kept: what is refused leaves the log as it was.
@@ -238,7 +260,7 @@ extension LogEngine {
             members.append(BatchMember(key: record.key, attributes: attributes, bytes: record.bytes))
             byteCount += record.bytes.count
         }
-        guard !members.isEmpty || last != nil else { return nil }
+        guard !members.isEmpty || last != nil || takeover.wentBack else { return nil }
         var attributes = RecordAttributes(level: level, policy: policy, flags: [])
         attributes.kind = .mark
         for descendant in takeover.descendants {

@@ -101,6 +101,7 @@ package final class Compactor: Sendable {
         return try turn.withLock { _ in
             if control.withLock({ $0.isStopping }) || appender.failure != nil { return nil }
             let segments = manifest.current.segments
+            try VersionExpiry(catalog, now: appender.now())?.expire(in: segments, reading: nil)
             let plan = CompactionPlan.plan(
                 segments: segments.filter { !catalog.usage.isHeld($0.name.identifier) },
                 liveByteCount: { catalog.usage.liveByteCount(of: $0) }, now: appender.now(),
@@ -112,6 +113,14 @@ package final class Compactor: Sendable {
             let outcome = try reserve.spending(appender.gate) { try carryOut(plan, among: segments, rests: rests) }
             if let outcome, outcome.outputByteCount < outcome.inputByteCount { wins.withLock { $0 += 1 } }
             return outcome
+        }
+    }
+
+    /// Gives up every version in sealed segments that is over its level's age, by its own time.
+    package func expireVersions() throws {
+        try turn.withLock { _ in
+            try VersionExpiry(catalog, now: appender.now())?.expire(
+                in: manifest.current.segments, reading: LogFooters(identity: identity))
         }
     }
 
@@ -137,6 +146,7 @@ package final class Compactor: Sendable {
         let others = segments.filter { segment in !plan.inputs.contains { $0.name == segment.name } }
         let oldest = others.map(\.lowestSequenceNumber).min() ?? SequenceNumber(rawValue: .max)
         let epoch = appender.lastSequenceNumber.epoch
+        let expiry = VersionExpiry(catalog, now: appender.now())
         var live: [LiveFrame] = []
         var droppedMarkers: [(KeyHash, SequenceNumber)] = []
         var droppedReferences: [FrameLocation] = []
@@ -145,6 +155,7 @@ package final class Compactor: Sendable {
             unsafe try loader.forEachEntry(of: segment) { entry, key, origin in
                 guard entry.kind.isCopied else { return }
                 let record = unsafe CatalogRecord(entry, of: segment.name.identifier, key: key, origin: origin)
+                expiry?.expire(entry, record)
                 if !catalog.isLive(record) {
                     if entry.kind == .reference { droppedReferences.append(record.location) }
                     if entry.kind == .freed { droppedStatements.append(record.location) }

@@ -277,7 +277,10 @@ package final class Maintenance: Sendable {
     /// Compacts until the log is within its bound; gives the last outcome, nil when there was nothing to do.
     @discardableResult
     package func compact(fully: Bool = false) throws -> CompactionOutcome? {
-        if fully { try notingLackOfRoom { try values.finish() } }
+        if fully {
+            try compactor.expireVersions()
+            try notingLackOfRoom { try values.finish() }
+        }
         compactor.keepReserve()
         var last: CompactionOutcome?
         defer { if last != nil || !appender.gate.isOpen { compactor.keepReserve() } }

@@ -32,7 +32,7 @@ struct LiveRecords {
     }
 
     private let hashSecret: HashSecret
-    private let keep: @Sendable (UInt8) -> Int
+    private let retentions: Retentions
     private var values: [KeyHash: Values] = [:]
     private var removals: [KeyHash: Version] = [:]
     /// The last removal of everything at a level; of all levels at 0.
@@ -46,11 +46,11 @@ struct LiveRecords {
 
     /// - Parameters:
     ///   - freed: value segments that frames declare freed.
-    ///   - keep: how many versions of a key a level keeps, 1 or more.
-    init(hashSecret: HashSecret, freed: Set<SegmentNumber>, keep: @escaping @Sendable (UInt8) -> Int) {
+    ///   - retentions: what the log keeps.
+    init(hashSecret: HashSecret, freed: Set<SegmentNumber>, retentions: Retentions) {
         self.hashSecret = hashSecret
         self.freed = freed
-        self.keep = keep
+        self.retentions = retentions
     }
 
     mutating func insert(_ record: CheckOutcome.Record) {
@@ -64,7 +64,7 @@ struct LiveRecords {
         case .removal:
             let hash = record.hash(hashSecret)
             if removals[hash].map({ $0.number < version.number }) ?? true { removals[hash] = version }
-        case .value, .reference: insert(version, record.hash(hashSecret), keep: keep(record.level))
+        case .value, .reference: insert(version, record.hash(hashSecret), keep: retentions[record.level].count)
         case .group, .mark: insert(version, record.hash(hashSecret), keep: 1)
         }
     }

@@ -23,34 +23,27 @@ public struct LogVerifier: Sendable {
     private let level: VerificationLevel
     private let fileSystem: any FileSystem
     private let threadCount: Int
-    private let versionsKept: [Int: Int]
 
     /// Makes a verifier of the log in `directory`. Nothing is read before ``verify(progress:)``.
     ///
     /// - Parameters:
     ///   - directory: the path of the log.
     ///   - level: how much is looked at.
-    ///   - versionsKept: how many versions of a key a level keeps, where that is not the default of 1 at level 1 and 2
-    ///     above. The log does not state it, and which damaged frames cost a checkpoint depends on it.
-    public init(directory: String, level: VerificationLevel = .full, versionsKept: [Int: Int] = [:]) {
+    public init(directory: String, level: VerificationLevel = .full) {
         self.init(
-            path: directory, level: level, fileSystem: POSIXFileSystem.shared, threadCount: nil,
-            versionsKept: versionsKept)
+            path: directory, level: level, fileSystem: POSIXFileSystem.shared, threadCount: nil)
     }
 
     package init(
-        directory: FilePath, level: VerificationLevel, fileSystem: any FileSystem, threadCount: Int? = nil,
-        versionsKept: [Int: Int] = [:]
+        directory: FilePath, level: VerificationLevel, fileSystem: any FileSystem, threadCount: Int? = nil
     ) {
         self.init(
-            path: directory.string, level: level, fileSystem: fileSystem, threadCount: threadCount,
-            versionsKept: versionsKept)
+            path: directory.string, level: level, fileSystem: fileSystem, threadCount: threadCount)
     }
 
     private init(
-        path: String, level: VerificationLevel, fileSystem: any FileSystem, threadCount: Int?, versionsKept: [Int: Int]
+        path: String, level: VerificationLevel, fileSystem: any FileSystem, threadCount: Int?
     ) {
-        self.versionsKept = versionsKept
         self.path = path
         self.level = level
         self.fileSystem = fileSystem
@@ -74,15 +67,13 @@ public struct LogVerifier: Sendable {
     public func verifyBlocking(progress: @escaping Progress = { _, _ in }) -> VerificationReport { run(progress) }
 
     package func run(_ progress: @escaping Progress = { _, _ in }) -> VerificationReport {
-        let kept = versionsKept
         var settled = VerificationPass.Settled()
         var report = VerificationReport(level: level, directory: path)
         let pass: VerificationPass
         do throws(CheckpointLogError) {
             pass = VerificationPass(
                 fileSystem: fileSystem, directory: try fileSystem.existingDirectory(try .ofLog(path)), level: level,
-                threadCount: threadCount
-            ) { max(1, kept[Int($0)] ?? ($0 == 1 ? 1 : 2)) }
+                threadCount: threadCount)
         } catch {
             report.findings = [Self.finding(error)]
             return report

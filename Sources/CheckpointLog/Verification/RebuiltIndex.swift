@@ -10,14 +10,13 @@ struct RebuiltIndex {
     private let chain: [CheckOutcome.Record]
     private(set) var groupFindings: [VerificationFinding] = []
 
-    init(
-        _ outcomes: [CheckOutcome], manifest: Manifest, identity: LogIdentity, keep: @escaping @Sendable (UInt8) -> Int
-    ) {
+    init(_ outcomes: [CheckOutcome], manifest: Manifest, identity: LogIdentity) {
         self.identity = identity
         self.manifest = manifest
         chain = outcomes.flatMap(\.records)
         let freed = outcomes.reduce(into: Set<SegmentNumber>()) { $0.formUnion($1.freedSegments) }
-        var live = LiveRecords(hashSecret: identity.hashSecret, freed: freed, keep: keep)
+        var live = LiveRecords(
+            hashSecret: identity.hashSecret, freed: freed, retentions: Retentions(manifest.policies))
         var hasGroups = false
         self.live = live
         forEachRecord { record in
@@ -192,19 +191,23 @@ struct RebuiltIndex {
     static func checkSnapshot(
         _ identity: LogIdentity, _ manifest: Manifest, _ index: RebuiltIndex? = nil, isExact: Bool = false
     ) throws(FileSystemError) -> [VerificationFinding] {
-        do throws(FileSystemError) {
-            try identity.directory.openFile(FileName.snapshot, .read).close()
-        } catch  where error.code == .noSuchFileOrDirectory {
-            return []
-        }
-        let kept = RecordCatalog(hashSecret: identity.hashSecret) { _ in 1 }
-        guard let covered = try IndexSnapshot.read(into: kept, manifest: manifest, identity: identity) else {
+        let kept = RecordCatalog(
+            hashSecret: identity.hashSecret, retentions: Retentions(manifest.policies))
+        switch try IndexSnapshot.read(into: kept, manifest: manifest, identity: identity) {
+        case .absent: return []
+        case .outdated:
+            return [
+                VerificationFinding(
+                    .note, FileName.snapshot, "the index snapshot is of an earlier state of the log, and is not used")
+            ]
+        case .damaged:
             return [
                 VerificationFinding(.rebuildable, FileName.snapshot, "the index snapshot is damaged or not this log's")
             ]
+        case .used(let covered):
+            guard let index, isExact else { return [] }
+            return index.differences(kept, covered)
         }
-        guard let index, isExact else { return [] }
-        return index.differences(kept, covered)
     }
 
     private func differences(_ kept: RecordCatalog, _ covered: Set<IndexSnapshot.Covered>) -> [VerificationFinding] {

@@ -6,7 +6,6 @@ struct VerificationPass {
     let directory: any OpenDirectory
     let level: VerificationLevel
     let threadCount: Int
-    let keep: @Sendable (UInt8) -> Int
 
     /// What earlier looks found in files that never change again, so that a look at a log that is being written need
     /// only read what is new.
@@ -72,7 +71,7 @@ struct VerificationPass {
             if level > .quick { report.findings += try RebuiltIndex.checkSnapshot(identity, manifest) }
             return
         }
-        var index = RebuiltIndex(outcomes, manifest: manifest, identity: identity, keep: keep)
+        var index = RebuiltIndex(outcomes, manifest: manifest, identity: identity)
         if level == .deep {
             // Before the judgement, which adds what is lost to the index.
             let isSound = outcomes.allSatisfy { $0.items.isEmpty && $0.chainDamage == nil }

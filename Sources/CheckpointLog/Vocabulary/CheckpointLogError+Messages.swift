@@ -165,6 +165,14 @@ extension CheckpointLogError {
         )
     }
 
+    package static func wentBack(child name: String) -> CheckpointLogError {
+        CheckpointLogError(
+            code: .wentBack,
+            message: "The log of the child \"\(name)\" is not the one that was taken over from last: its directory was "
+                + "put back from a backup, or is a copy that has gone on. All that it holds now is taken; keys that it "
+                + "has no more stay here, so remove those that must not.")
+    }
+
     package static func duplicateKeyInGroup(_ key: CheckpointKey) -> CheckpointLogError {
         CheckpointLogError(
             code: .duplicateKeyInGroup, message: "Key \"\(key)\" was put into the group twice; put it in once.")

@@ -34,7 +34,7 @@ public struct CheckpointLogError: Error, Sendable {
             case invalidKey, invalidLevel, invalidConfiguration, valueTooLarge, encodingFailed, decodingFailed
             case locked, closed, damaged, unsupportedFormat, unsupported, ioFailure, diskFull, writerFailed
             case readOnly, notALog, unavailable, duplicateKeyInGroup, invalidGroup, memoryFull, invalidTree,
-                deadlineExceeded, invalidArgument
+                deadlineExceeded, invalidArgument, wentBack
         }
 
         private let value: Value
@@ -89,6 +89,10 @@ public struct CheckpointLogError: Error, Sendable {
         public static var memoryFull: Code { Code(.memoryFull) }
         /// A registration that would make a cycle, repeat a name, or put an actor under one of no higher rank.
         public static var invalidTree: Code { Code(.invalidTree) }
+
+        /// A child in the tree whose log is another than the one that was taken over from, although it is the same by
+        /// its name: its directory was put back from a backup, or is a copy that has gone on. Reported, never thrown.
+        public static var wentBack: Code { Code(.wentBack) }
 
         /// The name of the code.
         public var description: String { value.rawValue }

@@ -25,8 +25,16 @@ public struct Configuration: Sendable {
     /// When the actor updates from its children and sources, and saves, by itself. Default: off.
     public var intervals = Intervals()
 
-    /// The policies of levels 1…255. Default: empty; see ``LevelPolicy``.
+    /// The policies of levels 1…255; one that is not named goes by what the log has, in a new log by
+    /// ``LevelPolicy/standard(for:)``. Default: empty.
+    ///
+    /// Durability and retention belong to the log: an opening for writing that states others changes them, and reports
+    /// it in ``RecoveryReport/policyChanges``. Openings for reading go by the log's.
     public var levels: [Int: LevelPolicy] = [:]
+
+    /// Whether ``levels`` may state a retention that keeps less than the log does. Default: false; what either keeps is
+    /// then kept, and ``RecoveryReport/policyChanges`` says so. What a lesser retention drops is gone for good.
+    public var allowsDroppingVersions = false
 
     /// The greatest length of a segment, in bytes, 64 KiB…64 MiB. Default: 64 MiB. Smaller segments give disk space
     /// back sooner and cost more files.
@@ -96,19 +104,10 @@ public struct Configuration: Sendable {
     /// The bytes over which a value is large in this log: a frame must fit into a segment several times.
     package var largeValueLimit: Int { min(largeValueByteCount, segmentByteLimit / 4) }
 
-    package func policy(for level: UInt8) -> LevelPolicy { levels[Int(level)] ?? .standard(for: Int(level)) }
-
     package func validate() throws {
         for (level, policy) in levels {
             _ = try Level(validating: level)
-            guard (1...1_024).contains(policy.retention.count) else {
-                throw CheckpointLogError.invalidConfiguration(
-                    "Level \(level) keeps \(policy.retention.count) versions; give 1 to 1,024.")
-            }
-            if let age = policy.retention.age, age <= .zero {
-                throw CheckpointLogError.invalidConfiguration(
-                    "Level \(level) keeps versions for no time; give an age over 0.")
-            }
+            if let retention = policy.retention { try retention.validate(level) }
         }
         guard (64 << 10...64 << 20).contains(segmentByteLimit), segmentByteLimit % 4_096 == 0 else {
             throw CheckpointLogError.invalidConfiguration(

@@ -4,6 +4,11 @@
 /// synced before the first of them was used; the lower 32 bits count within it. A number is never given twice, also not
 /// after a crash, so a greater number is always the newer record.
 ///
+/// That holds within one history of a log. A directory that is put back from a backup, and a copy that goes on beside
+/// the original, give the numbers from there on once more. Every opening for writing has a random word in the manifest
+/// by which readers and parents tell such histories apart; whoever keeps numbers elsewhere must know of a restored
+/// backup.
+///
 /// ```swift
 /// let receipt = try log.submit(state, for: "simulation")
 /// let again = try await log.restore(State.self, for: "simulation", version: .sequence(receipt.sequenceNumber))

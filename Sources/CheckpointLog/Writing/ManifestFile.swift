@@ -62,12 +62,21 @@ package final class ManifestFile: Sendable {
         return state.nextSegment
     }
 
-    /// Reserves the next epoch: 2³² sequence numbers that no other opening will use.
-    package func reserveEpoch() throws(FileSystemError) -> UInt32 {
+    /// Reserves the next epoch, 2³² sequence numbers that no other opening will use, and states what the log keeps from
+    /// this opening on.
+    ///
+    /// - Parameter word: makes the random word of the opening.
+    package func reserveEpoch(
+        policies: [UInt8: RecordedPolicy], word: (_ epoch: UInt32) -> UInt64
+    ) throws(FileSystemError) -> UInt32 {
         try state.withLock { state throws(FileSystemError) in
             let epoch = state.manifest.nextEpoch
             guard epoch < SequenceNumber.epochLimit else { throw usedUp }
-            try edit(&state) { $0.nextEpoch = epoch + 1 }
+            let word = max(1, word(epoch))
+            try edit(&state) { manifest in
+                manifest.open(as: word)
+                manifest.policies = policies
+            }
             return epoch
         }
     }

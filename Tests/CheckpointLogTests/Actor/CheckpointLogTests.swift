@@ -271,11 +271,18 @@ import Testing
         try await log.close()
     }
 
-    @Test func aPolicyKeepsByItsDurabilityWhatItDoesNotSay() {
-        #expect(LevelPolicy(durability: .synced).retention == .newest(2))
-        #expect(LevelPolicy(durability: .written).retention == .newest(1))
-        #expect(LevelPolicy.standard(for: 1) == LevelPolicy(durability: .written))
-        #expect(LevelPolicy.standard(for: 255) == LevelPolicy(durability: .synced, retention: .newest(2)))
+    @Test func aNewLogKeepsByItsDurabilityWhatItIsNotTold() async throws {
+        let log = try await open {
+            $0.levels = [3: LevelPolicy(durability: .written), 4: LevelPolicy(durability: .synced)]
+        }
+        for (level, durability, count) in [(1, LevelPolicy.Durability.written, 1), (2, .synced, 2), (3, .written, 1)] {
+            #expect(
+                try log.policy(for: level) == LevelPolicy(durability: durability, retention: .newest(count)), "\(level)"
+            )
+        }
+        #expect(try log.policy(for: 4) == log.policy(for: 255))
+        #expect(throws: CheckpointLogError.self) { try log.policy(for: 256) }
+        try await log.close()
     }
 
     @Test func errorsSayWhereAndWhat() async throws {

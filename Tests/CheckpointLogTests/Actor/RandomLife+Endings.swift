@@ -77,10 +77,7 @@ extension RandomLife {
 
     /// The verifier finds nothing where nothing was damaged, however groups, removals and compactions have met.
     private func verify(allowing severities: Set<VerificationFinding.Severity>) throws {
-        let kept = oracle.retention.mapValues(\.count)
-        let report = LogVerifier(
-            directory: Self.path, level: .deep, fileSystem: disk, threadCount: 1, versionsKept: kept
-        ).run()
+        let report = LogVerifier(directory: Self.path, level: .deep, fileSystem: disk, threadCount: 1).run()
         // Leftovers and foreign files are notes.
         let findings = report.findings.filter { $0.severity != .note && !severities.contains($0.severity) }
         try expect(findings.isEmpty, "the verifier finds \(findings)")
@@ -122,12 +119,9 @@ extension RandomLife {
         if reader == nil || generator.isOne(in: 8) {
             detail("anew")
             reader = try await CheckpointLog.openForReading(at: Self.path.string, configuration: configuration)
-            readerRetention = oracle.retention
         }
         guard let reader else { return }
-        // A reader that was opened before the writer was configured anew shows no more than it was asked to.
-        var view = oracle
-        view.keep(readerRetention)
+        // A reader goes by what the log keeps, also when an opening has changed that since.
         for _ in 0..<4 {
             let slot = chooseSlot()
             guard slot.level != Self.memoryLevel else { continue }
@@ -135,8 +129,8 @@ extension RandomLife {
             let value = try await restored(from: reader, slot.key, level: slot.level)
             try expect(value == expected, "the reader gives value \(value ?? 0) of \(slot), not \(expected ?? 0)")
             let seen = try await seen(in: reader, slot)
-            let held = view.current.versions[slot] ?? []
-            try expectNone(view.contradiction(seen, of: slot, holding: held).map { "the reader: \($0)" })
+            let held = oracle.current.versions[slot] ?? []
+            try expectNone(oracle.contradiction(seen, of: slot, holding: held).map { "the reader: \($0)" })
         }
         try await compareKeys(in: reader, level: [1, 2, 3, 9][generator.number(below: 4)])
         let group = OracleGroup(

@@ -54,7 +54,6 @@ final class RandomLife {
     var log: CheckpointLog?
     var reader: CheckpointLog?
     /// What levels keep, as the reader was told.
-    var readerRetention: [Int: OracleRetention] = [:]
     let clock = Lock<Int64>(1_700_000_000_000_000)
     let clockGoesBack: Bool
     /// What the log is doing: it happened or did not when a crash comes now.
@@ -97,12 +96,16 @@ final class RandomLife {
             4: LevelPolicy(durability: .memory),
             9: LevelPolicy(durability: .written, retention: .newest(counts[9] ?? 2), compression: .zlib),
         ]
-        oracle.keep(
-            configuration.levels.mapValues { policy in
-                OracleRetention(
-                    count: policy.retention.count,
-                    age: policy.retention.age.map { $0 / .microseconds(1) }.map(Int64.init))
-            })
+        configuration.allowsDroppingVersions = generator.isOne(in: 2)
+        var retention: [Int: OracleRetention] = [:]
+        for (level, policy) in configuration.levels {
+            let stated = OracleRetention(
+                count: policy.retention?.count ?? 1,
+                age: policy.retention?.age.map { $0 / .microseconds(1) }.map(Int64.init))
+            let known = configuration.allowsDroppingVersions ? nil : oracle.retention[level]
+            retention[level] = known.map { $0.union(stated) } ?? stated
+        }
+        oracle.keep(retention)
     }
 
     /// Carries out the operations of these numbers, and closes the log.

@@ -70,7 +70,11 @@ import Testing
     }
 
     static func catalog() -> RecordCatalog {
-        RecordCatalog(hashSecret: HashSecret(first: 5, second: 6)) { [1, 1, 1, 3][Int($0)] }
+        let policies: [UInt8: RecordedPolicy] = [
+            2: .init(durability: .written, retention: .newest(1)),
+            3: .init(durability: .written, retention: .newest(3)),
+        ]
+        return RecordCatalog(hashSecret: HashSecret(first: 5, second: 6), retentions: Retentions(policies))
     }
 
     @Test(arguments: shapes) func manyAtATimeComeToWhatOneAtATimeComesTo(shape: Shape) {

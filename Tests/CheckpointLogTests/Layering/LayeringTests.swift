@@ -31,7 +31,7 @@ import Testing
         "Index": ["CBOR", "Synchronization"],
         "Writing": ["Synchronization", "SystemPackage"],
         "Reading": ["SystemPackage"],
-        "Recovery": ["SystemPackage"],
+        "Recovery": ["Logging", "SystemPackage"],
         "Upkeep": ["Logging", "SystemPackage"],
         "Verification": ["CBOR", "SystemPackage"],
         "Engine": foundation.union(["CBOR", "Logging", "Synchronization", "SystemPackage"]),

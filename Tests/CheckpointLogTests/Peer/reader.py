@@ -207,7 +207,16 @@ class Log:
         require(version == 1 and required == 0 and zero == 0, "a version or feature that this reader does not know")
         self.log = cursor.take(16)
         cursor.take(16)
-        self.generation, self.next_epoch, _, self.last_sealed, count, zero = cursor.unpack("QIIIIQ")
+        self.generation, self.next_epoch, _, self.last_sealed, count, policies, zero = cursor.unpack("QIIIIII")
+        require(zero == 0, "reserved bytes of the manifest")
+        self.openings = cursor.unpack("32Q")
+        require(all(word == 0 for word in self.openings[self.next_epoch - 1:]), "an opening that never was")
+        self.policies = {}
+        for _ in range(policies):
+            (level, durability, zero, count_kept, interval, zeros, age) = cursor.unpack("BBHIIIq")
+            require(level > max(self.policies, default=0) and zero == zeros == 0 and durability <= 2, "a policy")
+            require(1 <= count_kept <= 1024 and (interval == 0 or 2 <= interval <= 1000000) and age >= 0, "a retention")
+            self.policies[level] = (durability, count_kept, interval, age)
         self.segments = []
         for _ in range(count):
             (number, role, length, footer, entries, crc, _, _, _, zero) = cursor.unpack("IIQQIIQQqQ")

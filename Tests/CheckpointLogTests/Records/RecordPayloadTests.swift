@@ -9,7 +9,8 @@ import Testing
         segment: 7, chunkCount: 3, contentByteCount: 3_000_000, fileByteCount: 1_000_000, footerCRC: 0xDEAD_BEEF,
         chunkNumber: SequenceNumber(epoch: 4, count: 5))
     static let mark = ChildMark(
-        log: LogIdentifier(high: 1, low: 2), appendNumber: SequenceNumber(epoch: 1, count: 2),
+        log: LogIdentifier(high: 1, low: 2), opening: Opening(epoch: 1, word: 9),
+        appendNumber: SequenceNumber(epoch: 1, count: 2),
         position: LogPosition(segment: 3, offset: 128),
         exceptions: [.init(high: 5, low: 6, number: SequenceNumber(epoch: 1, count: 1))])
 
@@ -27,7 +28,7 @@ import Testing
             #expect(ValueReference(Array(Self.reference.bytes.prefix(count))) == nil)
         }
         // A mark without its last exception is a mark.
-        for count in 0..<Self.mark.bytes.count where count != 32 {
+        for count in 0..<Self.mark.bytes.count where count != 48 {
             #expect(ChildMark(Array(Self.mark.bytes.prefix(count))) == nil, "\(count)")
         }
         #expect(GroupMembers(Self.members.bytes + [0]) == nil)
@@ -60,6 +61,12 @@ import Testing
         var bytes = Self.mark.bytes
         bytes[24] ^= 1
         #expect(ChildMark(bytes) == nil)
+        // An opening of a word without an epoch, or of an epoch without a word; reserved bytes.
+        for (offset, value) in [(40, 0), (32, 0), (44, 1)] {
+            var bytes = Self.mark.bytes
+            bytes[offset] = UInt8(value)
+            #expect(ChildMark(bytes) == nil, "\(offset)")
+        }
     }
 
     @Test func membersHaveTheNumbersBeforeTheGroups() {

@@ -242,7 +242,7 @@ import Testing
         _ copy: SimulatedFileSystem, _ whole: Content
     ) async throws -> (problem: String?, outcome: Outcome) {
         let verdict = LogVerifier(
-            directory: path, level: .deep, fileSystem: copy.copy(), threadCount: 1, versionsKept: [2: 2, 3: 3]
+            directory: path, level: .deep, fileSystem: copy.copy(), threadCount: 1
         ).run()
         let found: (content: Content, report: RecoveryReport)
         do {

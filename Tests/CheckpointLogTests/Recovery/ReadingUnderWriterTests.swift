@@ -77,29 +77,6 @@ import Testing
         #expect(interrupted > 40)
     }
 
-    /// The reader was told to keep more than the writer does: versions that it knows go with their segments.
-    @Test func whatACompactionDroppedIsGoneForAReaderThatKeepsMore() throws {
-        let disk = SimulatedFileSystem(seed: 4)
-        var configuration = Self.configuration(disk)
-        let engine = try LogEngine.open(at: Self.path, configuration)
-        defer { engine.abandon() }
-        try Self.append(engine, 120)
-        configuration.levels[1]?.retention = .newest(8)
-        let reader = try LogEngine.openForReading(at: Self.path, configuration, isSalvage: false)
-        let query = RecordQuery(key: "key 0", level: 1)
-        #expect(try reader.versions(query).count == 8)
-        try engine.requireWriter().maintenance.compact(fully: true)
-        // Tells the reader that something is new.
-        try Self.append(engine, 1)
-        let versions = try reader.versions(query)
-        #expect((1..<8).contains(versions.count))
-        for version in versions {
-            let byteCount = unsafe try reader.withContent(level: 1, key: "key 0", number: version.number) { $1.count }
-            #expect(byteCount == 1_900)
-        }
-        try reader.close()
-    }
-
     /// A member that was superseded is held by its group alone, and has a new place after a compaction.
     @Test func aReaderFindsAGroupsMembersWhereACompactionPutThem() async throws {
         let disk = SimulatedFileSystem(seed: 5)

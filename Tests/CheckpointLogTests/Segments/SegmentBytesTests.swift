@@ -136,7 +136,12 @@ import Testing
     static func manifest(_ count: Int) -> Manifest {
         var manifest = Manifest(identifier: log, hashSecret: hashSecret)
         manifest.generation = 77
-        manifest.nextEpoch = 5
+        manifest.nextEpoch = 1
+        for word in 1...4 { manifest.open(as: UInt64(word)) }
+        manifest.policies = [
+            1: RecordedPolicy(durability: .memory, retention: .newest(1)),
+            9: RecordedPolicy(durability: .synced, retention: .newest(3).andEvery(100).younger(than: .seconds(9))),
+        ]
         manifest.nextSegment = 900
         manifest.lastSealed = 12
         let footer = footer()
@@ -155,7 +160,7 @@ import Testing
 
     @Test(arguments: [0, 1, 7]) func aManifestComesBack(count: Int) throws {
         let manifest = Self.manifest(count)
-        #expect(manifest.bytes.count == 96 + 64 * count)
+        #expect(manifest.bytes.count == 352 + 24 * 2 + 64 * count)
         #expect(try Manifest(manifest.bytes, path: "") == manifest)
     }
 
@@ -165,9 +170,16 @@ import Testing
         for count in 0..<bytes.count { #expect(try Manifest(Array(bytes.prefix(count)), path: "") == nil) }
         #expect(try Manifest(bytes + [0], path: "") == nil)
         // Twice the same segment, one more than there are, segment 0, an unknown role, a footer behind the end.
-        let changes: [(Int, UInt8)] = [
-            (96 + 64, 1), (84, 3), (96, 0), (100, 4), (112 + 7, 1), (104 + 7, 1), (88, 1), (14, 1),
+        let first = 352 + 48
+        var changes: [(Int, UInt8)] = [
+            (first + 64, 1), (84, 3), (first, 0), (first + 4, 4), (first + 16 + 7, 1), (first + 8 + 7, 1), (92, 1),
+            (14, 1),
         ]
+        // A word for an opening that never was; one policy more than there are, and 256.
+        changes += [(96 + 8 * 4, 1), (88, 3), (89, 1)]
+        // Level 0, levels out of order, an unknown durability, reserved bytes, no version, an interval of one, an age
+        // before time.
+        changes += [(352, 0), (352, 10), (353, 3), (354, 1), (356, 0), (376 + 8, 1), (352 + 12, 1), (352 + 23, 0x80)]
         for (offset, value) in changes {
             var hostile = bytes
             hostile[offset] = value

@@ -101,7 +101,7 @@ import Testing
             testDescription: "generation", last: { $0.generation = .max - 2 }, call: { try $0.edit { _ in } }),
         ManifestField(
             testDescription: "epoch", last: { $0.nextEpoch = SequenceNumber.epochLimit - 1 },
-            call: { _ = try $0.reserveEpoch() }),
+            call: { _ = try $0.reserveEpoch(policies: [:]) { _ in 1 } }),
         ManifestField(
             testDescription: "segment", last: { $0.nextSegment = SegmentNumber(.max - 1) },
             call: { _ = try $0.reserveSegmentNumber() }),

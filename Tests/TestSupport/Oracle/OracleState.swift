@@ -60,6 +60,13 @@ package struct OracleRetention: Sendable, Hashable {
         self.count = count
         self.age = age
     }
+
+    /// What keeps all that either keeps.
+    package func union(_ other: OracleRetention) -> OracleRetention {
+        var union = OracleRetention(count: max(count, other.count))
+        if let age, let otherAge = other.age { union.age = max(age, otherAge) }
+        return union
+    }
 }
 
 /// What a log holds: a dictionary of versions, as a user who read the interface expects it.
