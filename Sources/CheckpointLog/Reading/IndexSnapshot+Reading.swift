@@ -52,8 +52,8 @@ extension IndexSnapshot {
             parsed.generation <= manifest.generation,
             parsed.slotCount <= manifest.segments.reduce(chainSlots, { $0 + $1.entryCount * slotsPerRecord })
         else { return .damaged }
-        guard manifest.ancestry(of: parsed.opening) == .descends, Retentions(parsed.policies) == catalog.retentions
-        else { return .outdated }
+        guard manifest.ancestry(of: parsed.opening) == .descends else { return .outdated }
+        guard Retentions(parsed.policies) == catalog.retentions else { return .outdated }
         guard let shards = try tables(&parsed, file) else { return .damaged }
         catalog.index.replace(shards: shards, floors: parsed.floors, levels: parsed.levels)
         catalog.usage.replace(parsed.usage)
