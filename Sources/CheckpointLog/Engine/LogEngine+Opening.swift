@@ -57,12 +57,19 @@ extension LogEngine {
         let manifestFile = ManifestFile(manifest, in: directory, lock: lock, firstSegment: highest.next)
         let repair = LogRepair(identity: identity, manifest: manifestFile)
         let synced = position.flatMap { outcome.damage == nil ? $0.synced : nil }
-        try repair.sealChain(outcome, synced: synced, report: &report)
+        let chain = Set(outcome.parts.map(\.name.identifier))
+        let values = view.catalog.unsyncedVersions.filter { version in
+            chain.contains(version.location.segment) && synced.map { version.location.position >= $0 } ?? true
+        }
+        try repair.sealChain(outcome, synced: synced, values: values.map(\.segment), report: &report)
         if let known {
             report.possiblyLost = outcome.possiblyLost(position, cutByteCount: report.cutByteCount, manifest: known)
         }
         try repair.removeOrphans(listing, referenced: view.catalog.values.referencedSegments, report: &report)
         for segment in manifestFile.current.segments { view.files.add(segment.name) }
+        if let known, policies.retentions != Retentions(known.policies) {
+            try LogLoader.giveUpLostValues(view, identity)
+        }
         let writer = try makeWriter(
             identity, configuration, lock: lock, manifest: manifestFile, view: view,
             hasSoundPosition: position?.isSound == true, lastTimestamp: outcome.lastTimestamp,
@@ -204,6 +211,7 @@ extension LogEngine {
             limits: .init(
                 segmentByteCount: configuration.segmentByteLimit, usesMapping: configuration.usesMapping),
             manifest: manifest, position: position, active: active, epoch: epoch, lastTimestamp: lastTimestamp,
+            unsyncedValues: UnsyncedValues { catalog.isDeadValue($0) },
             now: configuration.now, onRoll: { notes.withLock { $0.maintenance }?.noteRoll() })
         let sync = SyncQueue(
             appender, runsInline: configuration.runsInline,

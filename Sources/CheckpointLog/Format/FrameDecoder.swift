@@ -9,6 +9,7 @@ package enum FrameFault: String, Error, Sendable {
     case padding = "the padding is not zero"
     case contentChecksum = "the decompressed content's checksum is wrong"
     case decompression = "the payload does not decompress to its stated length"
+    case lostValue = "the large value that the frame names did not reach the disk"
 }
 
 /// The rules by which bytes are a frame. FORMAT.md, "A frame is valid if and only if".
@@ -64,6 +65,7 @@ package enum FrameDecoder {
             throw .overLimit
         }
         guard FrameHeader.Flags.known.isSuperset(of: header.flags),
+            !header.flags.contains(.unsynced) || kind == .reference,
             promise == 0 || header.promise != nil,
             header.sequenceNumber.rawValue != 0, header.appendNumber <= .greatest,
             header.flags.contains(.late)

@@ -16,7 +16,10 @@ package struct FrameHeader: Sendable, Equatable {
         /// The content is an array that holds the several values of one checkpoint.
         package static let severalValues = Flags(rawValue: 8)
 
-        package static let known: Flags = [.late, .batchContinues, .raw, .severalValues]
+        /// Of a reference: its value was not known to be synced when it was appended.
+        package static let unsynced = Flags(rawValue: 16)
+
+        package static let known: Flags = [.late, .batchContinues, .raw, .severalValues, .unsynced]
     }
 
     package var crc: UInt32 = 0

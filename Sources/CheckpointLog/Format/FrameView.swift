@@ -34,6 +34,6 @@ extension FrameView {
             return ValueFile(segment: freed.segment, byteCount: 0)
         }
         guard let reference = unsafe ValueReference(Array(payload)) else { throw .badField }
-        return reference.file
+        return reference.file(header.flags)
     }
 }

@@ -152,7 +152,7 @@ package struct SegmentFooter: Sendable, Equatable {
                 let origin = cursor.range(byteCount: originByteCount), kind.hasKey != key.isEmpty
             else { return false }
             guard sequence > 0, append >= sequence, append <= SequenceNumber.greatest.rawValue,
-                kind.hasKey ? level > 0 : origin.isEmpty
+                kind.hasKey ? level > 0 : origin.isEmpty, !flags.contains(.unsynced) || kind == .reference
             else { return false }
             entry.valueSegment = 0
             entry.valueByteCount = 0
@@ -210,10 +210,13 @@ package struct ValueFile: Sendable, Hashable {
     package var segment: SegmentNumber
     /// Bytes of the file; 0 where the frame that names it does not tell.
     package var byteCount: Int
+    /// Whether it was not known to be synced when its reference was appended.
+    package var isUnsynced: Bool
 
-    package init(segment: SegmentNumber, byteCount: Int) {
+    package init(segment: SegmentNumber, byteCount: Int, isUnsynced: Bool = false) {
         self.segment = segment
         self.byteCount = byteCount
+        self.isUnsynced = isUnsynced
     }
 }
 

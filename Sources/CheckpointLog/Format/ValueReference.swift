@@ -33,7 +33,10 @@ package struct ValueReference: Sendable, Equatable {
         self.chunkNumber = chunkNumber
     }
 
-    package var file: ValueFile { ValueFile(segment: segment, byteCount: fileByteCount) }
+    /// - Parameter flags: of the frame that refers to it.
+    package func file(_ flags: FrameHeader.Flags) -> ValueFile {
+        ValueFile(segment: segment, byteCount: fileByteCount, isUnsynced: flags.contains(.unsynced))
+    }
 
     package var bytes: [UInt8] {
         var bytes: [UInt8] = []

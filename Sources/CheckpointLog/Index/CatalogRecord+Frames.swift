@@ -9,7 +9,10 @@ extension CatalogRecord {
             location: FrameLocation(segment: segment, offset: entry.offset, byteCount: entry.byteCount),
             key: key, origin: origin,
             value: entry.valueSegment == 0
-                ? nil : ValueFile(segment: entry.valueSegment, byteCount: entry.valueByteCount))
+                ? nil
+                : ValueFile(
+                    segment: entry.valueSegment, byteCount: entry.valueByteCount,
+                    isUnsynced: entry.flags.contains(.unsynced)))
     }
 
     /// The frame `frame` of `segment`.

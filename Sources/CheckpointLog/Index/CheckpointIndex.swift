@@ -159,6 +159,12 @@ package final class CheckpointIndex: Sendable {
         for level in newLevels { levels.insert(level) }
     }
 
+    func removeAll() {
+        replace(
+            shards: shards.map { _ in IndexShard() },
+            floors: [SequenceNumber](repeating: SequenceNumber(rawValue: 0), count: 256), levels: [])
+    }
+
     var allFloors: [SequenceNumber] { floors.withLock { $0 } }
 
     /// Drops entries whose segment is not of the log any more: what stood there was dead, or stands elsewhere.

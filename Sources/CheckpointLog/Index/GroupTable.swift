@@ -112,6 +112,8 @@ package final class GroupTable: Sendable {
         forget { group in group.members.contains { isGone($0.location.segment) } }
     }
 
+    func removeAll() { state.withLock { $0 = State() } }
+
     package func relocate(from old: FrameLocation, to new: FrameLocation) -> Bool {
         state.withLock { state in
             guard let count = state.held.removeValue(forKey: old) else { return false }

@@ -139,6 +139,44 @@ package final class RecordCatalog: Sendable {
             || groups.location(reference.hash, reference.sequenceNumber) != nil
     }
 
+    /// Whether something that is appended superseded the value of this segment for good.
+    package func isDeadValue(_ segment: SegmentNumber) -> Bool {
+        // One that is not here yet is on its way.
+        values.reference(to: segment).map { !isLive($0) } ?? false
+    }
+
+    /// A version whose value was not known to be synced when its reference was appended.
+    package struct UnsyncedVersion: Sendable {
+        package var location: FrameLocation
+        package var segment: SegmentNumber
+        package var isNewest: Bool
+        fileprivate var reference: ValueTable.Reference
+    }
+
+    /// The versions of that kind that can be restored, in the order of their places.
+    package var unsyncedVersions: [UnsyncedVersion] {
+        values.unsyncedReferences.filter { isLive($0.reference) }.map { location, reference in
+            let newest = index.newest(reference.hash)
+            return UnsyncedVersion(
+                location: location, segment: reference.file.segment,
+                isNewest: newest?.sequenceNumber == reference.sequenceNumber, reference: reference)
+        }.sorted { $0.location.bits < $1.location.bits }
+    }
+
+    /// Takes a version out whose value never reached the disk, and that a newer one has superseded.
+    package func giveUp(_ version: UnsyncedVersion) {
+        drop(version.reference, at: version.location)
+        values.noteDead(version.location)
+    }
+
+    /// Forgets everything.
+    package func removeAll() {
+        index.removeAll()
+        groups.removeAll()
+        usage.replace([:])
+        replace(Sides(values: ValueTable.Content(), origins: [], hasGroups: false))
+    }
+
     /// Takes in the values and removals of batches that belong to one shard of the index. Groups are not looked at; see
     /// ``CatalogFeed``.
     func insert(_ batches: [RecordBatch], shard: Int, isUpdate: Bool) {

@@ -82,6 +82,22 @@ package final class ValueTable: Sendable {
     /// Whether the frame of a freed value is needed: as long as there is a reference that it declares dead.
     func needsStatement(of segment: SegmentNumber) -> Bool { state.withLock { $0.places[segment] != nil } }
 
+    /// The reference to a value segment, where one is in the table.
+    func reference(to segment: SegmentNumber) -> Reference? {
+        state.withLock { state in state.places[segment].flatMap { state.content.references[$0] } }
+    }
+
+    /// References to values that were not known to be synced when these were appended, and that are not freed.
+    var unsyncedReferences: [(location: FrameLocation, reference: Reference)] {
+        guard isUsed else { return [] }
+        return state.withLock { state in
+            state.content.references.filter {
+                $0.value.file.isUnsynced && state.content.freed[$0.value.file.segment] == nil
+            }
+            .map { ($0.key, $0.value) }
+        }
+    }
+
     /// Notes that a frame died; a value may have died with it.
     func noteDead(_ location: FrameLocation) {
         guard state.withLock({ $0.content.references[location] != nil }) else { return }

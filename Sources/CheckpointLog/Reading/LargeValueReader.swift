@@ -60,6 +60,18 @@ package struct LargeValueReader {
         }
     }
 
+    /// Checks every chunk, and keeps none.
+    ///
+    /// - Throws: as ``read(from:into:)``.
+    package func check() throws {
+        try Lanes.forEach(below: chunks.count, laneCount: laneCount) { [self] index in
+            let entry = chunks[index].entry
+            unsafe try BufferPool.shared.withBuffer(byteCount: entry.contentByteCount) { buffer in
+                unsafe try read(entry, skipped: 0, into: buffer)
+            }
+        }
+    }
+
     /// The first bytes of the value, up to `limit`, as far as its first chunk goes; none when that is no usual chunk.
     package func beginning(limit: Int) throws -> [UInt8] {
         guard let first = chunks.first, first.entry.contentByteCount <= ValueSegment.chunkByteCount else { return [] }

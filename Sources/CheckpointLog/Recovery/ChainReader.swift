@@ -24,6 +24,8 @@ package struct ChainReader {
         package var fault: SegmentScanner.Cause?
         /// The greatest position known to have been good.
         package var knownGood: LogPosition?
+        /// The greatest position known to have been synced.
+        package var knownSynced: LogPosition?
         package var lastTimestamp: Int64 = 0
         package var highestNumber = SequenceNumber(rawValue: 0)
         package var newestEpoch: UInt32 = 0
@@ -40,6 +42,11 @@ package struct ChainReader {
         package var isComplete = false
 
         package init() {}
+
+        mutating func note(_ promise: LogPosition) {
+            knownGood = max(knownGood ?? promise, promise)
+            knownSynced = max(knownSynced ?? promise, promise)
+        }
 
         /// Nil for a sound or merely torn end, else where the damage is.
         package var damage: LogPosition? {
@@ -113,13 +120,16 @@ package struct ChainReader {
     package let stop: LogPosition?
     /// The segment that the chain's first follows.
     package let lastSealed: SegmentNumber
+    /// The reference to a large value that did not reach the disk: the log ends there.
+    package let lostValue: LogPosition?
     /// Where an earlier reading of the same log ended: frames before it are not visited again.
     package let resume: LogPosition?
 
     package init(
         identity: LogIdentity, lastSealed: SegmentNumber, position: PositionStatement?, stop: LogPosition? = nil,
-        resume: LogPosition? = nil
+        resume: LogPosition? = nil, lostValue: LogPosition? = nil
     ) {
+        self.lostValue = lostValue
         self.resume = resume
         self.identity = identity
         self.lastSealed = lastSealed
@@ -132,6 +142,7 @@ package struct ChainReader {
         let isSameBoot = position?.isSameBoot == true
         outcome.knownGood = isSameBoot ? position?.written : position?.synced
         if isSameBoot, let synced = position?.synced { outcome.knownGood = max(outcome.knownGood ?? synced, synced) }
+        outcome.knownSynced = position?.synced
         outcome.lacksPosition = (isSameBoot ? position?.written : position?.synced) == nil
         var isOpen = true
         var previous = lastSealed
@@ -168,12 +179,15 @@ package struct ChainReader {
             outcome.newestEpoch = max(outcome.newestEpoch, header.epoch)
             let isResumed = resume?.segment == name.identifier
             let start = isResumed ? max(Int(resume?.offset ?? 0), SegmentHeader.byteCount) : SegmentHeader.byteCount
-            let end = try scanner.scan(from: start) { frame in
+            let cut = lostValue.flatMap { $0.segment == name.identifier ? min(byteCount, Int($0.offset)) : nil }
+            var limited = SegmentScanner(file, seed: identity.seed(of: name.identifier), end: cut ?? byteCount)
+            var end = try limited.scan(from: start) { frame in
                 outcome.lastTimestamp = max(outcome.lastTimestamp, frame.header.timestamp)
                 outcome.highestNumber = max(outcome.highestNumber, frame.header.appendNumber)
-                if let promise = frame.header.promise { outcome.knownGood = max(outcome.knownGood ?? promise, promise) }
+                if let promise = frame.header.promise { outcome.note(promise) }
                 try visit(name, frame)
             }
+            if let cut, end.offset == cut { end.cause = .fault(.lostValue, at: cut) }
             let isRolled = end.cause == .rolled
             outcome.parts.append(Part(name: name, end: end.offset, isRolled: isRolled, byteCount: byteCount))
             previous = name.identifier
@@ -222,7 +236,7 @@ package struct ChainReader {
 
     private func noteStragglers(of scanner: inout SegmentScanner, from start: Int, in outcome: inout Outcome) throws {
         let found = try scanner.stragglers(from: start)
-        if let promise = found.promise { outcome.knownGood = max(outcome.knownGood ?? promise, promise) }
+        if let promise = found.promise { outcome.note(promise) }
         outcome.stragglers.formUnion(found)
     }
 }

@@ -37,6 +37,22 @@ package struct LogLoader {
             report.damage.append(error)
         }
         report.foreignFiles = directory.foreign
+        let before = report
+        var outcome = try read(position: position, stop: stop, lostValue: nil, into: &report)
+        // A live writer's values are in memory, and each was whole before its reference was written.
+        while stop == nil, let lost = try firstLostValue(outcome) {
+            report = before
+            catalog.removeAll()
+            outcome = try read(position: position, stop: stop, lostValue: lost, into: &report)
+        }
+        try conclude(&outcome, into: &report)
+        return outcome
+    }
+
+    /// Tells the catalog of every record before `lostValue`.
+    private func read(
+        position: PositionStatement?, stop: LogPosition?, lostValue: LogPosition?, into report: inout RecoveryReport
+    ) throws -> ChainReader.Outcome {
         report.segmentCount = manifest.segments.count
         let covered = try wrapping { () throws(FileSystemError) in
             try IndexSnapshot.read(into: catalog, manifest: manifest, identity: identity).covered
@@ -51,17 +67,20 @@ package struct LogLoader {
         // Beside a snapshot a record may be known already, and may have moved since.
         let feed = CatalogFeed(catalog, isUpdate: covered != nil)
         let reader = ChainReader(
-            identity: identity, lastSealed: manifest.lastSealed, position: position, stop: stop)
-        var outcome = try read(reader, covered: covered ?? [], feed, &report)
+            identity: identity, lastSealed: manifest.lastSealed, position: position, stop: stop, lostValue: lostValue)
+        let outcome = try read(reader, covered: covered ?? [], feed, &report)
         feed.flush(laneCount: identity.laneCount)
         feed.removeAll()
         catalog.settleFreedValues()
+        return outcome
+    }
+
+    private func conclude(_ outcome: inout ChainReader.Outcome, into report: inout RecoveryReport) throws {
         try judge(&outcome, &report)
         try restoreGroups(outcome) { error in
             let isKnown = report.damage.contains { $0.location?.path == error.location?.path }
             if !isKnown { report.damage.append(error) }
         }
-        return outcome
     }
 
     /// What was read of a sealed segment, or of the chain.

@@ -14,10 +14,13 @@ package struct LogRepair {
     }
 
     /// Makes the chain durable, cuts its torn tail off, and seals its segments, oldest first.
+    ///
+    /// - Parameter values: the value segments that the chain refers to and that may not be synced yet.
     package func sealChain(
-        _ outcome: ChainReader.Outcome, synced: LogPosition?, report: inout RecoveryReport
+        _ outcome: ChainReader.Outcome, synced: LogPosition?, values: [SegmentNumber], report: inout RecoveryReport
     ) throws {
         for part in outcome.parts { try rewriteUnsynced(part, synced: synced) }
+        for value in values { try rewrite(SegmentName(value, .value), from: 0) }
         // A cut takes every later segment, and these must be gone for good before the manifest says that the chain
         // ends.
         var superfluous = outcome.parts.filter { $0.end == SegmentHeader.byteCount }.map(\.name) + outcome.surplus
@@ -47,13 +50,18 @@ package struct LogRepair {
             if synced.segment > part.name.identifier { return }
             if synced.segment == part.name.identifier { offset = min(Int(synced.offset), part.end) }
         }
-        let file = try wrapping { () throws(FileSystemError) in
-            try identity.directory.openFile(part.name, .readWrite)
-        }
+        try rewrite(part.name, from: offset, to: part.end)
+    }
+
+    private func rewrite(_ name: SegmentName, from start: Int, to end: Int? = nil) throws {
+        let file = try wrapping { () throws(FileSystemError) in try identity.directory.openFile(name, .readWrite) }
         defer { file.close() }
         try wrapping { () throws(FileSystemError) in
-            while offset < part.end {
-                let end = min(offset + Self.blockByteCount, part.end)
+            var last = 0
+            if let end { last = end } else { last = try file.byteCount() }
+            var offset = start
+            while offset < last {
+                let end = min(offset + Self.blockByteCount, last)
                 guard let bytes = try file.bytes(offset..<end) else { break }
                 try file.write(bytes, at: offset)
                 offset = end

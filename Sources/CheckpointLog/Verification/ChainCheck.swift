@@ -22,6 +22,8 @@ struct ChainCheck {
     private struct Reading {
         var outcome = CheckOutcome()
         var known: LogPosition?
+        /// As far as it is known to be synced, rather than written.
+        var knownSynced: LogPosition?
         var end: End?
         var previous: SegmentNumber
         var last: LogPosition
@@ -38,7 +40,9 @@ struct ChainCheck {
         }
 
         mutating func note(_ promise: LogPosition?) {
-            if let promise, known.map({ $0 < promise }) ?? true { known = promise }
+            guard let promise else { return }
+            known = max(known ?? promise, promise)
+            knownSynced = max(knownSynced ?? promise, promise)
         }
     }
 
@@ -47,7 +51,9 @@ struct ChainCheck {
             previous: manifest.lastSealed,
             last: LogPosition(segment: manifest.lastSealed, offset: LogPosition.offsetLimit - 8))
         reading.note(position?.synced)
-        if let position, position.isSameBoot { reading.note(position.written) }
+        if let position, position.isSameBoot, let written = position.written {
+            reading.known = max(reading.known ?? written, written)
+        }
         for name in names {
             if let stop, name.identifier > stop.segment { break }
             let file = try identity.directory.openFile(name, .read)
@@ -66,6 +72,7 @@ struct ChainCheck {
                     .damage, FileName.manifest, "the manifest is older than the log's last segment",
                     expected: "an epoch below \(manifest.nextEpoch)", actual: "\(reading.newestEpoch)"))
         }
+        if stop == nil { try cutAtLostValues(&reading) }
         reading.outcome.referencedSegments = Set(reading.outcome.references.map(\.reference.segment))
         reading.outcome.freedSegments = Set(
             reading.outcome.records.lazy.filter { $0.kind == .freed }.map(\.valueSegment))
@@ -158,6 +165,7 @@ struct ChainCheck {
         outcome.frameCount += 1
         outcome.noteAppend(header.appendNumber, in: name.identifier)
         var record = unsafe CheckOutcome.Record(header, bytes, segment: name.identifier, at: offset)
+        record.isUnsynced = header.flags.contains(.unsynced)
         if let reference = unsafe CheckOutcome.Reference(header, bytes, record) {
             record.valueSegment = reference.reference.segment
             outcome.references.append(reference)
@@ -179,6 +187,73 @@ struct ChainCheck {
     ) throws -> SegmentScanner.Stragglers {
         var scanner = SegmentScanner(file, seed: identity.seed(of: name.identifier), end: end)
         return try scanner.stragglers(from: start)
+    }
+
+    // MARK: Values
+
+    /// Ends the log before the first reference behind what is known to be good whose value is not there, although
+    /// nothing has superseded it; what was superseded may be missing.
+    private func cutAtLostValues(_ reading: inout Reading) throws {
+        var bad: [CheckOutcome.Record] = []
+        for reference in reading.outcome.references where reference.record.isUnsynced {
+            if let known = reading.knownSynced, reference.record.location.position < known { continue }
+            var record = reference.record
+            record.valueSegment = reference.reference.segment
+            if try !isThere(reference.reference) { bad.append(record) }
+        }
+        // The last first: what a cut takes supersedes nothing any more.
+        for record in bad.reversed() {
+            if try isSuperseded(record, reading.outcome.records) {
+                reading.outcome.lostValues.insert(record.valueSegment)
+                continue
+            }
+            let position = record.location.position
+            reading.outcome.records.removeAll { $0.location.position >= position }
+            reading.outcome.references.removeAll { $0.record.location.position >= position }
+            reading.outcome.lostValues.subtract(
+                bad.filter { $0.location.position >= position }.map(\.valueSegment))
+            reading.end = End(
+                position: position, segment: SegmentName(position.segment, .log),
+                kind: FrameFault.lostValue.rawValue)
+            reading.hasStragglers = true
+        }
+    }
+
+    private func isThere(_ reference: ValueReference) throws -> Bool {
+        do {
+            let reader = try LargeValueReader(
+                reference, identity: identity, byteLimit: ValueReference.contentByteLimit)
+            defer { reader.close() }
+            try reader.check()
+            return true
+        } catch let error as FileSystemError where error.code == .noSuchFileOrDirectory {
+            return false
+        } catch let error as CheckpointLogError where error.code == .damaged {
+            return false
+        }
+    }
+
+    /// Whether anything newer of its key is in the log, or a removal of it.
+    private func isSuperseded(_ record: CheckOutcome.Record, _ records: [CheckOutcome.Record]) throws -> Bool {
+        func ends(_ kind: RecordKind, _ level: UInt8, _ number: SequenceNumber, hasItsName: () -> Bool) -> Bool {
+            guard number > record.sequenceNumber else { return false }
+            if kind == .removalOfAll { return level == 0 || level == record.level }
+            return [.value, .reference, .removal].contains(kind) && level == record.level && hasItsName()
+        }
+        for other in records
+        where ends(
+            other.kind, other.level, other.sequenceNumber,
+            hasItsName: { other.key == record.key && other.origin == record.origin })
+        { return true }
+        var isFound = false
+        for segment in manifest.segments where !isFound && segment.highestSequenceNumber > record.sequenceNumber {
+            unsafe try LogFooters(identity: identity).forEachEntry(of: segment) { entry, key, origin in
+                let (key, origin) = unsafe (Array(key), Array(origin))
+                let isSame = key == record.key && origin == record.origin
+                if ends(entry.kind, entry.level, entry.sequenceNumber, hasItsName: { isSame }) { isFound = true }
+            }
+        }
+        return isFound
     }
 
     // MARK: Judgement

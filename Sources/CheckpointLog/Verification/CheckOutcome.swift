@@ -19,6 +19,8 @@ struct CheckOutcome: Sendable {
         var sequenceNumber: SequenceNumber
         var location: FrameLocation
         var valueSegment: SegmentNumber = 0
+        /// Of a reference: whether its value was not known to be synced when it was appended.
+        var isUnsynced = false
 
         /// Whether it holds something that can be restored, rather than the end of it.
         var isCheckpoint: Bool {
@@ -57,6 +59,8 @@ struct CheckOutcome: Sendable {
     var referencedSegments: Set<SegmentNumber> = []
     /// Value segments whose files are no more, as frames say.
     var freedSegments: Set<SegmentNumber> = []
+    /// Value segments that a power cut may have taken, of versions that newer ones have superseded: no damage.
+    var lostValues: Set<SegmentNumber> = []
     /// The first and the last append number of a log segment, or of the chain, and the segment that it begins with.
     var appendNumbers: AppendNumbers?
     /// Whether the file was not there: under a writer it may have gone since the manifest was read.

@@ -132,7 +132,7 @@ struct VerificationPass {
         _ outcomes: [CheckOutcome], _ identity: LogIdentity, _ counter: ProgressCounter, _ settled: inout Settled
     ) throws -> [CheckOutcome] {
         var references: [SegmentNumber: CheckOutcome.Reference] = [:]
-        let freed = Self.freedSegments(outcomes)
+        let freed = outcomes.reduce(into: Self.freedSegments(outcomes)) { $0.formUnion($1.lostValues) }
         for reference in outcomes.lazy.flatMap(\.references)
         where references[reference.reference.segment] == nil && !freed.contains(reference.reference.segment) {
             references[reference.reference.segment] = reference

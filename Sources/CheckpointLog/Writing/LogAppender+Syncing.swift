@@ -15,12 +15,15 @@ extension LogAppender {
     }
 
     private func syncWhileAlone() throws -> LogPosition {
+        // Before the end is known, which then has what superseded them.
+        unsyncedValues.removeDead()
         let (end, active, rolled) = try state.withLock { state in
             if let failure = state.failure { throw Self.refusal(failure) }
             return (state.end, state.active, state.unsynced)
         }
         guard Self.bits(end) != synced.load(ordering: .relaxed) else { return end }
         do throws(FileSystemError) {
+            let valueCount = try unsyncedValues.sync(in: identity.directory)
             for rolled in rolled {
                 try rolled.segment.file.sync()
             }
@@ -28,7 +31,7 @@ extension LogAppender {
             try manifest.requireInPlace()
             state.withLock { state in
                 state.unsynced.removeFirst(rolled.count)
-                state.counters.syncs += rolled.count + 1
+                state.counters.syncs += rolled.count + 1 + valueCount
             }
             synced.store(Self.bits(end), ordering: .releasing)
             try position.setSynced(end)

@@ -69,6 +69,7 @@ package final class LogAppender: Sendable {
     /// Microseconds since 1970-01-01 UTC.
     let now: @Sendable () -> Int64
     package let gate = RoomGate()
+    package let unsyncedValues: UnsyncedValues
     let state: Lock<State>
     /// One sync at a time, whoever asks.
     let syncing = Lock(())
@@ -79,9 +80,10 @@ package final class LogAppender: Sendable {
 
     package init(
         identity: LogIdentity, limits: Limits, manifest: ManifestFile, position: PositionPage, active: ActiveSegment,
-        epoch: UInt32, lastTimestamp: Int64, now: @escaping @Sendable () -> Int64,
+        epoch: UInt32, lastTimestamp: Int64, unsyncedValues: UnsyncedValues, now: @escaping @Sendable () -> Int64,
         onRoll: @escaping @Sendable () -> Void
     ) {
+        self.unsyncedValues = unsyncedValues
         self.identity = identity
         self.limits = limits
         self.manifest = manifest

@@ -48,7 +48,7 @@ package final class RecordWriter: Sendable {
     @inline(__always)
     package func isLarge(_ byteCount: Int) -> Bool { byteCount > limits.frameContentByteCount }
 
-    /// Appends one value. Blocks for a large one, whose file is synced first.
+    /// Appends one value. Blocks for a large one until its file is complete, and synced where the level promises that.
     ///
     /// - Throws: `.valueTooLarge`; what the appender throws.
     package func append(
@@ -65,7 +65,8 @@ package final class RecordWriter: Sendable {
         return try beforeClosing { unsafe try appendLarge(bytes, attributes, key: key, origin: origin) }
     }
 
-    /// The value goes to a file of its own, complete and synced; the reference that follows is its commit.
+    /// The value goes to a file of its own, complete, and synced unless the level promises less: the next sync of the log
+    /// has it then. The reference that follows is its commit.
     private func appendLarge(
         _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
         origin: UnsafeRawBufferPointer
@@ -73,11 +74,17 @@ package final class RecordWriter: Sendable {
         var attributes = attributes
         // Before the file is written: what is taken meanwhile is newer.
         attributes.taken = try attributes.taken ?? appender.reserveSequenceNumber()
-        return unsafe try withReference(to: bytes, attributes, key: key) { header, payload, file in
+        let unsynced = attributes.policy.durability < .synced ? appender.unsyncedValues : nil
+        if let unsynced, unsynced.isFull {
+            unsynced.removeDead()
+            if unsynced.isFull { try syncWritten() }
+        }
+        return unsafe try withReference(to: bytes, attributes, key: key, unsynced: unsynced) { header, payload, file in
             let draft = unsafe FrameDraft(header: header, key: key, origin: origin, payload: payload)
             do {
                 return AppendedRecord(frame: try appender.append(draft), kind: header.kind, value: file)
             } catch {
+                unsynced?.remove(file.segment)
                 // A log that has failed may have the reference all the same; in any other its room is wanted now.
                 if appender.failure == nil { try? identity.directory.remove(SegmentName(file.segment, .value)) }
                 throw error
@@ -112,10 +119,12 @@ package final class RecordWriter: Sendable {
         }
     }
 
-    /// Writes a value to a file of its own, complete and synced: gives header and payload of the reference, and the
-    /// file.
+    /// Writes a value to a file of its own: gives header and payload of the reference, and the file.
+    ///
+    /// - Parameter unsynced: what syncs the file later; nil where it is synced here.
     func withReference<Result>(
         to bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
+        unsynced: UnsyncedValues? = nil,
         _ body: (FrameHeader, UnsafeRawBufferPointer, ValueFile) throws -> Result
     ) throws -> Result {
         let taken = try attributes.taken ?? appender.reserveSequenceNumber()
@@ -125,13 +134,14 @@ package final class RecordWriter: Sendable {
                 return unsafe try ValueSegment.write(
                     bytes, identity: identity, segment: segment, epoch: taken.sequenceNumber.epoch,
                     level: attributes.level.rawValue, key: key, number: taken.sequenceNumber,
-                    timestamp: taken.timestamp, compression: attributes.policy.compression)
+                    timestamp: taken.timestamp, compression: attributes.policy.compression, unsynced: unsynced)
             }
         }
         var header = FrameHeader(.reference, attributes)
+        if unsynced != nil { header.flags.insert(.unsynced) }
         return unsafe try reference.bytes.withUnsafeBytes { payload in
             unsafe header.setPayload(payload)
-            return unsafe try body(header, payload, reference.file)
+            return unsafe try body(header, payload, reference.file(header.flags))
         }
     }
 

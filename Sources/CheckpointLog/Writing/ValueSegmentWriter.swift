@@ -4,7 +4,8 @@ import SystemPackage
 /// another in order, and written in aligned blocks past the page cache, so that processors and device work at the same
 /// time.
 ///
-/// The bytes are the same whatever the number of threads. Nothing is synced here.
+/// The bytes are the same whatever the number of threads. Nothing is synced here; a value that is not going to be synced
+/// soon goes to the page cache, for it may be dead before the disk needs to have it.
 @safe final class ValueSegmentWriter: Sendable {
     /// Bytes of a write. Larger ones win nothing on the disks measured.
     private static let blockByteCount = 1 << 20
@@ -34,13 +35,15 @@ import SystemPackage
     private let key: LentBytes
     private let seed: FrameSeed
     private let compression: CompressionMethod
+    private let isCached: Bool
     private let state = Lock(State())
     private let isDirect = Lock(false)
 
     init(
         _ file: any OpenFile, _ content: UnsafeRawBufferPointer, draft: FrameHeader, key: UnsafeRawBufferPointer,
-        seed: FrameSeed, compression: CompressionMethod
+        seed: FrameSeed, compression: CompressionMethod, isCached: Bool
     ) {
+        self.isCached = isCached
         self.file = file
         self.content = unsafe LentBytes(content)
         self.draft = draft
@@ -64,7 +67,7 @@ import SystemPackage
         _ header: SegmentHeader, _ segment: SegmentNumber, laneCount: Int
     ) throws(FileSystemError) -> (trailer: SegmentTrailer, chunkCount: Int, byteCount: Int) {
         do {
-            if laneCount > 1 { try prepare() }
+            if laneCount > 1, !isCached { try prepare() }
             state.withLock { $0.entries = Array(repeating: nil, count: chunkCount) }
             try append(header.bytes)
             try Lanes.forEach(below: chunkCount, laneCount: laneCount) { [self] index in
@@ -206,16 +209,16 @@ import SystemPackage
 }
 
 extension ValueSegment {
-    /// Writes `content` into a new value segment and syncs it.
+    /// Writes `content` into a new value segment, and syncs it or leaves that to `unsynced`.
     ///
     /// - Throws: `FileSystemError`. What was written is removed again, or is an orphan that the next opening removes.
     package static func write(
         _ content: UnsafeRawBufferPointer, identity: LogIdentity, segment: SegmentNumber, epoch: UInt32, level: UInt8,
-        key: UnsafeRawBufferPointer, number: SequenceNumber, timestamp: Int64, compression: CompressionMethod
+        key: UnsafeRawBufferPointer, number: SequenceNumber, timestamp: Int64, compression: CompressionMethod,
+        unsynced: UnsyncedValues?
     ) throws(FileSystemError) -> ValueReference {
         let name = SegmentName(segment, .value)
         let file = try identity.directory.openFile(name, .create)
-        defer { file.close() }
         do throws(FileSystemError) {
             var draft = FrameHeader(kind: .chunk)
             draft.level = level
@@ -227,15 +230,22 @@ extension ValueSegment {
                 role: .value, log: identity.identifier, segment: segment, epoch: epoch, previous: 0, created: timestamp,
                 hashSecret: identity.hashSecret)
             let writer = unsafe ValueSegmentWriter(
-                file, content, draft: draft, key: key, seed: identity.seed(of: segment), compression: compression)
+                file, content, draft: draft, key: key, seed: identity.seed(of: segment), compression: compression,
+                isCached: unsynced != nil)
             let (trailer, chunkCount, byteCount) = try writer.run(header, segment, laneCount: identity.laneCount)
             let reference = ValueReference(
                 segment: segment, chunkCount: chunkCount, contentByteCount: content.count, fileByteCount: byteCount,
                 footerCRC: trailer.footerCRC, chunkNumber: number)
+            if let unsynced {
+                unsynced.add(segment, file)
+                return reference
+            }
             try file.sync()
+            file.close()
             try identity.directory.sync()
             return reference
         } catch {
+            file.close()
             try? identity.directory.remove(name)
             throw error
         }

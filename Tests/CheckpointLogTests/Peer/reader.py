@@ -16,7 +16,7 @@ import sys
 import zlib
 
 VALUE, REFERENCE, REMOVAL, REMOVAL_OF_ALL, GROUP, ROLL, PROMISE, CHUNK, MARK, FREED = range(1, 11)
-LATE, CONTINUES = 1, 2
+LATE, CONTINUES, UNSYNCED = 1, 2, 16
 HEADER, FRAME, TRAILER = 128, 64, 64
 LIMIT = 2 << 20
 
@@ -115,9 +115,11 @@ def frame_header(log, segment, data, offset):
     frame.crc = crc
     frame.key, frame.origin = prefix[FRAME:FRAME + keys], prefix[FRAME + keys:]
     frame.promise = position(promise)
+    frame.place = (segment, offset)
     frame.start = offset + len(prefix)
     frame.bytes = len(prefix) + frame.stored + 7 & ~7
-    require(VALUE <= frame.kind <= FREED and frame.flags < 16 and frame.compression < 3, "kind, flags or compression")
+    require(VALUE <= frame.kind <= FREED and frame.flags < 32 and frame.compression < 3, "kind, flags or compression")
+    require(not frame.flags & UNSYNCED or frame.kind == REFERENCE, "a flag of references")
     require(frame.stored <= LIMIT and frame.content <= LIMIT and zero == 0, "length over the limit, or reserved bytes")
     require(promise == 0 or frame.promise, "check bits of the promise")
     require(frame.number != 0, "no sequence number")
@@ -303,7 +305,10 @@ class Log:
                     end, open_end = (number, 0), False
             if not open_end:
                 known = self.promises(data, number, start, known)
-        if known is not None and end is not None and end[1] == 0 and known[0] < end[0]:
+        cut = self.lost_value(known)
+        if cut is not None:
+            end, open_end = cut, False
+        elif known is not None and end is not None and end[1] == 0 and known[0] < end[0]:
             end, open_end = last, True
         complete = open_end
         if known is None or end is not None and end >= known:
@@ -311,6 +316,32 @@ class Log:
         if complete and known[1] <= HEADER or end is None and known[0] <= self.last_sealed:
             return
         raise Damage("the chain ends at %s and was good up to %s" % (end, known))
+
+    def lost_value(self, known):
+        """The place of the first reference whose value did not reach the disk, where nothing superseded it."""
+        cut = None
+        sealed = set(segment[0] for segment in self.segments)
+        references = [frame for frame in self.records if frame.flags & UNSYNCED and frame.place[0] not in sealed]
+        for frame in sorted(references, key=lambda frame: frame.place, reverse=True):
+            if known is not None and frame.place < known or self.is_there(frame) or self.is_superseded(frame):
+                continue
+            cut = frame.place
+            self.records = [other for other in self.records if other.place[0] in sealed or other.place < cut]
+        return cut
+
+    def is_there(self, frame):
+        try:
+            self.large(frame)
+            return True
+        except (Damage, FileNotFoundError):
+            return False
+
+    def is_superseded(self, frame):
+        return any(other.number > frame.number
+                   and (other.kind == REMOVAL_OF_ALL and other.level in (0, frame.level)
+                        or other.kind in (VALUE, REFERENCE, REMOVAL)
+                        and (other.level, other.origin, other.key) == (frame.level, frame.origin, frame.key))
+                   for other in self.records)
 
     def synced(self):
         try:

@@ -91,7 +91,7 @@ extension HostileLog {
             footer.entries.append(
                 SegmentFooter.Entry(
                     header, offset: offset, key: frame.key, origin: [],
-                    value: ValueReference(frame.payload)?.file
+                    value: ValueReference(frame.payload)?.file(header.flags)
                         ?? FreedValue(frame.payload).map {
                             ValueFile(segment: $0.segment, byteCount: 0)
                         }))

@@ -27,7 +27,7 @@ import Testing
             unsafe try Array("key".utf8).withUnsafeBytes { key in
                 unsafe try ValueSegment.write(
                     content, identity: identity, segment: segment, epoch: 1, level: 1, key: key,
-                    number: SequenceNumber(epoch: 1, count: 5), timestamp: 77, compression: method)
+                    number: SequenceNumber(epoch: 1, count: 5), timestamp: 77, compression: method, unsynced: nil)
             }
         }
     }
@@ -69,7 +69,8 @@ import Testing
                 unsafe try key.withUnsafeBytes { key in
                     unsafe try ValueSegment.write(
                         content, identity: identity, segment: SegmentNumber(UInt32(keyByteCount)), epoch: 1, level: 1,
-                        key: key, number: SequenceNumber(epoch: 1, count: 5), timestamp: 77, compression: .lz4)
+                        key: key, number: SequenceNumber(epoch: 1, count: 5), timestamp: 77, compression: .lz4,
+                        unsynced: nil)
                 }
             }
             #expect(NumberedBytes.areSame(try ValueSegment.read(reference, identity: identity), value))
@@ -141,7 +142,8 @@ import Testing
                     unsafe try Array("key".utf8).withUnsafeBytes { key in
                         unsafe try ValueSegment.write(
                             content, identity: real, segment: segment, epoch: 1, level: 1, key: key,
-                            number: SequenceNumber(epoch: 1, count: 5), timestamp: 77, compression: method)
+                            number: SequenceNumber(epoch: 1, count: 5), timestamp: 77, compression: method,
+                            unsynced: nil)
                     }
                 }
                 #expect(reference == expected)

@@ -1,0 +1,57 @@
+import SystemPackage
+
+/// Files of large values whose references are appended, and which are not synced: every sync of the log syncs them
+/// before it states anything.
+///
+/// Those that are dead by then are passed over. Whatever superseded them stands before the position that the sync
+/// states, so that nobody ever needs them again; where values are checkpointed often, most never reach the disk.
+package final class UnsyncedValues: Sendable {
+    /// Files that may wait at a time; each takes a descriptor.
+    package static let limit = 32
+
+    private struct Value {
+        var segment: SegmentNumber
+        var file: any OpenFile
+    }
+
+    private let isDead: @Sendable (SegmentNumber) -> Bool
+    private let state = Lock<[Value]>([])
+
+    /// - Parameter isDead: whether the value was superseded by something that is appended.
+    package init(isDead: @escaping @Sendable (SegmentNumber) -> Bool) { self.isDead = isDead }
+
+    deinit { removeAll { _ in true } }
+
+    package var isFull: Bool { state.withLock { $0.count >= Self.limit } }
+
+    /// Takes a file over that is complete, before its reference is appended.
+    func add(_ segment: SegmentNumber, _ file: any OpenFile) {
+        state.withLock { $0.append(Value(segment: segment, file: file)) }
+    }
+
+    /// Lets go of a file whose reference was not appended.
+    func remove(_ segment: SegmentNumber) { removeAll { $0 == segment } }
+
+    /// Lets go of the files that are dead: whatever position is stated from now on covers what superseded them.
+    package func removeDead() { removeAll(where: isDead) }
+
+    private func removeAll(where isOver: (SegmentNumber) -> Bool) {
+        let over = state.withLock { values in
+            let over = values.filter { isOver($0.segment) }
+            values.removeAll { value in over.contains { $0.segment == value.segment } }
+            return over
+        }
+        for value in over { value.file.close() }
+    }
+
+    /// Syncs all files that are here, and the directory they are named in; gives how many.
+    func sync(in directory: any OpenDirectory) throws(FileSystemError) -> Int {
+        let values = state.withLock { $0 }
+        guard !values.isEmpty else { return 0 }
+        for value in values { try value.file.sync() }
+        try directory.sync()
+        let segments = values.map(\.segment)
+        removeAll { segments.contains($0) }
+        return values.count
+    }
+}
