@@ -4,11 +4,10 @@ extension LogEngine {
         return RecordAttributes(level: level, policy: policy(for: level.rawValue), flags: [])
     }
 
-    /// Whether storing so many bytes waits for the disk, whatever the level promises: a thread of the engine's waits
-    /// then.
+    /// Whether so many bytes get a file of their own, whatever the level promises: a thread of the engine's writes it.
     package func waitsForDisk(_ byteCount: Int) -> Bool { writer?.records.isLarge(byteCount) ?? false }
 
-    /// Appends one value and enters it into the index. Blocks for a large value, whose file is synced first.
+    /// Appends one value and enters it into the index. Blocks for a large value, until its file is complete.
     package func append(_ bytes: [UInt8], _ attributes: RecordAttributes, key: CheckpointKey) throws -> Appended {
         unsafe try bytes.withUnsafeBytes { unsafe try append($0, attributes, key: key) }
     }

@@ -59,7 +59,8 @@ extension LogEngine {
         let synced = position.flatMap { outcome.damage == nil ? $0.synced : nil }
         let chain = Set(outcome.parts.map(\.name.identifier))
         let values = view.catalog.unsyncedVersions.filter { version in
-            chain.contains(version.location.segment) && synced.map { version.location.position >= $0 } ?? true
+            chain.contains(version.location.segment)
+                && outcome.knownSynced.map { version.location.position >= $0 } ?? true
         }
         try repair.sealChain(outcome, synced: synced, values: values.map(\.segment), report: &report)
         if let known {

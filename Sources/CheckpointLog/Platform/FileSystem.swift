@@ -49,6 +49,10 @@ package protocol OpenDirectory: AnyObject, Sendable {
     /// Makes creations, renames and removals in the directory survive power loss.
     func sync() throws(FileSystemError)
 
+    /// How many calls of ``sync()`` have failed. A later one that succeeds says nothing of the names that were new by
+    /// then: they may look as if they were on the disk.
+    var failedSyncCount: Int { get }
+
     /// Makes the name of the directory itself survive power loss.
     func syncParent() throws(FileSystemError)
 
@@ -270,6 +274,8 @@ package final class AbsentDirectory: OpenDirectory {
     package func rename(_ name: String, to newName: String) throws(FileSystemError) { throw absent(.rename) }
     package func remove(_ name: String) throws(FileSystemError) { throw absent(.remove) }
     package func sync() throws(FileSystemError) { throw absent(.syncDirectory) }
+
+    package var failedSyncCount: Int { 0 }
     package func syncParent() throws(FileSystemError) { throw absent(.syncDirectory) }
     package func lock(_ name: String) throws(FileSystemError) -> LockOutcome { throw absent(.lock) }
     package func isLocked(_ name: String) throws(FileSystemError) -> Bool { false }

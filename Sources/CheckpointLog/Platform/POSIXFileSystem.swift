@@ -200,8 +200,16 @@ private final class POSIXDirectory: OpenDirectory {
 
     func sync() throws(FileSystemError) {
         counters?.countSync()
-        guard fsync(file) == 0 else { throw FileSystemError(.syncDirectory, path, .current) }
+        guard fsync(file) == 0 else {
+            let error = FileSystemError(.syncDirectory, path, .current)
+            failedSyncs.add(1, ordering: .releasing)
+            throw error
+        }
     }
+
+    private let failedSyncs = Atomic(0)
+
+    var failedSyncCount: Int { failedSyncs.load(ordering: .acquiring) }
 
     func syncParent() throws(FileSystemError) {
         counters?.countSync()

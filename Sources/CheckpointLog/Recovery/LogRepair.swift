@@ -20,7 +20,7 @@ package struct LogRepair {
         _ outcome: ChainReader.Outcome, synced: LogPosition?, values: [SegmentNumber], report: inout RecoveryReport
     ) throws {
         for part in outcome.parts { try rewriteUnsynced(part, synced: synced) }
-        for value in values { try rewrite(SegmentName(value, .value), from: 0) }
+        for value in values { try makeDurable(SegmentName(value, .value)) }
         // A cut takes every later segment, and these must be gone for good before the manifest says that the chain
         // ends.
         var superfluous = outcome.parts.filter { $0.end == SegmentHeader.byteCount }.map(\.name) + outcome.surplus
@@ -51,6 +51,34 @@ package struct LogRepair {
             if synced.segment == part.name.identifier { offset = min(Int(synced.offset), part.end) }
         }
         try rewrite(part.name, from: offset, to: part.end)
+    }
+
+    /// Puts a copy of a value's file in its place, which is durable by its bytes and by its name: after a failed sync of
+    /// the directory a name, too, looks as if it were on the disk. On a full disk the bytes alone are written again.
+    private func makeDurable(_ name: SegmentName) throws {
+        do throws(FileSystemError) {
+            let source = try identity.directory.openFile(name, .read)
+            defer { source.close() }
+            let replacement = try Replacement(of: name.fileName, in: identity.directory)
+            defer { replacement.file.close() }
+            do throws(FileSystemError) {
+                let byteCount = try source.byteCount()
+                for start in stride(from: 0, to: byteCount, by: Self.blockByteCount) {
+                    guard let bytes = try source.bytes(start..<min(start + Self.blockByteCount, byteCount)) else {
+                        break
+                    }
+                    try replacement.file.write(bytes, at: start)
+                }
+                try replacement.finish()
+            } catch {
+                replacement.abandon()
+                throw error
+            }
+        } catch  where error.isDiskFull {
+            try rewrite(name, from: 0)
+        } catch {
+            throw CheckpointLogError(error)
+        }
     }
 
     private func rewrite(_ name: SegmentName, from start: Int, to end: Int? = nil) throws {

@@ -12,6 +12,8 @@ package final class UnsyncedValues: Sendable {
     private struct Value {
         var segment: SegmentNumber
         var file: any OpenFile
+        /// Syncs of the directory that had failed before the file was made.
+        var failedSyncCount: Int
     }
 
     private let isDead: @Sendable (SegmentNumber) -> Bool
@@ -25,8 +27,10 @@ package final class UnsyncedValues: Sendable {
     package var isFull: Bool { state.withLock { $0.count >= Self.limit } }
 
     /// Takes a file over that is complete, before its reference is appended.
-    func add(_ segment: SegmentNumber, _ file: any OpenFile) {
-        state.withLock { $0.append(Value(segment: segment, file: file)) }
+    ///
+    /// - Parameter failedSyncCount: syncs of its directory that had failed before it was made.
+    func add(_ segment: SegmentNumber, _ file: any OpenFile, failedSyncCount: Int) {
+        state.withLock { $0.append(Value(segment: segment, file: file, failedSyncCount: failedSyncCount)) }
     }
 
     /// Lets go of a file whose reference was not appended.
@@ -45,9 +49,15 @@ package final class UnsyncedValues: Sendable {
     }
 
     /// Syncs all files that are here, and the directory they are named in; gives how many.
+    ///
+    /// - Throws: what a sync throws, also where one of the directory has failed since a file was made: whoever could do
+    ///   without that one went on, and the name of the file may have been lost in it.
     func sync(in directory: any OpenDirectory) throws(FileSystemError) -> Int {
         let values = state.withLock { $0 }
         guard !values.isEmpty else { return 0 }
+        guard values.allSatisfy({ $0.failedSyncCount == directory.failedSyncCount }) else {
+            throw FileSystemError(.syncDirectory, directory.path, .ioError)
+        }
         for value in values { try value.file.sync() }
         try directory.sync()
         let segments = values.map(\.segment)

@@ -218,6 +218,7 @@ extension ValueSegment {
         unsynced: UnsyncedValues?
     ) throws(FileSystemError) -> ValueReference {
         let name = SegmentName(segment, .value)
+        let failedSyncCount = identity.directory.failedSyncCount
         let file = try identity.directory.openFile(name, .create)
         do throws(FileSystemError) {
             var draft = FrameHeader(kind: .chunk)
@@ -237,7 +238,7 @@ extension ValueSegment {
                 segment: segment, chunkCount: chunkCount, contentByteCount: content.count, fileByteCount: byteCount,
                 footerCRC: trailer.footerCRC, chunkNumber: number)
             if let unsynced {
-                unsynced.add(segment, file)
+                unsynced.add(segment, file, failedSyncCount: failedSyncCount)
                 return reference
             }
             try file.sync()

@@ -193,9 +193,10 @@ import Testing
     }
 
     /// Values that nothing had to keep are not brought back by an opening that keeps more.
-    @Test func aGreaterRetentionBringsBackWhatIsThere() throws {
+    @Test(arguments: [true, false]) func aGreaterRetentionBringsBackWhatIsThere(isSynced: Bool) throws {
         let engine = try open(disk)
         for number in 1...4 { try put(engine, "key", number) }
+        if isSynced { try FreedValueTests.sync(engine) }
         let image = image(disk, losing: [0, 2])
         engine.abandon()
         let again = try open(image, keep: 10)
@@ -270,7 +271,8 @@ import Testing
     @Test func aRecoveryMakesThemDurable() throws {
         let engine = try open(disk)
         for key in 1...3 { try put(engine, "key \(key)", key) }
-        let first = image(disk, losing: [])
+        // The process ends, and then the power goes.
+        let first = disk.crashImage(boot: .same)
         engine.abandon()
         let again = try open(first)
         let second = first.crashImage(.syncedOnly, boot: .another)

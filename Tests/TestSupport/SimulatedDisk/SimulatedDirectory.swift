@@ -1,5 +1,6 @@
 import CheckpointLog
 import FoundationEssentials
+import Synchronization
 import SystemPackage
 
 /// One directory of a ``SimulatedFileSystem``, by its number: it stays the same wherever it is moved.
@@ -58,7 +59,18 @@ final class SimulatedDirectory: OpenDirectory {
         try system.perform(call(.remove, name)) { (disk, _) throws(Errno) in try disk.remove(name, in: number) }
     }
 
-    func sync() throws(FileSystemError) { try sync(path) { _ in number } }
+    func sync() throws(FileSystemError) {
+        do throws(FileSystemError) {
+            try sync(path) { _ in number }
+        } catch {
+            failedSyncs.add(1, ordering: .releasing)
+            throw error
+        }
+    }
+
+    private let failedSyncs = Atomic(0)
+
+    var failedSyncCount: Int { failedSyncs.load(ordering: .acquiring) }
 
     func syncParent() throws(FileSystemError) {
         try sync(path.removingLastComponent()) { disk in disk.parent(of: number) ?? SimulatedDisk.root }
