@@ -53,8 +53,8 @@ package struct LogRepair {
         try rewrite(part.name, from: offset, to: part.end)
     }
 
-    /// Puts a copy of a value's file in its place, which is durable by its bytes and by its name: after a failed sync of
-    /// the directory a name, too, looks as if it were on the disk. On a full disk the bytes alone are written again.
+    /// Puts a copy of a value's file in its place, which is durable by its bytes and by its name: after a failed sync
+    /// of the directory a name, too, looks as if it were on the disk. On a full disk the bytes alone are written again.
     private func makeDurable(_ name: SegmentName) throws {
         do throws(FileSystemError) {
             let source = try identity.directory.openFile(name, .read)

@@ -65,8 +65,8 @@ package final class RecordWriter: Sendable {
         return try beforeClosing { unsafe try appendLarge(bytes, attributes, key: key, origin: origin) }
     }
 
-    /// The value goes to a file of its own, complete, and synced unless the level promises less: the next sync of the log
-    /// has it then. The reference that follows is its commit.
+    /// The value goes to a file of its own, complete, and synced unless the level promises less: the next sync of the
+    /// log has it then. The reference that follows is its commit.
     private func appendLarge(
         _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
         origin: UnsafeRawBufferPointer

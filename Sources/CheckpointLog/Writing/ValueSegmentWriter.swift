@@ -4,8 +4,8 @@ import SystemPackage
 /// another in order, and written in aligned blocks past the page cache, so that processors and device work at the same
 /// time.
 ///
-/// The bytes are the same whatever the number of threads. Nothing is synced here; a value that is not going to be synced
-/// soon goes to the page cache, for it may be dead before the disk needs to have it.
+/// The bytes are the same whatever the number of threads. Nothing is synced here; a value that is not going to be
+/// synced soon goes to the page cache, for it may be dead before the disk needs to have it.
 @safe final class ValueSegmentWriter: Sendable {
     /// Bytes of a write. Larger ones win nothing on the disks measured.
     private static let blockByteCount = 1 << 20
