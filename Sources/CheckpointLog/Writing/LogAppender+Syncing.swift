@@ -17,13 +17,13 @@ extension LogAppender {
     private func syncWhileAlone() throws -> LogPosition {
         // Before the end is known, which then has what superseded them.
         unsyncedValues.removeDead()
-        let (end, active, rolled) = try state.withLock { state in
+        let (end, active, rolled, values) = try state.withLock { state in
             if let failure = state.failure { throw Self.refusal(failure) }
-            return (state.end, state.active, state.unsynced)
+            return (state.end, state.active, state.unsynced, unsyncedValues.waiting)
         }
         guard Self.bits(end) != synced.load(ordering: .relaxed) else { return end }
         do throws(FileSystemError) {
-            let valueCount = try unsyncedValues.sync(in: identity.directory)
+            try unsyncedValues.sync(values, in: identity.directory)
             for rolled in rolled {
                 try rolled.segment.file.sync()
             }
@@ -31,7 +31,7 @@ extension LogAppender {
             try manifest.requireInPlace()
             state.withLock { state in
                 state.unsynced.removeFirst(rolled.count)
-                state.counters.syncs += rolled.count + 1 + valueCount
+                state.counters.syncs += rolled.count + 1 + values.count
             }
             synced.store(Self.bits(end), ordering: .releasing)
             try position.setSynced(end)

@@ -9,11 +9,12 @@ package final class UnsyncedValues: Sendable {
     /// Files that may wait at a time; each takes a descriptor.
     package static let limit = 32
 
-    private struct Value {
-        var segment: SegmentNumber
-        var file: any OpenFile
+    /// A file that waits.
+    struct Value {
+        fileprivate var segment: SegmentNumber
+        fileprivate var file: any OpenFile
         /// Syncs of the directory that had failed before the file was made.
-        var failedSyncCount: Int
+        fileprivate var failedSyncCount: Int
     }
 
     private let isDead: @Sendable (SegmentNumber) -> Bool
@@ -21,8 +22,6 @@ package final class UnsyncedValues: Sendable {
 
     /// - Parameter isDead: whether the value was superseded by something that is appended.
     package init(isDead: @escaping @Sendable (SegmentNumber) -> Bool) { self.isDead = isDead }
-
-    deinit { removeAll { _ in true } }
 
     package var isFull: Bool { state.withLock { $0.count >= Self.limit } }
 
@@ -39,22 +38,22 @@ package final class UnsyncedValues: Sendable {
     /// Lets go of the files that are dead: whatever position is stated from now on covers what superseded them.
     package func removeDead() { removeAll(where: isDead) }
 
+    /// A file closes with its last holder, which may be a sync that is under way.
     private func removeAll(where isOver: (SegmentNumber) -> Bool) {
-        let over = state.withLock { values in
-            let over = values.filter { isOver($0.segment) }
-            values.removeAll { value in over.contains { $0.segment == value.segment } }
-            return over
-        }
-        for value in over { value.file.close() }
+        let over = Set(state.withLock { $0 }.map(\.segment).filter(isOver))
+        state.withLock { values in values.removeAll { over.contains($0.segment) } }
     }
 
-    /// Syncs all files that are here, and the directory they are named in; gives how many.
+    /// The files that wait now. A sync asks while nothing can be appended: a file that is let go later may have died by
+    /// something behind the end that it is going to state.
+    var waiting: [Value] { state.withLock { $0 } }
+
+    /// Syncs `values`, and the directory they are named in.
     ///
     /// - Throws: what a sync throws, also where one of the directory has failed since a file was made: whoever could do
     ///   without that one went on, and the name of the file may have been lost in it.
-    func sync(in directory: any OpenDirectory) throws(FileSystemError) -> Int {
-        let values = state.withLock { $0 }
-        guard !values.isEmpty else { return 0 }
+    func sync(_ values: [Value], in directory: any OpenDirectory) throws(FileSystemError) {
+        guard !values.isEmpty else { return }
         guard values.allSatisfy({ $0.failedSyncCount == directory.failedSyncCount }) else {
             throw FileSystemError(.syncDirectory, directory.path, .ioError)
         }
@@ -62,6 +61,5 @@ package final class UnsyncedValues: Sendable {
         try directory.sync()
         let segments = values.map(\.segment)
         removeAll { segments.contains($0) }
-        return values.count
     }
 }

@@ -136,9 +136,15 @@ import SystemPackage
         }
         let entry = unsafe SegmentFooter.Entry(header, offset: place, key: Array(key.bytes), origin: [])
         state.withLock { $0.entries[index] = entry }
+        let padding = [UInt8](repeating: 0, count: byteCount - prefixByteCount - stored.count)
+        if isCached {
+            // Copied once, to where it stays: blocks in between would cost as much as the write.
+            return unsafe try prefix.withUnsafeBytes { prefix in
+                unsafe try padding.withUnsafeBytes { unsafe try file.write(prefix, stored, $0, at: place) }
+            }
+        }
         unsafe try prefix.withUnsafeBytes { unsafe try copy($0, to: place) }
         unsafe try copy(stored, to: place + prefixByteCount)
-        let padding = [UInt8](repeating: 0, count: byteCount - prefixByteCount - stored.count)
         unsafe try padding.withUnsafeBytes { unsafe try copy($0, to: place + byteCount - padding.count) }
     }
 
@@ -147,7 +153,9 @@ import SystemPackage
             defer { state.offset += bytes.count }
             return state.offset
         }
-        unsafe try bytes.withUnsafeBytes { unsafe try copy($0, to: place) }
+        unsafe try bytes.withUnsafeBytes { bytes in
+            if isCached { unsafe try file.write(bytes, at: place) } else { unsafe try copy(bytes, to: place) }
+        }
     }
 
     /// Copies bytes into the blocks that hold their place, and writes those that are full by that.
@@ -233,7 +241,10 @@ extension ValueSegment {
             let writer = unsafe ValueSegmentWriter(
                 file, content, draft: draft, key: key, seed: identity.seed(of: segment), compression: compression,
                 isCached: unsynced != nil)
-            let (trailer, chunkCount, byteCount) = try writer.run(header, segment, laneCount: identity.laneCount)
+            // Two threads that write to one file in the page cache wait for each other: what they win is compression.
+            let isShort = unsynced != nil && content.count <= 4 * chunkByteCount
+            let (trailer, chunkCount, byteCount) = try writer.run(
+                header, segment, laneCount: isShort ? 1 : identity.laneCount)
             let reference = ValueReference(
                 segment: segment, chunkCount: chunkCount, contentByteCount: content.count, fileByteCount: byteCount,
                 footerCRC: trailer.footerCRC, chunkNumber: number)

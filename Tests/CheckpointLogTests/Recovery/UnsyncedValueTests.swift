@@ -97,6 +97,30 @@ import Testing
         engine.abandon()
     }
 
+    /// A value may die, and its file be let go, while a sync of the log is at it.
+    @Test func aValueThatDiesUnderASyncIsNoFailure() throws {
+        let directory = try TemporaryDirectory()
+        var configuration = SpecimenLog.configuration(SimulatedFileSystem())
+        configuration.fileSystem = POSIXFileSystem.shared
+        configuration.runsInline = false
+        let engine = try LogEngine.open(at: directory.path.appending("log"), configuration)
+        let values = try engine.requireWriter().appender.unsyncedValues
+        let isOver = Lock(false)
+        let thread = try #require(
+            NamedThread(name: "syncs") {
+                while !isOver.withLock({ $0 }) { try? FreedValueTests.sync(engine) }
+            })
+        for number in 0..<400 {
+            try put(engine, "key", number)
+            values.removeDead()
+        }
+        isOver.withLock { $0 = true }
+        thread.join()
+        #expect(try engine.requireWriter().appender.failure == nil)
+        #expect(try number(engine, "key") == 399)
+        try engine.close()
+    }
+
     // MARK: After a power cut
 
     /// The first that is not there is the end of the log, whatever comes after.
