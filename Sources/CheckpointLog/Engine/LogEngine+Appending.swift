@@ -19,13 +19,15 @@ extension LogEngine {
         try attributes.origin.requirePossible()
         // The room of those that are dead may be wanted for this one.
         if writer.records.isLarge(bytes.count) { try? writer.maintenance.freeValues() }
-        return unsafe try key.withValidatedBytes { key in
-            unsafe try attributes.origin.bytes.withUnsafeBytes { origin in
-                let record = unsafe try writer.records.append(bytes, attributes, key: key, origin: origin)
-                unsafe addToIndex(
-                    record.frame, record.kind, attributes.level, key: key, origin: origin,
-                    value: record.value)
-                return record.frame
+        return try counting(attributes, key) { attributes in
+            unsafe try key.withValidatedBytes { key in
+                unsafe try attributes.origin.bytes.withUnsafeBytes { origin in
+                    let record = unsafe try writer.records.append(bytes, attributes, key: key, origin: origin)
+                    unsafe addToIndex(
+                        record.frame, record.kind, attributes.level, key: key, origin: origin,
+                        value: record.value, isMarked: attributes.flags.contains(.marked))
+                    return record.frame
+                }
             }
         }
     }
@@ -62,12 +64,12 @@ extension LogEngine {
     /// Tells the index of a record that is written.
     private func addToIndex(
         _ appended: Appended, _ kind: RecordKind, _ level: Level?, key: UnsafeRawBufferPointer,
-        origin: UnsafeRawBufferPointer, value: ValueFile? = nil
+        origin: UnsafeRawBufferPointer, value: ValueFile? = nil, isMarked: Bool = false
     ) {
         unsafe catalog.insert(
             CatalogRecord(
                 kind: kind, level: level?.rawValue ?? 0, sequenceNumber: appended.sequenceNumber,
-                location: appended.location, key: key, origin: origin, value: value))
+                location: appended.location, key: key, origin: origin, value: value, isMarked: isMarked))
         appended.segment.removePendingEntry()
         settleInline()
         if catalog.values.hasCandidates { writer?.maintenance.noteValues() }

@@ -18,7 +18,10 @@ extension LogEngine {
     package func appendBatch(
         _ members: [BatchMember], group name: (CheckpointKey, Level)? = nil, _ patience: RoomPatience = .short
     ) throws -> AppendedBatch {
-        try waitingForRoom(patience) { try appendBatchOnce(members, group: name) }
+        try waitingForRoom(patience) {
+            var members = members
+            return try counting(&members) { try appendBatchOnce($0, group: name) }
+        }
     }
 
     private func appendBatchOnce(
@@ -109,7 +112,7 @@ extension LogEngine {
                     CatalogRecord(
                         kind: draft.header.kind, level: draft.header.level, sequenceNumber: placement.sequenceNumber,
                         location: placement.location, key: draft.key, origin: draft.origin,
-                        value: batch.value(at: index)))
+                        value: batch.value(at: index), isMarked: draft.header.flags.contains(.marked)))
             }
             if !released.isEmpty { catalog.values.noteGroupChange() }
             for member in released where !catalog.index.holds(member.hash, member.sequenceNumber) {

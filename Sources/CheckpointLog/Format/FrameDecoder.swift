@@ -61,6 +61,7 @@ package enum FrameDecoder {
         header.promise = LogPosition(word: promise)
         header.keyByteCount = Int(bytes.integer(UInt16.self, at: 56))
         header.originByteCount = Int(bytes.integer(UInt16.self, at: 58))
+        header.ordinal = bytes.integer(at: 60)
         guard header.storedByteCount <= payloadByteLimit, header.contentByteCount <= payloadByteLimit else {
             throw .overLimit
         }
@@ -74,7 +75,8 @@ package enum FrameDecoder {
                 || (header.storedByteCount == header.contentByteCount && header.payloadCRC == header.contentCRC),
             kind.hasKey == (header.keyByteCount > 0),
             kind.hasKey ? header.level > 0 : header.originByteCount == 0,
-            bytes.integer(UInt32.self, at: 60) == 0
+            header.ordinal == 0 || kind == .value || kind == .reference,
+            !header.flags.contains(.marked) || header.ordinal > 0
         else { throw .badField }
         return header
     }

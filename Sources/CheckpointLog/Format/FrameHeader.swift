@@ -19,7 +19,10 @@ package struct FrameHeader: Sendable, Equatable {
         /// Of a reference: its value was not known to be synced when it was appended.
         package static let unsynced = Flags(rawValue: 16)
 
-        package static let known: Flags = [.late, .batchContinues, .raw, .severalValues, .unsynced]
+        /// A version that its level keeps at an interval, beside the newest.
+        package static let marked = Flags(rawValue: 32)
+
+        package static let known: Flags = [.late, .batchContinues, .raw, .severalValues, .unsynced, .marked]
     }
 
     package var crc: UInt32 = 0
@@ -38,6 +41,8 @@ package struct FrameHeader: Sendable, Equatable {
     package var promise: LogPosition?
     package var keyByteCount = 0
     package var originByteCount = 0
+    /// Which version of its key it is, counted at levels that keep some at an interval; 0 where none are counted.
+    package var ordinal: UInt32 = 0
 
     package init(kind: RecordKind) {
         self.kind = kind
@@ -91,7 +96,7 @@ package struct FrameHeader: Sendable, Equatable {
         bytes.set(promise?.word ?? 0, at: 48)
         bytes.set(UInt16(keyByteCount), at: 56)
         bytes.set(UInt16(originByteCount), at: 58)
-        bytes.set(UInt32(0), at: 60)
+        bytes.set(ordinal, at: 60)
     }
 }
 

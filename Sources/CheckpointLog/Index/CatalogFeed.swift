@@ -53,7 +53,7 @@ package final class CatalogFeed: Sendable {
             if unsafe record.origin.count > 0 { catalog.noteOrigin(of: record) }
             let entry = IndexEntry(
                 sequenceNumber: record.sequenceNumber, location: record.location,
-                isRemoval: record.kind == .removal)
+                isRemoval: record.kind == .removal, isMarked: record.isMarked)
             batch.append(IndexSlot(record.hash(catalog.hashSecret), entry))
             if batch.count >= max(leastBatch, batchLimit.load(ordering: .relaxed)) {
                 for shard in 0..<CheckpointIndex.shardTotal {

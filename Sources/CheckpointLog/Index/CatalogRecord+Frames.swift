@@ -12,7 +12,7 @@ extension CatalogRecord {
                 ? nil
                 : ValueFile(
                     segment: entry.valueSegment, byteCount: entry.valueByteCount,
-                    isUnsynced: entry.flags.contains(.unsynced)))
+                    isUnsynced: entry.flags.contains(.unsynced)), isMarked: entry.flags.contains(.marked))
     }
 
     /// The frame `frame` of `segment`.
@@ -23,6 +23,7 @@ extension CatalogRecord {
             kind: frame.header.kind, level: frame.header.level, sequenceNumber: frame.header.sequenceNumber,
             location: FrameLocation(
                 segment: segment, offset: frame.offset, byteCount: frame.header.frameByteCount),
-            key: frame.key, origin: frame.origin, value: try frame.valueFile())
+            key: frame.key, origin: frame.origin, value: try frame.valueFile(),
+            isMarked: frame.header.flags.contains(.marked))
     }
 }

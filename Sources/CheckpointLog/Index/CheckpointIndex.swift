@@ -57,24 +57,34 @@ package final class CheckpointIndex: Sendable {
     }
 
     /// Takes in a record, in any order, once or more often.
-    package func insert(_ hash: KeyHash, _ entry: IndexEntry, keep: Int) -> InsertOutcome {
+    ///
+    /// - Parameters:
+    ///   - keep: how many versions are kept for being the newest.
+    ///   - keepsMarked: whether marked ones are kept beside them.
+    package func insert(
+        _ hash: KeyHash, _ entry: IndexEntry, keep: Int, keepsMarked: Bool = false
+    ) -> InsertOutcome {
         levels.insert(hash.level)
         if entry.sequenceNumber <= floor(of: hash.level) {
             return InsertOutcome(dead: [entry.location])
         }
-        return shards[hash.shard].withLock { $0.insert(hash, entry, keep: keep) }
+        return shards[hash.shard].withLock {
+            $0.insert(hash, entry, keep: VersionLimit(count: keep, keepsMarked: keepsMarked))
+        }
     }
 
     /// Takes in the records of a batch that belong to one shard, and counts in `usage` what that makes live and dead.
     func insert(
-        _ batch: RecordBatch, shard index: Int, isUpdate: Bool, keep: (_ level: UInt8) -> Int,
+        _ batch: RecordBatch, shard index: Int, isUpdate: Bool, retentions: Retentions,
         usage: inout SegmentCounters
     ) {
         let slots = batch.shards[index]
         guard !slots.isEmpty else { return }
         for slot in slots { levels.insert(slot.hash.level) }
         let floors = allFloors
-        shards[index].withLock { $0.insert(slots, isUpdate: isUpdate, floors: floors, keep: keep, usage: &usage) }
+        shards[index].withLock {
+            $0.insert(slots, isUpdate: isUpdate, floors: floors, retentions: retentions, usage: &usage)
+        }
     }
 
     /// Gives back what batches reserved in a shard and did not need.
@@ -111,9 +121,7 @@ package final class CheckpointIndex: Sendable {
     /// Whether the index holds this very record, as its newest version, an older one, or a removal that still counts.
     package func holds(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> Bool {
         guard sequenceNumber > floor(of: hash.level) else { return false }
-        return shards[hash.shard].withLock { shard in
-            shard.versions(hash).contains { $0.sequenceNumber == sequenceNumber }
-        }
+        return shards[hash.shard].withLock { $0.entry(hash, sequenceNumber) != nil }
     }
 
     /// Where the index has this very record; nil where it does not hold it.

@@ -3,23 +3,32 @@ package struct IndexEntry: Hashable, Sendable {
     package var sequenceNumber: SequenceNumber
     package var location: FrameLocation
     package var isRemoval: Bool
+    /// Whether it is one of those versions that a level keeps at an interval.
+    package var isMarked: Bool
 
-    package init(sequenceNumber: SequenceNumber, location: FrameLocation, isRemoval: Bool = false) {
+    package init(
+        sequenceNumber: SequenceNumber, location: FrameLocation, isRemoval: Bool = false, isMarked: Bool = false
+    ) {
         self.sequenceNumber = sequenceNumber
         self.location = location
         self.isRemoval = isRemoval
+        self.isMarked = isMarked
     }
 
-    /// The top bit of ``word`` marks a removal: epochs stay below 2³¹.
-    static let removalBit: UInt64 = 1 << 63
+    /// The top bits of ``word`` tell what it is of: epochs stay below 2³⁰.
+    private static let removalBit: UInt64 = 1 << 63
+    private static let markBit: UInt64 = 1 << 62
+    static let kindBits = removalBit | markBit
 
     /// The number and what it is of, as both stand in a slot and in a snapshot.
-    var word: UInt64 { sequenceNumber.rawValue | (isRemoval ? Self.removalBit : 0) }
+    var word: UInt64 {
+        sequenceNumber.rawValue | (isRemoval ? Self.removalBit : 0) | (isMarked ? Self.markBit : 0)
+    }
 
     init(word: UInt64, location: FrameLocation) {
         self.init(
-            sequenceNumber: SequenceNumber(rawValue: word & ~Self.removalBit), location: location,
-            isRemoval: word & Self.removalBit != 0)
+            sequenceNumber: SequenceNumber(rawValue: word & ~Self.kindBits), location: location,
+            isRemoval: word & Self.removalBit != 0, isMarked: word & Self.markBit != 0)
     }
 }
 

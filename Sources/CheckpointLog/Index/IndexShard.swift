@@ -25,12 +25,12 @@ struct IndexShard {
 
     private var slots: [IndexSlot] = []
     private(set) var count = 0
-    /// What is older than the slot's, newest first: versions, of keys whose level keeps more than one, and at the end
-    /// the removal that came before them, if there was one.
-    var older: [KeyHash: [IndexEntry]] = [:]
+    /// What is older than the slot's, of keys whose level keeps more than one version or that were removed.
+    private var older: [KeyHash: OlderVersions] = [:]
 
     var memoryByteCount: Int {
-        slots.capacity * MemoryLayout<IndexSlot>.stride + older.count * 96
+        slots.capacity * MemoryLayout<IndexSlot>.stride
+            + older.values.reduce(0) { $0 + 64 + $1.count * MemoryLayout<IndexEntry>.stride }
     }
 
     /// Bytes of a slot, in memory and in a snapshot.
@@ -39,7 +39,9 @@ struct IndexShard {
     var slotCount: Int { slots.count }
 
     /// Records that are not the newest of their key.
-    var olderVersions: [(hash: KeyHash, entries: [IndexEntry])] { older.map { ($0.key, $0.value) } }
+    var olderVersions: [(hash: KeyHash, entries: [IndexEntry])] {
+        older.map { ($0.key, $0.value.newestFirst) }
+    }
 
     /// The table as it stands, for a snapshot.
     func withSlotBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
@@ -51,7 +53,7 @@ struct IndexShard {
     /// A table out of a snapshot, read by `fill` into memory of its own; nil when it is none that this type could have
     /// made.
     init?(
-        slotCount: Int, older: [KeyHash: [IndexEntry]], fill: (UnsafeMutableRawBufferPointer) throws -> Bool
+        slotCount: Int, older: [KeyHash: OlderVersions], fill: (UnsafeMutableRawBufferPointer) throws -> Bool
     ) rethrows {
         var isFilled = false
         slots = unsafe try [IndexSlot](unsafeUninitializedCapacity: slotCount) { buffer, initialized in
@@ -67,10 +69,8 @@ struct IndexShard {
 
     /// Drops the entries whose segment is not of the log any more.
     mutating func removeEntries(where isGone: (_ segment: SegmentNumber) -> Bool) {
-        for (hash, entries) in older where entries.contains(where: { isGone($0.location.segment) }) {
-            let kept = entries.filter { !isGone($0.location.segment) }
-            older[hash] = kept.isEmpty ? nil : kept
-        }
+        let touched = older.filter { $0.value.contains { isGone($0.location.segment) } }.keys
+        for hash in touched { _ = change(hash) { $0.removeAll { isGone($0.location.segment) } } }
         func isLost(_ slot: IndexSlot) -> Bool {
             slot.sequence != 0 && isGone(FrameLocation(bits: slot.location).segment)
         }
@@ -80,9 +80,7 @@ struct IndexShard {
         for slot in old where slot.sequence != 0 {
             var slot = slot
             if isLost(slot) {
-                guard let next = older[slot.hash]?.first else { continue }
-                let rest = older[slot.hash]?.dropFirst() ?? []
-                older[slot.hash] = rest.isEmpty ? nil : Array(rest)
+                guard let next = change(slot.hash, { $0.removeNewest() }) ?? nil else { continue }
                 slot = IndexSlot(slot.hash, next)
             }
             if let place = index(of: slot.hash) { slots[place] = slot }
@@ -117,10 +115,25 @@ struct IndexShard {
     /// All records kept, newest first; a removal is the last, for it ends everything before it.
     func versions(_ hash: KeyHash) -> [IndexEntry] {
         guard let newest = newest(hash) else { return [] }
-        return [newest] + (older[hash] ?? [])
+        return [newest] + (older[hash]?.newestFirst ?? [])
     }
 
-    mutating func insert(_ hash: KeyHash, _ entry: IndexEntry, keep: Int) -> InsertOutcome {
+    /// The record of that number; nil where the table does not hold it.
+    func entry(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> IndexEntry? {
+        guard let newest = newest(hash) else { return nil }
+        if newest.sequenceNumber == sequenceNumber { return newest }
+        return older.isEmpty ? nil : older[hash]?.entry(sequenceNumber)
+    }
+
+    /// Changes what is older of a key, in its place; nil where there is nothing.
+    private mutating func change<Result>(_ hash: KeyHash, _ body: (inout OlderVersions) -> Result) -> Result? {
+        guard let place = older.index(forKey: hash) else { return nil }
+        let result = body(&older.values[place])
+        if older.values[place].isEmpty { older.remove(at: place) }
+        return result
+    }
+
+    mutating func insert(_ hash: KeyHash, _ entry: IndexEntry, keep: VersionLimit) -> InsertOutcome {
         var outcome = InsertOutcome()
         if (count + 1) * 8 > slots.count * 7 { grow() }
         guard let index = index(of: hash) else { return outcome }
@@ -138,11 +151,11 @@ struct IndexShard {
             set(index, hash, entry)
             if entry.isRemoval {
                 outcome.addDead(newest.location)
-                for old in older.removeValue(forKey: hash) ?? [] { outcome.addDead(old.location) }
+                older.removeValue(forKey: hash)?.forEach { outcome.addDead($0.location) }
                 return outcome
             }
-            if keep > 1 || newest.isRemoval {
-                older[hash, default: []].insert(newest, at: 0)
+            if keep.count > 1 || newest.isRemoval || (keep.keepsMarked && newest.isMarked) {
+                older[hash, default: OlderVersions()].insert(newest, keep, &outcome)
             } else {
                 outcome.addDead(newest.location)
             }
@@ -150,9 +163,9 @@ struct IndexShard {
             outcome.addDead(entry.location)
             return outcome
         } else {
-            insertOlder(hash, entry, &outcome)
+            older[hash, default: OlderVersions()].insert(entry, keep, &outcome)
+            if older[hash]?.isEmpty == true { older[hash] = nil }
         }
-        trim(hash, keep: keep, &outcome)
         return outcome
     }
 
@@ -163,7 +176,7 @@ struct IndexShard {
     ///
     /// - Parameter isUpdate: whether a record may be known already, and may have another place now.
     mutating func insert(
-        _ batch: [IndexSlot], isUpdate: Bool, floors: [SequenceNumber], keep: (_ level: UInt8) -> Int,
+        _ batch: [IndexSlot], isUpdate: Bool, floors: [SequenceNumber], retentions: Retentions,
         usage: inout SegmentCounters
     ) {
         reserve(batch)
@@ -171,7 +184,8 @@ struct IndexShard {
             prefetch(batch, number + Self.prefetchDistance)
             let level = slot.hash.level
             let isDead = slot.entry.sequenceNumber <= max(floors[Int(level)], floors[0])
-            if !isDead, insertPlain(slot, keep: keep(level), &usage) { continue }
+            let keep = retentions[level].limit
+            if !isDead, insertPlain(slot, keep: keep, &usage) { continue }
             let entry = slot.entry
             if isUpdate, let known = location(slot.hash, entry.sequenceNumber) {
                 if known != entry.location,
@@ -182,7 +196,7 @@ struct IndexShard {
                 continue
             }
             if isDead { continue }
-            let outcome = insert(slot.hash, entry, keep: keep(level))
+            let outcome = insert(slot.hash, entry, keep: keep)
             usage.add(entry.location.byteCountBound, to: entry.location.segment)
             outcome.forEachDead { usage.add(-$0.byteCountBound, to: $0.segment) }
         }
@@ -191,14 +205,14 @@ struct IndexShard {
     /// Takes in what nearly every record is: the first of its key, or one that is older or newer than the only other,
     /// where one is kept. False for what is more than that.
     @inline(__always)
-    private mutating func insertPlain(_ slot: IndexSlot, keep: Int, _ usage: inout SegmentCounters) -> Bool {
+    private mutating func insertPlain(_ slot: IndexSlot, keep: VersionLimit, _ usage: inout SegmentCounters) -> Bool {
         guard let place = index(of: slot.hash) else { return false }
         let old = slots[place]
         if old.sequence == 0 {
             guard (count + 1) * 8 <= slots.count * 7 else { return false }
             count += 1
         } else {
-            guard (old.sequence | slot.sequence) & IndexEntry.removalBit == 0, keep == 1, older.isEmpty,
+            guard (old.sequence | slot.sequence) & IndexEntry.kindBits == 0, keep.count == 1, older.isEmpty,
                 old.sequence != slot.sequence
             else { return false }
             if slot.sequence < old.sequence { return true }
@@ -236,10 +250,7 @@ struct IndexShard {
 
     /// Where the table has this very record; nil where it does not hold it.
     func location(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> FrameLocation? {
-        guard let newest = newest(hash) else { return nil }
-        if newest.sequenceNumber == sequenceNumber { return newest.location }
-        guard !older.isEmpty else { return nil }
-        return older[hash]?.first { $0.sequenceNumber == sequenceNumber }?.location
+        entry(hash, sequenceNumber)?.location
     }
 
     /// Forgets a record whose frame is dropped: the newest one of its key, or a removal behind newer ones.
@@ -247,27 +258,34 @@ struct IndexShard {
         guard let newest = newest(hash) else { return }
         if newest.sequenceNumber == sequenceNumber {
             _ = remove(hash, below: SequenceNumber(rawValue: sequenceNumber.rawValue + 1))
-        } else if var list = older[hash], let last = list.last, last.isRemoval, last.sequenceNumber == sequenceNumber {
-            list.removeLast()
-            older[hash] = list.isEmpty ? nil : list
+        } else {
+            _ = change(hash) { $0.forgetRemoval(sequenceNumber) }
         }
     }
 
     /// Takes one version of a key out; false where there is none of that number.
     mutating func remove(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> Bool {
         guard let index = index(of: hash), slots[index].sequence != 0 else { return false }
-        var list = older[hash] ?? []
-        if slots[index].sequence & ~IndexEntry.removalBit == sequenceNumber.rawValue {
-            guard !list.isEmpty else {
-                return !remove(hash, below: SequenceNumber(rawValue: sequenceNumber.rawValue + 1)).isEmpty
-            }
-            slots[index] = IndexSlot(hash, list.removeFirst())
-        } else {
-            guard let place = list.firstIndex(where: { $0.sequenceNumber == sequenceNumber }) else { return false }
-            list.remove(at: place)
+        guard slots[index].entry.sequenceNumber == sequenceNumber else {
+            return change(hash) { $0.remove(sequenceNumber) } ?? false
         }
-        older[hash] = list.isEmpty ? nil : list
+        guard let next = change(hash, { $0.removeNewest() }) ?? nil else {
+            return !remove(hash, below: SequenceNumber(rawValue: sequenceNumber.rawValue + 1)).isEmpty
+        }
+        slots[index] = IndexSlot(hash, next)
         return true
+    }
+
+    /// Takes versions of all keys out that are not the newest of their key; see ``removeOlder(_:where:)``.
+    mutating func removeOlder(where isOver: (KeyHash, IndexEntry) -> Bool) -> [FrameLocation] {
+        let touched = older.filter { hash, list in list.contains { !$0.isRemoval && isOver(hash, $0) } }.keys
+        return touched.flatMap { hash in removeOlder(hash) { isOver(hash, $0) } }
+    }
+
+    /// Takes versions of a key out that are not its newest, and gives where they stand. A removal stays: it is no
+    /// version.
+    mutating func removeOlder(_ hash: KeyHash, where isOver: (IndexEntry) -> Bool) -> [FrameLocation] {
+        change(hash) { $0.removeAll { !$0.isRemoval && isOver($0) } } ?? []
     }
 
     /// Swaps the place of a version that compaction copied; false when it is not wanted there any more.
@@ -275,29 +293,19 @@ struct IndexShard {
         _ hash: KeyHash, _ sequenceNumber: SequenceNumber, from old: FrameLocation, to new: FrameLocation
     ) -> Bool {
         guard let index = index(of: hash), slots[index].sequence != 0 else { return false }
-        if slots[index].sequence & ~IndexEntry.removalBit == sequenceNumber.rawValue {
+        if slots[index].entry.sequenceNumber == sequenceNumber {
             guard slots[index].location == old.bits else { return false }
             slots[index].location = new.bits
             return true
         }
-        guard var list = older[hash],
-            let place = list.firstIndex(where: { $0.sequenceNumber == sequenceNumber && $0.location == old })
-        else { return false }
-        list[place].location = new
-        older[hash] = list
-        return true
+        return change(hash) { $0.relocate(sequenceNumber, from: old, to: new) } ?? false
     }
 
     /// Forgets all versions of `hash` below `floor`, and the key when none is left.
     mutating func remove(_ hash: KeyHash, below floor: SequenceNumber) -> [FrameLocation] {
-        var dead: [FrameLocation] = []
-        if var list = older[hash] {
-            dead += list.filter { $0.sequenceNumber < floor }.map(\.location)
-            list.removeAll { $0.sequenceNumber < floor }
-            older[hash] = list.isEmpty ? nil : list
-        }
+        var dead = change(hash) { $0.removeAll { $0.sequenceNumber < floor } } ?? []
         guard let found = index(of: hash), slots[found].sequence != 0,
-            slots[found].sequence & ~IndexEntry.removalBit < floor.rawValue
+            slots[found].entry.sequenceNumber < floor
         else { return dead }
         dead.append(FrameLocation(bits: slots[found].location))
         // Closes the gap, so that no probe ends too early.
@@ -322,7 +330,7 @@ struct IndexShard {
             body(slot.hash, slot.entry, true)
         }
         for (hash, entries) in older {
-            for entry in entries { body(hash, entry, false) }
+            entries.forEach { body(hash, $0, false) }
         }
     }
 

@@ -178,14 +178,19 @@ package struct IndexSnapshot {
             }
             for _ in 0..<counts[2] {
                 guard let high = cursor.integer(UInt64.self), let low = cursor.integer(UInt64.self),
-                    let count = cursor.integer(UInt32.self), count <= 1_024
+                    let count = cursor.integer(UInt32.self)
                 else { return false }
                 var entries: [IndexEntry] = []
                 for _ in 0..<count {
                     guard let word = cursor.integer(UInt64.self), let bits = cursor.integer(UInt64.self) else {
                         return false
                     }
-                    entries.append(IndexEntry(word: word, location: FrameLocation(bits: bits)))
+                    let entry = IndexEntry(word: word, location: FrameLocation(bits: bits))
+                    // Newest first, and nothing behind a removal: they are searched by halves.
+                    if let last = entries.last, last.isRemoval || last.sequenceNumber <= entry.sequenceNumber {
+                        return false
+                    }
+                    entries.append(entry)
                 }
                 older.append((KeyHash(high: high, low: low), entries))
             }

@@ -8,12 +8,15 @@
     package var origin: UnsafeRawBufferPointer
     /// The file that a reference or a freed value names.
     package var value: ValueFile?
+    /// Whether it is a version that a level keeps at an interval.
+    package var isMarked: Bool
 
     package init(
         kind: RecordKind, level: UInt8, sequenceNumber: SequenceNumber, location: FrameLocation,
-        key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer, value: ValueFile? = nil
+        key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer, value: ValueFile? = nil, isMarked: Bool = false
     ) {
         self.value = value
+        self.isMarked = isMarked
         self.kind = kind
         self.level = level
         self.sequenceNumber = sequenceNumber
@@ -71,15 +74,17 @@ package final class RecordCatalog: Sendable {
             groups.forget(holding: hash, below: record.sequenceNumber)
             values.noteGroupChange()
         case .value, .reference, .group, .mark:
-            let entry = IndexEntry(sequenceNumber: record.sequenceNumber, location: record.location)
+            let entry = IndexEntry(
+                sequenceNumber: record.sequenceNumber, location: record.location, isMarked: record.isMarked)
             let hash = record.hash(hashSecret)
             if record.kind == .group {
                 sawGroup.withLock { $0 = true }
                 groups.forget(hash, below: record.sequenceNumber)
                 values.noteGroupChange()
             }
-            let count = record.kind == .group || record.kind == .mark ? 1 : retentions[record.level].count
-            outcome = index.insert(hash, entry, keep: count)
+            let isNamed = record.kind == .group || record.kind == .mark
+            let retention = isNamed ? .newest(1) : retentions[record.level]
+            outcome = index.insert(hash, entry, keep: retention.count, keepsMarked: retention.interval != nil)
         }
         usage.apply(record.location, outcome) { groups.holds($0) }
         if values.isUsed { outcome.forEachDead { values.noteDead($0) } }
@@ -183,8 +188,7 @@ package final class RecordCatalog: Sendable {
         var changes = SegmentCounters()
         for batch in batches {
             index.insert(
-                batch, shard: shard, isUpdate: isUpdate, keep: { [retentions] in retentions[$0].count }, usage: &changes
-            )
+                batch, shard: shard, isUpdate: isUpdate, retentions: retentions, usage: &changes)
         }
         usage.apply(changes)
     }

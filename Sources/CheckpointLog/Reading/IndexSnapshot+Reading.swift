@@ -63,8 +63,8 @@ extension IndexSnapshot {
 
     private static func tables(_ parsed: inout Head, _ file: any OpenFile) throws(FileSystemError) -> [IndexShard]? {
         let parsedTables = parsed.tables
-        var older = [[KeyHash: [IndexEntry]]](repeating: [:], count: parsedTables.count)
-        for (hash, entries) in parsed.older { older[hash.shard][hash] = entries }
+        var older = [[KeyHash: OlderVersions]](repeating: [:], count: parsedTables.count)
+        for (hash, entries) in parsed.older { older[hash.shard][hash] = OlderVersions(newestFirst: entries) }
         let lists = older
         let total = parsed.slotCount * IndexShard.slotByteCount
         do {
@@ -84,7 +84,7 @@ extension IndexSnapshot {
     }
 
     private static func shard(
-        _ table: Table, older: [KeyHash: [IndexEntry]], _ file: any OpenFile
+        _ table: Table, older: [KeyHash: OlderVersions], _ file: any OpenFile
     ) throws(SnapshotFault) -> IndexShard {
         var failure: FileSystemError?
         let shard = unsafe IndexShard(slotCount: table.slotCount, older: older) { buffer in

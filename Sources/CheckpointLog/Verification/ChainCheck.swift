@@ -165,7 +165,6 @@ struct ChainCheck {
         outcome.frameCount += 1
         outcome.noteAppend(header.appendNumber, in: name.identifier)
         var record = unsafe CheckOutcome.Record(header, bytes, segment: name.identifier, at: offset)
-        record.isUnsynced = header.flags.contains(.unsynced)
         if let reference = unsafe CheckOutcome.Reference(header, bytes, record) {
             record.valueSegment = reference.reference.segment
             outcome.references.append(reference)
@@ -195,7 +194,7 @@ struct ChainCheck {
     /// nothing has superseded it; what was superseded may be missing.
     private func cutAtLostValues(_ reading: inout Reading) throws {
         var bad: [CheckOutcome.Record] = []
-        for reference in reading.outcome.references where reference.record.isUnsynced {
+        for reference in reading.outcome.references where reference.record.flags.contains(.unsynced) {
             if let known = reading.knownSynced, reference.record.location.position < known { continue }
             var record = reference.record
             record.valueSegment = reference.reference.segment

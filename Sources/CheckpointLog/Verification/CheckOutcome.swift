@@ -19,8 +19,7 @@ struct CheckOutcome: Sendable {
         var sequenceNumber: SequenceNumber
         var location: FrameLocation
         var valueSegment: SegmentNumber = 0
-        /// Of a reference: whether its value was not known to be synced when it was appended.
-        var isUnsynced = false
+        var flags: FrameHeader.Flags = []
 
         /// Whether it holds something that can be restored, rather than the end of it.
         var isCheckpoint: Bool {

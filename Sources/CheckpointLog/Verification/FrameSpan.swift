@@ -168,7 +168,8 @@ extension CheckOutcome.Record {
         unsafe self.init(
             kind: header.kind, level: header.level, key: Array(bytes[FrameHeader.byteCount..<keyEnd]),
             origin: Array(bytes[keyEnd..<header.prefixByteCount]), sequenceNumber: header.sequenceNumber,
-            location: FrameLocation(segment: segment, offset: offset, byteCount: header.frameByteCount))
+            location: FrameLocation(segment: segment, offset: offset, byteCount: header.frameByteCount),
+            flags: header.flags)
     }
 
     /// The file that the frame names, where it is whole and names one.
@@ -182,7 +183,7 @@ extension CheckOutcome.Record {
             kind: entry.kind, level: entry.level, key: entry.key, origin: entry.origin,
             sequenceNumber: entry.sequenceNumber,
             location: FrameLocation(segment: segment, offset: entry.offset, byteCount: entry.byteCount),
-            valueSegment: entry.valueSegment)
+            valueSegment: entry.valueSegment, flags: entry.flags)
     }
 }
 

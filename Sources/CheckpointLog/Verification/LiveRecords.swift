@@ -2,8 +2,8 @@
 /// that a fault of that one is seen.
 ///
 /// Told of all records in any order, once or more often. A record of a key is live when it is among as many of the
-/// newest as the level keeps, and newer than the last removal of its key and the last removal of everything. So it is
-/// enough to keep these and to compare them when asked.
+/// newest as the level keeps, or marked at a level that keeps some at an interval, and newer than the last removal of
+/// its key and the last removal of everything. So it is enough to keep these and to compare them when asked.
 struct LiveRecords {
     struct Version {
         var number: SequenceNumber
@@ -14,6 +14,8 @@ struct LiveRecords {
     private struct Values {
         var newest: Version
         var older: [Version] = []
+        /// Marked versions that are none of these, by their numbers.
+        var marked: [SequenceNumber: FrameLocation] = [:]
     }
 
     /// A member of a group, as its list and the log give it.
@@ -64,7 +66,13 @@ struct LiveRecords {
         case .removal:
             let hash = record.hash(hashSecret)
             if removals[hash].map({ $0.number < version.number }) ?? true { removals[hash] = version }
-        case .value, .reference: insert(version, record.hash(hashSecret), keep: retentions[record.level].count)
+        case .value, .reference:
+            let retention = retentions[record.level]
+            let hash = record.hash(hashSecret)
+            insert(version, hash, keep: retention.count)
+            if retention.interval != nil, record.flags.contains(.marked) {
+                values[hash]?.marked[version.number] = version.location
+            }
         case .group, .mark: insert(version, record.hash(hashSecret), keep: 1)
         }
     }
@@ -113,6 +121,7 @@ struct LiveRecords {
         guard let known = values[hash], record.sequenceNumber > end(hash) else { return false }
         return known.newest.number == record.sequenceNumber
             || known.older.contains { $0.number == record.sequenceNumber }
+            || known.marked[record.sequenceNumber] != nil
     }
 
     /// Whether any record has this key.
@@ -149,6 +158,7 @@ struct LiveRecords {
         for (hash, known) in values {
             let end = end(hash)
             for version in [known.newest] + known.older where version.number > end { frames.insert(version.location) }
+            for (number, location) in known.marked where number > end { frames.insert(location) }
         }
         for (hash, removal) in removals where removal.number > floor(hash.level) { frames.insert(removal.location) }
         // One of a level that is older than that of all levels ends nothing any more.

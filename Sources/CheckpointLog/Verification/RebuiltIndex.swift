@@ -259,7 +259,8 @@ extension CheckOutcome.Record {
                     CatalogRecord(
                         kind: kind, level: level, sequenceNumber: sequenceNumber, location: location, key: key,
                         origin: origin,
-                        value: valueSegment == 0 ? nil : ValueFile(segment: valueSegment, byteCount: 0)))
+                        value: valueSegment == 0 ? nil : ValueFile(segment: valueSegment, byteCount: 0),
+                        isMarked: flags.contains(.marked)))
             }
         }
     }

@@ -8,6 +8,8 @@ package struct RecordAttributes: Sendable {
     package var kind = RecordKind.value
     /// The number of a record that was taken before it is appended; nil when it gets one with its place.
     package var taken: TakenNumber?
+    /// Which version of its key it is; 0 at a level that counts none.
+    package var ordinal: UInt32 = 0
 
     package init(level: Level, policy: LevelPolicy, flags: FrameHeader.Flags) {
         self.level = level

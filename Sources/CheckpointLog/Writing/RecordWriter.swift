@@ -168,6 +168,7 @@ extension FrameHeader {
         self.init(kind: kind)
         level = attributes.level.rawValue
         flags = attributes.flags
+        ordinal = attributes.ordinal
         setTaken(attributes.taken)
     }
 }

@@ -1,4 +1,5 @@
 import CheckpointLog
+import Foundation
 import SystemPackage
 import TestSupport
 import Testing
@@ -184,6 +185,109 @@ import Testing
             cut += 1
         }
         #expect(found == [3, 6])
+    }
+
+    // MARK: Every nth
+
+    func numbers(_ log: CheckpointLog, _ key: CheckpointKey = "model") async throws -> [Int] {
+        var values: [Int] = []
+        for version in try await log.history(for: key, level: 2) {
+            values.append(
+                try await log.restore(Int.self, for: key, level: 2, version: .sequence(version.sequenceNumber)) ?? 0)
+        }
+        return values
+    }
+
+    /// Counted across openings, whatever is compacted and whichever way the index is made.
+    @Test(arguments: [true, false]) func everyTenthVersionIsKept(keepsSnapshot: Bool) async throws {
+        let policy = LevelPolicy(durability: .synced, retention: .newest(3).andEvery(10))
+        var (next, expected) = (1, [Int]())
+        for count in [4, 9, 1, 30, 12] {
+            let log = try await open(policy)
+            for step in next..<next + count {
+                try log.submit(step, for: "model", level: 2)
+                // Others of the level are counted apart.
+                try log.submit(-step, for: "other", level: 2)
+            }
+            next += count
+            expected = Array((1..<next).filter { $0 >= next - 3 || $0 % 10 == 0 }.reversed())
+            #expect(try await numbers(log) == expected)
+            try await log.compact()
+            #expect(try await numbers(log) == expected)
+            let reader = try await CheckpointLog.openForReading(at: path)
+            #expect(try await numbers(reader) == expected)
+            try await reader.close()
+            try await log.close()
+            if !keepsSnapshot { try? FileManager.default.removeItem(atPath: path + "/SNAPSHOT") }
+        }
+        let report = await LogVerifier(directory: path, level: .deep).verify()
+        #expect(report.exitCode == 0, "\(report.findings)")
+        // With another interval those that were marked before stay.
+        var log = try await open(LevelPolicy(durability: .synced, retention: .newest(1).andEvery(25)))
+        #expect(try log.policy(for: 2).retention == .newest(3).andEvery(5))
+        for step in next...75 { try log.submit(step, for: "model", level: 2) }
+        #expect(try await numbers(log) == [75, 74, 73, 70, 65, 60, 50, 40, 30, 20, 10])
+        try await log.close()
+        // Without one they go.
+        log = try await open(LevelPolicy(durability: .synced, retention: .newest(2)), allowsDroppingVersions: true)
+        #expect(try await numbers(log) == [75, 74])
+        try await log.close()
+    }
+
+    /// Also members of groups, values in files of their own, and what a removal ends.
+    @Test func everyWayToTakeAVersionIsCounted() async throws {
+        var configuration = Configuration()
+        configuration.segmentByteLimit = 1 << 20
+        configuration.largeValueByteCount = 16 << 10
+        configuration.levels[2] = LevelPolicy(
+            durability: .written, retention: .newest(1).andEvery(3), compression: .none)
+        var log = try await CheckpointLog.open(at: path, configuration: configuration)
+        func large(_ number: Int) -> [Int] { [number] + [Int](repeating: 7, count: 3_000) }
+        for number in 1...7 {
+            switch number % 3 {
+            case 0: try log.submit(large(number), for: "model", level: 2)
+            case 1: try await log.commit("group", level: 2) { try $0.put(large(number), for: "model") }
+            default: try await log.checkpoint([number], for: "model", level: 2)
+            }
+        }
+        func numbers() async throws -> [Int] {
+            var found: [Int] = []
+            for version in try await log.history(for: "model", level: 2) {
+                found +=
+                    try await log.restore(
+                        [Int].self, for: "model", level: 2, version: .sequence(version.sequenceNumber))?.prefix(1) ?? []
+            }
+            return found
+        }
+        #expect(try await numbers() == [7, 6, 3])
+        try await log.close()
+        log = try await CheckpointLog.open(at: path, configuration: configuration)
+        try await log.compact()
+        #expect(try await numbers() == [7, 6, 3])
+        try await log.removeCheckpoint(for: "model", level: 2)
+        for number in 1...4 { try log.submit([number], for: "model", level: 2) }
+        #expect(try await numbers() == [4, 3])
+        try await log.close()
+    }
+
+    /// A version whose turn it was and that found no room is made up for by the next.
+    @Test func aMarkedVersionThatWasNotTakenIsMadeUpFor() throws {
+        let counts = VersionCounts()
+        let (first, second) = (KeyHash(high: 1, low: 2), KeyHash(high: 3, low: 4))
+        func next(_ hash: KeyHash) -> (ordinal: UInt32, isMarked: Bool) {
+            counts.next(hash, interval: 3) { hash == first ? 1 : 0 }
+        }
+        #expect(next(first) == (2, false))
+        #expect(next(first) == (3, true))
+        counts.takeBack(first, ordinal: 3, isMarked: true)
+        #expect(next(first) == (3, true))
+        #expect(next(second) == (1, false))
+        // Another has taken its place by then.
+        #expect(next(first) == (4, false))
+        counts.takeBack(first, ordinal: 3, isMarked: true)
+        #expect(next(first) == (5, true))
+        #expect(next(first) == (6, true))
+        #expect(next(first) == (7, false))
     }
 
     @Test func impossibleRetentionsAreRefused() async {

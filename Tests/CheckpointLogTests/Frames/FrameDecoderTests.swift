@@ -105,7 +105,7 @@ import Testing
         .set("another content checksum without compression", 1 as UInt32, at: 20),
         .set("number 0", 0 as UInt64, at: 24), .set("a later append number without flag", UInt64.max, at: 32),
         .set("a promise with wrong check bits", 0x1234_5600 as UInt64, at: 48),
-        .set("reserved bytes", 1 as UInt32, at: 60),
+        .set("marked, and not counted", 32 as UInt8, at: 5),
         Break("late without a later append number", .badField) { $0[5] |= 1 },
         Break("a roll with a key", .badField) { $0[4] = 6 },
         Break("payload", .payloadChecksum) { $0[70] ^= 1 },

@@ -9,6 +9,7 @@ import Testing
         struct Record {
             var location: FrameLocation
             var isRemoval: Bool
+            var isMarked = false
         }
 
         var records: [KeyHash: [SequenceNumber: Record]] = [:]
@@ -27,7 +28,9 @@ import Testing
         func versions(_ hash: KeyHash) -> [SequenceNumber] {
             let least = max(floor(hash.level), removal(hash) ?? SequenceNumber(rawValue: 0))
             let numbers = records[hash]?.filter { !$0.value.isRemoval && $0.key > least }.keys.sorted(by: >) ?? []
-            return Array(numbers.prefix(CheckpointIndexTests.keep(hash.level)))
+            let newest = numbers.prefix(CheckpointIndexTests.keep(hash.level))
+            guard CheckpointIndexTests.keepsMarked(hash.level) else { return Array(newest) }
+            return newest + numbers.dropFirst(newest.count).filter { records[hash]?[$0]?.isMarked ?? false }
         }
 
         /// The frames that must stay where they are.
@@ -37,7 +40,9 @@ import Testing
         }
     }
 
-    static func keep(_ level: UInt8) -> Int { [1, 1, 2, 5][Int(level)] }
+    static func keep(_ level: UInt8) -> Int { [1, 1, 2, 5, 1, 3][Int(level)] }
+
+    static func keepsMarked(_ level: UInt8) -> Bool { level >= 4 }
 
     static func hash(_ key: Int, _ level: UInt8) -> KeyHash {
         unsafe Array("key \(key)".utf8).withUnsafeBytes {
@@ -68,7 +73,7 @@ import Testing
         if order.isShuffled { numbers.shuffle(using: &generator) }
         for (step, raw) in numbers.enumerated() {
             let number = SequenceNumber(rawValue: 1 << 32 | raw)
-            let level = UInt8(1 + generator.number(below: 3))
+            let level = UInt8(1 + generator.number(below: 5))
             let location = FrameLocation(
                 segment: SegmentNumber(1 + UInt32(raw / 1_000)), offset: Int(raw % 1_000) * 128, byteCount: 128)
             if generator.isOne(in: 2_000) {
@@ -78,10 +83,13 @@ import Testing
             } else {
                 let hash = Self.hash(generator.number(below: order.keyCount), level)
                 let isRemoval = generator.isOne(in: 8)
-                model.records[hash, default: [:]][number] = .init(location: location, isRemoval: isRemoval)
+                let isMarked = !isRemoval && generator.isOne(in: 4)
+                model.records[hash, default: [:]][number] = .init(
+                    location: location, isRemoval: isRemoval, isMarked: isMarked)
                 given.insert(location)
-                let entry = IndexEntry(sequenceNumber: number, location: location, isRemoval: isRemoval)
-                dead += index.insert(hash, entry, keep: Self.keep(level)).dead
+                let entry = IndexEntry(
+                    sequenceNumber: number, location: location, isRemoval: isRemoval, isMarked: isMarked)
+                dead += index.insert(hash, entry, keep: Self.keep(level), keepsMarked: Self.keepsMarked(level)).dead
             }
             if step % 1_500 == 0 { Self.compare(index, model) }
         }
@@ -112,13 +120,16 @@ import Testing
         var model = Model()
         for raw in UInt64(1)...6_000 {
             let number = SequenceNumber(rawValue: 1 << 32 | raw)
-            let level = UInt8(1 + generator.number(below: 3))
+            let level = UInt8(1 + generator.number(below: 5))
             let hash = Self.hash(generator.number(below: 60), level)
             let location = FrameLocation(segment: 1, offset: Int(raw) * 64, byteCount: 64)
             let isRemoval = generator.isOne(in: 9)
-            model.records[hash, default: [:]][number] = .init(location: location, isRemoval: isRemoval)
-            let entry = IndexEntry(sequenceNumber: number, location: location, isRemoval: isRemoval)
-            _ = index.insert(hash, entry, keep: Self.keep(level))
+            let isMarked = !isRemoval && generator.isOne(in: 4)
+            model.records[hash, default: [:]][number] = .init(
+                location: location, isRemoval: isRemoval, isMarked: isMarked)
+            let entry = IndexEntry(
+                sequenceNumber: number, location: location, isRemoval: isRemoval, isMarked: isMarked)
+            _ = index.insert(hash, entry, keep: Self.keep(level), keepsMarked: Self.keepsMarked(level))
             guard raw % 3 == 0, let old = model.records[hash]?.randomElement(using: &generator) else { continue }
             let new = FrameLocation(segment: 2, offset: Int(raw) * 64, byteCount: 64)
             let isHeld = model.heldLocations(hash).contains(old.value.location)

@@ -16,7 +16,7 @@ import sys
 import zlib
 
 VALUE, REFERENCE, REMOVAL, REMOVAL_OF_ALL, GROUP, ROLL, PROMISE, CHUNK, MARK, FREED = range(1, 11)
-LATE, CONTINUES, UNSYNCED = 1, 2, 16
+LATE, CONTINUES, UNSYNCED, MARKED = 1, 2, 16, 32
 HEADER, FRAME, TRAILER = 128, 64, 64
 LIMIT = 2 << 20
 
@@ -107,7 +107,7 @@ def frame_header(log, segment, data, offset):
     frame.offset = offset
     (crc, frame.kind, frame.flags, frame.level, frame.compression, frame.stored, frame.content, frame.payload_crc,
      frame.content_crc, frame.number, frame.append, frame.time, promise, keys, origins,
-     zero) = struct.unpack("<IBBBBIIIIQQqQHHI", head)
+     ordinal) = struct.unpack("<IBBBBIIIIQQqQHHI", head)
     require(keys <= 1024 and origins <= 1024, "key or origin over the limit")
     prefix = data[offset:offset + FRAME + keys + origins]
     require(len(prefix) == FRAME + keys + origins, "key and origin end early")
@@ -118,9 +118,11 @@ def frame_header(log, segment, data, offset):
     frame.place = (segment, offset)
     frame.start = offset + len(prefix)
     frame.bytes = len(prefix) + frame.stored + 7 & ~7
-    require(VALUE <= frame.kind <= FREED and frame.flags < 32 and frame.compression < 3, "kind, flags or compression")
+    require(VALUE <= frame.kind <= FREED and frame.flags < 64 and frame.compression < 3, "kind, flags or compression")
     require(not frame.flags & UNSYNCED or frame.kind == REFERENCE, "a flag of references")
-    require(frame.stored <= LIMIT and frame.content <= LIMIT and zero == 0, "length over the limit, or reserved bytes")
+    require(frame.stored <= LIMIT and frame.content <= LIMIT and (
+        ordinal == 0 or frame.kind in (VALUE, REFERENCE)), "length over the limit, or an ordinal")
+    require(not frame.flags & MARKED or ordinal > 0, "a marked version without an ordinal")
     require(promise == 0 or frame.promise, "check bits of the promise")
     require(frame.number != 0, "no sequence number")
     require(frame.append > frame.number if frame.flags & LATE else frame.append == frame.number, "append number")

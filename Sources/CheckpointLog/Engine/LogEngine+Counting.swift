@@ -1,0 +1,56 @@
+extension LogEngine {
+    /// A version that was counted, for the case that it is not appended.
+    private struct Counted {
+        var hash: KeyHash
+        var ordinal: UInt32
+        var isMarked: Bool
+    }
+
+    /// Calls `body` with the attributes of a version that is counted, and marked when its turn has come, where the
+    /// level keeps one of every so many.
+    @inline(__always)
+    func counting<Result>(
+        _ attributes: RecordAttributes, _ key: CheckpointKey, _ body: (RecordAttributes) throws -> Result
+    ) throws -> Result {
+        guard retention(of: attributes.level.rawValue).interval != nil else { return try body(attributes) }
+        var members = [BatchMember(key: key, attributes: attributes, bytes: [])]
+        return try counting(&members) { try body($0[0].attributes) }
+    }
+
+    /// The same for the members of a batch.
+    func counting<Result>(
+        _ members: inout [BatchMember], _ body: ([BatchMember]) throws -> Result
+    ) throws -> Result {
+        var counted: [Counted] = []
+        do {
+            for index in members.indices {
+                let attributes = members[index].attributes
+                let level = attributes.level.rawValue
+                guard attributes.kind == .value, let interval = retention(of: level).interval else { continue }
+                let hash = try hash(of: members[index].key, level: level, origin: attributes.origin)
+                let (ordinal, isMarked) = try versionCounts.next(hash, interval: interval) { try lastOrdinal(hash) }
+                counted.append(Counted(hash: hash, ordinal: ordinal, isMarked: isMarked))
+                members[index].attributes.ordinal = ordinal
+                if isMarked { members[index].attributes.flags.insert(.marked) }
+            }
+            return try body(members)
+        } catch {
+            for version in counted.reversed() {
+                versionCounts.takeBack(version.hash, ordinal: version.ordinal, isMarked: version.isMarked)
+            }
+            throw error
+        }
+    }
+
+    /// Which version the newest of a key is; 0 where there is none, or where it is damaged and does not tell.
+    private func lastOrdinal(_ hash: KeyHash) throws -> UInt32 {
+        try retryingMoved { _ in
+            guard let entry = catalog.index.newest(hash) else { return 0 }
+            do {
+                return try frames.header(at: entry.location).header.ordinal
+            } catch let error as CheckpointLogError where error.code == .damaged && !Self.isGone(error) {
+                return 0
+            }
+        }
+    }
+}
