@@ -64,7 +64,7 @@ public struct CheckpointReceipt: Sendable {
 
     /// Returns once the promise of `level` holds, in this log and in those above, each by its own policy.
     func waitForPromise(of level: Level) async throws {
-        if engine.policy(for: level.rawValue).durability == .synced, case .log(let end) = place {
+        if engine.storagePolicy(for: level.rawValue).durability == .synced, case .log(let end) = place {
             try await engine.synced(end)
         }
         for receipt in above { try await receipt.waitForPromise(of: level) }

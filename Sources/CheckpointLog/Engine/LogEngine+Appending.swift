@@ -1,7 +1,7 @@
 extension LogEngine {
     package func attributes(_ level: Int) throws -> RecordAttributes {
         let level = try Level(validating: level)
-        return RecordAttributes(level: level, policy: policy(for: level.rawValue), flags: [])
+        return RecordAttributes(level: level, policy: storagePolicy(for: level.rawValue), flags: [])
     }
 
     /// Whether so many bytes get a file of their own, whatever the level promises: a thread of the engine's writes it.
@@ -19,15 +19,20 @@ extension LogEngine {
         try attributes.origin.requirePossible()
         // The room of those that are dead may be wanted for this one.
         if writer.records.isLarge(bytes.count) { try? writer.maintenance.freeValues() }
-        return try counting(attributes, key) { attributes in
-            unsafe try key.withValidatedBytes { key in
-                unsafe try attributes.origin.bytes.withUnsafeBytes { origin in
-                    let record = unsafe try writer.records.append(bytes, attributes, key: key, origin: origin)
-                    unsafe addToIndex(
-                        record.frame, record.kind, attributes.level, key: key, origin: origin,
-                        value: record.value, isMarked: attributes.flags.contains(.marked))
-                    return record.frame
-                }
+        guard countsVersions else { return unsafe try append(bytes, attributes, key: key, to: writer) }
+        return try counting(attributes, key) { unsafe try append(bytes, $0, key: key, to: writer) }
+    }
+
+    private func append(
+        _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: CheckpointKey, to writer: Writer
+    ) throws -> Appended {
+        unsafe try key.withValidatedBytes { key in
+            unsafe try attributes.origin.bytes.withUnsafeBytes { origin in
+                let record = unsafe try writer.records.append(bytes, attributes, key: key, origin: origin)
+                unsafe addToIndex(
+                    record.frame, record.kind, attributes.level, key: key, origin: origin,
+                    value: record.value, isMarked: attributes.flags.contains(.marked))
+                return record.frame
             }
         }
     }

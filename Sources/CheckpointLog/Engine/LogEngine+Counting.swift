@@ -8,11 +8,9 @@ extension LogEngine {
 
     /// Calls `body` with the attributes of a version that is counted, and marked when its turn has come, where the
     /// level keeps one of every so many.
-    @inline(__always)
     func counting<Result>(
         _ attributes: RecordAttributes, _ key: CheckpointKey, _ body: (RecordAttributes) throws -> Result
     ) throws -> Result {
-        guard retention(of: attributes.level.rawValue).interval != nil else { return try body(attributes) }
         var members = [BatchMember(key: key, attributes: attributes, bytes: [])]
         return try counting(&members) { try body($0[0].attributes) }
     }
@@ -21,6 +19,7 @@ extension LogEngine {
     func counting<Result>(
         _ members: inout [BatchMember], _ body: ([BatchMember]) throws -> Result
     ) throws -> Result {
+        guard countsVersions else { return try body(members) }
         var counted: [Counted] = []
         do {
             for index in members.indices {

@@ -17,6 +17,11 @@ package final class LogEngine: Sendable {
     package let memory = MemoryStore()
     /// What is known of a log that has one view for good; a follower has its own.
     private let ownView: LogView?
+    // Parts of it that every append looks at.
+    private let ownCatalog: RecordCatalog?
+    private let storagePolicies: [StoragePolicy]
+    /// Whether any level keeps versions at an interval: most logs count none.
+    let countsVersions: Bool
     /// Whether any level is of the memory: most logs have none, and look there for nothing.
     package let hasMemoryLevel: Bool
     /// The last number and time given in a log without a directory.
@@ -77,6 +82,10 @@ package final class LogEngine: Sendable {
         self.configuration = configuration
         self.report = report
         encodeBuffers = EncodeBuffers(configuration.encoder)
+        ownCatalog = ownView?.catalog
+        let policies = ownView?.policies ?? follower?.view.policies
+        storagePolicies = (0...UInt8.max).map { StoragePolicy(policies?[$0] ?? .standard(for: Int($0))) }
+        countsVersions = policies?.countsVersions ?? false
         hasMemoryLevel = isInMemory || ownView?.policies.hasMemoryLevel ?? false
     }
 
@@ -88,14 +97,21 @@ package final class LogEngine: Sendable {
         return follower.view
     }
 
-    @inline(__always) package var catalog: RecordCatalog { view.catalog }
+    @inline(__always)
+    package var catalog: RecordCatalog {
+        if let ownCatalog { return ownCatalog }
+        return view.catalog
+    }
+
     @inline(__always) package var files: SegmentFiles { view.files }
     @inline(__always) package var frames: FrameReader { view.frames }
 
+    /// How checkpoints of a level are stored.
     @inline(__always)
+    package func storagePolicy(for level: UInt8) -> StoragePolicy { storagePolicies[Int(level)] }
+
     package func policy(for level: UInt8) -> LevelPolicy { view.policies[level] }
 
-    @inline(__always)
     package func retention(of level: UInt8) -> LevelPolicy.Retention { view.policies.retentions[level] }
 
     package func checkOpen() throws {

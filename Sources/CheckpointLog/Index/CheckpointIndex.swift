@@ -64,18 +64,22 @@ package final class CheckpointIndex: Sendable {
     package func insert(
         _ hash: KeyHash, _ entry: IndexEntry, keep: Int, keepsMarked: Bool = false
     ) -> InsertOutcome {
+        insert(hash, entry, keep: VersionLimit(count: keep, keepsMarked: keepsMarked))
+    }
+
+    func insert(_ hash: KeyHash, _ entry: IndexEntry, keep: VersionLimit) -> InsertOutcome {
         levels.insert(hash.level)
         if entry.sequenceNumber <= floor(of: hash.level) {
             return InsertOutcome(dead: [entry.location])
         }
         return shards[hash.shard].withLock {
-            $0.insert(hash, entry, keep: VersionLimit(count: keep, keepsMarked: keepsMarked))
+            $0.insert(hash, entry, keep: keep)
         }
     }
 
     /// Takes in the records of a batch that belong to one shard, and counts in `usage` what that makes live and dead.
     func insert(
-        _ batch: RecordBatch, shard index: Int, isUpdate: Bool, retentions: Retentions,
+        _ batch: RecordBatch, shard index: Int, isUpdate: Bool, limits: [VersionLimit],
         usage: inout SegmentCounters
     ) {
         let slots = batch.shards[index]
@@ -83,7 +87,7 @@ package final class CheckpointIndex: Sendable {
         for slot in slots { levels.insert(slot.hash.level) }
         let floors = allFloors
         shards[index].withLock {
-            $0.insert(slots, isUpdate: isUpdate, floors: floors, retentions: retentions, usage: &usage)
+            $0.insert(slots, isUpdate: isUpdate, floors: floors, limits: limits, usage: &usage)
         }
     }
 

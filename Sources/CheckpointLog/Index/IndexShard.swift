@@ -176,7 +176,7 @@ struct IndexShard {
     ///
     /// - Parameter isUpdate: whether a record may be known already, and may have another place now.
     mutating func insert(
-        _ batch: [IndexSlot], isUpdate: Bool, floors: [SequenceNumber], retentions: Retentions,
+        _ batch: [IndexSlot], isUpdate: Bool, floors: [SequenceNumber], limits: [VersionLimit],
         usage: inout SegmentCounters
     ) {
         reserve(batch)
@@ -184,7 +184,7 @@ struct IndexShard {
             prefetch(batch, number + Self.prefetchDistance)
             let level = slot.hash.level
             let isDead = slot.entry.sequenceNumber <= max(floors[Int(level)], floors[0])
-            let keep = retentions[level].limit
+            let keep = limits[Int(level)]
             if !isDead, insertPlain(slot, keep: keep, &usage) { continue }
             let entry = slot.entry
             if isUpdate, let known = location(slot.hash, entry.sequenceNumber) {

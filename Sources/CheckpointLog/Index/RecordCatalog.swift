@@ -41,6 +41,7 @@ package final class RecordCatalog: Sendable {
     package let usage = SegmentUsage()
     package let values = ValueTable()
     package let retentions: Retentions
+    private let limits: [VersionLimit]
     private let sawGroup = Lock(false)
     private let seenOrigins = Lock<Set<Origin>>([])
 
@@ -48,6 +49,7 @@ package final class RecordCatalog: Sendable {
     package init(hashSecret: HashSecret, retentions: Retentions) {
         self.hashSecret = hashSecret
         self.retentions = retentions
+        limits = (0...UInt8.max).map { retentions[$0].limit }
     }
 
     /// Takes in a record whose frame is in place.
@@ -70,7 +72,7 @@ package final class RecordCatalog: Sendable {
             let hash = record.hash(hashSecret)
             let entry = IndexEntry(
                 sequenceNumber: record.sequenceNumber, location: record.location, isRemoval: true)
-            outcome = index.insert(hash, entry, keep: retentions[record.level].count)
+            outcome = index.insert(hash, entry, keep: limits[Int(record.level)])
             groups.forget(holding: hash, below: record.sequenceNumber)
             values.noteGroupChange()
         case .value, .reference, .group, .mark:
@@ -83,8 +85,7 @@ package final class RecordCatalog: Sendable {
                 values.noteGroupChange()
             }
             let isNamed = record.kind == .group || record.kind == .mark
-            let retention = isNamed ? .newest(1) : retentions[record.level]
-            outcome = index.insert(hash, entry, keep: retention.count, keepsMarked: retention.interval != nil)
+            outcome = index.insert(hash, entry, keep: isNamed ? .one : limits[Int(record.level)])
         }
         usage.apply(record.location, outcome) { groups.holds($0) }
         if values.isUsed { outcome.forEachDead { values.noteDead($0) } }
@@ -188,7 +189,7 @@ package final class RecordCatalog: Sendable {
         var changes = SegmentCounters()
         for batch in batches {
             index.insert(
-                batch, shard: shard, isUpdate: isUpdate, retentions: retentions, usage: &changes)
+                batch, shard: shard, isUpdate: isUpdate, limits: limits, usage: &changes)
         }
         usage.apply(changes)
     }

@@ -53,6 +53,9 @@ package struct LogPolicies: Sendable {
         @inline(__always) get { policies[Int(level)] }
     }
 
+    /// Whether versions of any level are kept at an interval.
+    package var countsVersions: Bool { recorded.values.contains { $0.retention.interval != nil } }
+
     /// Whether checkpoints of any level are kept in memory.
     package var hasMemoryLevel: Bool { recorded.values.contains { $0.durability == .memory } }
 }

@@ -110,3 +110,14 @@ public struct LevelPolicy: Sendable, Hashable {
         LevelPolicy(durability: level <= 1 ? .written : .synced)
     }
 }
+
+/// What a policy says of how one checkpoint is stored: passed along with each.
+package struct StoragePolicy: Sendable, Hashable {
+    package var durability: LevelPolicy.Durability
+    package var compression: CompressionMethod
+
+    package init(_ policy: LevelPolicy) {
+        durability = policy.durability
+        compression = policy.compression
+    }
+}

@@ -1,7 +1,7 @@
 /// How the bytes of one record are to be stored, before they have a place.
 package struct RecordAttributes: Sendable {
     package var level: Level
-    package var policy: LevelPolicy
+    package var policy: StoragePolicy
     package var flags: FrameHeader.Flags
     package var origin = Origin.own
     /// A value, or a mark.
@@ -11,10 +11,14 @@ package struct RecordAttributes: Sendable {
     /// Which version of its key it is; 0 at a level that counts none.
     package var ordinal: UInt32 = 0
 
-    package init(level: Level, policy: LevelPolicy, flags: FrameHeader.Flags) {
+    package init(level: Level, policy: StoragePolicy, flags: FrameHeader.Flags) {
         self.level = level
         self.policy = policy
         self.flags = flags
+    }
+
+    package init(level: Level, policy: LevelPolicy, flags: FrameHeader.Flags) {
+        self.init(level: level, policy: StoragePolicy(policy), flags: flags)
     }
 
     package func adding(_ flags: FrameHeader.Flags) -> RecordAttributes {
