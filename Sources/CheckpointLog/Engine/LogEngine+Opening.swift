@@ -212,6 +212,7 @@ extension LogEngine {
             limits: .init(
                 segmentByteCount: configuration.segmentByteLimit, usesMapping: configuration.usesMapping),
             manifest: manifest, position: position, active: active, epoch: epoch, lastTimestamp: lastTimestamp,
+            gate: makeGate(identity, configuration, manifest, catalog),
             unsyncedValues: UnsyncedValues { catalog.isDeadValue($0) },
             now: configuration.now, onRoll: { notes.withLock { $0.maintenance }?.noteRoll() })
         let sync = SyncQueue(
@@ -249,6 +250,23 @@ extension LogEngine {
         return Writer(
             lock: lock, manifest: manifest, position: position, appender: appender, records: records, sync: sync,
             maintenance: maintenance)
+    }
+
+    private static func makeGate(
+        _ identity: LogIdentity, _ configuration: Configuration, _ manifest: ManifestFile, _ catalog: RecordCatalog
+    ) -> RoomGate {
+        guard let limit = configuration.spaceLimit else { return RoomGate() }
+        return RoomGate(
+            limit: .init(byteCount: limit, segmentByteCount: configuration.segmentByteLimit) {
+                let sealed = manifest.current.segments.reduce(0) { $0 + $1.byteCount }
+                let values = catalog.values.byteCounts { _ in true }.total
+                let others = [FileName.reserve, FileName.snapshot].reduce(0) { sum, name in
+                    let file = try? identity.directory.openFile(name, .read)
+                    defer { file?.close() }
+                    return sum + ((try? file?.byteCount()) ?? 0)
+                }
+                return sealed + values + others
+            })
     }
 
     /// The segment that an opening goes on in. A disk without room for a whole one gets one whose blocks come with its

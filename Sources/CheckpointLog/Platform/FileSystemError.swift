@@ -9,6 +9,8 @@ package struct FileSystemError: Error, Equatable, CustomStringConvertible {
     package enum Operation: String, Sendable {
         case open, createDirectory, list, rename, remove, syncDirectory, lock
         case size, read, write, reserve, map, truncate, sync
+        /// No call, but what keeps one from being made: the log's own limit.
+        case limit
     }
 
     package init(_ operation: Operation, _ path: FilePath, _ code: Errno) {

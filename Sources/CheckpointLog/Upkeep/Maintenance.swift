@@ -17,7 +17,7 @@ package final class Maintenance: Sendable {
         var isSealing = false
         var hasSealed = false
         /// When no room could be made last, and what had been by then.
-        var vain: (time: ContinuousClock.Instant, roomMade: Int)?
+        var vain: (time: ContinuousClock.Instant, roomMade: Int, live: Int)?
     }
 
     private let appender: LogAppender
@@ -201,7 +201,11 @@ package final class Maintenance: Sendable {
     /// - Throws: what a compaction throws; where that found no room either, this returns false.
     package func makeRoom(until deadline: ContinuousClock.Instant) throws -> Bool {
         let before = roomMade
-        if let vain = state.withLock({ $0.vain }), vain.roomMade == before, .now - vain.time < Self.vainDuration {
+        let live = catalog.usage.liveByteCount
+        // Unless something has died since, a removal above all.
+        if let vain = state.withLock({ $0.vain }), vain.roomMade == before, vain.live <= live,
+            !catalog.values.hasCandidates, .now - vain.time < Self.vainDuration
+        {
             return false
         }
         let isMade = try appender.gate.whileClosed {
@@ -219,7 +223,7 @@ package final class Maintenance: Sendable {
         noteRoll()
         if isMade || appender.gate.isBusy { return true }
         let now = ContinuousClock.now
-        state.withLock { $0.vain = (now, before) }
+        state.withLock { $0.vain = (now, before, live) }
         return false
     }
 

@@ -4,7 +4,13 @@ extension CheckpointLogError {
     /// The public face of a failed call: `.diskFull` where there is no room, else `.ioFailure`.
     package init(_ error: FileSystemError) {
         let path = error.path.string
-        if error.isDiskFull {
+        if error.operation == .limit {
+            self.init(
+                code: .diskFull,
+                message: "The log takes as much disk as `spaceLimit` allows, and no compaction can make room for this "
+                    + "write now; remove checkpoints, keep fewer versions, or raise the limit.",
+                location: Location(path: path), cause: error)
+        } else if error.isDiskFull {
             self.init(
                 code: .diskFull,
                 message: "There is no room on the disk for this write; free some, or compact the log, and try again.",

@@ -48,6 +48,15 @@ public struct Configuration: Sendable {
     /// does a restore, which holds the whole value in memory.
     public var valueByteLimit = 4 << 30
 
+    /// The most disk that appends may make the log take, in bytes; at least six times `segmentByteLimit`. Default: nil, as
+    /// much as the disk gives.
+    ///
+    /// At the limit it is as on a full disk: an append that needs a new file waits for a compaction that can win room, a
+    /// second at the most in a synchronous call and ten in others, and then throws `.diskFull`. A segment's length of it
+    /// is kept for what a compaction writes. An opening for writing, `close()` and removals go on at the limit; a log
+    /// that is over it already is compacted.
+    public var spaceLimit: Int?
+
     /// Keys that the memory level holds, 1 or more. Default: 100,000. Over it those taken longest ago are written out;
     /// in a log without a directory a checkpoint of one more key throws `.memoryFull`.
     public var memoryCountLimit = 100_000
@@ -112,6 +121,11 @@ public struct Configuration: Sendable {
         guard (64 << 10...64 << 20).contains(segmentByteLimit), segmentByteLimit % 4_096 == 0 else {
             throw CheckpointLogError.invalidConfiguration(
                 "`segmentByteLimit` is \(segmentByteLimit); give a multiple of 4,096 from 65,536 to 67,108,864.")
+        }
+        if let spaceLimit, spaceLimit < 6 * segmentByteLimit {
+            throw CheckpointLogError.invalidConfiguration(
+                "`spaceLimit` is \(spaceLimit); give six times `segmentByteLimit` or more: "
+                    + "\(6 * segmentByteLimit).")
         }
         guard (4 << 10...1 << 20).contains(largeValueByteCount) else {
             throw CheckpointLogError.invalidConfiguration(

@@ -96,16 +96,19 @@ extension LogAppender {
     }
 
     package func discard(_ segment: ActiveSegment) {
+        gate.noteSegments(-1)
         segment.file.close()
         // An empty segment behind the end of the chain is removed by the next opening all the same.
         try? identity.directory.remove(segment.name)
     }
 
     private func makeSegment(after previous: SegmentNumber, epoch: UInt32) throws(FileSystemError) -> ActiveSegment {
-        try gate.takingRoom(in: identity.directory.path) { () throws(FileSystemError) in
-            try ActiveSegment.create(
+        try gate.takingRoom(limits.segmentByteCount, in: identity.directory.path) { () throws(FileSystemError) in
+            let segment = try ActiveSegment.create(
                 identity, number: manifest.reserveSegmentNumber(), previous: previous, epoch: epoch,
                 capacity: limits.segmentByteCount, mapping: limits.usesMapping, created: now())
+            gate.noteSegments(1)
+            return segment
         }
     }
 }

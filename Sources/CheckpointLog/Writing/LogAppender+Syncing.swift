@@ -61,7 +61,9 @@ extension LogAppender {
 
     package func didSeal(_ rolled: Rolled) {
         state.withLock { state in
-            if state.unsealed.first?.segment === rolled.segment { state.unsealed.removeFirst() }
+            guard state.unsealed.first?.segment === rolled.segment else { return }
+            state.unsealed.removeFirst()
+            gate.noteSegments(-1)
         }
     }
 

@@ -68,7 +68,7 @@ package final class LogAppender: Sendable {
     package let position: PositionPage
     /// Microseconds since 1970-01-01 UTC.
     let now: @Sendable () -> Int64
-    package let gate = RoomGate()
+    package let gate: RoomGate
     package let unsyncedValues: UnsyncedValues
     let state: Lock<State>
     /// One sync at a time, whoever asks.
@@ -80,9 +80,11 @@ package final class LogAppender: Sendable {
 
     package init(
         identity: LogIdentity, limits: Limits, manifest: ManifestFile, position: PositionPage, active: ActiveSegment,
-        epoch: UInt32, lastTimestamp: Int64, unsyncedValues: UnsyncedValues, now: @escaping @Sendable () -> Int64,
+        epoch: UInt32, lastTimestamp: Int64, gate: RoomGate, unsyncedValues: UnsyncedValues,
+        now: @escaping @Sendable () -> Int64,
         onRoll: @escaping @Sendable () -> Void
     ) {
+        self.gate = gate
         self.unsyncedValues = unsyncedValues
         self.identity = identity
         self.limits = limits

@@ -87,7 +87,7 @@ extension RecordWriter {
     ///
     /// - Throws: what the appender throws, `.ioFailure`; nothing of the segments is left then.
     package func write(_ batch: PreparedBatch) throws -> BatchSegments {
-        try appender.gate.takingRoom(in: identity.directory.path) { try writeWithRoom(batch) }
+        try appender.gate.takingRoom(batch.frameByteCount, in: identity.directory.path) { try writeWithRoom(batch) }
     }
 
     private func writeWithRoom(_ batch: PreparedBatch) throws -> BatchSegments {

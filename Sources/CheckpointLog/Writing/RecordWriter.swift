@@ -129,7 +129,7 @@ package final class RecordWriter: Sendable {
     ) throws -> Result {
         let taken = try attributes.taken ?? appender.reserveSequenceNumber()
         let reference = try wrapping { () throws(FileSystemError) in
-            try appender.gate.takingRoom(in: identity.directory.path) { () throws(FileSystemError) in
+            try appender.gate.takingRoom(bytes.count, in: identity.directory.path) { () throws(FileSystemError) in
                 let segment = try manifest.reserveSegmentNumber()
                 return unsafe try ValueSegment.write(
                     bytes, identity: identity, segment: segment, epoch: taken.sequenceNumber.epoch,

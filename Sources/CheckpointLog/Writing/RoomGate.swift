@@ -11,8 +11,25 @@ package final class RoomGate: Sendable {
     private let closers = Atomic(0)
     private let takers = Atomic(0)
     private let isReserveSpent = Atomic(false)
+    /// Segments of the chain that are on the disk, each as long as a segment can be.
+    private let chainSegments = Atomic(1)
+    private let limit: Limit?
 
-    package init() {}
+    /// The most disk that a log may take.
+    package struct Limit: Sendable {
+        package var byteCount: Int
+        package var segmentByteCount: Int
+        /// What the log takes beside its chain.
+        package var otherByteCount: @Sendable () -> Int
+
+        package init(byteCount: Int, segmentByteCount: Int, otherByteCount: @escaping @Sendable () -> Int) {
+            self.byteCount = byteCount
+            self.segmentByteCount = segmentByteCount
+            self.otherByteCount = otherByteCount
+        }
+    }
+
+    package init(limit: Limit? = nil) { self.limit = limit }
 
     package var isOpen: Bool { !isBusy && !isReserveSpent.load(ordering: .acquiring) }
 
@@ -30,22 +47,34 @@ package final class RoomGate: Sendable {
     /// Takes down that the reserve was given up, or that there is one again.
     package func noteReserve(isSpent: Bool) { isReserveSpent.store(isSpent, ordering: .releasing) }
 
-    /// Runs `body`, which takes room in `directory`.
+    /// Takes down that a segment of the chain was made, or that one was sealed or removed.
+    package func noteSegments(_ change: Int) { chainSegments.add(change, ordering: .relaxed) }
+
+    /// Runs `body`, which takes `byteCount` bytes of room in `directory`.
     ///
-    /// - Throws: that the disk is full, while the gate is closed; what `body` throws.
+    /// - Throws: that the disk is full, while the gate is closed or the log would be over its limit; what `body` throws.
+    /// - Complexity: O(n) in the sealed segments and large values, for a log that has a limit.
     package func takingRoom<Result>(
-        in directory: FilePath, _ body: () throws(FileSystemError) -> Result
+        _ byteCount: Int, in directory: FilePath, _ body: () throws(FileSystemError) -> Result
     ) throws(FileSystemError) -> Result {
         takers.add(1, ordering: .sequentiallyConsistent)
         defer { takers.subtract(1, ordering: .sequentiallyConsistent) }
         guard isOpen else { throw FileSystemError(.reserve, directory, .noSpace) }
+        if let limit {
+            let chain = chainSegments.load(ordering: .relaxed) * limit.segmentByteCount
+            // A compaction writes up to a segment before it gives anything back.
+            let taken = chain + limit.otherByteCount() + limit.segmentByteCount
+            guard taken + byteCount <= limit.byteCount else { throw FileSystemError(.limit, directory, .noSpace) }
+        }
         return try body()
     }
 
     /// The same for what throws the log's own errors.
-    package func takingRoom<Result>(in directory: FilePath, _ body: () throws -> Result) throws -> Result {
+    package func takingRoom<Result>(
+        _ byteCount: Int, in directory: FilePath, _ body: () throws -> Result
+    ) throws -> Result {
         let outcome = try wrapping { () throws(FileSystemError) in
-            try takingRoom(in: directory) { () throws(FileSystemError) in Swift.Result { try body() } }
+            try takingRoom(byteCount, in: directory) { () throws(FileSystemError) in Swift.Result { try body() } }
         }
         return try outcome.get()
     }

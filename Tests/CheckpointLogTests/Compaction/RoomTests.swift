@@ -91,4 +91,83 @@ import Testing
         try await log.checkpoint(bytes: Self.value, for: "key")
         try await log.close()
     }
+
+    // MARK: A limit of the log's own
+
+    static func bytes(_ disk: SimulatedFileSystem) -> Int {
+        disk.fileNames(in: "/log").reduce(0) { $0 + (disk.contents(of: FilePath("/log").appending($1))?.count ?? 0) }
+    }
+
+    /// What is dead makes room for what comes, in the least that a limit can be.
+    @Test(arguments: Way.allCases) func aLogGoesOnWithinItsLimit(way: Way) async throws {
+        let disk = SimulatedFileSystem(seed: 42)
+        let limit = 6 * 64 << 10
+        let most = Lock(0)
+        let log = try await Self.open(disk) { $0.spaceLimit = limit }
+        for number in 0..<300 {
+            let value = Self.value + [UInt8(truncatingIfNeeded: number)]
+            switch way {
+            case .checkpoint: try await log.checkpoint(value, for: "key")
+            case .bytes: try await log.checkpoint(bytes: value, for: "key")
+            case .submit: try log.submit(value, for: "key")
+            case .group: try await log.commit("pair") { try $0.put(value, for: "key") }
+            case .large: try await log.checkpoint(value + value, for: "key")
+            }
+            most.withLock { $0 = max($0, Self.bytes(disk)) }
+        }
+        #expect(most.withLock { $0 } <= limit)
+        try await log.close()
+    }
+
+    /// The chain as it is long, all else, and a segment's length for a compaction.
+    @Test func aGateKeepsToTheLimit() throws {
+        let other = Lock(0)
+        let gate = RoomGate(
+            limit: .init(byteCount: 1_000, segmentByteCount: 100, otherByteCount: { other.withLock { $0 } }))
+        func isRefused(_ byteCount: Int) -> Bool {
+            do throws(FileSystemError) {
+                try gate.takingRoom(byteCount, in: "/log") { () throws(FileSystemError) in }
+                return false
+            } catch {
+                return error.operation == .limit && error.isDiskFull
+            }
+        }
+        #expect(!isRefused(800) && isRefused(801))
+        gate.noteSegments(2)
+        other.withLock { $0 = 250 }
+        #expect(!isRefused(350) && isRefused(351))
+        gate.noteSegments(-1)
+        #expect(!isRefused(450) && isRefused(451))
+    }
+
+    /// What is all wanted is refused with the limit's name; removing some of it, and compacting, makes room.
+    @Test func theLimitIsNamed() async throws {
+        let disk = SimulatedFileSystem(seed: 43)
+        let log = try await Self.open(disk) { $0.spaceLimit = 8 * 64 << 10 }
+        var refusal: CheckpointLogError?
+        for number in 0..<100 where refusal == nil {
+            do {
+                try await log.checkpoint(Self.value, for: "key \(number)")
+            } catch let error as CheckpointLogError {
+                refusal = error
+            }
+        }
+        #expect(refusal?.code == .diskFull)
+        #expect(refusal?.message.contains("`spaceLimit`") == true)
+        for number in 0..<20 { try await log.removeCheckpoint(for: "key \(number)") }
+        try await log.checkpoint(Self.value, for: "again")
+        #expect(try await log.restore([UInt8].self, for: "again") == Self.value)
+        try await log.close()
+        // Far over a lesser limit it opens, and gives all it has.
+        let small = try await Self.open(disk) { $0.spaceLimit = 6 * 64 << 10 }
+        #expect(try await small.restore([UInt8].self, for: "again") == Self.value)
+        try await small.close()
+    }
+
+    @Test func aLimitThatIsTooSmallIsRefused() async {
+        let error = await #expect(throws: CheckpointLogError.self) {
+            _ = try await Self.open(SimulatedFileSystem(seed: 44)) { $0.spaceLimit = 6 * 64 << 10 - 1 }
+        }
+        #expect(error?.code == .invalidConfiguration)
+    }
 }
