@@ -51,10 +51,10 @@ public struct Configuration: Sendable {
     /// The most disk that appends may make the log take, in bytes; at least six times `segmentByteLimit`. Default: nil, as
     /// much as the disk gives.
     ///
-    /// At the limit it is as on a full disk: an append that needs a new file waits for a compaction that can win room, a
-    /// second at the most in a synchronous call and ten in others, and then throws `.diskFull`. A segment's length of it
-    /// is kept for what a compaction writes. An opening for writing, `close()` and removals go on at the limit; a log
-    /// that is over it already is compacted.
+    /// At the limit it is as on a full disk: an append that needs a new file waits for a compaction that can win room,
+    /// a second at the most in a synchronous call and ten in others, and then throws `.diskFull`. A segment's length of
+    /// it is kept for what a compaction writes. Removals go on as long as their segment has room, an opening for
+    /// writing and `close()` at any rate.
     public var spaceLimit: Int?
 
     /// Keys that the memory level holds, 1 or more. Default: 100,000. Over it those taken longest ago are written out;
