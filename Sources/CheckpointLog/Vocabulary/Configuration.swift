@@ -48,8 +48,8 @@ public struct Configuration: Sendable {
     /// does a restore, which holds the whole value in memory.
     public var valueByteLimit = 4 << 30
 
-    /// The most disk that appends may make the log take, in bytes; at least six times `segmentByteLimit`. Default: nil, as
-    /// much as the disk gives.
+    /// The most disk that appends may make the log take, in bytes; at least six times `segmentByteLimit`. Default: nil,
+    /// as much as the disk gives.
     ///
     /// At the limit it is as on a full disk: an append that needs a new file waits for a compaction that can win room,
     /// a second at the most in a synchronous call and ten in others, and then throws `.diskFull`. A segment's length of

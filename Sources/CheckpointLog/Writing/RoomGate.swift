@@ -52,7 +52,8 @@ package final class RoomGate: Sendable {
 
     /// Runs `body`, which takes `byteCount` bytes of room in `directory`.
     ///
-    /// - Throws: that the disk is full, while the gate is closed or the log would be over its limit; what `body` throws.
+    /// - Throws: that the disk is full, while the gate is closed or the log would be over its limit; what `body`
+    ///   throws.
     /// - Complexity: O(n) in the sealed segments and large values, for a log that has a limit.
     package func takingRoom<Result>(
         _ byteCount: Int, in directory: FilePath, _ body: () throws(FileSystemError) -> Result
