@@ -32,7 +32,7 @@ struct CompactCommand: AsyncParsableCommand {
             configuration.compactsAutomatically = false
             if let keep {
                 let reader = try await CheckpointLog.openForReading(at: log.directory)
-                for level in 1...255 {
+                for level in reader.levels {
                     var policy = try reader.policy(for: level)
                     policy.retention = .newest(keep)
                     configuration.levels[level] = policy

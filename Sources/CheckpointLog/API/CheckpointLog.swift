@@ -100,6 +100,9 @@ public actor CheckpointLog {
     /// What the opening found.
     public nonisolated var recoveryReport: RecoveryReport { engine.report }
 
+    /// The levels that any checkpoint of this log ever had, ascending; as far as a reader knew at its last look.
+    public nonisolated var levels: [Int] { engine.levelsInUse.map(Int.init) }
+
     /// The policy in force at `level`, its retention never nil: what the log has, as this opening may have changed it.
     /// A reader gives what it knew at its last look.
     ///

@@ -227,6 +227,19 @@ package final class Maintenance: Sendable {
         return false
     }
 
+    /// Ends the active segment where much of it is dead: only what is sealed is compacted.
+    private func sealWhatIsDead() throws {
+        let end = appender.writtenPosition
+        let live = catalog.usage.liveByteCount(of: end.segment)
+        let dead = Int(end.offset) - SegmentHeader.byteCount - live
+        guard dead > Int(end.offset) / 4, dead >= Self.leastDeadByteCount else { return }
+        try appender.roll()
+        if configuration.runsInline { try sealAll() } else { sealAhead(until: .now + .seconds(10)) }
+    }
+
+    /// Less is not worth a segment of its own.
+    private static let leastDeadByteCount = 64 << 10
+
     /// Waits until full segments are sealed, or cannot be.
     private func sealAhead(until deadline: ContinuousClock.Instant) {
         guard !configuration.runsInline else { return }
@@ -284,6 +297,7 @@ package final class Maintenance: Sendable {
         if fully {
             try compactor.expireVersions()
             try notingLackOfRoom { try values.finish() }
+            try notingLackOfRoom { try sealWhatIsDead() }
         }
         compactor.keepReserve()
         var last: CompactionOutcome?

@@ -41,7 +41,7 @@ public struct LevelPolicy: Sendable, Hashable {
         public static func newest(_ count: Int) -> Retention { Retention(count: count) }
 
         /// The same retention, and every `interval`th version of a key beside it. They are kept for good where no age
-        /// ends them, and each takes about 40 bytes of memory.
+        /// ends them, and each takes about 40 bytes of memory. A log without a directory keeps the newest alone.
         public func andEvery(_ interval: Int) -> Retention {
             Retention(count: count, interval: interval, age: age)
         }

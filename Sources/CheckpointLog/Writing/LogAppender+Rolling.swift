@@ -54,6 +54,16 @@ extension LogAppender {
         onRoll()
     }
 
+    /// Begins a new segment although the active one is not full, so that it can be sealed and compacted.
+    ///
+    /// - Throws: what an append throws.
+    package func roll() throws {
+        try withRoom { state in
+            try Self.checkOpen(state)
+            if state.offset > SegmentHeader.byteCount { try makeRoom(0, &state) }
+        }
+    }
+
     /// Makes the segment that follows the active one before it is wanted, so that a roll costs an append nothing.
     ///
     /// - Returns: whether one was made; there is nothing to do when there is one, or the log is closed.

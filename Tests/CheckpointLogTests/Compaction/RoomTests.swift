@@ -92,6 +92,29 @@ import Testing
         try await log.close()
     }
 
+    /// What is dead in the segment that is being written counts too, once somebody asks for all of it.
+    @Test(arguments: [true, false]) func aFullCompactionEndsTheActiveSegment(runsInline: Bool) async throws {
+        let disk = SimulatedFileSystem(seed: 45)
+        let log = try await Self.open(disk) {
+            $0.segmentByteLimit = 1 << 20
+            $0.runsInline = runsInline
+        }
+        for _ in 0..<40 { try await log.checkpoint(Self.value, for: "key") }
+        let before = log.statistics
+        #expect(before.segmentCount == 0)
+        try await log.compact()
+        let after = log.statistics
+        #expect(after.segmentCount == 1 && after.sealedByteCount < 12_000)
+        #expect(try await log.restore([UInt8].self, for: "key") == Self.value)
+        // All that is live is left where it is.
+        for number in 0..<20 { try await log.checkpoint(Self.value, for: "key \(number)") }
+        let rolls = log.statistics.rollCount
+        try await log.compact()
+        #expect(log.statistics.rollCount == rolls)
+        try await log.close()
+        #expect(await LogVerifier(directory: "/log", level: .deep, fileSystem: disk).verify().exitCode == 0)
+    }
+
     // MARK: A limit of the log's own
 
     static func bytes(_ disk: SimulatedFileSystem) -> Int {

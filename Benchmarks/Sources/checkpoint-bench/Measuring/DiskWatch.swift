@@ -7,21 +7,22 @@ final class DiskWatch: Sendable {
         /// (seconds, bytes)
         var diskPoints: [[Double]] = []
         var livePoints: [[Double]] = []
-        /// The greatest disk ÷ (1.6 × live + 4 segments).
+        /// The greatest share of its bound that the disk ever was.
         var worst = 0.0
     }
 
     private let directory: String
     private let liveByteCount: Int
-    private let segmentByteCount: Int
+    private let bound: Int
     private let isStopping = Atomic(false)
     private let outcome = Mutex(Outcome())
     private let ended = DispatchSemaphore(value: 0)
 
-    init(_ directory: String, liveByteCount: Int, segmentByteCount: Int) {
+    /// - Parameter bound: the bytes that the directory is to take at most.
+    init(_ directory: String, liveByteCount: Int, bound: Int) {
         self.directory = directory
         self.liveByteCount = liveByteCount
-        self.segmentByteCount = segmentByteCount
+        self.bound = bound
     }
 
     func start() {
@@ -43,11 +44,10 @@ final class DiskWatch: Sendable {
 
     private func look(at time: Double) {
         let disk = Self.allocatedByteCount(of: directory)
-        let bound = 1.6 * Double(liveByteCount) + 4 * Double(segmentByteCount)
         outcome.withLock { outcome in
             outcome.diskPoints.append([time, Double(disk)])
             outcome.livePoints.append([time, Double(liveByteCount)])
-            outcome.worst = max(outcome.worst, Double(disk) / bound)
+            outcome.worst = max(outcome.worst, Double(disk) / Double(bound))
         }
     }
 

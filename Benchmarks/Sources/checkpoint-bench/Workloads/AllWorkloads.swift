@@ -11,6 +11,7 @@ let allWorkloads: [any Workload] =
         RestoreSmall(keyCount: 1_000_000, isDecoded: false), RestoreSmall(keyCount: 1_000_000, isDecoded: true),
         RestoreLarge(), Reopen(wasKilled: false, isDistinct: false), Reopen(wasKilled: true, isDistinct: false),
         Reopen(wasKilled: false, isDistinct: true), Reopen(wasKilled: true, isDistinct: true), IndexMemory(),
-        OverwriteSoak(choice: .uniform), OverwriteSoak(choice: .zipf), Verify(isQuarter: false),
+        OverwriteSoak(choice: .uniform), OverwriteSoak(choice: .zipf),
+        LargeSoak(durability: .written), LargeSoak(durability: .synced), Verify(isQuarter: false),
         Verify(isQuarter: true),
     ] + Codec.Shape.allCases.map { Codec(shape: $0) } + [Growth(isWriting: true), Growth(isWriting: false)]

@@ -78,7 +78,8 @@ struct OverwriteSoak: Workload {
         let before = log.statistics
         // Every key has one frame now, and keeps having one: these are the live bytes, exactly.
         let liveByteCount = before.frameByteCount
-        let watch = DiskWatch(path, liveByteCount: liveByteCount, segmentByteCount: size.segmentByteCount)
+        let watch = DiskWatch(
+            path, liveByteCount: liveByteCount, bound: liveByteCount * 8 / 5 + 4 * size.segmentByteCount)
         watch.start()
         var histogram = Histogram<UInt64>(highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
         var generator = SeededGenerator(11)
