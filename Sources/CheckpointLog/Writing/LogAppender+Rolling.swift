@@ -52,6 +52,9 @@ extension LogAppender {
         state.offset = SegmentHeader.byteCount
         state.counters.rolls += 1
         onRoll()
+        // A sync may come before a frame does, and states the start of this segment: a reader must not find it past
+        // what is written.
+        try publish(&state)
     }
 
     /// Begins a new segment although the active one is not full, so that it can be sealed and compacted.

@@ -106,6 +106,13 @@ import Testing
         let after = log.statistics
         #expect(after.segmentCount == 1 && after.sealedByteCount < 12_000)
         #expect(try await log.restore([UInt8].self, for: "key") == Self.value)
+        // The new segment is empty, and synced: a reader beside the writer must know it as written, too.
+        try await log.save()
+        var configuration = Configuration()
+        configuration.fileSystem = disk
+        let reader = try await CheckpointLog.openForReading(at: "/log", configuration: configuration)
+        #expect(try await reader.restore([UInt8].self, for: "key") == Self.value)
+        try await reader.close()
         // All that is live is left where it is.
         for number in 0..<20 { try await log.checkpoint(Self.value, for: "key \(number)") }
         let rolls = log.statistics.rollCount
