@@ -70,7 +70,7 @@ package struct LogRepair {
                 let byteCount = try source.byteCount()
                 for start in stride(from: 0, to: byteCount, by: Self.blockByteCount) {
                     guard let bytes = try source.bytes(start..<min(start + Self.blockByteCount, byteCount)) else {
-                        break
+                        throw FileSystemError(.read, source.path, .ioError)
                     }
                     try replacement.file.write(bytes, at: start)
                 }

@@ -2,7 +2,7 @@
 ///
 /// ```swift
 /// for change in log.recoveryReport.policyChanges { print(change) }
-/// // Level 2 keeps the newest 10 versions, as the log did, not the newest 2 as this opening states; …
+/// // Level 2 keeps the newest 10 versions, as before; this opening states the newest 2 versions, and must set …
 /// ```
 public struct PolicyChange: Sendable, Hashable, CustomStringConvertible {
     /// The level, 1…255.
@@ -25,8 +25,9 @@ public struct PolicyChange: Sendable, Hashable, CustomStringConvertible {
         }
         let (old, new) = (before.retention.map(Self.name) ?? "", after.retention.map(Self.name) ?? "")
         if keptVersions, let stated = stated.retention.map(Self.name) {
+            let change = new == old ? "as before" : "and kept \(old)"
             parts.append(
-                "Level \(level) keeps \(new), since the log kept \(old); this opening states \(stated), and must set "
+                "Level \(level) keeps \(new), \(change); this opening states \(stated), and must set "
                     + "`allowsDroppingVersions` to have that.")
         } else if old != new {
             parts.append("Level \(level) keeps \(new) from now on, and kept \(old).")

@@ -59,8 +59,8 @@ import Testing
         #expect(change.level == 2 && change.keptVersions && change.stated == two && change.after == change.before)
         #expect(
             change.description
-                == "Level 2 keeps the newest 10 versions, since the log kept the newest 10 versions; this opening "
-                + "states the newest 2 versions, and must set `allowsDroppingVersions` to have that.")
+                == "Level 2 keeps the newest 10 versions, as before; this opening states the newest 2 versions, and "
+                + "must set `allowsDroppingVersions` to have that.")
         try await write(log)
         #expect(try await count(log) == 10)
         try await log.close()
