@@ -62,9 +62,7 @@ extension LogEngine {
             chain.contains(version.location.segment)
                 && outcome.knownSynced.map { version.location.position >= $0 } ?? true
         }
-        try repair.sealChain(
-            outcome, synced: synced, values: values.map(\.segment), isSameBoot: position?.isSameBoot == true,
-            report: &report)
+        try repair.sealChain(outcome, synced: synced, values: values.map(\.segment), report: &report)
         if let known {
             report.possiblyLost = outcome.possiblyLost(position, cutByteCount: report.cutByteCount, manifest: known)
         }

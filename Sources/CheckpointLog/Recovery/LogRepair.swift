@@ -15,15 +15,12 @@ package struct LogRepair {
 
     /// Makes the chain durable, cuts its torn tail off, and seals its segments, oldest first.
     ///
-    /// - Parameters:
-    ///   - values: the value segments that the chain refers to and that may not be synced yet.
-    ///   - isSameBoot: whether they are in memory as they were written, and no sync of the log has failed.
+    /// - Parameter values: the value segments that the chain refers to and that may not be synced yet.
     package func sealChain(
-        _ outcome: ChainReader.Outcome, synced: LogPosition?, values: [SegmentNumber], isSameBoot: Bool,
-        report: inout RecoveryReport
+        _ outcome: ChainReader.Outcome, synced: LogPosition?, values: [SegmentNumber], report: inout RecoveryReport
     ) throws {
         for part in outcome.parts { try rewriteUnsynced(part, synced: synced) }
-        for value in values { try makeDurable(SegmentName(value, .value), isSameBoot: isSameBoot) }
+        for value in values { try makeDurable(SegmentName(value, .value)) }
         // A cut takes every later segment, and these must be gone for good before the manifest says that the chain
         // ends.
         var superfluous = outcome.parts.filter { $0.end == SegmentHeader.byteCount }.map(\.name) + outcome.surplus
@@ -58,12 +55,11 @@ package struct LogRepair {
 
     /// Puts a copy of a value's file in its place, which is durable by its bytes and by its name: after a failed sync
     /// of the directory a name, too, looks as if it were on the disk. On a full disk the bytes alone are written again.
-    /// Where no sync has failed a sync is enough, for the name the one of the directory that follows.
-    private func makeDurable(_ name: SegmentName, isSameBoot: Bool) throws {
+    /// Also under the same boot: that a sync has failed may not have been stated.
+    private func makeDurable(_ name: SegmentName) throws {
         do throws(FileSystemError) {
-            let source = try identity.directory.openFile(name, isSameBoot ? .readWrite : .read)
+            let source = try identity.directory.openFile(name, .read)
             defer { source.close() }
-            if isSameBoot { return try source.sync() }
             let replacement = try Replacement(of: name.fileName, in: identity.directory)
             defer { replacement.file.close() }
             do throws(FileSystemError) {
