@@ -156,6 +156,7 @@ struct RebuiltIndex {
                     finding.lost = [VerificationFinding.Lost(record)]
                 } else {
                     finding.isHarmless = true
+                    if Self.isOfValueThatNothingKept(finding, record) { finding.severity = .note }
                 }
             }
             findings.append(finding)
@@ -176,6 +177,15 @@ struct RebuiltIndex {
             findings.append(finding)
         }
         return findings
+    }
+
+    /// Whether it is about the file of a value that was superseded before anything had to make it durable: a power cut
+    /// may have taken it, and the next writer declares it freed.
+    private static func isOfValueThatNothingKept(
+        _ finding: VerificationFinding, _ record: CheckOutcome.Record
+    ) -> Bool {
+        record.kind == .reference && record.flags.contains(.unsynced)
+            && finding.file == SegmentName(record.valueSegment, .value).fileName
     }
 
     // MARK: Snapshot

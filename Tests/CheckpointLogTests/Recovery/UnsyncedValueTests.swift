@@ -166,6 +166,26 @@ import Testing
         #expect(await findings(image).isEmpty)
     }
 
+    /// Also where a recovery that was cut short has sealed their references.
+    @Test func whatWasSupersededMayBeMissingInASealedSegment() async throws {
+        let engine = try open(disk)
+        try put(engine, "key", 1)
+        try FreedValueTests.sync(engine)
+        try put(engine, "key", 2)
+        _ = try engine.appendRemovalOfAll(Level(validating: 1))
+        let lost = image(disk, losing: [1])
+        engine.abandon()
+        // Cut off once it has sealed the chain, before it can say that anything is freed.
+        let again = try open(lost)
+        let cut = lost.crashImage(.everything, boot: .another)
+        again.abandon()
+        #expect(await findings(cut).isEmpty)
+        let last = try open(cut)
+        #expect(try number(last, "key") == nil)
+        try last.close()
+        #expect(await findings(cut).isEmpty)
+    }
+
     /// A cut takes what superseded others, and these are then the newest.
     @Test func aCutIsJudgedAgain() throws {
         let engine = try open(disk)
