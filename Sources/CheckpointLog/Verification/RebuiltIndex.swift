@@ -149,14 +149,15 @@ struct RebuiltIndex {
     /// Says of each finding about a frame what live checkpoint it costs.
     mutating func judge(_ outcomes: [CheckOutcome]) -> [VerificationFinding] {
         var findings: [VerificationFinding] = []
+        let unkept = filesThatNothingKept(outcomes)
         for item in outcomes.lazy.flatMap(\.items) {
             var finding = item.finding
+            if unkept.contains(finding.file) { finding.severity = .note }
             if let record = item.record, finding.lost.isEmpty {
                 if live.isLive(record) {
                     finding.lost = [VerificationFinding.Lost(record)]
                 } else {
                     finding.isHarmless = true
-                    if Self.isOfValueThatNothingKept(finding, record) { finding.severity = .note }
                 }
             }
             findings.append(finding)
@@ -179,13 +180,13 @@ struct RebuiltIndex {
         return findings
     }
 
-    /// Whether it is about the file of a value that was superseded before anything had to make it durable: a power cut
-    /// may have taken it, and the next writer declares it freed.
-    private static func isOfValueThatNothingKept(
-        _ finding: VerificationFinding, _ record: CheckOutcome.Record
-    ) -> Bool {
-        record.kind == .reference && record.flags.contains(.unsynced)
-            && finding.file == SegmentName(record.valueSegment, .value).fileName
+    /// The files of values that were superseded before anything had to make them durable: a power cut may have taken
+    /// them, and the next writer declares them freed.
+    private func filesThatNothingKept(_ outcomes: [CheckOutcome]) -> Set<String> {
+        let references = outcomes.lazy.flatMap(\.references)
+        return Set(
+            references.filter { $0.record.flags.contains(.unsynced) && !live.isLive($0.record) }
+                .map { SegmentName($0.reference.segment, .value).fileName })
     }
 
     // MARK: Snapshot
