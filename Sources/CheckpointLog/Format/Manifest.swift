@@ -117,9 +117,9 @@ package struct Manifest: Sendable, Equatable {
         nextEpoch += 1
     }
 
-    /// The last opening for writing; nil in a log that none has come as far as to append to.
+    /// The last opening for writing; nil where none has come as far as to append, or it is not known.
     package var newestOpening: Opening? {
-        openings.first.map { Opening(epoch: nextEpoch - 1, word: $0) }
+        openings.first.flatMap { $0 == 0 ? nil : Opening(epoch: nextEpoch - 1, word: $0) }
     }
 
     /// Whether the log is what `opening`, or a later one, has made of it.

@@ -30,18 +30,22 @@ import Testing
 
     enum Way: CaseIterable { case checkpoint, bytes, submit, group, large }
 
+    static func take(_ value: [UInt8], _ way: Way, _ log: CheckpointLog) async throws {
+        switch way {
+        case .checkpoint: try await log.checkpoint(value, for: "key")
+        case .bytes: try await log.checkpoint(bytes: value, for: "key")
+        case .submit: try log.submit(value, for: "key")
+        case .group: try await log.commit("pair") { try $0.put(value, for: "key") }
+        case .large: try await log.checkpoint(value + value, for: "key")
+        }
+    }
+
     @Test(arguments: Way.allCases) func appendsWaitForACompaction(way: Way) async throws {
         let disk = Self.disk(segments: 12)
         let log = try await Self.open(disk)
         for number in 0..<600 {
             let value = Self.value + [UInt8(truncatingIfNeeded: number)]
-            switch way {
-            case .checkpoint: try await log.checkpoint(value, for: "key")
-            case .bytes: try await log.checkpoint(bytes: value, for: "key")
-            case .submit: try log.submit(value, for: "key")
-            case .group: try await log.commit("pair") { try $0.put(value, for: "key") }
-            case .large: try await log.checkpoint(value + value, for: "key")
-            }
+            try await Self.take(value, way, log)
         }
         let newest =
             way == .bytes
@@ -136,13 +140,7 @@ import Testing
         let log = try await Self.open(disk) { $0.spaceLimit = limit }
         for number in 0..<300 {
             let value = Self.value + [UInt8(truncatingIfNeeded: number)]
-            switch way {
-            case .checkpoint: try await log.checkpoint(value, for: "key")
-            case .bytes: try await log.checkpoint(bytes: value, for: "key")
-            case .submit: try log.submit(value, for: "key")
-            case .group: try await log.commit("pair") { try $0.put(value, for: "key") }
-            case .large: try await log.checkpoint(value + value, for: "key")
-            }
+            try await Self.take(value, way, log)
             most.withLock { $0 = max($0, Self.bytes(disk)) }
         }
         #expect(most.withLock { $0 } <= limit)

@@ -164,6 +164,19 @@ import Testing
         #expect(try Manifest(manifest.bytes, path: "") == manifest)
     }
 
+    /// Zero is no opening's word: a mark that names it would be none.
+    @Test func anOpeningWithoutAWordIsNotKnown() throws {
+        var bytes = Self.manifest(1).bytes
+        #expect(try Manifest(bytes, path: "")?.newestOpening == Opening(epoch: 4, word: 4))
+        bytes[96] = 0
+        let manifest = try #require(try Manifest(Self.resealed(bytes), path: ""))
+        #expect(manifest.newestOpening == nil)
+        #expect(manifest.ancestry(of: Opening(epoch: 4, word: 4)) == .unknown)
+        #expect(manifest.ancestry(of: Opening(epoch: 3, word: 3)) == .descends)
+        #expect(manifest.ancestry(of: Opening(epoch: 3, word: 4)) == .differs)
+        #expect(manifest.ancestry(of: Opening(epoch: 5, word: 4)) == .differs)
+    }
+
     @Test func aManifestThatIsNotExactIsNone() throws {
         let bytes = Self.manifest(2).bytes
         for bit in 0..<bytes.count * 8 { #expect(try Manifest(Self.flipped(bytes, bit), path: "") == nil) }
