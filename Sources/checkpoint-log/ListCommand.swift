@@ -11,7 +11,7 @@ import Foundation
 struct ListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "Lists the newest checkpoint of each key, by level and key.",
-        discussion: "Columns: level, number, time, encoded bytes before compression, key.")
+        discussion: "Columns: level, number, time, encoded bytes before compression, key, metadata.")
 
     @OptionGroup var log: DirectoryArgument
     @OptionGroup var output: OutputOptions
@@ -26,6 +26,7 @@ struct ListCommand: AsyncParsableCommand {
         var sequenceNumber: UInt64
         var date: Date
         var byteCount: Int
+        var metadata: CheckpointMetadata
     }
 
     func run() async throws {
@@ -38,7 +39,7 @@ struct ListCommand: AsyncParsableCommand {
                     versions.map {
                         Row(
                             level: $0.level, key: $0.key.name, sequenceNumber: $0.sequenceNumber.rawValue,
-                            date: $0.date, byteCount: $0.byteCount)
+                            date: $0.date, byteCount: $0.byteCount, metadata: $0.metadata)
                     })
             } else {
                 for version in versions { try StandardStreams.writeLine(Self.line(version)) }
@@ -47,10 +48,11 @@ struct ListCommand: AsyncParsableCommand {
     }
 
     private static func line(_ version: CheckpointVersion) -> String {
-        let fields = [
+        var fields = [
             padded("\(version.level)", 3), padded("\(version.sequenceNumber)", 12),
             version.date.formatted(.iso8601), padded("\(version.byteCount)", 12), printable(version.key.name),
         ]
+        fields += version.metadata.sorted { $0.key < $1.key }.map { "\(printable($0.key))=\(printable("\($0.value)"))" }
         return fields.joined(separator: "  ")
     }
 
@@ -58,8 +60,9 @@ struct ListCommand: AsyncParsableCommand {
         String(repeating: " ", count: max(0, width - text.count)) + text
     }
 
-    /// A key may hold any text; one of several lines, or with control codes, must not look like more than one row.
-    private static func printable(_ key: String) -> String {
-        key.unicodeScalars.contains { $0.properties.generalCategory == .control } ? key.debugDescription : key
+    /// Keys and metadata may hold any text; one of several lines, or with control codes, must not look like more than
+    /// one row.
+    private static func printable(_ text: String) -> String {
+        text.unicodeScalars.contains { $0.properties.generalCategory == .control } ? text.debugDescription : text
     }
 }

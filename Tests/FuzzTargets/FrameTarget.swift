@@ -34,7 +34,7 @@ enum FrameTarget {
         footer.entries = unsafe [
             SegmentFooter.Entry(
                 header, offset: offset, key: Array(prefix[FrameHeader.byteCount..<keyEnd]),
-                origin: Array(prefix[keyEnd...]),
+                origin: Array(prefix[keyEnd..<keyEnd + header.originByteCount]),
                 value: header.kind.namesValue ? ValueFile(segment: 1, byteCount: 0) : nil)
         ]
         precondition(SegmentFooter(footer.bytes, count: 1) == footer, "A footer states every frame that is one.")
@@ -54,15 +54,39 @@ enum FrameTarget {
         }
     }
 
+    /// The lengths that a header states, right or wrong.
+    private struct Lengths {
+        var key: Int
+        var origin: Int
+        var metadata: Int
+        var stored: Int
+        var content: Int
+
+        init(of bytes: [UInt8], at start: Int) {
+            func short(_ offset: Int) -> Int { Int(FuzzLog.integer(UInt16.self, of: bytes, at: start + offset)) }
+            func long(_ offset: Int) -> Int {
+                Int(FuzzLog.integer(UInt32.self, of: bytes, at: start + offset) & 0xFF_FFFF)
+            }
+            (key, origin, metadata) = (short(56), short(58), short(14))
+            (stored, content) = (long(8), long(11))
+        }
+
+        var prefix: Int { FrameHeader.byteCount + key + origin + metadata }
+
+        var isPossible: Bool {
+            key <= FrameDecoder.keyByteLimit && origin <= FrameDecoder.originByteLimit
+                && metadata <= FrameDecoder.metadataByteLimit
+        }
+    }
+
     /// Mends the checksums of the frame at `start`, as far as its lengths make sense, and gives the offset behind it.
     @discardableResult
     static func seal(_ bytes: inout [UInt8], at start: Int, seed: FrameSeed, offset: Int) -> Int? {
         guard bytes.count - start >= FrameHeader.byteCount else { return nil }
-        let lengths = [56, 58].map { Int(FuzzLog.integer(UInt16.self, of: bytes, at: start + $0)) }
-        let prefixEnd = start + FrameHeader.byteCount + lengths[0] + lengths[1]
-        guard lengths.allSatisfy({ $0 <= FrameDecoder.keyByteLimit }), prefixEnd <= bytes.count else { return nil }
-        let stored = Int(FuzzLog.integer(UInt32.self, of: bytes, at: start + 8))
-        let content = Int(FuzzLog.integer(UInt32.self, of: bytes, at: start + 12))
+        let lengths = Lengths(of: bytes, at: start)
+        guard lengths.isPossible, start + lengths.prefix <= bytes.count else { return nil }
+        let (stored, content) = (lengths.stored, lengths.content)
+        let prefixEnd = start + lengths.prefix
         var end: Int?
         if stored <= bytes.count - prefixEnd {
             let payload = Array(bytes[prefixEnd..<prefixEnd + stored])
@@ -115,9 +139,8 @@ enum FrameTarget {
         var frames: [[UInt8]] = []
         var offset = SegmentHeader.byteCount
         while offset + FrameHeader.byteCount <= segment.count, (1...10).contains(segment[offset + 4]) {
-            let lengths = [56, 58].map { Int(FuzzLog.integer(UInt16.self, of: segment, at: offset + $0)) }
-            let stored = Int(FuzzLog.integer(UInt32.self, of: segment, at: offset + 8))
-            let end = (offset + FrameHeader.byteCount + lengths[0] + lengths[1] + stored + 7) & ~7
+            let lengths = Lengths(of: segment, at: offset)
+            let end = (offset + lengths.prefix + lengths.stored + 7) & ~7
             guard end <= segment.count, end - offset <= FuzzTarget.inputByteLimit else { break }
             frames.append(Array(segment[offset..<end]))
             offset = end

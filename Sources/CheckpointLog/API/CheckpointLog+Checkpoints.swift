@@ -16,16 +16,19 @@ extension CheckpointLog {
     ///     change of that object reaches the checkpoint. Take such values at another level.
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255; its ``LevelPolicy`` says what is promised.
+    ///   - metadata: what is said of this version beside its value, 4,096 bytes at the most; listings show it without
+    ///     reading the value. It goes with the checkpoint wherever that goes.
     /// - Returns: a receipt, on which more can be waited for.
-    /// - Throws: ``CheckpointLogError``: `.invalidKey`, `.invalidLevel`, `.encodingFailed`, `.valueTooLarge` (nothing
-    ///   was written); `.diskFull` (nothing was written, the log is open); `.unavailable` for a parent that failed
-    ///   (this actor has the checkpoint); `.writerFailed`, `.closed`, `.readOnly`, `.ioFailure`.
+    /// - Throws: ``CheckpointLogError``: `.invalidKey`, `.invalidLevel`, `.invalidArgument` (too much metadata),
+    ///   `.encodingFailed`, `.valueTooLarge` (nothing was written); `.diskFull` (nothing was written, the log is open);
+    ///   `.unavailable` for a parent that failed (this actor has the checkpoint); `.writerFailed`, `.closed`,
+    ///   `.readOnly`, `.ioFailure`.
     /// - Complexity: O(n) in the encoded bytes; O(1) at a level of the memory.
     @discardableResult
     public nonisolated(nonsending) func checkpoint<Value: Codable & Sendable>(
-        _ value: Value, for key: CheckpointKey, level: Int = 1
+        _ value: Value, for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata = [:]
     ) async throws -> CheckpointReceipt {
-        let stage = try attempt(value, for: key, level, waits: false)
+        let stage = try attempt(value, for: key, level, metadata, waits: false)
         switch stage {
         case .settled(let receipt): return receipt
         case .pending(let pending): return try await finish(pending, key)
@@ -37,9 +40,9 @@ extension CheckpointLog {
     /// In everything else as the form for one value.
     @discardableResult
     public nonisolated(nonsending) func checkpoint<each Value: Codable & Sendable>(
-        _ values: repeat each Value, for key: CheckpointKey, level: Int = 1
+        _ values: repeat each Value, for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata = [:]
     ) async throws -> CheckpointReceipt {
-        let stage = try attempt(repeat each values, for: key, level, waits: false)
+        let stage = try attempt(repeat each values, for: key, level, metadata, waits: false)
         switch stage {
         case .settled(let receipt): return receipt
         case .pending(let pending): return try await finish(pending, key)
@@ -52,13 +55,13 @@ extension CheckpointLog {
     /// says so. At a level of the memory nothing is written. A value over `largeValueByteCount` blocks until its own
     /// file is synced. Where the disk is full it blocks for as long as compactions win room, a second at the most.
     ///
-    /// - Throws: as ``checkpoint(_:for:level:)-8f0vi``.
+    /// - Throws: as ``checkpoint(_:for:level:metadata:)-2sfkb``.
     /// - Complexity: O(n) in the encoded bytes; no system call for small ones where mapped stores are safe.
     @discardableResult
     public nonisolated func submit<Value: Codable & Sendable>(
-        _ value: Value, for key: CheckpointKey, level: Int = 1
+        _ value: Value, for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata = [:]
     ) throws -> CheckpointReceipt {
-        receipt(try attempt(value, for: key, level, waits: true))
+        receipt(try attempt(value, for: key, level, metadata, waits: true))
     }
 
     /// Takes a checkpoint of `values` under `key` and returns when it is written.
@@ -66,20 +69,20 @@ extension CheckpointLog {
     /// In everything else as the form for one value.
     @discardableResult
     public nonisolated func submit<each Value: Codable & Sendable>(
-        _ values: repeat each Value, for key: CheckpointKey, level: Int = 1
+        _ values: repeat each Value, for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata = [:]
     ) throws -> CheckpointReceipt {
-        receipt(try attempt(repeat each values, for: key, level, waits: true))
+        receipt(try attempt(repeat each values, for: key, level, metadata, waits: true))
     }
 
     /// Takes a checkpoint of bytes as they are, without CBOR; ``restoreBytes(for:level:version:origin:)`` gives them
     /// back.
     ///
-    /// - Throws: as ``checkpoint(_:for:level:)-8f0vi``.
+    /// - Throws: as ``checkpoint(_:for:level:metadata:)-2sfkb``.
     @discardableResult
     public nonisolated(nonsending) func checkpoint(
-        bytes: [UInt8], for key: CheckpointKey, level: Int = 1
+        bytes: [UInt8], for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata = [:]
     ) async throws -> CheckpointReceipt {
-        let start = try begin(level, .raw)
+        let start = try begin(level, metadata, .raw)
         if waits(bytes.count, start.attributes) {
             return try await finish(Pending(.bytes(bytes), start), key)
         }
@@ -133,9 +136,12 @@ extension CheckpointLog {
         }
     }
 
-    private nonisolated func begin(_ level: Int, _ flags: FrameHeader.Flags = []) throws -> Start {
+    private nonisolated func begin(
+        _ level: Int, _ metadata: CheckpointMetadata, _ flags: FrameHeader.Flags = []
+    ) throws -> Start {
         var attributes = try engine.attributes(level)
         attributes.flags = flags
+        attributes.metadata = try EncodedMetadata.bytes(of: metadata)
         return Start(attributes: attributes, time: costs.start(attributes.level.rawValue))
     }
 
@@ -145,17 +151,18 @@ extension CheckpointLog {
     /// All that an asynchronous call does before it suspends. By itself, for a generic asynchronous function asks the
     /// task for memory for what it has at hand.
     private nonisolated func attempt<Value: Codable & Sendable>(
-        _ value: Value, for key: CheckpointKey, _ level: Int, waits mayWait: Bool
+        _ value: Value, for key: CheckpointKey, _ level: Int, _ metadata: CheckpointMetadata, waits mayWait: Bool
     ) throws -> Stage {
-        let start = try begin(level)
+        let start = try begin(level, metadata)
         if keepsValues(start.attributes) { return settled(try keepInMemory(value, for: key, start.attributes), start) }
         return try encodeAndStore(start, key, waits: mayWait) { try Self.encode(value, for: key, into: $0) }
     }
 
     private nonisolated func attempt<each Value: Codable & Sendable>(
-        _ values: repeat each Value, for key: CheckpointKey, _ level: Int, waits mayWait: Bool
+        _ values: repeat each Value, for key: CheckpointKey, _ level: Int, _ metadata: CheckpointMetadata,
+        waits mayWait: Bool
     ) throws -> Stage {
-        let start = try begin(level)
+        let start = try begin(level, metadata)
         if keepsValues(start.attributes) {
             return settled(try keepInMemory(repeat each values, for: key, start.attributes), start)
         }
@@ -281,8 +288,7 @@ extension CheckpointLog {
         _ snapshot: MemoryRecord.Content, _ attributes: RecordAttributes, key: CheckpointKey
     ) throws -> CheckpointReceipt {
         if !engine.isInMemory { _ = try engine.requireWriter() }
-        let (record, hash) = try engine.keepInMemory(
-            snapshot, attributes.flags, key: key, attributes.level, origin: attributes.origin)
+        let (record, hash) = try engine.keepInMemory(snapshot, attributes, key: key)
         return CheckpointReceipt(record, hash, engine)
     }
 
@@ -301,6 +307,7 @@ extension CheckpointLog {
         do {
             var above = try parent.engine.attributes(Int(attributes.level.rawValue)).adding(attributes.flags)
             above.origin = attributes.origin.under(node.name)
+            above.metadata = attributes.metadata
             receipt.above = unsafe [try parent.store(bytes, above, key: key, patience)]
         } catch {
             throw CheckpointLogError.unavailable(parent.node.name, cause: error)

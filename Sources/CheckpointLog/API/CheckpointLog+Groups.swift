@@ -10,7 +10,14 @@ import SystemPackage
 /// }
 /// ```
 public struct CheckpointGroupBuilder {
-    var members: [(key: CheckpointKey, bytes: [UInt8], flags: FrameHeader.Flags)] = []
+    struct Member {
+        var key: CheckpointKey
+        var bytes: [UInt8]
+        var flags: FrameHeader.Flags
+        var metadata: [UInt8]
+    }
+
+    var members: [Member] = []
     private var keys: Set<CheckpointKey> = []
     private let encoder: CBOREncoder
 
@@ -18,15 +25,20 @@ public struct CheckpointGroupBuilder {
 
     /// Puts a checkpoint of `values` under `key` into the group. Encoded at once.
     ///
-    /// - Throws: ``CheckpointLogError``: `.encodingFailed`; `.duplicateKeyInGroup` for a key that is in the group
-    ///   already.
+    /// - Parameters:
+    ///   - values: any values.
+    ///   - key: 1 to 1,024 bytes of UTF-8.
+    ///   - metadata: what is said of this version of the key beside its values, 4,096 bytes at the most.
+    /// - Throws: ``CheckpointLogError``: `.encodingFailed`; `.invalidArgument` for too much metadata;
+    ///   `.duplicateKeyInGroup` for a key that is in the group already.
     public mutating func put<each Value: Codable & Sendable>(
-        _ values: repeat each Value, for key: CheckpointKey
+        _ values: repeat each Value, for key: CheckpointKey, metadata: CheckpointMetadata = [:]
     ) throws {
+        let metadata = try EncodedMetadata.bytes(of: metadata)
         guard keys.insert(key).inserted else { throw CheckpointLogError.duplicateKeyInGroup(key) }
         let buffer = CBOREncodingBuffer(encoder)
         let flags = try CheckpointLog.encode(repeat each values, for: key, into: buffer)
-        unsafe members.append((key, Array(buffer.bytes), flags))
+        members.append(Member(key: key, bytes: unsafe Array(buffer.bytes), flags: flags, metadata: metadata))
     }
 }
 
@@ -99,7 +111,7 @@ extension CheckpointLog {
     ///   - level: 1…255; its ``LevelPolicy`` says what is promised on return.
     ///   - build: puts 1 to 65,536 members in; what it throws is passed on and nothing is written.
     /// - Throws: ``CheckpointLogError``: `.valueTooLarge` for a group over `valueByteLimit`, `.invalidGroup` for one
-    ///   without members or with too many; as ``checkpoint(_:for:level:)-8f0vi``. Nothing is written then.
+    ///   without members or with too many; as ``checkpoint(_:for:level:metadata:)-2sfkb``. Nothing is written then.
     /// - Complexity: O(n) in the encoded bytes.
     @discardableResult
     public nonisolated func commit(
@@ -115,7 +127,9 @@ extension CheckpointLog {
         }
         if engine.isInMemory { return try keepInMemory(name, builder, attributes) }
         let members = builder.members.map { member in
-            BatchMember(key: member.key, attributes: attributes.adding(member.flags), bytes: member.bytes)
+            var attributes = attributes.adding(member.flags)
+            attributes.metadata = member.metadata
+            return BatchMember(key: member.key, attributes: attributes, bytes: member.bytes)
         }
         let engine = engine
         let byteCount = members.reduce(0) { $0 + $1.bytes.count }
@@ -132,17 +146,18 @@ extension CheckpointLog {
     ) throws -> CheckpointReceipt {
         let level = attributes.level
         func record(
-            _ key: CheckpointKey, _ bytes: [UInt8], _ flags: FrameHeader.Flags, space: KeyHash.Space
+            _ key: CheckpointKey, _ bytes: [UInt8], _ flags: FrameHeader.Flags, _ metadata: [UInt8],
+            space: KeyHash.Space
         ) throws -> (record: MemoryRecord, hash: KeyHash) {
             let hash = try engine.hash(of: key, level: level.rawValue, origin: .own, space: space)
             let taken = try engine.reserveNumber()
             let record = MemoryRecord(
                 key: key, level: level, origin: .own, number: taken.sequenceNumber, timestamp: taken.timestamp,
-                content: .encoded(bytes), flags: flags)
+                content: .encoded(bytes), flags: flags, metadata: metadata)
             return (record, hash)
         }
-        let members = try builder.members.map { try record($0.key, $0.bytes, $0.flags, space: .key) }
-        let (last, hash) = try record(name, [], [], space: .group)
+        let members = try builder.members.map { try record($0.key, $0.bytes, $0.flags, $0.metadata, space: .key) }
+        let (last, hash) = try record(name, [], [], [], space: .group)
         let group = MemoryStore.Group(
             number: last.number, level: level, name: name, members: members.map(\.record))
         try engine.putAllInMemory(
@@ -215,7 +230,7 @@ extension LogEngine {
             return unsafe try member.key.withUnsafeBytes { key in
                 let record = unsafe FrameReader.Record(
                     at: member.location, number: member.sequenceNumber, level: level, key: key)
-                return unsafe try frames.withContent(of: record) { unsafe (Array($1), $0.flags) }
+                return unsafe try frames.withContent(of: record) { unsafe (Array($1), $0.header.flags) }
             }
         }
     }

@@ -15,6 +15,46 @@ extension CheckpointLog {
         return try await engine.blocking.run { try engine.history(query) }
     }
 
+    /// The newest stored version of `key` that `condition` chooses; nil where it chooses none.
+    ///
+    /// ```swift
+    /// let stable = try await log.newest(for: "model", level: 2) { $0.metadata["stable"] == "yes" }
+    /// ```
+    ///
+    /// - Throws: as ``history(for:level:origin:)``, and what `condition` throws.
+    /// - Complexity: O(n) in the versions kept; of each the frame's header is read, and no value.
+    public nonisolated func newest(
+        for key: CheckpointKey, level: Int? = nil, origin: String? = nil,
+        where condition: (CheckpointVersion) throws -> Bool
+    ) async throws -> CheckpointVersion? {
+        try await history(for: key, level: level, origin: origin).first(where: condition)
+    }
+
+    /// The stored version of `key` whose metadata have the best number under the name `metric`; nil where none has one.
+    ///
+    /// ```swift
+    /// if let best = try await log.best(of: "loss", .lowest, for: "model", level: 2) {
+    ///     let model = try await log.restore(
+    ///         Model.self, for: "model", level: 2, version: .sequence(best.sequenceNumber))
+    /// }
+    /// ```
+    ///
+    /// Of several that are as good it is the newest. Versions without that number, or with not-a-number, do not count.
+    ///
+    /// - Throws: as ``history(for:level:origin:)``.
+    /// - Complexity: O(n) in the versions kept; of each the frame's header is read, and no value.
+    public nonisolated func best(
+        of metric: String, _ order: MetricOrder, for key: CheckpointKey, level: Int? = nil, origin: String? = nil
+    ) async throws -> CheckpointVersion? {
+        var best: (version: CheckpointVersion, number: Double)?
+        for version in try await history(for: key, level: level, origin: origin) {
+            guard let number = version.metadata[metric]?.doubleValue, !number.isNaN else { continue }
+            if let known = best?.number, order == .lowest ? number >= known : number <= known { continue }
+            best = (version, number)
+        }
+        return best?.version
+    }
+
     /// The newest checkpoint of each key, by level, key and origin; without a level those of every level.
     ///
     /// - Throws: ``CheckpointLogError``: `.damaged`, `.closed`, `.invalidLevel`, `.ioFailure`.

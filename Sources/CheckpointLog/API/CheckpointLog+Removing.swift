@@ -9,8 +9,8 @@ extension CheckpointLog {
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255, or nil.
     ///   - origin: as `C4/C1`, for what came up the tree that way; nil for this actor's own.
-    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)-8f0vi``. A key without checkpoints is not an
-    ///   error.
+    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:metadata:)-2sfkb``. A key without checkpoints is
+    ///   not an error.
     /// - Complexity: O(1) for each level that has the key.
     public nonisolated func removeCheckpoint(
         for key: CheckpointKey, level: Int? = nil, origin: String? = nil
@@ -46,7 +46,7 @@ extension CheckpointLog {
 
     /// Forgets every checkpoint of `level`, or of all levels, with one record.
     ///
-    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)-8f0vi``.
+    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:metadata:)-2sfkb``.
     public nonisolated func removeAllCheckpoints(level: Int? = nil) async throws {
         let level = try level.map { try Level(validating: $0) }
         if engine.isInMemory { return try engine.removeFromMemory(nil, level) }

@@ -227,7 +227,7 @@ extension CheckpointLog {
     /// - Parameter directory: the path of the other log, which is opened for reading and left as it is.
     /// - Returns: how many checkpoints were taken over.
     /// - Throws: ``CheckpointLogError``: as ``openForReading(at:configuration:salvage:)`` and
-    ///   ``checkpoint(_:for:level:)-8f0vi``.
+    ///   ``checkpoint(_:for:level:metadata:)-2sfkb``.
     @discardableResult
     public nonisolated func load(from directory: String) async throws -> Int {
         var configuration = Configuration()

@@ -3,6 +3,7 @@ internal import FoundationEssentials
 #else
 internal import Foundation
 #endif
+import SystemPackage
 
 extension LogEngine {
     func history(_ query: RecordQuery) throws -> [CheckpointVersion] {
@@ -43,7 +44,8 @@ extension LogEngine {
     private func version(_ record: MemoryRecord) -> CheckpointVersion {
         CheckpointVersion(
             key: record.key, level: Int(record.level.rawValue), origin: record.origin.name,
-            sequenceNumber: record.number, date: Self.date(record.timestamp), byteCount: record.byteCount)
+            sequenceNumber: record.number, date: Self.date(record.timestamp), byteCount: record.byteCount,
+            metadata: EncodedMetadata.metadata(in: record.metadata) ?? [:])
     }
 
     /// A version for listings; nil for a group's frame or a mark, which are no checkpoints of a key.
@@ -53,10 +55,16 @@ extension LogEngine {
         case .frame(let entry, _, _):
             let frame = try frames.header(at: entry.location)
             guard frame.header.kind != .group, frame.header.kind != .mark else { return nil }
+            guard let metadata = EncodedMetadata.metadata(in: frame.metadata) else {
+                throw CheckpointLogError.damaged(
+                    "A checkpoint's metadata are no map of texts and numbers.",
+                    path: try files.file(of: entry.location.segment).path.string, offset: entry.location.offset)
+            }
             return CheckpointVersion(
                 key: CheckpointKey(String(decoding: frame.key, as: UTF8.self)), level: Int(frame.header.level),
                 origin: frame.origin.name, sequenceNumber: frame.header.sequenceNumber,
-                date: Self.date(frame.header.timestamp), byteCount: try byteCount(of: frame, at: entry.location))
+                date: Self.date(frame.header.timestamp), byteCount: try byteCount(of: frame, at: entry.location),
+                metadata: metadata)
         }
     }
 

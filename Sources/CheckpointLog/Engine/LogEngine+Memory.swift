@@ -18,14 +18,14 @@ extension LogEngine {
     /// Keeps a record at the memory level. One kept before under its key is met by it; over the limits those taken
     /// longest ago are written out.
     package func keepInMemory(
-        _ content: MemoryRecord.Content, _ flags: FrameHeader.Flags, key: CheckpointKey, _ level: Level,
-        origin: Origin = .own
+        _ content: MemoryRecord.Content, _ attributes: RecordAttributes, key: CheckpointKey
     ) throws -> (record: MemoryRecord, hash: KeyHash) {
+        let (level, origin) = (attributes.level, attributes.origin)
         let hash = try hash(of: key, level: level.rawValue, origin: origin)
         let taken = try reserveNumber()
         let record = MemoryRecord(
             key: key, level: level, origin: origin, number: taken.sequenceNumber, timestamp: taken.timestamp,
-            content: content, flags: flags)
+            content: content, flags: attributes.flags, metadata: attributes.metadata)
         guard !isInMemory else {
             try putAllInMemory([(record, hash)], keep: retention(of: level.rawValue).count)
             return (record, hash)
@@ -128,6 +128,7 @@ extension LogEngine {
                 var attributes = RecordAttributes(
                     level: record.level, policy: policy(for: record.level.rawValue), flags: record.flags)
                 attributes.origin = record.origin
+                attributes.metadata = record.metadata
                 attributes.taken = TakenNumber(sequenceNumber: record.number, timestamp: record.timestamp)
                 byteCount += bytes.count
                 written.append((record, bytes.count))

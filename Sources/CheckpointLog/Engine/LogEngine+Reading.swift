@@ -109,7 +109,8 @@ extension LogEngine {
             } catch {
                 throw CheckpointLogError.encodingFailed(key: key, cause: error)
             }
-            let facts = ContentFacts(flags: record.flags, level: record.level.rawValue, number: record.number)
+            let facts = ContentFacts(
+                flags: record.flags, level: record.level.rawValue, number: record.number, metadata: record.metadata)
             return unsafe try bytes.withUnsafeBytes { unsafe try body(facts, $0) }
         case .frame(let entry, let level, let origin):
             return unsafe try key.withValidatedBytes { key in

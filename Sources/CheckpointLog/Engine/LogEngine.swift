@@ -118,9 +118,12 @@ package final class LogEngine: Sendable {
         if isClosed.load(ordering: .acquiring) { throw CheckpointLogError.closed }
     }
 
+    /// Whether this is the process that opened the log, rather than a child of it.
+    package var isOfThisProcess: Bool { process.isThisProcess }
+
     /// - Throws: `.writerFailed` in a child of the process that opened the log.
     package func checkProcess() throws {
-        guard process.isThisProcess else { throw CheckpointLogError.openInParent }
+        guard isOfThisProcess else { throw CheckpointLogError.openInParent }
     }
 
     package func requireWriter() throws -> Writer {
@@ -162,7 +165,7 @@ package final class LogEngine: Sendable {
     ///
     /// A log that a failure closed for writing writes nothing more and throws the first cause.
     package func close() throws {
-        guard process.isThisProcess else {
+        guard isOfThisProcess else {
             // The parent's threads, lock and files are not this one's to end.
             if writer != nil { throw CheckpointLogError.openInParent }
             return

@@ -16,12 +16,16 @@ package enum FrameFault: String, Error, Sendable {
 package enum FrameDecoder {
     package static let keyByteLimit = CheckpointKey.maximumByteCount
     package static let originByteLimit = 1_024
+    package static let metadataByteLimit = EncodedMetadata.byteLimit
     /// The greatest payload of a frame, stored or decompressed, in bytes.
     package static let payloadByteLimit = 2 << 20
+    /// The most bytes that stand before a payload.
+    package static let prefixByteLimit = FrameHeader.byteCount + keyByteLimit + originByteLimit + metadataByteLimit
     /// The longest frame that there can be, in bytes.
-    package static let frameByteLimit = FrameHeader.byteCount + keyByteLimit + originByteLimit + payloadByteLimit
+    package static let frameByteLimit = prefixByteLimit + payloadByteLimit
 
-    /// Reads a header, and the key and origin behind it, out of `bytes`, which begin at `offset` of the segment.
+    /// Reads a header, and the key, origin and metadata behind it, out of `bytes`, which begin at `offset` of the
+    /// segment.
     ///
     /// `bytes` may end early: ``FrameFault/truncated`` then says that more are needed, or that the file is too short.
     package static func header(
@@ -30,9 +34,11 @@ package enum FrameDecoder {
         guard bytes.count >= FrameHeader.byteCount else { throw .truncated }
         let keyByteCount = Int(bytes.integer(UInt16.self, at: 56))
         let originByteCount = Int(bytes.integer(UInt16.self, at: 58))
-        // These two lengths alone are believed before the checksum: they say what it covers, and are small.
-        guard keyByteCount <= keyByteLimit, originByteCount <= originByteLimit else { throw .headerChecksum }
-        let prefixByteCount = FrameHeader.byteCount + keyByteCount + originByteCount
+        let metadataByteCount = Int(bytes.integer(UInt16.self, at: 14))
+        // These three lengths alone are believed before the checksum: they say what it covers, and are small.
+        guard keyByteCount <= keyByteLimit, originByteCount <= originByteLimit, metadataByteCount <= metadataByteLimit
+        else { throw .headerChecksum }
+        let prefixByteCount = FrameHeader.byteCount + keyByteCount + originByteCount + metadataByteCount
         guard bytes.count >= prefixByteCount else { throw .truncated }
         let crc = bytes.integer(UInt32.self, at: 0)
         let prefix = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<prefixByteCount])
@@ -50,8 +56,9 @@ package enum FrameDecoder {
         header.level = bytes.integer(at: 6)
         guard let compression = CompressionMethod(rawValue: bytes.integer(at: 7)) else { throw .badField }
         header.compression = compression
-        header.storedByteCount = Int(bytes.integer(UInt32.self, at: 8))
-        header.contentByteCount = Int(bytes.integer(UInt32.self, at: 12))
+        header.storedByteCount = Int(bytes.integer(UInt32.self, at: 8) & 0xFF_FFFF)
+        header.contentByteCount = Int(bytes.integer(UInt32.self, at: 11) & 0xFF_FFFF)
+        header.metadataByteCount = Int(bytes.integer(UInt16.self, at: 14))
         header.payloadCRC = bytes.integer(at: 16)
         header.contentCRC = bytes.integer(at: 20)
         header.sequenceNumber = SequenceNumber(rawValue: bytes.integer(at: 24))
@@ -73,7 +80,7 @@ package enum FrameDecoder {
                 ? header.appendNumber > header.sequenceNumber : header.appendNumber == header.sequenceNumber,
             compression != .none
                 || (header.storedByteCount == header.contentByteCount && header.payloadCRC == header.contentCRC),
-            kind.hasKey == (header.keyByteCount > 0),
+            kind.hasKey == (header.keyByteCount > 0), header.metadataByteCount == 0 || kind.hasMetadata,
             kind.hasKey ? header.level > 0 : header.originByteCount == 0,
             header.ordinal == 0 || kind == .value || kind == .reference,
             !header.flags.contains(.marked) || header.ordinal > 0
@@ -113,8 +120,8 @@ package enum FrameDecoder {
     ///
     /// - Parameters:
     ///   - offset: where in the segment `bytes` begin.
-    ///   - isWanted: whether header, key and origin, which hold by then, are of the frame that is looked for; asked
-    ///     before the payload is gone through.
+    ///   - isWanted: whether header, key, origin and metadata, which hold by then, are of the frame that is looked for;
+    ///     asked before the payload is gone through.
     /// - Throws: ``FrameFault``, `.badField` for another frame than the one wanted; what `isWanted` and `body` throw.
     /// - Complexity: O(n) in the bytes of the frame, and in those of its content.
     @inline(__always)

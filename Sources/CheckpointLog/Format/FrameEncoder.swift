@@ -1,4 +1,5 @@
-/// Makes the bytes of frames: header, key, origin, payload, padding. FORMAT.md, "Frames"; ``FrameDecoder`` reads them.
+/// Makes the bytes of frames: header, key, origin, metadata, payload, padding. FORMAT.md, "Frames"; ``FrameDecoder``
+/// reads them.
 package enum FrameEncoder {
     /// Calls `body` with the bytes that are stored for `content`, compressed where that makes them smaller, once their
     /// lengths and checksums stand in `header`.
@@ -25,14 +26,15 @@ package enum FrameEncoder {
 
     /// Writes a whole frame to the beginning of `room`, for `offset` of the segment; the header gets its checksum.
     ///
-    /// - Precondition: the header states the lengths of `key`, `origin` and `payload`, and `room` has room for its
-    ///   ``FrameHeader/frameByteCount``.
+    /// - Precondition: the header states the lengths of `key`, `origin`, `metadata` and `payload`, and `room` has room
+    ///   for its ``FrameHeader/frameByteCount``.
     @inline(__always)
     package static func write(
         _ header: inout FrameHeader, key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer,
-        payload: UnsafeRawBufferPointer, to room: UnsafeMutableRawBufferPointer, at offset: Int, _ seed: FrameSeed
+        metadata: UnsafeRawBufferPointer = unsafe .empty, payload: UnsafeRawBufferPointer,
+        to room: UnsafeMutableRawBufferPointer, at offset: Int, _ seed: FrameSeed
     ) {
-        unsafe writePrefix(&header, key: key, origin: origin, to: room, at: offset, seed)
+        unsafe writePrefix(&header, key: key, origin: origin, metadata: metadata, to: room, at: offset, seed)
         let end = header.prefixByteCount + header.storedByteCount
         if header.storedByteCount > 0 {
             unsafe UnsafeMutableRawBufferPointer(rebasing: room[header.prefixByteCount...]).copyMemory(from: payload)
@@ -40,13 +42,14 @@ package enum FrameEncoder {
         for index in end..<header.frameByteCount { unsafe room[index] = 0 }
     }
 
-    /// Writes what stands before the payload: header, key and origin.
+    /// Writes what stands before the payload: header, key, origin and metadata.
     ///
-    /// - Precondition: as ``write(_:key:origin:payload:to:at:_:)``, for ``FrameHeader/prefixByteCount``.
+    /// - Precondition: as ``write(_:key:origin:metadata:payload:to:at:_:)``, for ``FrameHeader/prefixByteCount``.
     @inline(__always)
     package static func writePrefix(
         _ header: inout FrameHeader, key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer,
-        to room: UnsafeMutableRawBufferPointer, at offset: Int, _ seed: FrameSeed
+        metadata: UnsafeRawBufferPointer = unsafe .empty, to room: UnsafeMutableRawBufferPointer, at offset: Int,
+        _ seed: FrameSeed
     ) {
         if header.keyByteCount > 0 {
             unsafe UnsafeMutableRawBufferPointer(rebasing: room[FrameHeader.byteCount...]).copyMemory(from: key)
@@ -55,10 +58,14 @@ package enum FrameEncoder {
             unsafe UnsafeMutableRawBufferPointer(rebasing: room[(FrameHeader.byteCount + header.keyByteCount)...])
                 .copyMemory(from: origin)
         }
+        if header.metadataByteCount > 0 {
+            let start = header.prefixByteCount - header.metadataByteCount
+            unsafe UnsafeMutableRawBufferPointer(rebasing: room[start...]).copyMemory(from: metadata)
+        }
         unsafe writeHeader(&header, to: room, at: offset, seed)
     }
 
-    /// Writes a header before the key and the origin that stand in `room` already, with the checksum of the three.
+    /// Writes a header before the key, origin and metadata that stand in `room` already, with the checksum of all.
     @inline(__always)
     package static func writeHeader(
         _ header: inout FrameHeader, to room: UnsafeMutableRawBufferPointer, at offset: Int, _ seed: FrameSeed

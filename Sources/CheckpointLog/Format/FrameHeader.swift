@@ -41,6 +41,7 @@ package struct FrameHeader: Sendable, Equatable {
     package var promise: LogPosition?
     package var keyByteCount = 0
     package var originByteCount = 0
+    package var metadataByteCount = 0
     /// Which version of its key it is, counted at levels that keep some at an interval; 0 where none are counted.
     package var ordinal: UInt32 = 0
 
@@ -49,7 +50,7 @@ package struct FrameHeader: Sendable, Equatable {
     }
 
     /// Bytes before the payload.
-    package var prefixByteCount: Int { Self.byteCount + keyByteCount + originByteCount }
+    package var prefixByteCount: Int { Self.byteCount + keyByteCount + originByteCount + metadataByteCount }
 
     /// Bytes of the whole frame, padding included.
     package var frameByteCount: Int { (prefixByteCount + storedByteCount + 7) & ~7 }
@@ -60,6 +61,7 @@ package struct FrameHeader: Sendable, Equatable {
     /// - Throws: `.invalidArgument`.
     package func requireReadable() throws {
         guard keyByteCount <= FrameDecoder.keyByteLimit, originByteCount <= FrameDecoder.originByteLimit,
+            metadataByteCount <= (kind.hasMetadata ? FrameDecoder.metadataByteLimit : 0),
             storedByteCount <= FrameDecoder.payloadByteLimit, contentByteCount <= FrameDecoder.payloadByteLimit,
             kind.hasKey == (keyByteCount > 0), kind.hasKey ? level > 0 : originByteCount == 0
         else { throw unreadable }
@@ -69,6 +71,7 @@ package struct FrameHeader: Sendable, Equatable {
         let lengths = [
             ("The key", keyByteCount, FrameDecoder.keyByteLimit),
             ("The origin", originByteCount, kind.hasKey ? FrameDecoder.originByteLimit : 0),
+            ("The metadata", metadataByteCount, kind.hasMetadata ? FrameDecoder.metadataByteLimit : 0),
             ("A part of a value", storedByteCount, FrameDecoder.payloadByteLimit),
             ("A part of a value", contentByteCount, FrameDecoder.payloadByteLimit),
         ]
@@ -79,15 +82,17 @@ package struct FrameHeader: Sendable, Equatable {
             code: .invalidArgument, message: "A record of this kind has no such key or level; nothing was written.")
     }
 
-    /// Writes all but the checksum, which covers key and origin too.
+    /// Writes all but the checksum, which covers key, origin and metadata too.
     package func write(to bytes: UnsafeMutableRawBufferPointer) {
         bytes.set(UInt32(0), at: 0)
         bytes.set(kind.rawValue, at: 4)
         bytes.set(flags.rawValue, at: 5)
         bytes.set(level, at: 6)
         bytes.set(compression.rawValue, at: 7)
+        // Of three bytes each: the fourth that is written with them is the next one's.
         bytes.set(UInt32(storedByteCount), at: 8)
-        bytes.set(UInt32(contentByteCount), at: 12)
+        bytes.set(UInt32(contentByteCount), at: 11)
+        bytes.set(UInt16(metadataByteCount), at: 14)
         bytes.set(payloadCRC, at: 16)
         bytes.set(contentCRC, at: 20)
         bytes.set(sequenceNumber.rawValue, at: 24)
@@ -109,7 +114,7 @@ package struct FrameSeed: Sendable, Equatable {
         crc = unsafe withUnsafeBytes(of: &words) { unsafe Checksum.extend(0, $0) }
     }
 
-    /// The checksum of the header, key and origin in `prefix`, which stand at `offset` of the segment.
+    /// The checksum of the header, key, origin and metadata in `prefix`, which stand at `offset` of the segment.
     package func checksum(of prefix: UnsafeRawBufferPointer, at offset: Int) -> UInt32 {
         var place = UInt64(offset).littleEndian
         let seeded = unsafe withUnsafeBytes(of: &place) { unsafe Checksum.extend(crc, $0) }

@@ -15,6 +15,11 @@
         return unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<start + header.originByteCount])
     }
 
+    package var metadata: UnsafeRawBufferPointer {
+        let end = header.prefixByteCount
+        return unsafe UnsafeRawBufferPointer(rebasing: bytes[end - header.metadataByteCount..<end])
+    }
+
     package var payload: UnsafeRawBufferPointer {
         let start = header.prefixByteCount
         return unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<start + header.storedByteCount])

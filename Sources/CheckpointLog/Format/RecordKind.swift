@@ -28,4 +28,7 @@ package enum RecordKind: UInt8, Sendable, CaseIterable {
         case .removalOfAll, .roll, .promise, .freed: false
         }
     }
+
+    /// Whether the frame may say more of its version than its value does.
+    package var hasMetadata: Bool { self == .value || self == .reference || self == .group }
 }

@@ -20,6 +20,8 @@ package struct MemoryRecord: Sendable {
     package var timestamp: Int64
     package var content: Content
     package var flags: FrameHeader.Flags
+    /// What is said of the version beside its value, encoded.
+    package var metadata: [UInt8]
     /// Whether it is not in the log yet.
     package var isDirty = true
     /// Whether its values did not encode when they were to be written out.
@@ -29,7 +31,7 @@ package struct MemoryRecord: Sendable {
 
     package init(
         key: CheckpointKey, level: Level, origin: Origin, number: SequenceNumber, timestamp: Int64, content: Content,
-        flags: FrameHeader.Flags
+        flags: FrameHeader.Flags, metadata: [UInt8] = []
     ) {
         self.key = key
         self.level = level
@@ -38,6 +40,7 @@ package struct MemoryRecord: Sendable {
         self.timestamp = timestamp
         self.content = content
         self.flags = flags
+        self.metadata = metadata
         if case .encoded(let bytes) = content { byteCount = bytes.count }
     }
 

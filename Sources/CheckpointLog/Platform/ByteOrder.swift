@@ -138,3 +138,7 @@ package struct ByteCursor {
         return true
     }
 }
+
+extension UnsafeRawBufferPointer {
+    package static var empty: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
+}

@@ -14,15 +14,20 @@ package struct ContentFacts: Sendable {
     package var flags: FrameHeader.Flags
     package var level: UInt8
     package var number: SequenceNumber
+    /// What is said of the version beside its value, encoded.
+    package var metadata: [UInt8]
 
-    package init(flags: FrameHeader.Flags, level: UInt8, number: SequenceNumber) {
+    package init(flags: FrameHeader.Flags, level: UInt8, number: SequenceNumber, metadata: [UInt8]) {
+        self.metadata = metadata
         self.flags = flags
         self.level = level
         self.number = number
     }
 
-    package init(_ header: FrameHeader) {
-        self.init(flags: header.flags, level: header.level, number: header.sequenceNumber)
+    package init(_ frame: FrameView) {
+        self.init(
+            flags: frame.header.flags, level: frame.header.level, number: frame.header.sequenceNumber,
+            metadata: unsafe Array(frame.metadata))
     }
 }
 
@@ -31,6 +36,7 @@ package struct FoundHeader: Sendable {
     package var header: FrameHeader
     package var key: [UInt8]
     package var origin: Origin
+    package var metadata: [UInt8]
 }
 
 /// Reads the frames of an open log where the index says that they stand. Nothing of a frame is believed before it is
@@ -100,7 +106,7 @@ package final class FrameReader: Sendable {
     ///   mode that must not; what `body` throws.
     package func withContent<Result>(
         of record: Record, _ mode: ReadMode = .waiting, receive: Receive<Result>? = nil,
-        _ body: (FrameHeader, UnsafeRawBufferPointer) throws -> Result
+        _ body: (FrameView, UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {
         if mode == .cachedOnly, record.location.byteCountBound > Self.inlineByteLimit { throw WouldWait() }
         let segment = record.location.segment
@@ -114,8 +120,8 @@ package final class FrameReader: Sendable {
                     return true
                 }
             ) { frame, content in
-                guard frame.header.kind == .reference else { return unsafe try body(frame.header, content) }
-                return unsafe try withLargeValue(content, frame.header, receive, body)
+                guard frame.header.kind == .reference else { return unsafe try body(frame, content) }
+                return unsafe try withLargeValue(content, frame, receive, body)
             }
         } catch let fault as FrameFault {
             throw CheckpointLogError.damaged(
@@ -128,15 +134,15 @@ package final class FrameReader: Sendable {
     }
 
     private func withLargeValue<Result>(
-        _ payload: UnsafeRawBufferPointer, _ header: FrameHeader, _ receive: Receive<Result>?,
-        _ body: (FrameHeader, UnsafeRawBufferPointer) throws -> Result
+        _ payload: UnsafeRawBufferPointer, _ frame: FrameView, _ receive: Receive<Result>?,
+        _ body: (FrameView, UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {
         guard let reference = unsafe ValueReference(Array(payload)) else { throw FrameFault.badField }
         let content: [UInt8]
         do {
             let reader = try LargeValueReader(reference, identity: identity, byteLimit: valueByteLimit)
             defer { reader.close() }
-            if let result = try receive?(ContentFacts(header), reader) { return result }
+            if let result = try receive?(ContentFacts(frame), reader) { return result }
             content = try reader.bytes()
         } catch let error as FileSystemError where error.code == .noSuchFileOrDirectory {
             // The cause lets a caller look the record up again, should a compaction have taken the file away.
@@ -147,7 +153,7 @@ package final class FrameReader: Sendable {
         } catch let error as FileSystemError {
             throw CheckpointLogError(error)
         }
-        return unsafe try content.withUnsafeBytes { unsafe try body(header, $0) }
+        return unsafe try content.withUnsafeBytes { unsafe try body(frame, $0) }
     }
 
     /// The reference that stands in the frame at `location`; nil when it is none.
@@ -164,19 +170,21 @@ package final class FrameReader: Sendable {
         }
     }
 
-    /// The header, key and origin of the frame at `location`, without its payload.
+    /// The header, key, origin and metadata of the frame at `location`, without its payload.
     package func header(at location: FrameLocation, _ mode: ReadMode = .waiting) throws -> FoundHeader {
         let file = try wrapping { () throws(FileSystemError) in try files.file(of: location.segment) }
-        let longest = FrameHeader.byteCount + FrameDecoder.keyByteLimit + FrameDecoder.originByteLimit
+        let longest = FrameDecoder.prefixByteLimit
         return unsafe try BufferPool.shared.withBuffer(byteCount: min(longest, location.byteCountBound)) { buffer in
             let bytes = unsafe try Self.read(file, at: location.offset, into: buffer, mode)
             do throws(FrameFault) {
                 let header = unsafe try FrameDecoder.header(
                     in: bytes, at: location.offset, seed: identity.seed(of: location.segment))
                 let keyEnd = FrameHeader.byteCount + header.keyByteCount
+                let originEnd = keyEnd + header.originByteCount
                 return unsafe FoundHeader(
                     header: header, key: Array(bytes[FrameHeader.byteCount..<keyEnd]),
-                    origin: Origin(bytes: Array(bytes[keyEnd..<keyEnd + header.originByteCount])))
+                    origin: Origin(bytes: Array(bytes[keyEnd..<originEnd])),
+                    metadata: Array(bytes[originEnd..<header.prefixByteCount]))
             } catch {
                 throw CheckpointLogError.damaged(
                     "A checkpoint's header cannot be read: \(error.rawValue).", path: file.path.string,

@@ -146,7 +146,7 @@ package struct SegmentScanner {
     }
 
     private mutating func withFrame<Value>(at offset: Int, _ body: (FrameView) throws -> Value) throws -> Step<Value> {
-        let longest = FrameHeader.byteCount + FrameDecoder.keyByteLimit + FrameDecoder.originByteLimit
+        let longest = FrameDecoder.prefixByteLimit
         try load(from: offset, byteCount: min(longest, max(end - offset, 0)))
         let available = windowStart + window.count - offset
         if available <= 0 { return .failure(nil) }

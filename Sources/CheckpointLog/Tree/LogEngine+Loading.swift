@@ -20,17 +20,19 @@ extension LogEngine {
             let found = unsafe try other.withContentOrNewer(
                 key: version.key, level: level.rawValue, number: version.sequenceNumber, origin: origin
             ) { facts, content in
-                unsafe (facts.flags.intersection([.raw, .severalValues]), Array(content))
+                unsafe (facts, Array(content))
             }
-            guard let (flags, bytes) = found else { continue }
+            guard let (facts, bytes) = found else { continue }
             count += 1
             let policy = policy(for: level.rawValue)
+            var attributes = RecordAttributes(
+                level: level, policy: policy, flags: facts.flags.intersection([.raw, .severalValues]))
+            attributes.origin = origin
+            attributes.metadata = facts.metadata
             if isInMemory || policy.durability == .memory {
-                _ = try keepInMemory(.encoded(bytes), flags, key: version.key, level, origin: origin)
+                _ = try keepInMemory(.encoded(bytes), attributes, key: version.key)
                 continue
             }
-            var attributes = RecordAttributes(level: level, policy: policy, flags: flags)
-            attributes.origin = origin
             members.append(BatchMember(key: version.key, attributes: attributes, bytes: bytes))
             byteCount += bytes.count
             if byteCount >= Self.loadByteCount { try flush() }

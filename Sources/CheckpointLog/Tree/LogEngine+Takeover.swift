@@ -8,6 +8,17 @@ extension LogEngine {
             package var level: Level
             package var flags: FrameHeader.Flags
             package var bytes: [UInt8]
+            package var metadata: [UInt8]
+
+            /// As the parent is to store it at a level of its own.
+            fileprivate func attributes(
+                under child: String, _ level: Level, _ policy: LevelPolicy
+            ) -> RecordAttributes {
+                var attributes = RecordAttributes(level: level, policy: policy, flags: flags)
+                attributes.origin = origin.under(child)
+                attributes.metadata = metadata
+                return attributes
+            }
         }
 
         /// Another log that the child has taken over from, itself or by way of others.
@@ -190,7 +201,8 @@ extension LogEngine {
         ) { facts, content in
             let record = unsafe Takeover.Record(
                 key: name.key, origin: name.origin, level: level,
-                flags: facts.flags.intersection([.raw, .severalValues]), bytes: Array(content))
+                flags: facts.flags.intersection([.raw, .severalValues]), bytes: Array(content),
+                metadata: facts.metadata)
             return (facts.number, record)
         }
     }
@@ -206,8 +218,8 @@ extension LogEngine {
         return unsafe try key.withValidatedBytes { key in
             let record = unsafe FrameReader.Record(
                 at: entry.location, number: entry.sequenceNumber, level: level.rawValue, key: key, origin: origin)
-            return unsafe try frames.withContent(of: record) { header, content in
-                guard header.kind == .mark else { throw FrameFault.badField }
+            return unsafe try frames.withContent(of: record) { frame, content in
+                guard frame.header.kind == .mark else { throw FrameFault.badField }
                 return unsafe ChildMark(Array(content))
             }
         }
@@ -217,9 +229,10 @@ extension LogEngine {
     package func saveMark(_ takeover: Takeover, of child: String, _ level: Level) throws {
         try requirePossibleOrigins(takeover, of: child)
         guard isInMemory else {
+            let policy = policy(for: level.rawValue)
             for record in takeover.records {
-                _ = try keepInMemory(
-                    .encoded(record.bytes), record.flags, key: record.key, level, origin: record.origin.under(child))
+                let attributes = record.attributes(under: child, level, policy)
+                _ = try keepInMemory(.encoded(record.bytes), attributes, key: record.key)
             }
             return
         }
@@ -228,7 +241,7 @@ extension LogEngine {
             let taken = try reserveNumber()
             let memory = MemoryRecord(
                 key: record.key, level: level, origin: origin, number: taken.sequenceNumber, timestamp: taken.timestamp,
-                content: .encoded(record.bytes), flags: record.flags)
+                content: .encoded(record.bytes), flags: record.flags, metadata: record.metadata)
             return (record: memory, hash: try hash(of: record.key, level: level.rawValue, origin: origin))
         }
         try putAllInMemory(records, keep: retention(of: level.rawValue).count)
@@ -255,8 +268,7 @@ extension LogEngine {
                 last = try appendBatch(members)
                 (members, byteCount) = ([], 0)
             }
-            var attributes = RecordAttributes(level: level, policy: policy, flags: record.flags)
-            attributes.origin = record.origin.under(child)
+            let attributes = record.attributes(under: child, level, policy)
             members.append(BatchMember(key: record.key, attributes: attributes, bytes: record.bytes))
             byteCount += record.bytes.count
         }

@@ -4,6 +4,10 @@ internal import CBOR
 enum FrameContent {
     /// What is wrong with the content of a frame whose payload holds; nil when nothing is.
     static func fault(_ header: FrameHeader, _ bytes: UnsafeRawBufferPointer) -> String? {
+        let metadata = unsafe FrameView(header: header, offset: 0, bytes: bytes).metadata
+        guard unsafe EncodedMetadata.metadata(in: Array(metadata)) != nil else {
+            return "the metadata is no map of texts and numbers"
+        }
         do {
             return unsafe try FrameDecoder.withContent(of: header, in: bytes) { content in
                 switch header.kind {

@@ -2,13 +2,11 @@
 @safe struct FrameSpan {
     /// Small enough to stay in a core's cache between the read and the checksum; a longer frame takes a longer block.
     private static let blockByteCount = 512 << 10
-    private static let headerByteLimit =
-        FrameHeader.byteCount + FrameDecoder.keyByteLimit + FrameDecoder.originByteLimit
 
     /// A frame as it stands in the block, or why there is none.
     @safe enum Step {
         case frame(FrameHeader, UnsafeRawBufferPointer)
-        /// A frame whose header, key and origin hold, and whose payload or padding does not.
+        /// A frame whose header, key, origin and metadata hold, and whose payload or padding does not.
         case damaged(FrameHeader, UnsafeRawBufferPointer, FrameFault)
         /// The bytes from here to the end of the range are zero, or there are none.
         case empty
@@ -66,7 +64,7 @@
     func walk(
         from start: Int, to end: Int, endsInZeros: Bool, _ visit: (_ offset: Int, _ step: Step) throws -> Int?
     ) throws -> Int {
-        let longest = Self.headerByteLimit + FrameDecoder.payloadByteLimit + 8
+        let longest = FrameDecoder.frameByteLimit + 8
         let capacity = max(1, min(max(Self.blockByteCount, longest), end - start))
         return unsafe try BufferPool.shared.withBuffer(byteCount: capacity) { block in
             var window = unsafe Window(file, end: end, block: block)
@@ -107,7 +105,7 @@
             var offset = start
             var hasGap = false
             while offset + FrameHeader.byteCount <= end {
-                if unsafe window.rest(offset).count < min(Self.headerByteLimit, end - offset) {
+                if unsafe window.rest(offset).count < min(FrameDecoder.prefixByteLimit, end - offset) {
                     try window.fill(from: offset, byteCount: capacity)
                 }
                 let rest = unsafe window.rest(offset)
@@ -167,7 +165,7 @@ extension CheckOutcome.Record {
         let keyEnd = FrameHeader.byteCount + header.keyByteCount
         unsafe self.init(
             kind: header.kind, level: header.level, key: Array(bytes[FrameHeader.byteCount..<keyEnd]),
-            origin: Array(bytes[keyEnd..<header.prefixByteCount]), sequenceNumber: header.sequenceNumber,
+            origin: Array(bytes[keyEnd..<keyEnd + header.originByteCount]), sequenceNumber: header.sequenceNumber,
             location: FrameLocation(segment: segment, offset: offset, byteCount: header.frameByteCount),
             flags: header.flags)
     }

@@ -130,7 +130,7 @@ struct SegmentCheck {
                 unsafe encoder.append(
                     SegmentFooter.Entry(header, offset: offset, value: value),
                     key: UnsafeRawBufferPointer(rebasing: bytes[FrameHeader.byteCount..<keyEnd]),
-                    origin: UnsafeRawBufferPointer(rebasing: bytes[keyEnd..<header.prefixByteCount]))
+                    origin: UnsafeRawBufferPointer(rebasing: bytes[keyEnd..<keyEnd + header.originByteCount]))
                 if let fault = order.fault(of: header, at: offset) {
                     found.add(VerificationFinding(.damage, name, offset: offset, fault), record())
                 }

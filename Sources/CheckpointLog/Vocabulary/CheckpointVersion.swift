@@ -8,7 +8,7 @@ public import Foundation
 ///
 /// ```swift
 /// for version in try await log.history(for: "model", level: 2) {
-///     print(version.sequenceNumber, version.date, version.byteCount)
+///     print(version.sequenceNumber, version.date, version.byteCount, version.metadata["loss"] ?? "no loss")
 /// }
 /// ```
 public struct CheckpointVersion: Sendable, Hashable, Identifiable {
@@ -24,6 +24,8 @@ public struct CheckpointVersion: Sendable, Hashable, Identifiable {
     public var date: Date
     /// Encoded bytes before compression; 0 for a value of the memory level that was not encoded yet.
     public var byteCount: Int
+    /// What was said of the checkpoint beside its value, when it was taken.
+    public var metadata: CheckpointMetadata
 
     /// The number: no two records have the same.
     public var id: UInt64 { sequenceNumber.rawValue }

@@ -6,24 +6,23 @@
     package var header: FrameHeader
     package var key: UnsafeRawBufferPointer
     package var origin: UnsafeRawBufferPointer
+    package var metadata: UnsafeRawBufferPointer
     package var payload: UnsafeRawBufferPointer
 
     package init(
         header: FrameHeader, key: UnsafeRawBufferPointer = unsafe .empty,
-        origin: UnsafeRawBufferPointer = unsafe .empty,
+        origin: UnsafeRawBufferPointer = unsafe .empty, metadata: UnsafeRawBufferPointer = unsafe .empty,
         payload: UnsafeRawBufferPointer = unsafe .empty
     ) {
         self.header = header
         unsafe self.key = key
         unsafe self.origin = origin
+        unsafe self.metadata = metadata
         unsafe self.payload = payload
         self.header.keyByteCount = key.count
         self.header.originByteCount = origin.count
+        self.header.metadataByteCount = metadata.count
     }
-}
-
-extension UnsafeRawBufferPointer {
-    package static var empty: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
 }
 
 /// A frame that has its place.

@@ -270,12 +270,13 @@ package final class LogAppender: Sendable {
         do throws(FileSystemError) {
             if byteCount <= scratch.count {
                 unsafe FrameEncoder.write(
-                    &header, key: draft.key, origin: draft.origin, payload: draft.payload, to: scratch, at: offset,
-                    state.active.seed)
+                    &header, key: draft.key, origin: draft.origin, metadata: draft.metadata, payload: draft.payload,
+                    to: scratch, at: offset, state.active.seed)
                 unsafe try state.active.put(UnsafeRawBufferPointer(rebasing: scratch[..<byteCount]), at: offset)
             } else {
                 unsafe FrameEncoder.writePrefix(
-                    &header, key: draft.key, origin: draft.origin, to: scratch, at: offset, state.active.seed)
+                    &header, key: draft.key, origin: draft.origin, metadata: draft.metadata, to: scratch, at: offset,
+                    state.active.seed)
                 let padding = byteCount - prefixByteCount - header.storedByteCount
                 for index in 0..<padding { unsafe scratch[prefixByteCount + index] = 0 }
                 let room = UnsafeRawBufferPointer(scratch)

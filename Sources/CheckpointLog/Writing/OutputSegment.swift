@@ -63,10 +63,11 @@ package final class OutputSegment {
         return FrameLocation(segment: name.identifier, offset: place, byteCount: header.frameByteCount)
     }
 
-    /// Appends a new frame, whose numbers are final.
+    /// Appends a new frame.
+    ///
+    /// - Parameter header: the draft's, with numbers that are final.
     package func append(
-        _ header: FrameHeader, key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer,
-        payload: UnsafeRawBufferPointer, value: ValueFile?
+        _ header: FrameHeader, _ draft: FrameDraft, value: ValueFile?
     ) throws -> FrameLocation {
         try header.requireReadable()
         var header = header
@@ -75,13 +76,13 @@ package final class OutputSegment {
         pending.append(contentsOf: repeatElement(0, count: header.prefixByteCount))
         unsafe pending.withUnsafeMutableBytes { bytes in
             unsafe FrameEncoder.writePrefix(
-                &header, key: key, origin: origin, to: UnsafeMutableRawBufferPointer(rebasing: bytes[start...]),
-                at: place, seed)
+                &header, key: draft.key, origin: draft.origin, metadata: draft.metadata,
+                to: UnsafeMutableRawBufferPointer(rebasing: bytes[start...]), at: place, seed)
         }
-        unsafe pending.append(contentsOf: payload)
+        unsafe pending.append(contentsOf: draft.payload)
         pending.append(contentsOf: repeatElement(0, count: header.frameByteCount - (pending.count - start)))
         unsafe footer.append(
-            SegmentFooter.Entry(header, offset: place, value: value), key: key, origin: origin)
+            SegmentFooter.Entry(header, offset: place, value: value), key: draft.key, origin: draft.origin)
         if pending.count >= Self.flushByteCount { try flush() }
         return FrameLocation(segment: name.identifier, offset: place, byteCount: header.frameByteCount)
     }

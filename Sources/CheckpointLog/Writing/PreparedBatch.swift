@@ -4,6 +4,7 @@ package struct PreparedBatch: Sendable {
         var header: FrameHeader
         var key: Range<Int>
         var origin: Range<Int>
+        var metadata: Range<Int>
         var payload: Range<Int>
         var value: ValueFile?
     }
@@ -25,22 +26,25 @@ package struct PreparedBatch: Sendable {
     package func value(at index: Int) -> ValueFile? { frames[index].value }
 
     package mutating func add(
-        _ header: FrameHeader, key: UnsafeRawBufferPointer, origin: Origin, payload: UnsafeRawBufferPointer,
-        value: ValueFile? = nil
+        _ header: FrameHeader, key: UnsafeRawBufferPointer, origin: Origin, metadata: [UInt8] = [],
+        payload: UnsafeRawBufferPointer, value: ValueFile? = nil
     ) {
         var header = header
         header.keyByteCount = key.count
         header.originByteCount = origin.bytes.count
+        header.metadataByteCount = metadata.count
         let start = bytes.count
         unsafe bytes.append(contentsOf: key)
         let keyEnd = bytes.count
         bytes.append(contentsOf: origin.bytes)
         let originEnd = bytes.count
+        bytes.append(contentsOf: metadata)
+        let metadataEnd = bytes.count
         unsafe bytes.append(contentsOf: payload)
         frames.append(
             Frame(
-                header: header, key: start..<keyEnd, origin: keyEnd..<originEnd, payload: originEnd..<bytes.count,
-                value: value))
+                header: header, key: start..<keyEnd, origin: keyEnd..<originEnd, metadata: originEnd..<metadataEnd,
+                payload: metadataEnd..<bytes.count, value: value))
     }
 
     /// Calls `body` with drafts whose bytes are valid while it runs.
@@ -51,6 +55,7 @@ package struct PreparedBatch: Sendable {
                     unsafe FrameDraft(
                         header: frame.header, key: UnsafeRawBufferPointer(rebasing: bytes[frame.key]),
                         origin: UnsafeRawBufferPointer(rebasing: bytes[frame.origin]),
+                        metadata: UnsafeRawBufferPointer(rebasing: bytes[frame.metadata]),
                         payload: UnsafeRawBufferPointer(rebasing: bytes[frame.payload]))
                 })
         }

@@ -4,6 +4,8 @@ package struct RecordAttributes: Sendable {
     package var policy: StoragePolicy
     package var flags: FrameHeader.Flags
     package var origin = Origin.own
+    /// What is said of the version beside its value, encoded; empty for nothing.
+    package var metadata: [UInt8] = []
     /// A value, or a mark.
     package var kind = RecordKind.value
     /// The number of a record that was taken before it is appended; nil when it gets one with its place.

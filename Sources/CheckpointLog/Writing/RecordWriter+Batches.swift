@@ -40,11 +40,14 @@ extension RecordWriter {
                 if attributes.kind == .value, isLarge(bytes.count) {
                     return unsafe try withReference(to: bytes, attributes, key: key) { header, payload, file in
                         unsafe batch.add(
-                            header, key: key, origin: attributes.origin, payload: payload, value: file)
+                            header, key: key, origin: attributes.origin, metadata: attributes.metadata,
+                            payload: payload,
+                            value: file)
                     }
                 }
                 unsafe try withPayload(bytes, attributes, key: key) { header, payload in
-                    unsafe batch.add(header, key: key, origin: attributes.origin, payload: payload)
+                    unsafe batch.add(
+                        header, key: key, origin: attributes.origin, metadata: attributes.metadata, payload: payload)
                 }
             }
         }
@@ -110,9 +113,7 @@ extension RecordWriter {
                     }
                     let segment = try output ?? makeOutput()
                     output = segment
-                    let location = unsafe try segment.append(
-                        header, key: draft.key, origin: draft.origin, payload: draft.payload,
-                        value: batch.value(at: index))
+                    let location = try segment.append(header, draft, value: batch.value(at: index))
                     written.lastNumber = header.appendNumber
                     written.placements.append(
                         Placement(sequenceNumber: header.sequenceNumber, location: location))

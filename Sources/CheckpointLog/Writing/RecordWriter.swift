@@ -58,8 +58,12 @@ package final class RecordWriter: Sendable {
         try requireWithinLimit(bytes.count)
         guard isLarge(bytes.count) else {
             return unsafe try withPayload(bytes, attributes, key: key) { header, payload in
-                let draft = unsafe FrameDraft(header: header, key: key, origin: origin, payload: payload)
-                return AppendedRecord(frame: try appender.append(draft), kind: header.kind, value: nil)
+                let frame = unsafe try attributes.metadata.withUnsafeBytes { metadata in
+                    let draft = unsafe FrameDraft(
+                        header: header, key: key, origin: origin, metadata: metadata, payload: payload)
+                    return try appender.append(draft)
+                }
+                return AppendedRecord(frame: frame, kind: header.kind, value: nil)
             }
         }
         return try beforeClosing { unsafe try appendLarge(bytes, attributes, key: key, origin: origin) }
@@ -80,9 +84,13 @@ package final class RecordWriter: Sendable {
             if unsynced.isFull { try syncWritten() }
         }
         return unsafe try withReference(to: bytes, attributes, key: key, unsynced: unsynced) { header, payload, file in
-            let draft = unsafe FrameDraft(header: header, key: key, origin: origin, payload: payload)
             do {
-                return AppendedRecord(frame: try appender.append(draft), kind: header.kind, value: file)
+                let frame = unsafe try attributes.metadata.withUnsafeBytes { metadata in
+                    let draft = unsafe FrameDraft(
+                        header: header, key: key, origin: origin, metadata: metadata, payload: payload)
+                    return try appender.append(draft)
+                }
+                return AppendedRecord(frame: frame, kind: header.kind, value: file)
             } catch {
                 unsynced?.remove(file.segment)
                 // A log that has failed may have the reference all the same; in any other its room is wanted now.

@@ -122,6 +122,8 @@ extension RandomLife {
         guard let value, slots[value]?.level == version.level, slots[value]?.key == version.key.name else {
             throw Contradiction("\(version.level)/\(version.key) has number \(number), which nothing was taken under")
         }
+        try expect(
+            version.metadata == Self.metadata(value), "value \(value) is listed with the metadata \(version.metadata)")
         try expectNone(oracle.learn(number, of: value))
         if oracle.dates[value] == nil { oracle.dates[value] = date }
         return CheckpointOracle.Seen(value: value, number: number, date: date)

@@ -30,16 +30,20 @@ extension RandomLife {
     ) async throws -> CheckpointReceipt {
         let name = CheckpointKey(key)
         let fill = NumberedBytes.fill(value, count: count)
+        let metadata = Self.metadata(value)
         switch (Form(of: key), submitting) {
         case (.structure, false):
-            return try await log.checkpoint(Payload(value: value, fill: fill), for: name, level: level)
-        case (.structure, true): return try log.submit(Payload(value: value, fill: fill), for: name, level: level)
-        case (.pair, false): return try await log.checkpoint(value, fill, for: name, level: level)
-        case (.pair, true): return try log.submit(value, fill, for: name, level: level)
+            return try await log.checkpoint(
+                Payload(value: value, fill: fill), for: name, level: level, metadata: metadata)
+        case (.structure, true):
+            return try log.submit(Payload(value: value, fill: fill), for: name, level: level, metadata: metadata)
+        case (.pair, false):
+            return try await log.checkpoint(value, fill, for: name, level: level, metadata: metadata)
+        case (.pair, true): return try log.submit(value, fill, for: name, level: level, metadata: metadata)
         // There is no synchronous form for bytes.
         case (.bytes, _):
-            let receipt = try await log.checkpoint(bytes: Self.bytes(value, count: count), for: name, level: level)
-            return receipt
+            return try await log.checkpoint(
+                bytes: Self.bytes(value, count: count), for: name, level: level, metadata: metadata)
         }
     }
 
@@ -79,10 +83,11 @@ extension RandomLife {
             for member in members {
                 let fill = NumberedBytes.fill(member.value, count: byteCounts[member.value] ?? 0)
                 let key = CheckpointKey(member.slot.key)
+                let metadata = Self.metadata(member.value)
                 if Form(of: member.slot.key) == .structure {
-                    try builder.put(Payload(value: member.value, fill: fill), for: key)
+                    try builder.put(Payload(value: member.value, fill: fill), for: key, metadata: metadata)
                 } else {
-                    try builder.put(member.value, fill, for: key)
+                    try builder.put(member.value, fill, for: key, metadata: metadata)
                 }
             }
         }

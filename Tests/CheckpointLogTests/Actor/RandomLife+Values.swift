@@ -23,6 +23,15 @@ extension RandomLife {
         return bytes + NumberedBytes.fill(value, count: count)
     }
 
+    /// What is said of a value beside it; of every third nothing.
+    static func metadata(_ value: Int) -> CheckpointMetadata {
+        if value % 3 == 0 { return [:] }
+        return [
+            "value": .integer(Int64(value)), "half": .number(Double(value) / 2),
+            "note": .text(String(repeating: "é", count: value % 17 == 0 ? 1_500 : value % 50)),
+        ]
+    }
+
     func chooseByteCount() -> Int {
         switch generator.number(below: 4_000) {
         case 0...1: 1_000_000 + generator.number(below: 1_000_000)

@@ -274,9 +274,9 @@ private struct Hooked: Codable, Sendable {
     @Test func whatIsTakenWhileOthersAreSavedIsSaved() throws {
         let disk = SimulatedFileSystem(seed: 20)
         let engine = try Self.open(disk)
-        let level = try Level(validating: 4)
+        let attributes = try engine.attributes(4)
         @Sendable func take(_ key: CheckpointKey, _ number: Int, _ hook: (@Sendable () -> Void)? = nil) throws {
-            _ = try engine.keepInMemory(.values([Hooked(number: number, hook: hook)]), [], key: key, level)
+            _ = try engine.keepInMemory(.values([Hooked(number: number, hook: hook)]), attributes, key: key)
         }
         try take("a", 1) { try? take("b", 2) }
         try take("b", 1)

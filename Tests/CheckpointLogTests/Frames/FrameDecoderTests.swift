@@ -7,6 +7,7 @@ import Testing
     static let seed = FrameSeed(log: LogIdentifier(high: 0x0123_4567_89AB_CDEF, low: 42), segment: 7)
     static let offset = 4_096
     static let key = Array("key".utf8)
+    static let metadata: [UInt8] = [0xA1, 0x61, 0x61, 0x01]
     static let payload = Array("payload".utf8)
 
     /// A sound value frame, as its header and the bytes behind it.
@@ -23,13 +24,14 @@ import Testing
         header.timestamp = 1_700_000_000_000_000
         header.promise = LogPosition(segment: 6, offset: 1_024)
         header.keyByteCount = key.count
+        header.metadataByteCount = metadata.count
         return header
     }
 
     static func bytes(_ header: FrameHeader = soundHeader()) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: FrameHeader.byteCount)
         unsafe bytes.withUnsafeMutableBytes { unsafe header.write(to: $0) }
-        bytes += key + payload
+        bytes += key + metadata + payload
         bytes.pad(toMultipleOf: 8)
         return sealed(bytes)
     }
@@ -38,7 +40,7 @@ import Testing
     static func sealed(_ bytes: [UInt8], prefixByteCount: Int? = nil) -> [UInt8] {
         var bytes = bytes
         let crc = unsafe bytes.withUnsafeBytes { buffer in
-            let count = prefixByteCount ?? FrameHeader.byteCount + key.count
+            let count = prefixByteCount ?? FrameHeader.byteCount + key.count + metadata.count
             return unsafe seed.checksum(of: UnsafeRawBufferPointer(rebasing: buffer[..<count]), at: offset)
         }
         unsafe bytes.withUnsafeMutableBytes { $0.set(crc, at: 0) }
@@ -100,15 +102,16 @@ import Testing
         .set("compression 3", 3 as UInt8, at: 7),
         .set("stored bytes over the limit", UInt32(2 << 20) + 1, at: 8, .overLimit),
         .set("stored bytes of 4 GiB", UInt32.max, at: 8, .overLimit),
-        .set("content over the limit", UInt32(2 << 20) + 1, at: 12, .overLimit),
-        .set("other content bytes without compression", 8 as UInt32, at: 12),
+        Break("content over the limit", .overLimit) { $0.replaceSubrange(11..<14, with: [1, 0, 0x20]) },
+        .set("other content bytes without compression", 8 as UInt16, at: 11),
+        .set("metadata of a removal", 3 as UInt8, at: 4),
         .set("another content checksum without compression", 1 as UInt32, at: 20),
         .set("number 0", 0 as UInt64, at: 24), .set("a later append number without flag", UInt64.max, at: 32),
         .set("a promise with wrong check bits", 0x1234_5600 as UInt64, at: 48),
         .set("marked, and not counted", 32 as UInt8, at: 5),
         Break("late without a later append number", .badField) { $0[5] |= 1 },
         Break("a roll with a key", .badField) { $0[4] = 6 },
-        Break("payload", .payloadChecksum) { $0[70] ^= 1 },
+        Break("payload", .payloadChecksum) { $0[72] ^= 1 },
         Break("padding", .padding) { $0[$0.count - 1] = 1 },
         Break("the last byte missing", .truncated) { $0.removeLast() },
         Break("half a header", .truncated) { $0.removeLast($0.count - 40) },
@@ -117,7 +120,9 @@ import Testing
     @Test(arguments: breaks) func aBrokenRuleIsTold(rule: Break) {
         var bytes = Self.bytes()
         rule.change(&bytes)
-        if bytes.count >= FrameHeader.byteCount + Self.key.count { bytes = Self.sealed(bytes) }
+        if bytes.count >= FrameHeader.byteCount + Self.key.count + Self.metadata.count {
+            bytes = Self.sealed(bytes)
+        }
         #expect(Self.fault(bytes) == rule.expected)
     }
 
@@ -131,10 +136,10 @@ import Testing
                 == .headerChecksum)
     }
 
-    /// No length but those of key and origin is used before the checksum holds.
+    /// No length but those of key, origin and metadata is used before the checksum holds.
     @Test func lengthsAreNotBelievedBeforeTheChecksum() {
-        for (offset, value) in [(56, UInt16(1_025)), (58, UInt16(1_025)), (56, .max), (58, .max)] {
-            var bytes = Self.bytes() + [UInt8](repeating: 0, count: 4_096)
+        for (offset, value) in [(56, 1_025), (58, 1_025), (14, 4_097), (56, .max), (58, .max), (14, UInt16.max)] {
+            var bytes = Self.bytes() + [UInt8](repeating: 0, count: 8_192)
             unsafe bytes.withUnsafeMutableBytes { $0.set(value, at: offset) }
             #expect(Self.fault(bytes) == .headerChecksum)
         }

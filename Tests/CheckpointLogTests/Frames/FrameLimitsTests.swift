@@ -85,12 +85,13 @@ import Testing
         let appender = try engine.requireWriter().appender
         let end = appender.writtenPosition
         let limit = FrameDecoder.payloadByteLimit
-        // Bytes of the key, of the origin, and of the payload; the level.
-        let fields: [(Int, Int, Int, UInt8)] = [
-            (1_025, 0, 1, 1), (0, 0, 1, 1), (1, 1_025, 1, 1), (1, 70_000, 1, 1), (1, 0, limit + 1, 1), (1, 0, 1, 0),
+        // Bytes of the key, of the origin, of the metadata, and of the payload; the level.
+        let fields: [(Int, Int, Int, Int, UInt8)] = [
+            (1_025, 0, 0, 1, 1), (0, 0, 0, 1, 1), (1, 1_025, 0, 1, 1), (1, 70_000, 0, 1, 1), (1, 0, 4_097, 1, 1),
+            (1, 0, 0, limit + 1, 1), (1, 0, 0, 1, 0),
         ]
         let bytes = [UInt8](repeating: 0x6F, count: limit + 1)
-        for (key, origin, payload, level) in fields {
+        for (key, origin, metadata, payload, level) in fields {
             unsafe bytes.withUnsafeBytes { bytes in
                 var header = FrameHeader(kind: .value)
                 header.level = level
@@ -99,9 +100,12 @@ import Testing
                 unsafe header.setPayload(part)
                 let draft = unsafe FrameDraft(
                     header: header, key: UnsafeRawBufferPointer(rebasing: bytes[..<key]),
-                    origin: UnsafeRawBufferPointer(rebasing: bytes[..<origin]), payload: part)
+                    origin: UnsafeRawBufferPointer(rebasing: bytes[..<origin]),
+                    metadata: UnsafeRawBufferPointer(rebasing: bytes[..<metadata]), payload: part)
                 for isBatch in [false, true] {
-                    let error = #expect(throws: CheckpointLogError.self, "\(key), \(origin), \(payload), \(level)") {
+                    let error = #expect(
+                        throws: CheckpointLogError.self, "\(key), \(origin), \(metadata), \(payload), \(level)"
+                    ) {
                         if isBatch { _ = try appender.append(batch: [draft]) } else { _ = try appender.append(draft) }
                     }
                     #expect(error?.code == .invalidArgument)

@@ -100,20 +100,22 @@ class Frame:
 
 
 def frame_header(log, segment, data, offset):
-    """The frame's header at `offset`, with key and origin: rules 1 to 3."""
+    """The frame's header at `offset`, with key, origin and metadata: rules 1 to 3."""
     head = data[offset:offset + FRAME]
     require(len(head) == FRAME, "the header ends early")
     frame = Frame()
     frame.offset = offset
-    (crc, frame.kind, frame.flags, frame.level, frame.compression, frame.stored, frame.content, frame.payload_crc,
+    (crc, frame.kind, frame.flags, frame.level, frame.compression, stored, contents, metadata, frame.payload_crc,
      frame.content_crc, frame.number, frame.append, frame.time, promise, keys, origins,
-     ordinal) = struct.unpack("<IBBBBIIIIQQqQHHI", head)
-    require(keys <= 1024 and origins <= 1024, "key or origin over the limit")
-    prefix = data[offset:offset + FRAME + keys + origins]
-    require(len(prefix) == FRAME + keys + origins, "key and origin end early")
+     ordinal) = struct.unpack("<IBBBB3s3sHIIQQqQHHI", head)
+    frame.stored, frame.content = int.from_bytes(stored, "little"), int.from_bytes(contents, "little")
+    require(keys <= 1024 and origins <= 1024 and metadata <= 4096, "key, origin or metadata over the limit")
+    prefix = data[offset:offset + FRAME + keys + origins + metadata]
+    require(len(prefix) == FRAME + keys + origins + metadata, "key, origin and metadata end early")
     require(masked(crc32c(log + struct.pack("<QQ", segment, offset) + prefix[4:])) == crc, "header CRC")
     frame.crc = crc
-    frame.key, frame.origin = prefix[FRAME:FRAME + keys], prefix[FRAME + keys:]
+    frame.key, frame.origin = prefix[FRAME:FRAME + keys], prefix[FRAME + keys:FRAME + keys + origins]
+    frame.metadata = prefix[FRAME + keys + origins:]
     frame.promise = position(promise)
     frame.place = (segment, offset)
     frame.start = offset + len(prefix)
@@ -122,6 +124,7 @@ def frame_header(log, segment, data, offset):
     require(not frame.flags & UNSYNCED or frame.kind == REFERENCE, "a flag of references")
     require(frame.stored <= LIMIT and frame.content <= LIMIT and (
         ordinal == 0 or frame.kind in (VALUE, REFERENCE)), "length over the limit, or an ordinal")
+    require(metadata == 0 or frame.kind in (VALUE, REFERENCE, GROUP), "metadata of a frame that has none")
     require(not frame.flags & MARKED or ordinal > 0, "a marked version without an ordinal")
     require(promise == 0 or frame.promise, "check bits of the promise")
     require(frame.number != 0, "no sequence number")

@@ -16,6 +16,7 @@ import Testing
         var number: UInt64
         var crc: UInt32
         var byteCount: Int
+        var metadata: CheckpointMetadata
     }
 
     static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -31,6 +32,7 @@ import Testing
         configuration.usesMapping = false
         configuration.levels[2] = LevelPolicy(durability: .written, retention: .newest(2), compression: .zlib)
         configuration.levels[3] = LevelPolicy(durability: .synced, retention: .newest(3), compression: .none)
+        configuration.levels[4] = LevelPolicy(durability: .written, retention: .newest(1).andEvery(3))
         configuration.snapshotByteCount = 0
         return configuration
     }
@@ -46,7 +48,7 @@ import Testing
                 found.append(
                     Expected(
                         level: version.level, key: version.key.name, number: version.sequenceNumber.rawValue,
-                        crc: Checksum.of(bytes), byteCount: bytes.count))
+                        crc: Checksum.of(bytes), byteCount: bytes.count, metadata: version.metadata))
             }
         }
         let group = try #require(try await log.restoreGroup("golden", level: 2))
@@ -54,7 +56,8 @@ import Testing
             let value = try #require(try await group.restore([Double].self, for: key))
             found.append(
                 Expected(
-                    level: -2, key: key.name, number: group.sequenceNumber.rawValue, crc: 0, byteCount: value.count))
+                    level: -2, key: key.name, number: group.sequenceNumber.rawValue, crc: 0, byteCount: value.count,
+                    metadata: [:]))
         }
         return found
     }
@@ -94,6 +97,9 @@ import Testing
                     try await log.checkpoint(state, for: "state \(number % 7)")
                     try await log.checkpoint(state, "text \(number)", number, for: "several \(number % 3)", level: 2)
                     try await log.checkpoint([state[1]: "é\(number)"], for: "map", level: 3)
+                    try await log.checkpoint(
+                        number, for: "counted", level: 4,
+                        metadata: ["step": .integer(Int64(number)), "loss": .number(state[1]), "note": "é"])
                 }
                 try await log.checkpoint([Float](repeating: 1.5, count: 3_000), for: "large")
                 try await log.checkpoint(bytes: Array("raw bytes".utf8), for: "raw")

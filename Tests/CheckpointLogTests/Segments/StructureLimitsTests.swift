@@ -21,7 +21,7 @@ import Testing
     static let frameFields = [
         FrameField(testDescription: "key", within: [1, 1_024], outside: [0, 1_025, 65_535]) { $0.keyByteCount = $1 },
         FrameField(testDescription: "origin", within: [0, 1_024], outside: [1_025, 65_535]) { $0.originByteCount = $1 },
-        FrameField(testDescription: "content", within: [0, 2 << 20], outside: [2 << 20 + 1, 1 << 30]) {
+        FrameField(testDescription: "content", within: [0, 2 << 20], outside: [2 << 20 + 1, 0xFF_FFFF]) {
             $0.contentByteCount = $1
         },
         FrameField(testDescription: "level", within: [1, 255], outside: [0]) { $0.level = UInt8($1) },
