@@ -138,7 +138,7 @@ enum FrameTarget {
     static func frames(_ segment: [UInt8]) -> [[UInt8]] {
         var frames: [[UInt8]] = []
         var offset = SegmentHeader.byteCount
-        while offset + FrameHeader.byteCount <= segment.count, (1...10).contains(segment[offset + 4]) {
+        while offset + FrameHeader.byteCount <= segment.count, (1...12).contains(segment[offset + 4]) {
             let lengths = Lengths(of: segment, at: offset)
             let end = (offset + lengths.prefix + lengths.stored + 7) & ~7
             guard end <= segment.count, end - offset <= FuzzTarget.inputByteLimit else { break }

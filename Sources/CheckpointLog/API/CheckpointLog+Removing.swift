@@ -37,6 +37,50 @@ extension CheckpointLog {
         if durability == .synced { try await sync() }
     }
 
+    /// Forgets one version of `key`: a damaged one, or one that nobody is to go back to.
+    ///
+    /// The other versions stay, and none comes back that its level's retention has given up. A group that has the
+    /// version is forgotten. Durable on return as the level's checkpoints are. Copies that actors above have stay.
+    ///
+    /// ```swift
+    /// for version in try await log.history(for: "model", level: 2) where version.metadata["diverged"] == "yes" {
+    ///     try await log.removeVersion(version.sequenceNumber, of: "model", level: 2)
+    /// }
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - number: of the version, as its receipt or a history of this very log gives it.
+    ///   - key: 1 to 1,024 bytes of UTF-8.
+    ///   - level: 1…255, or nil for whichever has that version.
+    ///   - origin: as `C4/C1`, for what came up the tree that way; nil for this actor's own.
+    /// - Returns: whether there was such a version.
+    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:metadata:)-2sfkb``; `.damaged` for a member of a
+    ///   group whose list of members cannot be read.
+    /// - Complexity: O(n) in the members of all groups.
+    @discardableResult
+    public nonisolated func removeVersion(
+        _ number: SequenceNumber, of key: CheckpointKey, level: Int? = nil, origin: String? = nil
+    ) async throws -> Bool {
+        let level = try level.map { try Level(validating: $0) }
+        let origin = origin.map { Origin($0) } ?? .own
+        _ = try engine.hash(of: key, level: 1, origin: origin)
+        if engine.isInMemory { return try engine.removeFromMemory(number, of: key, level, origin) }
+        _ = try engine.requireWriter()
+        let levels = level.map { [$0] } ?? engine.levelsInUse.compactMap(Level.init(rawValue:))
+        let engine = engine
+        for level in levels {
+            let isRemoved = try await engine.whenThereIsRoom { patience in
+                try engine.waitingForRoom(patience) {
+                    try engine.appendRemoval(of: number, of: key, level, origin: origin)
+                }
+            }
+            guard isRemoved else { continue }
+            if engine.policy(for: level.rawValue).durability == .synced { try await sync() }
+            return true
+        }
+        return false
+    }
+
     private nonisolated func remove(_ key: CheckpointKey, _ level: Level, _ origin: Origin) async throws {
         let engine = engine
         try await engine.whenThereIsRoom { patience in

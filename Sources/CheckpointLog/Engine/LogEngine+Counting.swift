@@ -44,7 +44,7 @@ extension LogEngine {
     /// Which version the newest of a key is; 0 where there is none, or where it is damaged and does not tell.
     private func lastOrdinal(_ hash: KeyHash) throws -> UInt32 {
         try retryingMoved { _ in
-            guard let entry = catalog.index.newest(hash) else { return 0 }
+            guard let entry = catalog.index.newestRecord(hash) else { return 0 }
             do {
                 return try frames.header(at: entry.location).header.ordinal
             } catch let error as CheckpointLogError where error.code == .damaged && !Self.isGone(error) {

@@ -200,6 +200,15 @@ extension LogEngine {
         }
     }
 
+    /// Forgets one version in a log without a directory.
+    package func removeFromMemory(
+        _ number: SequenceNumber, of key: CheckpointKey, _ level: Level?, _ origin: Origin
+    ) throws -> Bool {
+        try checkOpen()
+        let levels = level.map { [$0.rawValue] } ?? Array(memory.levelsInUse)
+        return try levels.contains { level in memory.remove(try hash(of: key, level: level, origin: origin), number) }
+    }
+
     /// Forgets versions in a log without a directory.
     package func removeFromMemory(_ key: CheckpointKey?, _ level: Level?, _ origin: Origin = .own) throws {
         let number = try reserveNumber().sequenceNumber

@@ -82,7 +82,7 @@ package enum FrameDecoder {
                 || (header.storedByteCount == header.contentByteCount && header.payloadCRC == header.contentCRC),
             kind.hasKey == (header.keyByteCount > 0), header.metadataByteCount == 0 || kind.hasMetadata,
             kind.hasKey ? header.level > 0 : header.originByteCount == 0,
-            header.ordinal == 0 || kind == .value || kind == .reference,
+            header.ordinal == 0 || kind.hasOrdinal, !kind.removesOne || header.flags.contains(.late),
             !header.flags.contains(.marked) || header.ordinal > 0
         else { throw .badField }
         return header

@@ -26,6 +26,11 @@ package struct Manifest: Sendable, Equatable {
         /// The timestamp of its newest frame.
         package var newestTimestamp: Int64
 
+        /// Whether a record of that number may stand in it.
+        package func mayHold(_ number: SequenceNumber) -> Bool {
+            lowestSequenceNumber <= number && number <= highestSequenceNumber
+        }
+
         package init(name: SegmentName, footer: SegmentFooter, trailer: SegmentTrailer) {
             self.init(name: name, footer.summary, trailer: trailer)
         }

@@ -20,14 +20,24 @@ package enum RecordKind: UInt8, Sendable, CaseIterable {
     case mark = 9
     /// The file of a large value is no more: whatever reference to it is still there is dead for ever.
     case freed = 10
+    /// The end of one version of a key, whose number and time it has.
+    case versionRemoval = 11
+    /// The end of one group, whose number and time it has.
+    case groupRemoval = 12
 
     /// Whether the frame is about a (level, origin, key).
     package var hasKey: Bool {
         switch self {
-        case .value, .reference, .removal, .group, .chunk, .mark: true
+        case .value, .reference, .removal, .group, .chunk, .mark, .versionRemoval, .groupRemoval: true
         case .removalOfAll, .roll, .promise, .freed: false
         }
     }
+
+    /// Whether the frame takes one record away and stands in its place: it is late, and has that one's number.
+    package var removesOne: Bool { self == .versionRemoval || self == .groupRemoval }
+
+    /// Whether its level may count and mark it.
+    package var hasOrdinal: Bool { self == .value || self == .reference || self == .versionRemoval }
 
     /// Whether the frame may say more of its version than its value does.
     package var hasMetadata: Bool { self == .value || self == .reference || self == .group }

@@ -152,7 +152,8 @@ package struct SegmentFooter: Sendable, Equatable {
                 let origin = cursor.range(byteCount: originByteCount), kind.hasKey != key.isEmpty
             else { return false }
             guard sequence > 0, append >= sequence, append <= SequenceNumber.greatest.rawValue,
-                kind.hasKey ? level > 0 : origin.isEmpty, !flags.contains(.unsynced) || kind == .reference
+                kind.hasKey ? level > 0 : origin.isEmpty, !kind.removesOne || flags.contains(.late),
+                !flags.contains(.unsynced) || kind == .reference
             else { return false }
             entry.valueSegment = 0
             entry.valueByteCount = 0
@@ -193,7 +194,7 @@ extension RecordKind {
     /// Whether the frame changes what can be restored.
     package var isRecord: Bool {
         switch self {
-        case .value, .reference, .removal, .removalOfAll, .group, .mark: true
+        case .value, .reference, .removal, .removalOfAll, .group, .mark, .versionRemoval, .groupRemoval: true
         case .roll, .promise, .chunk, .freed: false
         }
     }

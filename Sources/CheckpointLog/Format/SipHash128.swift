@@ -97,7 +97,7 @@ package struct KeyHash: Hashable, Sendable {
 
         package init(of kind: RecordKind) {
             switch kind {
-            case .group: self = .group
+            case .group, .groupRemoval: self = .group
             case .mark: self = .mark
             default: self = .key
             }

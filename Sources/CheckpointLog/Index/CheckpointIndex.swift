@@ -52,7 +52,7 @@ package final class CheckpointIndex: Sendable {
     package func versions<Result>(_ hash: KeyHash, whileLocked body: (IndexEntry) -> Result) -> [Result] {
         let floor = floor(of: hash.level)
         return shards[hash.shard].withLock { shard in
-            shard.versions(hash).filter { !$0.isRemoval && $0.sequenceNumber > floor }.map(body)
+            shard.versions(hash).filter { !$0.isRemoval && !$0.isRemovedVersion && $0.sequenceNumber > floor }.map(body)
         }
     }
 
@@ -123,15 +123,24 @@ package final class CheckpointIndex: Sendable {
     }
 
     /// Whether the index holds this very record, as its newest version, an older one, or a removal that still counts.
-    package func holds(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> Bool {
+    ///
+    /// - Parameter isRemovedVersion: whether that is asked of the record that took the version of that number away.
+    package func holds(
+        _ hash: KeyHash, _ sequenceNumber: SequenceNumber, isRemovedVersion: Bool = false
+    ) -> Bool {
         guard sequenceNumber > floor(of: hash.level) else { return false }
-        return shards[hash.shard].withLock { $0.entry(hash, sequenceNumber) != nil }
+        return location(hash, sequenceNumber, isRemovedVersion: isRemovedVersion) != nil
     }
 
     /// Where the index has this very record; nil where it does not hold it.
-    package func location(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> FrameLocation? {
-        shards[hash.shard].withLock { $0.location(hash, sequenceNumber) }
+    package func location(
+        _ hash: KeyHash, _ sequenceNumber: SequenceNumber, isRemovedVersion: Bool = false
+    ) -> FrameLocation? {
+        shards[hash.shard].withLock { $0.location(hash, sequenceNumber, isRemovedVersion: isRemovedVersion) }
     }
+
+    /// The newest record of a key, which may be a removal, or have taken the place of a version.
+    package func newestRecord(_ hash: KeyHash) -> IndexEntry? { shards[hash.shard].withLock { $0.newestRecord(hash) } }
 
     /// Takes one version of a key out; false where the index has it not.
     func remove(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> Bool {

@@ -48,6 +48,17 @@ package final class GroupTable: Sendable {
         return state.withLock { $0.held[location] != nil }
     }
 
+    /// The group that has this very record; nil where none does.
+    ///
+    /// - Complexity: O(n) in the members of all groups.
+    package func holder(of hash: KeyHash, _ number: SequenceNumber) -> (name: KeyHash, number: SequenceNumber)? {
+        guard isUsed.load(ordering: .acquiring) else { return nil }
+        return state.withLock { state in
+            state.groups.first { $0.value.members.contains { $0.hash == hash && $0.sequenceNumber == number } }
+                .map { ($0.key, $0.value.sequenceNumber) }
+        }
+    }
+
     /// Where a group has this very record; nil where none does.
     ///
     /// - Complexity: O(n) in the members of all groups.

@@ -1,35 +1,48 @@
 /// What the index knows of a record.
 package struct IndexEntry: Hashable, Sendable {
-    package var sequenceNumber: SequenceNumber
+    /// The number and what it is of, as both stand in a slot and in a snapshot.
+    let word: UInt64
     package var location: FrameLocation
-    package var isRemoval: Bool
-    /// Whether it is one of those versions that a level keeps at an interval.
-    package var isMarked: Bool
 
     package init(
-        sequenceNumber: SequenceNumber, location: FrameLocation, isRemoval: Bool = false, isMarked: Bool = false
+        sequenceNumber: SequenceNumber, location: FrameLocation, isRemoval: Bool = false, isMarked: Bool = false,
+        isRemovedVersion: Bool = false
     ) {
-        self.sequenceNumber = sequenceNumber
-        self.location = location
-        self.isRemoval = isRemoval
-        self.isMarked = isMarked
-    }
-
-    /// The top bits of ``word`` tell what it is of: epochs stay below 2³⁰.
-    private static let removalBit: UInt64 = 1 << 63
-    private static let markBit: UInt64 = 1 << 62
-    static let kindBits = removalBit | markBit
-
-    /// The number and what it is of, as both stand in a slot and in a snapshot.
-    var word: UInt64 {
-        sequenceNumber.rawValue | (isRemoval ? Self.removalBit : 0) | (isMarked ? Self.markBit : 0)
+        self.init(
+            word: sequenceNumber.rawValue | (isRemoval ? Self.removalBit : 0) | (isMarked ? Self.markBit : 0)
+                | (isRemovedVersion ? Self.removedVersionBit : 0), location: location)
     }
 
     init(word: UInt64, location: FrameLocation) {
-        self.init(
-            sequenceNumber: SequenceNumber(rawValue: word & ~Self.kindBits), location: location,
-            isRemoval: word & Self.removalBit != 0, isMarked: word & Self.markBit != 0)
+        self.word = word
+        self.location = location
     }
+
+    /// The top bits of ``word`` tell what it is of: epochs stay below 2²⁹.
+    private static let removalBit: UInt64 = 1 << 63
+    private static let markBit: UInt64 = 1 << 62
+    private static let removedVersionBit: UInt64 = 1 << 61
+    static let kindBits = removalBit | markBit | removedVersionBit
+
+    package var sequenceNumber: SequenceNumber { SequenceNumber(rawValue: word & ~Self.kindBits) }
+
+    /// Whether it ends its key.
+    package var isRemoval: Bool { word & Self.removalBit != 0 }
+
+    /// Whether it is one of those versions that a level keeps at an interval.
+    package var isMarked: Bool { word & Self.markBit != 0 }
+
+    /// Whether it stands in the place of a version that was removed: it counts among the versions that are kept, and
+    /// cannot be restored.
+    package var isRemovedVersion: Bool { word & Self.removedVersionBit != 0 }
+
+    /// Whether it is the record of that number which takes a version away, or the version.
+    func matches(_ number: SequenceNumber, isRemovedVersion: Bool) -> Bool {
+        sequenceNumber == number && self.isRemovedVersion == isRemovedVersion
+    }
+
+    /// Whether it takes the place of `other`, which has the same number: the end of a version does that of the version.
+    func replaces(_ other: IndexEntry) -> Bool { isRemovedVersion && !other.isRemovedVersion }
 }
 
 /// What an insert into the index did.

@@ -107,22 +107,33 @@ struct IndexShard {
         return index
     }
 
-    func newest(_ hash: KeyHash) -> IndexEntry? {
+    /// The newest record of any kind.
+    @inline(__always)
+    func newestRecord(_ hash: KeyHash) -> IndexEntry? {
         guard let index = index(of: hash), slots[index].sequence != 0 else { return nil }
         return slots[index].entry
     }
 
+    /// The newest version that was not removed, or the removal that ended the key.
+    @inline(__always)
+    func newest(_ hash: KeyHash) -> IndexEntry? {
+        guard let record = newestRecord(hash) else { return nil }
+        return record.isRemovedVersion ? older[hash]?.newest : record
+    }
+
     /// All records kept, newest first; a removal is the last, for it ends everything before it.
     func versions(_ hash: KeyHash) -> [IndexEntry] {
-        guard let newest = newest(hash) else { return [] }
+        guard let newest = newestRecord(hash) else { return [] }
         return [newest] + (older[hash]?.newestFirst ?? [])
     }
 
     /// The record of that number; nil where the table does not hold it.
-    func entry(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> IndexEntry? {
-        guard let newest = newest(hash) else { return nil }
-        if newest.sequenceNumber == sequenceNumber { return newest }
-        return older.isEmpty ? nil : older[hash]?.entry(sequenceNumber)
+    func entry(_ hash: KeyHash, _ sequenceNumber: SequenceNumber, isRemovedVersion: Bool = false) -> IndexEntry? {
+        guard let newest = newestRecord(hash) else { return nil }
+        let entry =
+            newest.sequenceNumber == sequenceNumber
+            ? newest : older.isEmpty ? nil : older[hash]?.entry(sequenceNumber)
+        return entry?.isRemovedVersion == isRemovedVersion ? entry : nil
     }
 
     /// Changes what is older of a key, in its place; nil where there is nothing.
@@ -144,7 +155,10 @@ struct IndexShard {
         }
         let newest = slots[index].entry
         if entry.sequenceNumber == newest.sequenceNumber {
-            if entry.location != newest.location { outcome.addDead(entry.location) }
+            if entry.replaces(newest) { set(index, hash, entry) }
+            if entry.location != newest.location {
+                outcome.addDead(entry.replaces(newest) ? newest.location : entry.location)
+            }
             return outcome
         }
         if entry.sequenceNumber > newest.sequenceNumber {
@@ -249,26 +263,34 @@ struct IndexShard {
     }
 
     /// Where the table has this very record; nil where it does not hold it.
-    func location(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> FrameLocation? {
-        entry(hash, sequenceNumber)?.location
+    func location(
+        _ hash: KeyHash, _ sequenceNumber: SequenceNumber, isRemovedVersion: Bool = false
+    ) -> FrameLocation? {
+        entry(hash, sequenceNumber, isRemovedVersion: isRemovedVersion)?.location
     }
 
     /// Forgets a record whose frame is dropped: the newest one of its key, or a removal behind newer ones.
     mutating func forget(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) {
-        guard let newest = newest(hash) else { return }
-        if newest.sequenceNumber == sequenceNumber {
+        guard let newest = newestRecord(hash) else { return }
+        if newest.isRemovedVersion, newest.sequenceNumber == sequenceNumber {
+            // What is older stays.
+            _ = remove(hash, sequenceNumber, isRemovedVersion: true)
+        } else if newest.sequenceNumber == sequenceNumber {
             _ = remove(hash, below: SequenceNumber(rawValue: sequenceNumber.rawValue + 1))
         } else {
             _ = change(hash) { $0.forgetRemoval(sequenceNumber) }
         }
     }
 
-    /// Takes one version of a key out; false where there is none of that number.
-    mutating func remove(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> Bool {
+    /// Takes one version of a key out, or what stands in the place of one; false where there is none of that number.
+    mutating func remove(
+        _ hash: KeyHash, _ sequenceNumber: SequenceNumber, isRemovedVersion: Bool = false
+    ) -> Bool {
         guard let index = index(of: hash), slots[index].sequence != 0 else { return false }
         guard slots[index].entry.sequenceNumber == sequenceNumber else {
-            return change(hash) { $0.remove(sequenceNumber) } ?? false
+            return change(hash) { $0.remove(sequenceNumber, isRemovedVersion: isRemovedVersion) } ?? false
         }
+        guard slots[index].entry.isRemovedVersion == isRemovedVersion else { return false }
         guard let next = change(hash, { $0.removeNewest() }) ?? nil else {
             return !remove(hash, below: SequenceNumber(rawValue: sequenceNumber.rawValue + 1)).isEmpty
         }
@@ -285,7 +307,9 @@ struct IndexShard {
     /// Takes versions of a key out that are not its newest, and gives where they stand. A removal stays: it is no
     /// version.
     mutating func removeOlder(_ hash: KeyHash, where isOver: (IndexEntry) -> Bool) -> [FrameLocation] {
-        change(hash) { $0.removeAll { !$0.isRemoval && isOver($0) } } ?? []
+        // The newest one may be among the older where newer ones were removed.
+        let newest = newest(hash)?.sequenceNumber
+        return change(hash) { $0.removeAll { !$0.isRemoval && $0.sequenceNumber != newest && isOver($0) } } ?? []
     }
 
     /// Swaps the place of a version that compaction copied; false when it is not wanted there any more.
@@ -327,10 +351,11 @@ struct IndexShard {
 
     func forEach(_ body: (KeyHash, IndexEntry, _ isNewest: Bool) -> Void) {
         for slot in slots where slot.sequence != 0 {
-            body(slot.hash, slot.entry, true)
+            body(slot.hash, slot.entry, !slot.entry.isRemovedVersion)
         }
         for (hash, entries) in older {
-            entries.forEach { body(hash, $0, false) }
+            let newest = newestRecord(hash)?.isRemovedVersion == true ? entries.newest : nil
+            entries.forEach { body(hash, $0, $0 == newest) }
         }
     }
 

@@ -177,6 +177,16 @@ package final class MemoryStore: Sendable {
         }
     }
 
+    /// Drops one version of a key, and the groups that hold it; false where it is not here.
+    package func remove(_ hash: KeyHash, _ number: SequenceNumber) -> Bool {
+        state.withLock { state in
+            guard state.records[hash]?.contains(where: { $0.number == number }) == true else { return false }
+            Self.filter(&state, hash) { $0.number != number }
+            state.groups = state.groups.filter { !$0.value.members.contains { $0.number == number } }
+            return true
+        }
+    }
+
     /// Drops everything of `level`, or of all levels, up to `number`.
     package func dropAll(level: UInt8?, through number: SequenceNumber) {
         state.withLock { state in

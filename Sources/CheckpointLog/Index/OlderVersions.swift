@@ -52,7 +52,14 @@ struct OlderVersions: Sendable {
     /// - Complexity: O(limit.count) for one that is newer than the rest, else O(n).
     mutating func insert(_ entry: IndexEntry, _ limit: VersionLimit, _ outcome: inout InsertOutcome) {
         let place = place(of: entry.sequenceNumber)
-        if place < entries.count, entries[place].sequenceNumber == entry.sequenceNumber { return }
+        if place < entries.count, entries[place].sequenceNumber == entry.sequenceNumber {
+            let known = entries[place]
+            if entry.replaces(known) { entries[place] = entry }
+            if entry.location != known.location {
+                outcome.addDead(entry.replaces(known) ? known.location : entry.location)
+            }
+            return
+        }
         if place == 0, hasRemoval {
             outcome.addDead(entry.location)
             return
@@ -78,16 +85,20 @@ struct OlderVersions: Sendable {
 
     mutating func removeNewest() -> IndexEntry? { entries.popLast() }
 
-    /// Takes one out; false where there is none of that number.
-    mutating func remove(_ number: SequenceNumber) -> Bool {
-        guard let place = found(number) else { return false }
+    /// The newest that can be restored, or the removal that ended the key.
+    var newest: IndexEntry? { entries.last { !$0.isRemovedVersion } }
+
+    /// Takes one out; false where there is none such.
+    mutating func remove(_ number: SequenceNumber, isRemovedVersion: Bool) -> Bool {
+        guard let place = found(number), entries[place].isRemovedVersion == isRemovedVersion else { return false }
         entries.remove(at: place)
         return true
     }
 
-    /// Forgets the removal of that number, if it is the one.
+    /// Forgets the removal of that number, of the key or of a version.
     mutating func forgetRemoval(_ number: SequenceNumber) {
-        if hasRemoval, entries.first?.sequenceNumber == number { entries.removeFirst() }
+        guard let place = found(number), entries[place].isRemoval || entries[place].isRemovedVersion else { return }
+        entries.remove(at: place)
     }
 
     mutating func relocate(_ number: SequenceNumber, from old: FrameLocation, to new: FrameLocation) -> Bool {

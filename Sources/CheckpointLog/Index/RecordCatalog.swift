@@ -86,6 +86,17 @@ package final class RecordCatalog: Sendable {
             }
             let isNamed = record.kind == .group || record.kind == .mark
             outcome = index.insert(hash, entry, keep: isNamed ? .one : limits[Int(record.level)])
+        case .versionRemoval, .groupRemoval:
+            let entry = IndexEntry(
+                sequenceNumber: record.sequenceNumber, location: record.location, isMarked: record.isMarked,
+                isRemovedVersion: true)
+            let hash = record.hash(hashSecret)
+            if record.kind == .groupRemoval {
+                groups.forget(hash, below: SequenceNumber(rawValue: record.sequenceNumber.rawValue + 1))
+                values.noteGroupChange()
+            }
+            outcome = index.insert(
+                hash, entry, keep: record.kind == .groupRemoval ? .one : limits[Int(record.level)])
         }
         usage.apply(record.location, outcome) { groups.holds($0) }
         if values.isUsed { outcome.forEachDead { values.noteDead($0) } }
@@ -204,8 +215,10 @@ package final class RecordCatalog: Sendable {
         }
         let hash = record.hash(hashSecret)
         // A member that a newer record of its key has superseded is known to its group alone.
+        let (number, removesOne) = (record.sequenceNumber, record.kind.removesOne)
         guard
-            let known = index.location(hash, record.sequenceNumber) ?? groups.location(hash, record.sequenceNumber)
+            let known = index.location(hash, number, isRemovedVersion: removesOne)
+                ?? (removesOne ? nil : groups.location(hash, number))
         else {
             insert(record)
             return true
@@ -232,6 +245,8 @@ package final class RecordCatalog: Sendable {
         case .freed: record.value.map { values.needsStatement(of: $0.segment) } ?? false
         case .removalOfAll: index.floor(of: record.level) == record.sequenceNumber
         case .removal: index.holds(record.hash(hashSecret), record.sequenceNumber)
+        case .versionRemoval, .groupRemoval:
+            index.holds(record.hash(hashSecret), record.sequenceNumber, isRemovedVersion: true)
         case .value, .reference, .group, .mark:
             index.holds(record.hash(hashSecret), record.sequenceNumber) || groups.holds(record.location)
         }
@@ -243,14 +258,19 @@ package final class RecordCatalog: Sendable {
     }
 
     /// Swaps the place of a record that compaction copied.
+    ///
+    /// - Parameter isKeptAnyway: whether the frame is needed on disk although the index has forgotten it.
     package func relocate(
-        _ hash: KeyHash, _ sequenceNumber: SequenceNumber, from old: FrameLocation, to new: FrameLocation
+        _ hash: KeyHash, _ sequenceNumber: SequenceNumber, from old: FrameLocation, to new: FrameLocation,
+        isKeptAnyway: Bool = false
     ) {
         let inIndex = index.relocate(hash, sequenceNumber, from: old, to: new)
         let inGroups = groups.relocate(from: old, to: new)
         let isStatement = values.relocate(from: old, to: new)
         // A removal of everything is in none of them: it is the floor of its level.
-        if inIndex || inGroups || isStatement || index.floor(of: hash.level) == sequenceNumber { usage.add(new) }
+        if inIndex || inGroups || isStatement || isKeptAnyway || index.floor(of: hash.level) == sequenceNumber {
+            usage.add(new)
+        }
     }
 
     /// What a snapshot keeps beside the index.

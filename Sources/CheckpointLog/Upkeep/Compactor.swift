@@ -74,6 +74,8 @@ package final class Compactor: Sendable {
         /// With its key, and without its origin.
         var entry: SegmentFooter.Entry
         var hash: KeyHash
+        /// Whether it is needed on disk although the index has forgotten it.
+        var isKeptAnyway: Bool
     }
 
     private struct Copy {
@@ -81,6 +83,7 @@ package final class Compactor: Sendable {
         var old: FrameLocation
         var new: FrameLocation
         var sequenceNumber: SequenceNumber
+        var isKeptAnyway: Bool
     }
 
     /// How many compactions have left less than there was. Counted before another one begins.
@@ -134,11 +137,16 @@ package final class Compactor: Sendable {
         if isKept { appender.gate.noteReserve(isSpent: false) }
     }
 
-    private func carryOut(
-        _ plan: CompactionPlan, among segments: [Manifest.Segment], rests: Bool
-    ) throws -> CompactionOutcome? {
-        // Otherwise the files of a directory that was removed would be missed one by one.
-        try wrapping { () throws(FileSystemError) in try manifest.requireInPlace() }
+    /// What becomes of the frames of a compaction's inputs.
+    private struct Selection {
+        var live: [LiveFrame] = []
+        /// Removals, and frames of ended groups, that nothing needs any more.
+        var droppedMarkers: [(KeyHash, SequenceNumber)] = []
+        var droppedReferences: [FrameLocation] = []
+        var droppedStatements: [FrameLocation] = []
+    }
+
+    private func select(from plan: CompactionPlan, among segments: [Manifest.Segment]) throws -> Selection {
         let loader = LogFooters(identity: identity)
         // A removal is needed while any older record may exist outside of what is rewritten here, and so is the frame
         // of a group that has ended: an older group of the name must not come back. It goes no later than the removal
@@ -147,33 +155,46 @@ package final class Compactor: Sendable {
         let oldest = others.map(\.lowestSequenceNumber).min() ?? SequenceNumber(rawValue: .max)
         let epoch = appender.lastSequenceNumber.epoch
         let expiry = VersionExpiry(catalog, now: appender.now())
-        var live: [LiveFrame] = []
-        var droppedMarkers: [(KeyHash, SequenceNumber)] = []
-        var droppedReferences: [FrameLocation] = []
-        var droppedStatements: [FrameLocation] = []
+        var selection = Selection()
         for segment in plan.inputs {
             unsafe try loader.forEachEntry(of: segment) { entry, key, origin in
                 guard entry.kind.isCopied else { return }
                 let record = unsafe CatalogRecord(entry, of: segment.name.identifier, key: key, origin: origin)
                 expiry?.expire(entry, record)
-                if !catalog.isLive(record) {
-                    if entry.kind == .reference { droppedReferences.append(record.location) }
-                    if entry.kind == .freed { droppedStatements.append(record.location) }
-                } else if entry.kind == .removal || catalog.isEndedGroup(record), entry.sequenceNumber < oldest,
-                    entry.sequenceNumber.epoch < epoch
+                let isLive = catalog.isLive(record)
+                // The end of a version outlasts that version's frame, wherever it is.
+                let isKeptAnyway =
+                    !isLive && entry.kind.removesOne
+                    && others.contains { $0.mayHold(entry.sequenceNumber) }
+                if !isLive, !isKeptAnyway {
+                    if entry.kind == .reference { selection.droppedReferences.append(record.location) }
+                    if entry.kind == .freed { selection.droppedStatements.append(record.location) }
+                } else if entry.kind == .removal || entry.kind.removesOne || catalog.isEndedGroup(record),
+                    entry.sequenceNumber < oldest, entry.sequenceNumber.epoch < epoch
                 {
-                    droppedMarkers.append((record.hash(catalog.hashSecret), entry.sequenceNumber))
+                    selection.droppedMarkers.append((record.hash(catalog.hashSecret), entry.sequenceNumber))
                 } else {
                     var entry = entry
                     entry.key = unsafe Array(key)
-                    live.append(
-                        LiveFrame(location: record.location, entry: entry, hash: record.hash(catalog.hashSecret)))
+                    selection.live.append(
+                        LiveFrame(
+                            location: record.location, entry: entry, hash: record.hash(catalog.hashSecret),
+                            isKeptAnyway: isKeptAnyway))
                 }
             }
         }
+        return selection
+    }
+
+    private func carryOut(
+        _ plan: CompactionPlan, among segments: [Manifest.Segment], rests: Bool
+    ) throws -> CompactionOutcome? {
+        // Otherwise the files of a directory that was removed would be missed one by one.
+        try wrapping { () throws(FileSystemError) in try manifest.requireInPlace() }
+        let selection = try select(from: plan, among: segments)
         // Everything that superseded what is dropped stands before this position.
         let position = appender.writtenPosition
-        guard let (output, copies) = try write(live, rests: rests) else { return nil }
+        guard let (output, copies) = try write(selection.live, rests: rests) else { return nil }
         if let output {
             logger?.debug(
                 "wrote the output of a compaction",
@@ -191,10 +212,13 @@ package final class Compactor: Sendable {
             throw CheckpointLogError(error)
         }
         if let output { files.add(output.name) }
-        for copy in copies { catalog.relocate(copy.hash, copy.sequenceNumber, from: copy.old, to: copy.new) }
-        for (hash, number) in droppedMarkers { catalog.index.forget(hash, number) }
-        for location in droppedStatements { catalog.values.dropStatement(at: location) }
-        try drop(plan.inputs, references: droppedReferences)
+        for copy in copies {
+            catalog.relocate(
+                copy.hash, copy.sequenceNumber, from: copy.old, to: copy.new, isKeptAnyway: copy.isKeptAnyway)
+        }
+        for (hash, number) in selection.droppedMarkers { catalog.index.forget(hash, number) }
+        for location in selection.droppedStatements { catalog.values.dropStatement(at: location) }
+        try drop(plan.inputs, references: selection.droppedReferences)
         return CompactionOutcome(
             inputCount: plan.inputs.count, inputByteCount: plan.inputs.reduce(0) { $0 + $1.byteCount },
             outputByteCount: output?.byteCount ?? 0, recordCount: copies.count)
@@ -242,7 +266,7 @@ package final class Compactor: Sendable {
                 copies.append(
                     Copy(
                         hash: frame.hash, old: frame.location, new: try copy(frame, to: output),
-                        sequenceNumber: frame.entry.sequenceNumber))
+                        sequenceNumber: frame.entry.sequenceNumber, isKeptAnyway: frame.isKeptAnyway))
             }
             return (try output.finish(), copies)
         } catch {

@@ -232,27 +232,37 @@ struct ChainCheck {
         }
     }
 
-    /// Whether anything newer of its key is in the log, or a removal of it.
+    /// Whether anything newer of its key is in the log and was not removed, or the version or its key was.
     private func isSuperseded(_ record: CheckOutcome.Record, _ records: [CheckOutcome.Record]) throws -> Bool {
-        func ends(_ kind: RecordKind, _ level: UInt8, _ number: SequenceNumber, hasItsName: () -> Bool) -> Bool {
-            guard number > record.sequenceNumber else { return false }
-            if kind == .removalOfAll { return level == 0 || level == record.level }
-            return [.value, .reference, .removal].contains(kind) && level == record.level && hasItsName()
-        }
-        for other in records
-        where ends(
-            other.kind, other.level, other.sequenceNumber,
-            hasItsName: { other.key == record.key && other.origin == record.origin })
-        { return true }
-        var isFound = false
-        for segment in manifest.segments where !isFound && segment.highestSequenceNumber > record.sequenceNumber {
-            unsafe try LogFooters(identity: identity).forEachEntry(of: segment) { entry, key, origin in
-                let (key, origin) = unsafe (Array(key), Array(origin))
-                let isSame = key == record.key && origin == record.origin
-                if ends(entry.kind, entry.level, entry.sequenceNumber, hasItsName: { isSame }) { isFound = true }
+        var newer: Set<SequenceNumber> = []
+        var removed: Set<SequenceNumber> = []
+        var isRemoved = false
+        func note(_ kind: RecordKind, _ level: UInt8, _ number: SequenceNumber, hasItsName: () -> Bool) {
+            guard number >= record.sequenceNumber else { return }
+            if kind == .removalOfAll {
+                if level == 0 || level == record.level { isRemoved = true }
+            } else if level == record.level, hasItsName() {
+                switch kind {
+                case .value, .reference: newer.insert(number)
+                case .versionRemoval: removed.insert(number)
+                case .removal: isRemoved = true
+                default: break
+                }
             }
         }
-        return isFound
+        for other in records {
+            note(other.kind, other.level, other.sequenceNumber) {
+                other.key == record.key && other.origin == record.origin
+            }
+        }
+        for segment in manifest.segments where segment.highestSequenceNumber > record.sequenceNumber {
+            unsafe try LogFooters(identity: identity).forEachEntry(of: segment) { entry, key, origin in
+                let (key, origin) = unsafe (Array(key), Array(origin))
+                note(entry.kind, entry.level, entry.sequenceNumber) { key == record.key && origin == record.origin }
+            }
+        }
+        newer.remove(record.sequenceNumber)
+        return isRemoved || removed.contains(record.sequenceNumber) || !newer.isSubset(of: removed)
     }
 
     // MARK: Judgement

@@ -37,6 +37,8 @@ struct LiveRecords {
     private let retentions: Retentions
     private var values: [KeyHash: Values] = [:]
     private var removals: [KeyHash: Version] = [:]
+    /// Versions and groups that were removed by themselves, with the frames that say so.
+    private var removed: [KeyHash: [SequenceNumber: FrameLocation]] = [:]
     /// The last removal of everything at a level; of all levels at 0.
     private var floors = [Version?](repeating: nil, count: 256)
     private var groups: [Group] = []
@@ -66,14 +68,24 @@ struct LiveRecords {
         case .removal:
             let hash = record.hash(hashSecret)
             if removals[hash].map({ $0.number < version.number }) ?? true { removals[hash] = version }
-        case .value, .reference:
+        case .versionRemoval, .groupRemoval:
+            removed[record.hash(hashSecret), default: [:]][version.number] = version.location
+            // It stands in the place of what it removes.
+            insertVersion(version, record)
+        case .value, .reference, .group, .mark: insertVersion(version, record)
+        }
+    }
+
+    private mutating func insertVersion(_ version: Version, _ record: CheckOutcome.Record) {
+        let hash = record.hash(hashSecret)
+        switch record.kind {
+        case .group, .groupRemoval, .mark: insert(version, hash, keep: 1)
+        default:
             let retention = retentions[record.level]
-            let hash = record.hash(hashSecret)
             insert(version, hash, keep: retention.count)
             if retention.interval != nil, record.flags.contains(.marked) {
                 values[hash]?.marked[version.number] = version.location
             }
-        case .group, .mark: insert(version, record.hash(hashSecret), keep: 1)
         }
     }
 
@@ -107,10 +119,15 @@ struct LiveRecords {
         return max(floors[Int(level)]?.number ?? none, floors[0]?.number ?? none)
     }
 
-    /// The newest value; nil where there is none, or it was removed.
+    /// The newest value that is left; nil where there is none.
     func newest(_ hash: KeyHash) -> SequenceNumber? {
-        guard let version = values[hash]?.newest, version.number > end(hash) else { return nil }
-        return version.number
+        guard let known = values[hash] else { return nil }
+        var newest: SequenceNumber? = known.newest.number
+        if let removed = removed[hash] {
+            let numbers = [known.newest.number] + known.older.map(\.number) + Array(known.marked.keys)
+            newest = numbers.filter { removed[$0] == nil }.max()
+        }
+        return newest.flatMap { $0 > end(hash) ? $0 : nil }
     }
 
     /// Whether the record holds something that can be restored. The end of a key stands in a footer too.
@@ -118,7 +135,9 @@ struct LiveRecords {
         guard record.isCheckpoint else { return false }
         if held.contains(record.location) { return true }
         let hash = record.hash(hashSecret)
-        guard let known = values[hash], record.sequenceNumber > end(hash) else { return false }
+        guard let known = values[hash], record.sequenceNumber > end(hash),
+            removed[hash]?[record.sequenceNumber] == nil
+        else { return false }
         return known.newest.number == record.sequenceNumber
             || known.older.contains { $0.number == record.sequenceNumber }
             || known.marked[record.sequenceNumber] != nil
@@ -157,8 +176,11 @@ struct LiveRecords {
         var frames = held
         for (hash, known) in values {
             let end = end(hash)
-            for version in [known.newest] + known.older where version.number > end { frames.insert(version.location) }
-            for (number, location) in known.marked where number > end { frames.insert(location) }
+            let removed = removed[hash] ?? [:]
+            for version in [known.newest] + known.older where version.number > end {
+                frames.insert(removed[version.number] ?? version.location)
+            }
+            for (number, location) in known.marked where number > end { frames.insert(removed[number] ?? location) }
         }
         for (hash, removal) in removals where removal.number > floor(hash.level) { frames.insert(removal.location) }
         // One of a level that is older than that of all levels ends nothing any more.

@@ -30,7 +30,7 @@ public struct SequenceNumber: RawRepresentable, Hashable, Comparable, Codable, S
     public var epoch: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) }
 
     /// One past the greatest epoch: the index keeps the top bits of a number for what it is of.
-    package static let epochLimit: UInt32 = 1 << 30
+    package static let epochLimit: UInt32 = 1 << 29
 
     /// The greatest number that a record can have.
     package static let greatest = SequenceNumber(epoch: epochLimit - 1, count: .max)

@@ -116,6 +116,31 @@ extension RandomLife {
         inFlight = []
     }
 
+    /// One of those that are kept, or one that may be gone.
+    func removeVersion() async throws {
+        let slot = chooseSlot()
+        let held = held(slot)
+        guard slot.level != Self.memoryLevel, !held.isEmpty else { return }
+        let version = OracleVersion(slot, held[generator.number(below: held.count)].value)
+        guard let number = oracle.numbers[version.value] else { return }
+        detail("\(slot) value \(version.value)")
+        inFlight = [.removeVersion(version)]
+        let level = generator.isOne(in: 2) ? slot.level : nil
+        let wasThere = try await opened.removeVersion(
+            SequenceNumber(rawValue: number), of: CheckpointKey(slot.key), level: level)
+        if disk.isPowerCut { return }
+        let mustBeThere = held.contains { $0.value == version.value && !$0.isDispensable }
+        try expect(wasThere || !mustBeThere || clockMayHide(version), "\(slot) has no value \(version.value) to remove")
+        // One that its key has no more may live on in a group.
+        if wasThere { oracle.acknowledge(inFlight, isDurable: isSynced(slot.level)) }
+        inFlight = []
+    }
+
+    /// Whether the version may be over its level's age by now.
+    private func clockMayHide(_ version: OracleVersion) -> Bool {
+        configuration.levels[version.slot.level]?.retention?.age != nil
+    }
+
     func removeAll() async throws {
         let level = generator.isOne(in: 3) ? nil : chooseLevel()
         detail(level.map(String.init) ?? "all levels")

@@ -125,9 +125,7 @@ extension RandomLife {
         for _ in 0..<4 {
             let slot = chooseSlot()
             guard slot.level != Self.memoryLevel else { continue }
-            let expected = held(slot).first?.value
-            let value = try await restored(from: reader, slot.key, level: slot.level)
-            try expect(value == expected, "the reader gives value \(value ?? 0) of \(slot), not \(expected ?? 0)")
+            try await expectNewest(of: slot, in: reader, "the reader: ")
             let seen = try await seen(in: reader, slot)
             let held = oracle.current.versions[slot] ?? []
             try expectNone(oracle.contradiction(seen, of: slot, holding: held).map { "the reader: \($0)" })
@@ -161,11 +159,7 @@ extension RandomLife {
             })
         else { return }
         for slot in oracle.current.versions.keys.sorted() where slot.level != Self.memoryLevel {
-            let expected = held(slot).first?.value
-            try await unlessDamaged { [self] in
-                let value = try await restored(from: log, slot.key, level: slot.level)
-                try expect(value == expected, "damaged, \(slot) gives value \(value ?? 0), not \(expected ?? 0)")
-            }
+            try await unlessDamaged { [self] in try await expectNewest(of: slot, in: log, "damaged, ") }
         }
         for group in oracle.current.groups.keys {
             try await unlessDamaged { [self] in try await compare(group, in: log) }

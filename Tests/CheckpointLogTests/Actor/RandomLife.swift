@@ -14,7 +14,7 @@ final class RandomLife {
     }
 
     enum Operation: String, CaseIterable {
-        case checkpoint, submit, wait, commit, remove, removeAll, save
+        case checkpoint, submit, wait, commit, remove, removeVersion, removeAll, save
         case restore, restoreAnyLevel, restoreVersion, restoreAsOf, restoreGroup, history, list
         case compact, reopen, crash, cutSoon, read, damage
 
@@ -27,7 +27,7 @@ final class RandomLife {
             case .restoreAnyLevel, .restoreAsOf, .history: 45
             case .restoreVersion: 60
             case .commit, .restoreGroup: 40
-            case .remove: 30
+            case .remove, .removeVersion: 30
             case .wait: 15
             case .list, .read: 12
             case .save: 8
@@ -149,6 +149,7 @@ final class RandomLife {
         case .wait: try await waitForHeldReceipt()
         case .commit: try await commit()
         case .remove: try await remove()
+        case .removeVersion: try await removeVersion()
         case .removeAll: try await removeAll()
         case .save:
             try await opened.save()

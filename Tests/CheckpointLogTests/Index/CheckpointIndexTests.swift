@@ -10,6 +10,8 @@ import Testing
             var location: FrameLocation
             var isRemoval: Bool
             var isMarked = false
+            /// Whether the version was removed: the location is then of the record that says so.
+            var isRemovedVersion = false
         }
 
         var records: [KeyHash: [SequenceNumber: Record]] = [:]
@@ -26,6 +28,11 @@ import Testing
         }
 
         func versions(_ hash: KeyHash) -> [SequenceNumber] {
+            kept(hash).filter { records[hash]?[$0]?.isRemovedVersion == false }
+        }
+
+        /// The versions that can be restored, and what stands in the places of others.
+        private func kept(_ hash: KeyHash) -> [SequenceNumber] {
             let least = max(floor(hash.level), removal(hash) ?? SequenceNumber(rawValue: 0))
             let numbers = records[hash]?.filter { !$0.value.isRemoval && $0.key > least }.keys.sorted(by: >) ?? []
             let newest = numbers.prefix(CheckpointIndexTests.keep(hash.level))
@@ -35,7 +42,7 @@ import Testing
 
         /// The frames that must stay where they are.
         func heldLocations(_ hash: KeyHash) -> Set<FrameLocation> {
-            let numbers = versions(hash) + (removal(hash).map { [$0] } ?? [])
+            let numbers = kept(hash) + (removal(hash).map { [$0] } ?? [])
             return Set(numbers.compactMap { records[hash]?[$0]?.location })
         }
     }
@@ -84,12 +91,24 @@ import Testing
                 let hash = Self.hash(generator.number(below: order.keyCount), level)
                 let isRemoval = generator.isOne(in: 8)
                 let isMarked = !isRemoval && generator.isOne(in: 4)
+                let isRemovedVersion = !isRemoval && generator.isOne(in: 6)
+                var entries = [
+                    IndexEntry(sequenceNumber: number, location: location, isRemoval: isRemoval, isMarked: isMarked)
+                ]
+                if isRemovedVersion {
+                    entries.append(
+                        IndexEntry(
+                            sequenceNumber: number, location: FrameLocation(bits: location.bits | 1 << 62),
+                            isMarked: isMarked, isRemovedVersion: true))
+                }
                 model.records[hash, default: [:]][number] = .init(
-                    location: location, isRemoval: isRemoval, isMarked: isMarked)
-                given.insert(location)
-                let entry = IndexEntry(
-                    sequenceNumber: number, location: location, isRemoval: isRemoval, isMarked: isMarked)
-                dead += index.insert(hash, entry, keep: Self.keep(level), keepsMarked: Self.keepsMarked(level)).dead
+                    location: entries.last?.location ?? location, isRemoval: isRemoval, isMarked: isMarked,
+                    isRemovedVersion: isRemovedVersion)
+                if order.isShuffled { entries.shuffle(using: &generator) }
+                for entry in entries {
+                    given.insert(entry.location)
+                    dead += index.insert(hash, entry, keep: Self.keep(level), keepsMarked: Self.keepsMarked(level)).dead
+                }
             }
             if step % 1_500 == 0 { Self.compare(index, model) }
         }

@@ -15,7 +15,8 @@ import struct
 import sys
 import zlib
 
-VALUE, REFERENCE, REMOVAL, REMOVAL_OF_ALL, GROUP, ROLL, PROMISE, CHUNK, MARK, FREED = range(1, 11)
+(VALUE, REFERENCE, REMOVAL, REMOVAL_OF_ALL, GROUP, ROLL, PROMISE, CHUNK, MARK, FREED, VERSION_REMOVAL,
+ GROUP_REMOVAL) = range(1, 13)
 LATE, CONTINUES, UNSYNCED, MARKED = 1, 2, 16, 32
 HEADER, FRAME, TRAILER = 128, 64, 64
 LIMIT = 2 << 20
@@ -120,12 +121,13 @@ def frame_header(log, segment, data, offset):
     frame.place = (segment, offset)
     frame.start = offset + len(prefix)
     frame.bytes = len(prefix) + frame.stored + 7 & ~7
-    require(VALUE <= frame.kind <= FREED and frame.flags < 64 and frame.compression < 3, "kind, flags or compression")
+    require(VALUE <= frame.kind <= GROUP_REMOVAL and frame.flags < 64 and frame.compression < 3, "kind, flags or compression")
     require(not frame.flags & UNSYNCED or frame.kind == REFERENCE, "a flag of references")
     require(frame.stored <= LIMIT and frame.content <= LIMIT and (
-        ordinal == 0 or frame.kind in (VALUE, REFERENCE)), "length over the limit, or an ordinal")
+        ordinal == 0 or frame.kind in (VALUE, REFERENCE, VERSION_REMOVAL)), "length over the limit, or an ordinal")
     require(metadata == 0 or frame.kind in (VALUE, REFERENCE, GROUP), "metadata of a frame that has none")
     require(not frame.flags & MARKED or ordinal > 0, "a marked version without an ordinal")
+    require(frame.kind < VERSION_REMOVAL or frame.flags & LATE, "the end of one record that is not late")
     require(promise == 0 or frame.promise, "check bits of the promise")
     require(frame.number != 0, "no sequence number")
     require(frame.append > frame.number if frame.flags & LATE else frame.append == frame.number, "append number")
@@ -342,11 +344,15 @@ class Log:
             return False
 
     def is_superseded(self, frame):
-        return any(other.number > frame.number
-                   and (other.kind == REMOVAL_OF_ALL and other.level in (0, frame.level)
-                        or other.kind in (VALUE, REFERENCE, REMOVAL)
-                        and (other.level, other.origin, other.key) == (frame.level, frame.origin, frame.key))
-                   for other in self.records)
+        same = [other for other in self.records
+                if (other.level, other.origin, other.key) == (frame.level, frame.origin, frame.key)]
+        removed = set(other.number for other in same if other.kind == VERSION_REMOVAL)
+        return (frame.number in removed
+                or any(other.kind in (VALUE, REFERENCE) and other.number > frame.number
+                       and other.number not in removed for other in same)
+                or any(other.kind == REMOVAL and other.number > frame.number for other in same)
+                or any(other.kind == REMOVAL_OF_ALL and other.number > frame.number
+                       and other.level in (0, frame.level) for other in self.records))
 
     def synced(self):
         try:
@@ -416,7 +422,8 @@ class Log:
 
     def live(self):
         """The newest of each name, with the removals and the floors that end older ones."""
-        floors, removed, newest, groups, numbered = {}, {}, {}, {}, {}
+        floors, removed, versions, groups, numbered = {}, {}, {}, {}, {}
+        gone = set()  # versions and groups that were removed by themselves
         freed = set()
         for frame in self.records:
             if frame.kind == FREED:
@@ -432,21 +439,33 @@ class Log:
                 floors[frame.level] = max(floors.get(frame.level, 0), frame.number)
             elif frame.kind == REMOVAL:
                 removed[name] = max(removed.get(name, 0), frame.number)
+            elif frame.kind == VERSION_REMOVAL:
+                gone.add((name, frame.number))
+                # It stands in the place of the version, whichever of the two is read first.
+                versions.setdefault(name, {})[frame.number] = frame
+            elif frame.kind == GROUP_REMOVAL:
+                gone.add(("group", name, frame.number))
             elif frame.kind in (VALUE, REFERENCE):
                 numbered[frame.number, frame.key] = frame
-                if name not in newest or newest[name].number < frame.number:
-                    newest[name] = frame
+                versions.setdefault(name, {}).setdefault(frame.number, frame)
             elif frame.kind == GROUP and (name not in groups or groups[name].number < frame.number):
                 groups[name] = frame
         floor = lambda level: max(floors.get(level, 0), floors.get(0, 0))
-        values = {name: frame for name, frame in newest.items()
-                  if frame.number > max(floor(name[0]), removed.get(name, 0))}
+        values = {}
+        for name, frames in versions.items():
+            _, count, interval, _ = self.policies.get(name[0], (0, 1 if name[0] == 1 else 2, 0, 0))
+            least = max(floor(name[0]), removed.get(name, 0))
+            numbers = sorted((number for number in frames if number > least), reverse=True)
+            kept = numbers[:count] + [number for number in numbers[count:] if interval and frames[number].flags & MARKED]
+            left = [number for number in kept if (name, number) not in gone]
+            if left:
+                values[name] = frames[left[0]]
         members = {}
         for name, group in groups.items():
             cursor = Cursor(content(group))
             keys = [cursor.take(cursor.varint()) for _ in range(cursor.varint())]
             require(cursor.offset == len(cursor.data), "the list of a group")
-            ended = group.number <= floor(name[0]) or any(
+            ended = ("group", name, group.number) in gone or group.number <= floor(name[0]) or any(
                 removed.get((group.level, b"", key), 0) > group.number for key in keys)
             if not ended:
                 members[name] = [numbered.get((group.number - len(keys) + index, key))

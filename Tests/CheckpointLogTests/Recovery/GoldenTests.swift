@@ -108,6 +108,11 @@ import Testing
                     try group.put([Double](repeating: 0.1, count: 900), for: "right")
                 }
                 try await log.checkpoint([9.0], for: "left", level: 2)
+                let numbers = try (0..<3).map { try log.submit($0, for: "one removed", level: 3).sequenceNumber }
+                try await log.removeVersion(numbers[2], of: "one removed")
+                try await log.commit("ended", level: 2) { try $0.put([3.0], for: "member") }
+                let member = try #require(try await log.history(for: "member").first)
+                try await log.removeVersion(member.sequenceNumber, of: "member")
                 try await log.checkpoint(1, for: "removed")
                 try await log.removeCheckpoint(for: "removed")
                 if opening == 1 { try await log.compact() }

@@ -10,6 +10,8 @@ import Testing
         case remove(CheckpointKey)
         case removeAll(level: Int?)
         case group(CheckpointKey)
+        /// The newest version.
+        case removeNewest(CheckpointKey, level: Int)
 
         var description: String {
             switch self {
@@ -17,6 +19,7 @@ import Testing
             case .remove(let key): "remove \(key)"
             case .removeAll(let level): "remove all of \(level.map(String.init) ?? "every level")"
             case .group(let name): "group \(name) of a and b"
+            case .removeNewest(let key, let level): "remove the newest version of \(key) at \(level)"
             }
         }
 
@@ -27,6 +30,10 @@ import Testing
                 _ = try engine.append(bytes, try engine.attributes(level).adding(.raw), key: key)
             case .remove(let key): _ = try engine.appendRemoval(of: key, Level(validating: 1))
             case .removeAll(let level): _ = try engine.appendRemovalOfAll(level.map { try Level(validating: $0) })
+            case .removeNewest(let key, let level):
+                let newest = try engine.versions(RecordQuery(key: key, level: UInt8(level))).first
+                let number = try #require(newest).number
+                _ = try engine.appendRemoval(of: number, of: key, Level(validating: level), origin: .own)
             case .group(let name):
                 _ = try engine.appendGroup(name, [("a", bytes, .raw), ("b", bytes, .raw)], Level(validating: 1))
             }
@@ -53,6 +60,16 @@ import Testing
             ("b", 1, [.group("g"), .put("b", level: 1), .group("g"), .put("b", level: 1)], false),
             ("b", 1, [.group("g"), .put("b", level: 1), .group("h"), .put("b", level: 1)], true),
             ("b", 1, [.group("g"), .put("b", level: 1), .removeAll(level: 1)], false),
+            // A version that was removed counts among those that are kept.
+            ("b", 2, [.put("b", level: 2), .removeNewest("b", level: 2)], false),
+            ("b", 2, [.put("b", level: 2), .put("b", level: 2), .removeNewest("b", level: 2)], true),
+            (
+                "b", 2, [.put("b", level: 2), .put("b", level: 2), .removeNewest("b", level: 2), .put("b", level: 2)],
+                false
+            ),
+            ("b", 1, [.group("g"), .removeNewest("b", level: 1)], false),
+            ("b", 1, [.group("g"), .removeNewest("a", level: 1)], true),
+            ("b", 1, [.group("g"), .removeNewest("a", level: 1), .put("b", level: 1)], false),
         ] as [(CheckpointKey, Int, [Change], Bool)])
     func aDamagedFrameCostsWhatItHeld(key: CheckpointKey, level: Int, changes: [Change], costs: Bool) throws {
         let disk = SimulatedFileSystem(seed: 4)

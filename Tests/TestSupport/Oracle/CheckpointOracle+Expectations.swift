@@ -7,7 +7,8 @@ extension CheckpointOracle {
 
     /// Whether the version at `index` of those held must be there.
     package func mustHold(_ held: [OracleState.Held], _ index: Int, of slot: OracleSlot) -> Bool {
-        if index == 0 { return true }
+        // The newest is kept whatever its age. It may be gone where a newer one was removed.
+        if index == 0 { return !held[index].isDispensable }
         return !held[index].isDispensable
             && !isAged(held[index].value, level: slot.level, at: greatestNow, orEqual: true)
     }

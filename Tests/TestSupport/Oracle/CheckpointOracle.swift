@@ -133,6 +133,7 @@ package struct CheckpointOracle: Sendable {
         case .commit: false
         case .remove(let slot): memoryLevels.contains(slot.level)
         case .removeAll(let level): level.map { memoryLevels.contains($0) } ?? false
+        case .removeVersion(let version): memoryLevels.contains(version.slot.level)
         }
     }
 
@@ -151,6 +152,7 @@ package struct CheckpointOracle: Sendable {
             case .commit: []
             case .remove(let slot): [slot]
             case .removeAll: Array(Set(trails.keys).union(durable.versions.keys))
+            case .removeVersion(let version): [version.slot]
             }
         for slot in slots where memoryLevels.contains(slot.level) {
             if trails[slot] == nil { trails[slot] = Trail(states: [durable.versions[slot] ?? []]) }

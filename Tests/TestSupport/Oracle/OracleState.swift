@@ -48,6 +48,8 @@ package enum OracleEvent: Hashable, Sendable {
     case remove(OracleSlot)
     /// Those of one level, or all.
     case removeAll(Int?)
+    /// One version, and the group that has it.
+    case removeVersion(OracleVersion)
 }
 
 /// How many versions of a level are kept, and for how long.
@@ -75,10 +77,26 @@ package struct OracleState: Sendable {
         package var value: Int
         /// Whether as many newer ones as the level keeps were there at some time: it may be gone.
         package var isDispensable = false
+        /// Whether it was removed: it counts among the newer ones, and is not there.
+        var isRemoved = false
     }
 
     /// Newest first; none is empty.
     package private(set) var versions: [OracleSlot: [Held]] = [:]
+    /// Those that were removed, too.
+    private var records: [OracleSlot: [Held]] = [:]
+
+    private mutating func update(_ slot: OracleSlot, _ body: (inout [Held]) -> Void) {
+        var held = records[slot] ?? []
+        body(&held)
+        records[slot] = held.isEmpty ? nil : held
+        versions[slot] = Self.left(held)
+    }
+
+    private static func left(_ held: [Held]) -> [Held]? {
+        let left = held.filter { !$0.isRemoved }
+        return left.isEmpty ? nil : left
+    }
     /// The members of the newest group of each name, in their order.
     package private(set) var groups: [OracleGroup: [OracleVersion]] = [:]
 
@@ -92,50 +110,51 @@ package struct OracleState: Sendable {
             for version in members { insert(version, keeping: retention) }
             groups[group] = members
         case .remove(let slot):
-            versions[slot] = nil
+            set([], of: slot)
             groups = groups.filter { group, members in
                 group.level != slot.level || !members.contains { $0.slot == slot }
             }
+        case .removeVersion(let version):
+            update(version.slot) { held in
+                for index in held.indices where held[index].value == version.value { held[index].isRemoved = true }
+            }
+            groups = groups.filter { !$0.value.contains(version) }
         case .removeAll(let level):
-            versions = versions.filter { slot, _ in level.map { slot.level != $0 } ?? false }
+            for slot in records.keys where level.map({ slot.level == $0 }) ?? true { set([], of: slot) }
             groups = groups.filter { group, _ in level.map { group.level != $0 } ?? false }
         }
     }
 
     private mutating func insert(_ version: OracleVersion, keeping retention: [Int: OracleRetention]) {
         let count = retention[version.slot.level]?.count ?? 1
-        versions[version.slot, default: []].insert(Held(value: version.value), at: 0)
-        if let held = versions[version.slot], held.count > count {
-            versions[version.slot]?[count].isDispensable = true
+        update(version.slot) { held in
+            held.insert(Held(value: version.value), at: 0)
+            if held.count > count { held[count].isDispensable = true }
         }
     }
 
     /// Gives up what a new retention does not keep.
     package mutating func shorten(to retention: [Int: OracleRetention]) {
-        for (slot, held) in versions {
-            for index in held.indices.dropFirst(retention[slot.level]?.count ?? 1) {
-                versions[slot]?[index].isDispensable = true
+        for slot in records.keys {
+            update(slot) { held in
+                for index in held.indices.dropFirst(retention[slot.level]?.count ?? 1) {
+                    held[index].isDispensable = true
+                }
             }
         }
     }
 
     package mutating func set(_ held: [Held], of slot: OracleSlot) {
-        versions[slot] = held.isEmpty ? nil : held
+        update(slot) { $0 = held }
     }
 
-    /// The newest version of a key, at one level or at any; the log's own before those of other origins.
-    package func newest(of key: String, level: Int?) -> OracleVersion? {
-        var own: OracleVersion?
-        var other: OracleVersion?
-        for (slot, held) in versions where slot.key == key && (level == nil || slot.level == level) {
-            guard let first = held.first else { continue }
-            let version = OracleVersion(slot, first.value)
-            if slot.origin.isEmpty {
-                if first.value > own?.value ?? -1 { own = version }
-            } else if first.value > other?.value ?? -1 {
-                other = version
-            }
+    /// What the newest version of a slot may be: one that may be gone, or the next, or none.
+    package func newestChoices(_ slot: OracleSlot) -> [Int?] {
+        var choices: [Int?] = []
+        for held in versions[slot] ?? [] {
+            choices.append(held.value)
+            if !held.isDispensable { return choices }
         }
-        return own ?? other
+        return choices + [nil]
     }
 }
