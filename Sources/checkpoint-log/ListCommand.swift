@@ -11,7 +11,8 @@ import Foundation
 struct ListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "Lists the newest checkpoint of each key, by level and key.",
-        discussion: "Columns: level, number, time, encoded bytes before compression, key, metadata.")
+        discussion:
+            "Columns: level, number, time, encoded bytes before compression, key, metadata, tags as #NAME, `pinned`.")
 
     @OptionGroup var log: DirectoryArgument
     @OptionGroup var output: OutputOptions
@@ -27,6 +28,8 @@ struct ListCommand: AsyncParsableCommand {
         var date: Date
         var byteCount: Int
         var metadata: CheckpointMetadata
+        var tags: [String]
+        var isPinned: Bool
     }
 
     func run() async throws {
@@ -39,7 +42,8 @@ struct ListCommand: AsyncParsableCommand {
                     versions.map {
                         Row(
                             level: $0.level, key: $0.key.name, sequenceNumber: $0.sequenceNumber.rawValue,
-                            date: $0.date, byteCount: $0.byteCount, metadata: $0.metadata)
+                            date: $0.date, byteCount: $0.byteCount, metadata: $0.metadata,
+                            tags: $0.tags, isPinned: $0.isPinned)
                     })
             } else {
                 for version in versions { try StandardStreams.writeLine(Self.line(version)) }
@@ -53,6 +57,7 @@ struct ListCommand: AsyncParsableCommand {
             version.date.formatted(.iso8601), padded("\(version.byteCount)", 12), printable(version.key.name),
         ]
         fields += version.metadata.sorted { $0.key < $1.key }.map { "\(printable($0.key))=\(printable("\($0.value)"))" }
+        fields += version.tags.map { "#\(printable($0))" } + (version.isPinned ? ["pinned"] : [])
         return fields.joined(separator: "  ")
     }
 

@@ -118,6 +118,24 @@ import Testing
         #expect(try await tool("put", path, "key").exitCode == 0)
     }
 
+    @Test func metadataAndLabelsAreListedAndTagsAreTaken() async throws {
+        let log = try await CheckpointLog.open(at: path)
+        let first = try await log.checkpoint(
+            bytes: [1], for: "key", metadata: ["step": 7, "note": "two\nlines", "loss": 0.5])
+        try await log.tag(first.sequenceNumber, of: "key", as: "best")
+        try await log.pin(first.sequenceNumber, of: "key")
+        let line = try await tool("list", path).text
+        #expect(line.hasSuffix("  key  loss=0.5  note=\"two\\nlines\"  step=7  #best  pinned\n"), "\(line)")
+        let json = try await tool("list", path, "--json").text
+        #expect(json.contains(#""tags" : ["#) && json.contains(#""isPinned" : true"#) && json.contains(#""step" : 7"#))
+        try await log.checkpoint(bytes: [2], for: "key")
+        try await log.close()
+        #expect(try await tool("get", path, "key").output == [2])
+        #expect(try await tool("get", path, "key", "--tag", "best", "--level", "1").output == [1])
+        let missing = try await tool("get", path, "key", "--tag", "worst")
+        #expect(missing.exitCode == 1 && missing.complaint.contains("with the tag \"worst\""))
+    }
+
     @Test func theListNamesKeysLevelsAndSizes() async throws {
         for (key, level) in [("b", 1), ("a", 1), ("two\nlines", 2)] {
             _ = try await tool("put", path, key, "--level", "\(level)", input: [1, 2, 3])

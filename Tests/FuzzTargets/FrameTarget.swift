@@ -45,6 +45,7 @@ enum FrameTarget {
             precondition(reference.bytes == content, "A reference comes back.")
         }
         if let freed = FreedValue(content) { precondition(freed.bytes == content, "A freed value comes back.") }
+        if let labels = VersionLabels(content) { precondition(labels.bytes == content, "Labels come back.") }
         if let mark = ChildMark(content) { precondition(mark.bytes == content, "A mark comes back.") }
         if let members = GroupMembers(content) {
             precondition(GroupMembers(members.bytes) == members, "A list of members comes back.")
@@ -138,7 +139,7 @@ enum FrameTarget {
     static func frames(_ segment: [UInt8]) -> [[UInt8]] {
         var frames: [[UInt8]] = []
         var offset = SegmentHeader.byteCount
-        while offset + FrameHeader.byteCount <= segment.count, (1...12).contains(segment[offset + 4]) {
+        while offset + FrameHeader.byteCount <= segment.count, (1...13).contains(segment[offset + 4]) {
             let lengths = Lengths(of: segment, at: offset)
             let end = (offset + lengths.prefix + lengths.stored + 7) & ~7
             guard end <= segment.count, end - offset <= FuzzTarget.inputByteLimit else { break }

@@ -28,7 +28,7 @@ extension CheckpointLog {
             try engine.refresh()
             for level in engine.levelsInUse.compactMap(Level.init(rawValue:)) {
                 let query = RecordQuery(key: key, level: level.rawValue, origin: origin)
-                guard try engine.newest(query) != nil else { continue }
+                guard try engine.hasVersion(query) else { continue }
                 levels.append(level)
                 try await remove(key, level, origin)
             }
@@ -40,7 +40,8 @@ extension CheckpointLog {
     /// Forgets one version of `key`: a damaged one, or one that nobody is to go back to.
     ///
     /// The other versions stay, and none comes back that its level's retention has given up. A group that has the
-    /// version is forgotten. Durable on return as the level's checkpoints are. Copies that actors above have stay.
+    /// version is forgotten, and so are its pin and its tags. Durable on return as the level's checkpoints are. Copies
+    /// that actors above have stay.
     ///
     /// ```swift
     /// for version in try await log.history(for: "model", level: 2) where version.metadata["diverged"] == "yes" {
@@ -61,24 +62,13 @@ extension CheckpointLog {
     public nonisolated func removeVersion(
         _ number: SequenceNumber, of key: CheckpointKey, level: Int? = nil, origin: String? = nil
     ) async throws -> Bool {
-        let level = try level.map { try Level(validating: $0) }
-        let origin = origin.map { Origin($0) } ?? .own
-        _ = try engine.hash(of: key, level: 1, origin: origin)
-        if engine.isInMemory { return try engine.removeFromMemory(number, of: key, level, origin) }
-        _ = try engine.requireWriter()
-        let levels = level.map { [$0] } ?? engine.levelsInUse.compactMap(Level.init(rawValue:))
-        let engine = engine
-        for level in levels {
-            let isRemoved = try await engine.whenThereIsRoom { patience in
-                try engine.waitingForRoom(patience) {
-                    try engine.appendRemoval(of: number, of: key, level, origin: origin)
-                }
-            }
-            guard isRemoved else { continue }
-            if engine.policy(for: level.rawValue).durability == .synced { try await sync() }
-            return true
+        guard !engine.isInMemory else {
+            let level = try level.map { try Level(validating: $0) }
+            return try engine.removeFromMemory(number, of: key, level, origin.map { Origin($0) } ?? .own)
         }
-        return false
+        return try await atLevel(of: key, level, origin) { engine, level, origin in
+            try engine.appendRemoval(of: number, of: key, level, origin: origin)
+        }
     }
 
     private nonisolated func remove(_ key: CheckpointKey, _ level: Level, _ origin: Origin) async throws {

@@ -26,6 +26,10 @@ extension LogEngine {
             if let known = newest[hash], known.sequenceNumber >= entry.sequenceNumber { return }
             entries.append((hash, entry))
         }
+        for hash in catalog.labels.labelledKeys where level == nil || hash.level == level {
+            // One that labels alone keep is in no table.
+            if catalog.index.newest(hash) == nil, let entry = catalog.newest(hash) { entries.append((hash, entry)) }
+        }
         entries.sort { $0.entry.location.bits < $1.entry.location.bits }
         for (hash, _) in entries {
             if let found = try newestVersion(hash) { newest[hash] = found }
@@ -36,7 +40,7 @@ extension LogEngine {
     /// The newest version of a key as it stands now; nil when it was removed since.
     private func newestVersion(_ hash: KeyHash) throws -> CheckpointVersion? {
         try retryingMoved { _ in
-            guard let entry = catalog.index.newest(hash) else { return nil }
+            guard let entry = try newestEntry(hash) else { return nil }
             return try version(.frame(entry, level: hash.level, origin: .own))
         }
     }
@@ -48,23 +52,34 @@ extension LogEngine {
             metadata: EncodedMetadata.metadata(in: record.metadata) ?? [:])
     }
 
-    /// A version for listings; nil for a group's frame or a mark, which are no checkpoints of a key.
+    /// A version for listings; nil for the frame of a group, of a mark or of labels, which are no checkpoints of a key.
     private func version(_ found: FoundRecord) throws -> CheckpointVersion? {
         switch found {
         case .memory(let record): return version(record)
         case .frame(let entry, _, _):
             let frame = try frames.header(at: entry.location)
-            guard frame.header.kind != .group, frame.header.kind != .mark else { return nil }
+            guard frame.header.kind == .value || frame.header.kind == .reference else { return nil }
             guard let metadata = EncodedMetadata.metadata(in: frame.metadata) else {
                 throw CheckpointLogError.damaged(
                     "A checkpoint's metadata are no map of texts and numbers.",
                     path: try files.file(of: entry.location.segment).path.string, offset: entry.location.offset)
             }
-            return CheckpointVersion(
+            var version = CheckpointVersion(
                 key: CheckpointKey(String(decoding: frame.key, as: UTF8.self)), level: Int(frame.header.level),
                 origin: frame.origin.name, sequenceNumber: frame.header.sequenceNumber,
                 date: Self.date(frame.header.timestamp), byteCount: try byteCount(of: frame, at: entry.location),
                 metadata: metadata)
+            try note(frame, &version)
+            return version
+        }
+    }
+
+    /// Adds the labels of a version.
+    private func note(_ frame: FoundHeader, _ version: inout CheckpointVersion) throws {
+        guard catalog.labels.isUsed else { return }
+        let hash = try hash(of: version.key, level: frame.header.level, origin: frame.origin)
+        for entry in catalog.labels.labels(of: hash).entries where entry.number == version.sequenceNumber {
+            if entry.name.isEmpty { version.isPinned = true } else { version.tags.append(entry.name) }
         }
     }
 

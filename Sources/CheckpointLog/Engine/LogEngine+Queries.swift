@@ -12,30 +12,32 @@ extension LogEngine {
         if query.level == nil { unsafe try query.key.withValidatedBytes { _ in } }
         try refresh(mode)
         guard query.version.choice == .newest else { return try versions(query, mode).first }
-        if let origin = query.origin { return try newest(query, origin) }
-        if let own = try newest(query, .own) { return own }
+        if let origin = query.origin { return try newest(query, origin, mode) }
+        if let own = try newest(query, .own, mode) { return own }
         var best: FoundRecord?
         for origin in catalog.origins.union(memory.origins) {
-            guard let found = try newest(query, origin) else { continue }
+            guard let found = try newest(query, origin, mode) else { continue }
             if best.map({ $0.number < found.number }) ?? true { best = found }
         }
         return best
     }
 
-    private func newest(_ query: RecordQuery, _ origin: Origin) throws -> FoundRecord? {
-        if let level = query.level { return try newest(query.key, level, origin) }
+    private func newest(_ query: RecordQuery, _ origin: Origin, _ mode: ReadMode) throws -> FoundRecord? {
+        if let level = query.level { return try newest(query.key, level, origin, mode) }
         var best: FoundRecord?
         for level in levelsInUse {
-            guard let found = try newest(query.key, level, origin) else { continue }
+            guard let found = try newest(query.key, level, origin, mode) else { continue }
             if best.map({ $0.number < found.number }) ?? true { best = found }
         }
         return best
     }
 
-    private func newest(_ key: CheckpointKey, _ level: UInt8, _ origin: Origin) throws -> FoundRecord? {
+    private func newest(
+        _ key: CheckpointKey, _ level: UInt8, _ origin: Origin, _ mode: ReadMode
+    ) throws -> FoundRecord? {
         let hash = try hash(of: key, level: level, origin: origin)
         let record = hasMemoryLevel ? memory.newest(hash) : nil
-        guard let entry = catalog.index.newest(hash) else { return record.map { .memory($0) } }
+        guard let entry = try newestEntry(hash, mode) else { return record.map { .memory($0) } }
         if let record, record.number >= entry.sequenceNumber { return .memory(record) }
         return .frame(entry, level: level, origin: origin)
     }
@@ -59,10 +61,7 @@ extension LogEngine {
             let records = memory.versions(hash)
             found += records.map { .memory($0) }
             let numbers = Set(records.map(\.number))
-            let age = retention(of: level).age
-            for (index, entry) in catalog.index.versions(hash).enumerated()
-            where !numbers.contains(entry.sequenceNumber) {
-                if index > 0, let age, try isOlder(entry, than: age, mode) { continue }
+            for entry in try entries(hash, mode) where !numbers.contains(entry.sequenceNumber) {
                 found.append(.frame(entry, level: level, origin: origin))
             }
         }
@@ -71,10 +70,42 @@ extension LogEngine {
         case .newest: return found
         case .sequence(let number):
             return found.filter { $0.number == number }
+        case .tag(let name):
+            return try found.filter { version in
+                let hash = try hash(of: query.key, level: version.level, origin: version.origin)
+                return catalog.labels.labels(of: hash).number(of: name) == version.number
+            }
         case .asOf(let time):
             guard let first = try found.firstIndex(where: { try timestamp(of: $0, mode).map { $0 <= time } ?? true })
             else { return [] }
             return Array(found[first...])
+        }
+    }
+
+    /// Whether the key has a version at the level of the query, be it one that a group alone holds.
+    package func hasVersion(_ query: RecordQuery) throws -> Bool {
+        if try newest(query) != nil { return true }
+        guard let level = query.level else { return false }
+        return catalog.groups.holds(key: try hash(of: query.key, level: level, origin: query.origin ?? .own))
+    }
+
+    /// The newest version of a key that is in the log and not over its level's age; nil where there is none.
+    func newestEntry(_ hash: KeyHash, _ mode: ReadMode = .waiting) throws -> IndexEntry? {
+        guard catalog.retentions[hash.level].age != nil else { return catalog.newest(hash) }
+        return try entries(hash, mode).first
+    }
+
+    /// The versions of a key that are in the log and not over its level's age, newest first.
+    ///
+    /// The newest that was ever taken has no age, nor has one with a label. Where that newest one was removed, the
+    /// others are as old as before: what was hidden stays hidden.
+    private func entries(_ hash: KeyHash, _ mode: ReadMode) throws -> [IndexEntry] {
+        let entries = catalog.versions(hash)
+        guard let age = catalog.retentions[hash.level].age else { return entries }
+        let newest = catalog.index.newestRecord(hash)?.sequenceNumber
+        return try entries.filter { entry in
+            try entry.sequenceNumber == newest || catalog.labels.location(hash, entry.sequenceNumber) != nil
+                || !isOlder(entry, than: age, mode)
         }
     }
 

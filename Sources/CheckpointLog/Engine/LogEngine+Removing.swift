@@ -16,7 +16,9 @@ extension LogEngine {
             var batch = PreparedBatch()
             try retryingMoved { _ in
                 batch = PreparedBatch()
-                guard let location = catalog.index.location(hash, version) else { return }
+                guard
+                    let location = catalog.index.location(hash, version) ?? catalog.labels.location(hash, version)
+                else { return }
                 let isMarked = catalog.index.versions(hash).contains { $0.sequenceNumber == version && $0.isMarked }
                 try add(.versionRemoval, version, try facts(at: location, isMarked), key, level, origin, to: &batch)
                 guard let group = catalog.groups.holder(of: hash, version),

@@ -27,6 +27,8 @@ package final class LogEngine: Sendable {
     /// The last number and time given in a log without a directory.
     package let memoryNumbers = Lock(TakenNumber(sequenceNumber: SequenceNumber(epoch: 1, count: 0), timestamp: 0))
     package let writingOut = Lock(())
+    /// One change of labels at a time: each says all that a key has.
+    let labelling = Lock(())
     let versionCounts = VersionCounts()
     /// Large batches between their first number and their last index entry.
     package let batchesUnderWay = Lock(0)

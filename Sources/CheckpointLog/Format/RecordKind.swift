@@ -24,11 +24,13 @@ package enum RecordKind: UInt8, Sendable, CaseIterable {
     case versionRemoval = 11
     /// The end of one group, whose number and time it has.
     case groupRemoval = 12
+    /// Which versions of a key are pinned, and under which names.
+    case labels = 13
 
     /// Whether the frame is about a (level, origin, key).
     package var hasKey: Bool {
         switch self {
-        case .value, .reference, .removal, .group, .chunk, .mark, .versionRemoval, .groupRemoval: true
+        case .value, .reference, .removal, .group, .chunk, .mark, .versionRemoval, .groupRemoval, .labels: true
         case .removalOfAll, .roll, .promise, .freed: false
         }
     }

@@ -194,7 +194,8 @@ extension RecordKind {
     /// Whether the frame changes what can be restored.
     package var isRecord: Bool {
         switch self {
-        case .value, .reference, .removal, .removalOfAll, .group, .mark, .versionRemoval, .groupRemoval: true
+        case .value, .reference, .removal, .removalOfAll, .group, .mark, .versionRemoval, .groupRemoval, .labels:
+            true
         case .roll, .promise, .chunk, .freed: false
         }
     }

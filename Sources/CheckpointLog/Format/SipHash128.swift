@@ -94,11 +94,13 @@ package struct KeyHash: Hashable, Sendable {
         case key = 0
         case group = 1
         case mark = 2
+        case labels = 3
 
         package init(of kind: RecordKind) {
             switch kind {
             case .group, .groupRemoval: self = .group
             case .mark: self = .mark
+            case .labels: self = .labels
             default: self = .key
             }
         }

@@ -47,7 +47,7 @@ package final class CatalogFeed: Sendable {
             unsafe kept.key = UnsafeRawBufferPointer(start: nil, count: 0)
             unsafe kept.origin = kept.key
             removals.withLock { [kept] in $0.append(kept) }
-        case .reference, .group, .mark, .versionRemoval, .groupRemoval:
+        case .reference, .group, .mark, .versionRemoval, .groupRemoval, .labels:
             insert(record)
         case .value, .removal:
             if unsafe record.origin.count > 0 { catalog.noteOrigin(of: record) }

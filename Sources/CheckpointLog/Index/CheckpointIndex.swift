@@ -139,6 +139,12 @@ package final class CheckpointIndex: Sendable {
         shards[hash.shard].withLock { $0.location(hash, sequenceNumber, isRemovedVersion: isRemovedVersion) }
     }
 
+    /// What a version must be newer than: the last removal of its key, or of all.
+    package func end(of hash: KeyHash) -> SequenceNumber {
+        let removal = shards[hash.shard].withLock { $0.versions(hash).last { $0.isRemoval }?.sequenceNumber }
+        return max(floor(of: hash.level), removal ?? SequenceNumber(rawValue: 0))
+    }
+
     /// The newest record of a key, which may be a removal, or have taken the place of a version.
     package func newestRecord(_ hash: KeyHash) -> IndexEntry? { shards[hash.shard].withLock { $0.newestRecord(hash) } }
 

@@ -48,6 +48,14 @@ package final class GroupTable: Sendable {
         return state.withLock { $0.held[location] != nil }
     }
 
+    /// Whether a group has any record of this key.
+    ///
+    /// - Complexity: O(n) in the members of all groups.
+    package func holds(key hash: KeyHash) -> Bool {
+        guard isUsed.load(ordering: .acquiring) else { return false }
+        return state.withLock { $0.groups.values.contains { $0.members.contains { $0.hash == hash } } }
+    }
+
     /// The group that has this very record; nil where none does.
     ///
     /// - Complexity: O(n) in the members of all groups.

@@ -307,9 +307,7 @@ struct IndexShard {
     /// Takes versions of a key out that are not its newest, and gives where they stand. A removal stays: it is no
     /// version.
     mutating func removeOlder(_ hash: KeyHash, where isOver: (IndexEntry) -> Bool) -> [FrameLocation] {
-        // The newest one may be among the older where newer ones were removed.
-        let newest = newest(hash)?.sequenceNumber
-        return change(hash) { $0.removeAll { !$0.isRemoval && $0.sequenceNumber != newest && isOver($0) } } ?? []
+        change(hash) { $0.removeAll { !$0.isRemoval && isOver($0) } } ?? []
     }
 
     /// Swaps the place of a version that compaction copied; false when it is not wanted there any more.

@@ -48,7 +48,7 @@ package struct IndexSnapshot {
         let usage = catalog.usage.all
         for count in [
             levels.count, covered.count, older.count, sides.values.references.count, usage.count, sides.origins.count,
-            sides.values.freed.count, manifest.policies.count,
+            sides.values.freed.count, manifest.policies.count, sides.labelled.count,
         ] {
             bytes.append(littleEndian: UInt32(count))
         }
@@ -86,6 +86,9 @@ package struct IndexSnapshot {
         for (segment, location) in sides.values.freed {
             bytes.append(littleEndian: segment.rawValue)
             bytes.append(littleEndian: location.bits)
+        }
+        for (name, key) in sides.labelled {
+            for word in [name.high, name.low, key.high, key.low] { bytes.append(littleEndian: word) }
         }
         let crc = Checksum.mask(Checksum.of(bytes))
         bytes.append(littleEndian: crc)
@@ -159,17 +162,17 @@ package struct IndexSnapshot {
 
         private mutating func readSides(_ cursor: inout ByteCursor) -> Bool {
             var counts: [UInt32] = []
-            for _ in 0..<9 {
+            for _ in 0..<10 {
                 guard let count = cursor.integer(UInt32.self) else { return false }
                 counts.append(count)
             }
-            guard counts[0] <= 256, counts[7] <= UInt8.max, counts[8] <= 1,
+            guard counts[0] <= 256, counts[7] <= UInt8.max, counts[9] <= 1,
                 let policies = [UInt8: RecordedPolicy](&cursor, count: counts[7]),
                 let levels = cursor.slice(byteCount: UInt64(counts[0]))
             else { return false }
             self.policies = policies
             self.levels = Array(levels)
-            sides.hasGroups = counts[8] == 1
+            sides.hasGroups = counts[9] == 1
             for _ in 0..<counts[1] {
                 guard let segment = cursor.segmentNumber(), let crc = cursor.integer(UInt32.self) else {
                     return false
@@ -196,6 +199,19 @@ package struct IndexSnapshot {
             }
             return readReferences(&cursor, counts[3])
                 && readRest(&cursor, segments: counts[4], origins: counts[5], freed: counts[6])
+                && readLabelled(&cursor, counts[8])
+        }
+
+        private mutating func readLabelled(_ cursor: inout ByteCursor, _ count: UInt32) -> Bool {
+            for _ in 0..<count {
+                var words: [UInt64] = []
+                for _ in 0..<4 {
+                    guard let word = cursor.integer(UInt64.self) else { return false }
+                    words.append(word)
+                }
+                sides.labelled[KeyHash(high: words[0], low: words[1])] = KeyHash(high: words[2], low: words[3])
+            }
+            return true
         }
 
         private mutating func readReferences(_ cursor: inout ByteCursor, _ count: UInt32) -> Bool {

@@ -26,7 +26,11 @@
     }
 
     package func hash(_ hashSecret: HashSecret) -> KeyHash {
-        unsafe KeyHash(hashSecret, level: level, origin: origin, key: key, space: KeyHash.Space(of: kind))
+        hash(hashSecret, space: KeyHash.Space(of: kind))
+    }
+
+    func hash(_ hashSecret: HashSecret, space: KeyHash.Space) -> KeyHash {
+        unsafe KeyHash(hashSecret, level: level, origin: origin, key: key, space: space)
     }
 }
 
@@ -40,6 +44,7 @@ package final class RecordCatalog: Sendable {
     package let groups = GroupTable()
     package let usage = SegmentUsage()
     package let values = ValueTable()
+    package let labels = LabelTable()
     package let retentions: Retentions
     private let limits: [VersionLimit]
     private let sawGroup = Lock(false)
@@ -64,6 +69,10 @@ package final class RecordCatalog: Sendable {
         case .roll, .promise, .chunk, .freed:
             return
         case .removalOfAll:
+            release(
+                labels.forget {
+                    (record.level == 0 || $0.hash.level == record.level) && $0.number < record.sequenceNumber
+                })
             // The frame itself stays live: its floor must outlast every older record.
             outcome = InsertOutcome(dead: index.raiseFloor(of: record.level, to: record.sequenceNumber))
             groups.forget(level: record.level, below: record.sequenceNumber)
@@ -72,10 +81,11 @@ package final class RecordCatalog: Sendable {
             let hash = record.hash(hashSecret)
             let entry = IndexEntry(
                 sequenceNumber: record.sequenceNumber, location: record.location, isRemoval: true)
+            release(labels.forget(hash) { $0.number < record.sequenceNumber })
             outcome = index.insert(hash, entry, keep: limits[Int(record.level)])
             groups.forget(holding: hash, below: record.sequenceNumber)
             values.noteGroupChange()
-        case .value, .reference, .group, .mark:
+        case .value, .reference, .group, .mark, .labels:
             let entry = IndexEntry(
                 sequenceNumber: record.sequenceNumber, location: record.location, isMarked: record.isMarked)
             let hash = record.hash(hashSecret)
@@ -84,7 +94,8 @@ package final class RecordCatalog: Sendable {
                 groups.forget(hash, below: record.sequenceNumber)
                 values.noteGroupChange()
             }
-            let isNamed = record.kind == .group || record.kind == .mark
+            if record.kind == .labels { labels.note(hash, of: record.hash(hashSecret, space: .key)) }
+            let isNamed = ![.value, .reference].contains(record.kind)
             outcome = index.insert(hash, entry, keep: isNamed ? .one : limits[Int(record.level)])
         case .versionRemoval, .groupRemoval:
             let entry = IndexEntry(
@@ -95,10 +106,11 @@ package final class RecordCatalog: Sendable {
                 groups.forget(hash, below: SequenceNumber(rawValue: record.sequenceNumber.rawValue + 1))
                 values.noteGroupChange()
             }
+            release(labels.forget(hash) { $0.number == record.sequenceNumber })
             outcome = index.insert(
                 hash, entry, keep: record.kind == .groupRemoval ? .one : limits[Int(record.level)])
         }
-        usage.apply(record.location, outcome) { groups.holds($0) }
+        usage.apply(record.location, outcome) { groups.holds($0) || labels.holds($0) }
         if values.isUsed { outcome.forEachDead { values.noteDead($0) } }
         if let file = record.value { note(file, of: record) }
     }
@@ -144,7 +156,7 @@ package final class RecordCatalog: Sendable {
     }
 
     private func noteDead(_ locations: [FrameLocation]) {
-        for location in locations where !groups.holds(location) {
+        for location in locations where !groups.holds(location) && !labels.holds(location) {
             usage.remove(location)
             if values.isUsed { values.noteDead(location) }
         }
@@ -154,6 +166,32 @@ package final class RecordCatalog: Sendable {
     package func isLive(_ reference: ValueTable.Reference) -> Bool {
         index.holds(reference.hash, reference.sequenceNumber)
             || groups.location(reference.hash, reference.sequenceNumber) != nil
+            || labels.location(reference.hash, reference.sequenceNumber) != nil
+    }
+
+    /// Takes in that no label keeps these versions any more.
+    package func release(_ versions: [LabelTable.Version]) {
+        for version in versions where !index.holds(version.hash, version.number) && !groups.holds(version.location) {
+            usage.remove(version.location)
+            if values.isUsed { values.noteDead(version.location) }
+        }
+    }
+
+    /// The newest version that can be restored; nil where there is none.
+    @inline(__always)
+    package func newest(_ hash: KeyHash) -> IndexEntry? {
+        if let entry = index.newest(hash) { return entry }
+        return labels.isUsed ? versions(hash).first : nil
+    }
+
+    /// The versions that can be restored, newest first: those that the level keeps, and those that labels do.
+    package func versions(_ hash: KeyHash) -> [IndexEntry] {
+        let kept = index.versions(hash)
+        guard labels.isUsed else { return kept }
+        let numbers = Set(kept.map(\.sequenceNumber))
+        let labelled = labels.versions(hash).filter { !numbers.contains($0.number) }
+            .map { IndexEntry(sequenceNumber: $0.number, location: $0.location) }
+        return labelled.isEmpty ? kept : (kept + labelled).sorted { $0.sequenceNumber > $1.sequenceNumber }
     }
 
     /// Whether something that is appended superseded the value of this segment for good.
@@ -173,7 +211,7 @@ package final class RecordCatalog: Sendable {
     /// The versions of that kind that can be restored, in the order of their places.
     package var unsyncedVersions: [UnsyncedVersion] {
         values.unsyncedReferences.filter { isLive($0.reference) }.map { location, reference in
-            let newest = index.newest(reference.hash)
+            let newest = newest(reference.hash)
             return UnsyncedVersion(
                 location: location, segment: reference.file.segment,
                 isNewest: newest?.sequenceNumber == reference.sequenceNumber, reference: reference)
@@ -182,7 +220,9 @@ package final class RecordCatalog: Sendable {
 
     /// Takes a version out whose value never reached the disk, and that a newer one has superseded.
     package func giveUp(_ version: UnsyncedVersion) {
-        drop(version.reference, at: version.location)
+        let reference = version.reference
+        drop(reference, at: version.location)
+        release(labels.forget(reference.hash) { $0.number == reference.sequenceNumber })
         values.noteDead(version.location)
     }
 
@@ -218,7 +258,7 @@ package final class RecordCatalog: Sendable {
         let (number, removesOne) = (record.sequenceNumber, record.kind.removesOne)
         guard
             let known = index.location(hash, number, isRemovedVersion: removesOne)
-                ?? (removesOne ? nil : groups.location(hash, number))
+                ?? (removesOne ? nil : groups.location(hash, number) ?? labels.location(hash, number))
         else {
             insert(record)
             return true
@@ -249,11 +289,15 @@ package final class RecordCatalog: Sendable {
             index.holds(record.hash(hashSecret), record.sequenceNumber, isRemovedVersion: true)
         case .value, .reference, .group, .mark:
             index.holds(record.hash(hashSecret), record.sequenceNumber) || groups.holds(record.location)
+                || labels.holds(record.location)
+        case .labels: index.holds(record.hash(hashSecret), record.sequenceNumber)
         }
     }
 
-    /// Whether the record is the newest frame of a group that cannot be restored any more, since a member was removed.
-    package func isEndedGroup(_ record: CatalogRecord) -> Bool {
+    /// Whether the record is the newest frame of a group that cannot be restored any more, since a member was removed,
+    /// or of labels that keep nothing.
+    package func isEnded(_ record: CatalogRecord) -> Bool {
+        if record.kind == .labels { return labels.isEnded(record.hash(hashSecret, space: .key), record.sequenceNumber) }
         return record.kind == .group && groups.group(record.hash(hashSecret))?.sequenceNumber != record.sequenceNumber
     }
 
@@ -266,9 +310,11 @@ package final class RecordCatalog: Sendable {
     ) {
         let inIndex = index.relocate(hash, sequenceNumber, from: old, to: new)
         let inGroups = groups.relocate(from: old, to: new)
+        let inLabels = labels.relocate(hash, sequenceNumber, from: old, to: new)
         let isStatement = values.relocate(from: old, to: new)
         // A removal of everything is in none of them: it is the floor of its level.
-        if inIndex || inGroups || isStatement || isKeptAnyway || index.floor(of: hash.level) == sequenceNumber {
+        let isFloor = index.floor(of: hash.level) == sequenceNumber
+        if inIndex || inGroups || inLabels || isStatement || isKeptAnyway || isFloor {
             usage.add(new)
         }
     }
@@ -278,16 +324,19 @@ package final class RecordCatalog: Sendable {
         var values: ValueTable.Content
         var origins: Set<Origin>
         var hasGroups: Bool
+        /// The keys of the frames of labels, by the names of these.
+        var labelled: [KeyHash: KeyHash] = [:]
     }
 
     var sides: Sides {
-        Sides(values: values.content, origins: origins, hasGroups: hasGroupFrames)
+        Sides(values: values.content, origins: origins, hasGroups: hasGroupFrames, labelled: labels.keys)
     }
 
     func replace(_ sides: Sides) {
         values.replace(sides.values)
         seenOrigins.withLock { $0 = sides.origins }
         sawGroup.withLock { $0 = sides.hasGroups }
+        labels.replace(sides.labelled)
     }
 
     /// Drops all that a snapshot says of segments other than these, on up to `laneCount` threads.
@@ -308,6 +357,7 @@ package final class RecordCatalog: Sendable {
     ) {
         index.removeEntries(laneCount: laneCount, where: isGone)
         groups.forget(whereSegment: isGone, orFrame: { !index.holds($0, $1) })
+        _ = labels.forget { isGone($0.location.segment) }
         values.removeFrames(where: isGone)
         for segment in usage.all.keys where isGone(segment) { usage.forget(segment) }
     }

@@ -87,6 +87,8 @@ package final class ValueTable: Sendable {
         state.withLock { state in state.places[segment].flatMap { state.content.references[$0] } }
     }
 
+    package func isFreed(_ segment: SegmentNumber) -> Bool { state.withLock { $0.content.freed[segment] != nil } }
+
     /// References to values that were not known to be synced when these were appended, and that are not freed.
     var unsyncedReferences: [(location: FrameLocation, reference: Reference)] {
         guard isUsed else { return [] }

@@ -225,6 +225,12 @@ package final class LogFollower: Sendable {
             try loader.restoreGroups(whole) { _ in }
             state.owesGroups = false
         }
+        try loader.restoreLabels(
+            {
+                try readChain(
+                    listing, manifest, position, stop: isWritten ? position?.written : nil, from: nil,
+                    view.catalog, &state.owesGroups)
+            }, note: { _ in })
         // A segment of the chain may have been sealed and compacted since, and was then never seen in a manifest.
         let present = Set(manifest.segments.map(\.name)).union(chain)
         let gone = state.told.subtracting(present)

@@ -7,6 +7,7 @@ extension LogLoader {
     /// - Parameter note: told of each segment that cannot be gone through, in a salvage; without one the first is
     ///   thrown.
     func restoreGroups(_ outcome: ChainReader.Outcome, note: (CheckpointLogError) -> Void) throws {
+        guard catalog.hasGroupFrames else { return }
         var groups: [(name: KeyHash, entry: IndexEntry, members: [GroupTable.Member])] = []
         var wanted: [SequenceNumber: (group: Int, member: Int)] = [:]
         var holders: [KeyHash: [Int]] = [:]
@@ -94,10 +95,10 @@ extension LogLoader {
         return (Array(newest), recordCount)
     }
 
-    private func forEachRecord(
+    /// Calls `body` with every record of the log.
+    func forEachRecord(
         _ outcome: ChainReader.Outcome, _ note: (CheckpointLogError) -> Void = { _ in }, _ body: (CatalogRecord) -> Void
     ) throws {
-        guard hasGroups else { return }
         for segment in manifest.segments {
             do {
                 try LogFooters(identity: identity).forEachRecord(of: segment, body)
@@ -116,27 +117,36 @@ extension LogLoader {
         }
     }
 
-    private var hasGroups: Bool { catalog.hasGroupFrames }
-
     private func groupMembers(at location: FrameLocation) throws -> (FrameHeader, GroupMembers) {
+        unsafe try withFrame(at: location, "The list of a group's members cannot be read") { frame, content in
+            guard frame.header.kind == .group, let members = unsafe GroupMembers(Array(content)) else {
+                throw FrameFault.badField
+            }
+            return (frame.header, members)
+        }
+    }
+
+    /// Calls `body` with the frame at `location` and its content, once both hold.
+    ///
+    /// - Parameter what: what is said where they do not.
+    /// - Throws: `.damaged`, `.ioFailure`, what `body` throws.
+    func withFrame<Result>(
+        at location: FrameLocation, _ what: String, _ body: (FrameView, UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
         guard let name = directory.segments.first(where: { $0.identifier == location.segment }) else {
             throw CheckpointLogError.damaged(
-                "The segment that lists a group's members is missing; put it back.",
+                "\(what): its segment is missing; put it back.",
                 path: identity.path(SegmentName(location.segment, .log)).string)
         }
         let file = try wrapping { () throws(FileSystemError) in try identity.directory.openFile(name, .read) }
         defer { file.close() }
         do {
             return unsafe try FrameReader.withFrame(
-                at: location, in: file, seed: identity.seed(of: location.segment), where: { $0.header.kind == .group }
-            ) { frame, content in
-                guard let members = unsafe GroupMembers(Array(content)) else { throw FrameFault.badField }
-                return (frame.header, members)
-            }
+                at: location, in: file, seed: identity.seed(of: location.segment)
+            ) { unsafe try body($0, $1) }
         } catch let fault as FrameFault {
             throw CheckpointLogError.damaged(
-                "The list of a group's members cannot be read: \(fault.rawValue).", path: file.path.string,
-                offset: location.offset)
+                "\(what): \(fault.rawValue).", path: file.path.string, offset: location.offset)
         }
     }
 }

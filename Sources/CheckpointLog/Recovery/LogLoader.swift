@@ -77,10 +77,12 @@ package struct LogLoader {
 
     private func conclude(_ outcome: inout ChainReader.Outcome, into report: inout RecoveryReport) throws {
         try judge(&outcome, &report)
-        try restoreGroups(outcome) { error in
+        func note(_ error: CheckpointLogError) {
             let isKnown = report.damage.contains { $0.location?.path == error.location?.path }
             if !isKnown { report.damage.append(error) }
         }
+        try restoreGroups(outcome, note: note)
+        try restoreLabels({ [outcome] in outcome }, note: note)
     }
 
     /// What was read of a sealed segment, or of the chain.

@@ -25,7 +25,8 @@ struct CheckOutcome: Sendable {
         var isCheckpoint: Bool {
             switch kind {
             case .value, .reference, .group, .mark: true
-            case .removal, .removalOfAll, .roll, .promise, .chunk, .freed, .versionRemoval, .groupRemoval: false
+            case .removal, .removalOfAll, .roll, .promise, .chunk, .freed, .versionRemoval, .groupRemoval, .labels:
+                false
             }
         }
     }

@@ -23,6 +23,10 @@ enum FrameContent {
                     }
                 case .group:
                     guard unsafe GroupMembers(Array(content)) != nil else { return "the list of members is not one" }
+                case .labels:
+                    guard header.compression == .none, unsafe VersionLabels(Array(content)) != nil else {
+                        return "the labels are none"
+                    }
                 case .mark:
                     guard unsafe ChildMark(Array(content)) != nil else { return "the mark is not one" }
                 case .freed:

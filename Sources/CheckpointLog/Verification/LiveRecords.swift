@@ -45,6 +45,11 @@ struct LiveRecords {
     /// The frames of the members of all groups that can be restored.
     private var held: Set<FrameLocation> = []
 
+    /// The frames that say which versions of a key have labels, by their names: the newest of each, and the key.
+    private(set) var labelFrames: [KeyHash: (version: Version, key: KeyHash)] = [:]
+    /// Versions that labels keep.
+    private var labelled: [KeyHash: [SequenceNumber: FrameLocation]] = [:]
+
     /// Value segments whose files are no more: what refers to them is dead for ever.
     private let freed: Set<SegmentNumber>
 
@@ -73,13 +78,19 @@ struct LiveRecords {
             // It stands in the place of what it removes.
             insertVersion(version, record)
         case .value, .reference, .group, .mark: insertVersion(version, record)
+        case .labels:
+            insertVersion(version, record)
+            let name = record.hash(hashSecret)
+            if labelFrames[name].map({ $0.version.number < version.number }) ?? true {
+                labelFrames[name] = (version, record.hash(hashSecret, space: .key))
+            }
         }
     }
 
     private mutating func insertVersion(_ version: Version, _ record: CheckOutcome.Record) {
         let hash = record.hash(hashSecret)
         switch record.kind {
-        case .group, .groupRemoval, .mark: insert(version, hash, keep: 1)
+        case .group, .groupRemoval, .mark, .labels: insert(version, hash, keep: 1)
         default:
             let retention = retentions[record.level]
             insert(version, hash, keep: retention.count)
@@ -124,7 +135,9 @@ struct LiveRecords {
         guard let known = values[hash] else { return nil }
         var newest: SequenceNumber? = known.newest.number
         if let removed = removed[hash] {
-            let numbers = [known.newest.number] + known.older.map(\.number) + Array(known.marked.keys)
+            let numbers =
+                [known.newest.number] + known.older.map(\.number) + known.marked.keys
+                + (labelled[hash].map { Array($0.keys) } ?? [])
             newest = numbers.filter { removed[$0] == nil }.max()
         }
         return newest.flatMap { $0 > end(hash) ? $0 : nil }
@@ -140,7 +153,7 @@ struct LiveRecords {
         else { return false }
         return known.newest.number == record.sequenceNumber
             || known.older.contains { $0.number == record.sequenceNumber }
-            || known.marked[record.sequenceNumber] != nil
+            || known.marked[record.sequenceNumber] != nil || labelled[hash]?[record.sequenceNumber] != nil
     }
 
     /// Whether any record has this key.
@@ -150,6 +163,11 @@ struct LiveRecords {
     func forEachKey(_ body: (KeyHash, SequenceNumber?) -> Void) {
         for hash in values.keys { body(hash, newest(hash)) }
         for hash in removals.keys where values[hash] == nil { body(hash, nil) }
+    }
+
+    /// Takes in that a label keeps a version.
+    mutating func hold(_ hash: KeyHash, _ number: SequenceNumber, _ location: FrameLocation) {
+        labelled[hash, default: [:]][number] = location
     }
 
     // MARK: Groups
@@ -181,6 +199,9 @@ struct LiveRecords {
                 frames.insert(removed[version.number] ?? version.location)
             }
             for (number, location) in known.marked where number > end { frames.insert(removed[number] ?? location) }
+            for (number, location) in labelled[hash] ?? [:] where number > end && removed[number] == nil {
+                frames.insert(location)
+            }
         }
         for (hash, removal) in removals where removal.number > floor(hash.level) { frames.insert(removal.location) }
         // One of a level that is older than that of all levels ends nothing any more.
@@ -192,10 +213,12 @@ struct LiveRecords {
 }
 
 extension CheckOutcome.Record {
-    func hash(_ hashSecret: HashSecret) -> KeyHash {
+    func hash(_ hashSecret: HashSecret) -> KeyHash { hash(hashSecret, space: KeyHash.Space(of: kind)) }
+
+    func hash(_ hashSecret: HashSecret, space: KeyHash.Space) -> KeyHash {
         unsafe key.withUnsafeBytes { key in
             unsafe origin.withUnsafeBytes { origin in
-                unsafe KeyHash(hashSecret, level: level, origin: origin, key: key, space: KeyHash.Space(of: kind))
+                unsafe KeyHash(hashSecret, level: level, origin: origin, key: key, space: space)
             }
         }
     }

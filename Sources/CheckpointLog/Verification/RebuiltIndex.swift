@@ -25,6 +25,31 @@ struct RebuiltIndex {
         }
         self.live = live
         if hasGroups { restoreGroups() }
+        if !self.live.labelFrames.isEmpty { restoreLabels() }
+    }
+
+    /// Finds the versions that pins and tags keep. Labels that cannot be read are a finding of their frame.
+    private mutating func restoreLabels() {
+        var wanted: [KeyHash: Set<SequenceNumber>] = [:]
+        for (version, key) in live.labelFrames.values {
+            guard let file = try? identity.directory.openFile(name(of: version.location.segment), .read) else {
+                continue
+            }
+            defer { file.close() }
+            let labels = try? unsafe FrameReader.withFrame(
+                at: version.location, in: file, seed: identity.seed(of: version.location.segment)
+            ) { unsafe VersionLabels(Array($1)) }
+            wanted[key] = labels?.numbers
+        }
+        var live = live
+        forEachRecord { record in
+            guard record.kind == .value || record.kind == .reference else { return }
+            let hash = record.hash(identity.hashSecret)
+            if wanted[hash]?.contains(record.sequenceNumber) == true {
+                live.hold(hash, record.sequenceNumber, record.location)
+            }
+        }
+        self.live = live
     }
 
     /// Visits the records of all sealed segments whose list can be read, and of the chain. Others are findings already.

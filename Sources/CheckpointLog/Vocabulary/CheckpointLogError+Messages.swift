@@ -66,6 +66,13 @@ extension CheckpointLogError {
             message: "\(what) has \(byteCount) bytes and may have \(limit); nothing was written.")
     }
 
+    package static func overLimit(labels count: Int, of key: CheckpointKey) -> CheckpointLogError {
+        CheckpointLogError(
+            code: .invalidArgument,
+            message: "The key \"\(key)\" would have \(count) pins and tags, and 4,096 is the limit; unpin versions "
+                + "that are not needed. Nothing was written.")
+    }
+
     package static func originTooLong(_ origin: Origin) -> CheckpointLogError {
         .invalidTree(
             "What comes from below has an origin of \(origin.bytes.count) bytes, and \(Origin.byteLimit) is the limit: "

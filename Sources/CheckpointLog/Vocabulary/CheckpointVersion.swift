@@ -26,6 +26,10 @@ public struct CheckpointVersion: Sendable, Hashable, Identifiable {
     public var byteCount: Int
     /// What was said of the checkpoint beside its value, when it was taken.
     public var metadata: CheckpointMetadata
+    /// Its names, in the order of their bytes.
+    public var tags: [String] = []
+    /// Whether it is pinned.
+    public var isPinned = false
 
     /// The number: no two records have the same.
     public var id: UInt64 { sequenceNumber.rawValue }

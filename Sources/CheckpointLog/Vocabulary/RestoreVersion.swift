@@ -15,6 +15,7 @@ public struct RestoreVersion: Sendable, Hashable {
         case sequence(SequenceNumber)
         /// Microseconds since 1970-01-01 UTC.
         case asOf(Int64)
+        case tag(String)
     }
 
     let choice: Choice
@@ -30,6 +31,9 @@ public struct RestoreVersion: Sendable, Hashable {
     public static func sequence(_ number: SequenceNumber) -> RestoreVersion {
         RestoreVersion(choice: .sequence(number))
     }
+
+    /// The version that ``CheckpointLog/tag(_:of:as:level:origin:)`` gave this name; none where no version has it.
+    public static func tag(_ name: String) -> RestoreVersion { RestoreVersion(choice: .tag(name)) }
 
     /// The newest version that was taken at `date` or before; none when all that are kept are younger.
     public static func asOf(_ date: Date) -> RestoreVersion {

@@ -16,7 +16,7 @@ extension RandomLife {
 
     /// The log gives the newest version that is left.
     func expectNewest(of slot: OracleSlot, in log: CheckpointLog, _ who: String) async throws {
-        let expected = oracle.current.newestChoices(slot)
+        let expected = oracle.newestChoices(slot)
         let value = try await restored(from: log, slot.key, level: slot.level)
         try expect(expected.contains(value), "\(who)\(slot) gives value \(value ?? 0), not \(expected)")
     }
@@ -25,7 +25,7 @@ extension RandomLife {
         let key = chooseKey()
         detail("\(key.prefix(12))")
         let value = try await restored(from: opened, key, level: nil)
-        let choices = Self.levels.map { oracle.current.newestChoices(OracleSlot(level: $0, key: key)) }
+        let choices = Self.levels.map { oracle.newestChoices(OracleSlot(level: $0, key: key)) }
         // The last choice of each level is the one that is there for certain.
         let least = choices.compactMap { $0.last ?? nil }.max()
         try expect(
@@ -135,13 +135,15 @@ extension RandomLife {
             version.metadata == Self.metadata(value), "value \(value) is listed with the metadata \(version.metadata)")
         try expectNone(oracle.learn(number, of: value))
         if oracle.dates[value] == nil { oracle.dates[value] = date }
-        return CheckpointOracle.Seen(value: value, number: number, date: date)
+        return CheckpointOracle.Seen(
+            value: value, number: number, date: date, isPinned: version.isPinned, isTagged: version.tags == ["tag"])
     }
 
     func compareHistory() async throws {
         let slot = chooseSlot()
         detail("\(slot)")
         if generator.isOne(in: 5) { return try await compareHistoryOfAllLevels(slot.key) }
+        if slot.level != Self.memoryLevel { try await compareLabels(of: slot, in: try opened) }
         try expectNone(oracle.contradiction(try await seen(in: opened, slot), of: slot, holding: held(slot)))
     }
 
@@ -173,7 +175,7 @@ extension RandomLife {
             seen[slot] = try await identify(version, in: log).value
         }
         for slot in Set(expected.keys).union(seen.keys) {
-            let choices = oracle.current.newestChoices(slot)
+            let choices = oracle.newestChoices(slot)
             try expect(choices.contains(seen[slot]), "\(slot) is listed with value \(seen[slot] ?? 0), not \(choices)")
         }
     }
@@ -181,7 +183,7 @@ extension RandomLife {
     func compareKeys(in log: CheckpointLog, level: Int?) async throws {
         let slots = oracle.current.versions.keys.filter { level == nil || $0.level == level }
         let possible = Set(slots.map(\.key))
-        let certain = Set(slots.filter { !oracle.current.newestChoices($0).contains(nil) }.map(\.key))
+        let certain = Set(slots.filter { !oracle.newestChoices($0).contains(nil) }.map(\.key))
         let keys = try await log.keys(level: level)
         let names = Set(keys.map(\.name))
         try expect(

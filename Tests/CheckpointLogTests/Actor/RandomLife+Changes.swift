@@ -136,6 +136,47 @@ extension RandomLife {
         inFlight = []
     }
 
+    /// Pins one of those that are kept, or one that may be gone, or gives it the tag that its key has; or takes that
+    /// away.
+    func label() async throws {
+        let slot = chooseSlot()
+        let held = held(slot)
+        guard slot.level != Self.memoryLevel, !held.isEmpty else { return }
+        let chosen = held[generator.number(below: held.count)]
+        let version = OracleVersion(slot, chosen.value)
+        guard let raw = oracle.numbers[version.value] else { return }
+        let (number, key) = (SequenceNumber(rawValue: raw), CheckpointKey(slot.key))
+        let (isTag, isSet) = (generator.isOne(in: 2), generator.number(below: 3) > 0)
+        detail("\(slot) value \(version.value) \(isSet ? "gets" : "loses") \(isTag ? "the tag" : "the pin")")
+        inFlight = [.label(version, isTag: isTag, isSet: isSet)]
+        let (log, level) = (try opened, generator.isOne(in: 2) ? slot.level : nil)
+        let hasChanged =
+            switch (isTag, isSet) {
+            case (true, true): try await log.tag(number, of: key, as: "tag", level: level)
+            case (true, false): try await log.removeTag("tag", of: key, level: slot.level)
+            case (false, true): try await log.pin(number, of: key, level: level)
+            case (false, false): try await log.unpin(number, of: key, level: level)
+            }
+        if disk.isPowerCut { return }
+        let index = held.firstIndex { $0.value == version.value } ?? 0
+        let wasLabelled = isTag ? held.contains { $0.isTagged } : chosen.isPinned
+        try expect(
+            isSet ? hasChanged || !oracle.mustHold(held, index, of: slot) : hasChanged == wasLabelled,
+            "labels of \(slot) have changed: \(hasChanged)")
+        if hasChanged { oracle.acknowledge(inFlight, isDurable: isSynced(slot.level)) }
+        inFlight = []
+        try await compareLabels(of: slot, in: log)
+    }
+
+    /// What the log says of pins and tags.
+    func compareLabels(of slot: OracleSlot, in log: CheckpointLog) async throws {
+        let held = held(slot)
+        let tagged = held.first { $0.isTagged }?.value
+        let value = try await restored(from: log, slot.key, level: slot.level, version: .tag("tag"))
+        try expect(value == tagged, "\(slot) gives value \(value ?? 0) for the tag, not \(tagged ?? 0)")
+        try expectNone(oracle.contradiction(try await seen(in: log, slot), of: slot, holding: held))
+    }
+
     /// Whether the version may be over its level's age by now.
     private func clockMayHide(_ version: OracleVersion) -> Bool {
         configuration.levels[version.slot.level]?.retention?.age != nil

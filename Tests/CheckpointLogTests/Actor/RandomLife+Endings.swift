@@ -126,6 +126,7 @@ extension RandomLife {
             let slot = chooseSlot()
             guard slot.level != Self.memoryLevel else { continue }
             try await expectNewest(of: slot, in: reader, "the reader: ")
+            try await compareLabels(of: slot, in: reader)
             let seen = try await seen(in: reader, slot)
             let held = oracle.current.versions[slot] ?? []
             try expectNone(oracle.contradiction(seen, of: slot, holding: held).map { "the reader: \($0)" })

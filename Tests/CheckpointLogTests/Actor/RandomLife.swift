@@ -14,7 +14,7 @@ final class RandomLife {
     }
 
     enum Operation: String, CaseIterable {
-        case checkpoint, submit, wait, commit, remove, removeVersion, removeAll, save
+        case checkpoint, submit, wait, commit, remove, removeVersion, label, removeAll, save
         case restore, restoreAnyLevel, restoreVersion, restoreAsOf, restoreGroup, history, list
         case compact, reopen, crash, cutSoon, read, damage
 
@@ -27,7 +27,7 @@ final class RandomLife {
             case .restoreAnyLevel, .restoreAsOf, .history: 45
             case .restoreVersion: 60
             case .commit, .restoreGroup: 40
-            case .remove, .removeVersion: 30
+            case .remove, .removeVersion, .label: 30
             case .wait: 15
             case .list, .read: 12
             case .save: 8
@@ -150,6 +150,7 @@ final class RandomLife {
         case .commit: try await commit()
         case .remove: try await remove()
         case .removeVersion: try await removeVersion()
+        case .label: try await label()
         case .removeAll: try await removeAll()
         case .save:
             try await opened.save()

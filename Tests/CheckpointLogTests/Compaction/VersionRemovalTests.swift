@@ -184,6 +184,19 @@ import Testing
         try await log.close()
     }
 
+    /// Its key has nothing left, and is removed all the same: a group has an older version.
+    @Test func aKeyThatAGroupAloneHasIsRemoved() async throws {
+        let log = try await Self.open(disk, keep: 1)
+        try await log.commit("group", level: 2) { try $0.put(1, for: "key") }
+        let number = try await log.checkpoint(2, for: "key", level: 2).sequenceNumber
+        try await log.removeVersion(number, of: "key")
+        #expect(try await log.restoreGroup("group") != nil)
+        try await log.removeCheckpoint(for: "key")
+        #expect(try await log.restoreGroup("group") == nil)
+        try await log.close()
+        #expect(await findings(disk).isEmpty)
+    }
+
     @Test func theFileOfALargeValueGoes() async throws {
         let log = try await Self.open(disk)
         var numbers: [SequenceNumber] = []

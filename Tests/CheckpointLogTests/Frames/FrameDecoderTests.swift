@@ -96,7 +96,7 @@ import Testing
     }
 
     static let breaks: [Break] = [
-        .set("kind 0", 0 as UInt8, at: 4, .unknownKind), .set("kind 13", 13 as UInt8, at: 4, .unknownKind),
+        .set("kind 0", 0 as UInt8, at: 4, .unknownKind), .set("kind 14", 14 as UInt8, at: 4, .unknownKind),
         .set("the removal of a version that is not late", 11 as UInt8, at: 4),
         .set("a kind that may be stepped over", 128 as UInt8, at: 4, .unknownKind),
         .set("an unknown flag", 0x14 as UInt8, at: 5), .set("level 0 of a value", 0 as UInt8, at: 6),

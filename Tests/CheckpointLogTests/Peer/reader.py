@@ -16,7 +16,7 @@ import sys
 import zlib
 
 (VALUE, REFERENCE, REMOVAL, REMOVAL_OF_ALL, GROUP, ROLL, PROMISE, CHUNK, MARK, FREED, VERSION_REMOVAL,
- GROUP_REMOVAL) = range(1, 13)
+ GROUP_REMOVAL, LABELS) = range(1, 14)
 LATE, CONTINUES, UNSYNCED, MARKED = 1, 2, 16, 32
 HEADER, FRAME, TRAILER = 128, 64, 64
 LIMIT = 2 << 20
@@ -121,13 +121,13 @@ def frame_header(log, segment, data, offset):
     frame.place = (segment, offset)
     frame.start = offset + len(prefix)
     frame.bytes = len(prefix) + frame.stored + 7 & ~7
-    require(VALUE <= frame.kind <= GROUP_REMOVAL and frame.flags < 64 and frame.compression < 3, "kind, flags or compression")
+    require(VALUE <= frame.kind <= LABELS and frame.flags < 64 and frame.compression < 3, "kind, flags or compression")
     require(not frame.flags & UNSYNCED or frame.kind == REFERENCE, "a flag of references")
     require(frame.stored <= LIMIT and frame.content <= LIMIT and (
         ordinal == 0 or frame.kind in (VALUE, REFERENCE, VERSION_REMOVAL)), "length over the limit, or an ordinal")
     require(metadata == 0 or frame.kind in (VALUE, REFERENCE, GROUP), "metadata of a frame that has none")
     require(not frame.flags & MARKED or ordinal > 0, "a marked version without an ordinal")
-    require(frame.kind < VERSION_REMOVAL or frame.flags & LATE, "the end of one record that is not late")
+    require(frame.kind not in (VERSION_REMOVAL, GROUP_REMOVAL) or frame.flags & LATE, "the end of one record that is not late")
     require(promise == 0 or frame.promise, "check bits of the promise")
     require(frame.number != 0, "no sequence number")
     require(frame.append > frame.number if frame.flags & LATE else frame.append == frame.number, "append number")
@@ -420,9 +420,24 @@ class Log:
     def bytes_of(self, frame):
         return self.large(frame) if frame.kind == REFERENCE else content(frame)
 
+    def labelled(self, frame):
+        """The versions that are pinned or have a name."""
+        if frame is None:
+            return set()
+        require(frame.compression == 0, "labels")
+        cursor = Cursor(frame.payload)
+        entries = []
+        for _ in range(cursor.varint()):
+            number, = cursor.unpack("Q")
+            entries.append((number, cursor.take(cursor.varint())))
+        names = [name for _, name in entries if name]
+        require(cursor.offset == len(cursor.data) and entries == sorted(set(entries)) and len(entries) <= 4096
+                and len(names) == len(set(names)), "labels")
+        return set(number for number, _ in entries)
+
     def live(self):
         """The newest of each name, with the removals and the floors that end older ones."""
-        floors, removed, versions, groups, numbered = {}, {}, {}, {}, {}
+        floors, removed, versions, groups, numbered, labels = {}, {}, {}, {}, {}, {}
         gone = set()  # versions and groups that were removed by themselves
         freed = set()
         for frame in self.records:
@@ -443,6 +458,9 @@ class Log:
                 gone.add((name, frame.number))
                 # It stands in the place of the version, whichever of the two is read first.
                 versions.setdefault(name, {})[frame.number] = frame
+            elif frame.kind == LABELS:
+                if name not in labels or labels[name].number < frame.number:
+                    labels[name] = frame
             elif frame.kind == GROUP_REMOVAL:
                 gone.add(("group", name, frame.number))
             elif frame.kind in (VALUE, REFERENCE):
@@ -456,7 +474,9 @@ class Log:
             _, count, interval, _ = self.policies.get(name[0], (0, 1 if name[0] == 1 else 2, 0, 0))
             least = max(floor(name[0]), removed.get(name, 0))
             numbers = sorted((number for number in frames if number > least), reverse=True)
-            kept = numbers[:count] + [number for number in numbers[count:] if interval and frames[number].flags & MARKED]
+            labelled = self.labelled(labels.get(name))
+            kept = numbers[:count] + [number for number in numbers[count:]
+                                      if interval and frames[number].flags & MARKED or number in labelled]
             left = [number for number in kept if (name, number) not in gone]
             if left:
                 values[name] = frames[left[0]]

@@ -17,6 +17,8 @@ import Testing
         var crc: UInt32
         var byteCount: Int
         var metadata: CheckpointMetadata
+        var tags: [String]
+        var isPinned: Bool
     }
 
     static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -48,7 +50,8 @@ import Testing
                 found.append(
                     Expected(
                         level: version.level, key: version.key.name, number: version.sequenceNumber.rawValue,
-                        crc: Checksum.of(bytes), byteCount: bytes.count, metadata: version.metadata))
+                        crc: Checksum.of(bytes), byteCount: bytes.count, metadata: version.metadata,
+                        tags: version.tags, isPinned: version.isPinned))
             }
         }
         let group = try #require(try await log.restoreGroup("golden", level: 2))
@@ -57,7 +60,7 @@ import Testing
             found.append(
                 Expected(
                     level: -2, key: key.name, number: group.sequenceNumber.rawValue, crc: 0, byteCount: value.count,
-                    metadata: [:]))
+                    metadata: [:], tags: [], isPinned: false))
         }
         return found
     }
@@ -113,6 +116,10 @@ import Testing
                 try await log.commit("ended", level: 2) { try $0.put([3.0], for: "member") }
                 let member = try #require(try await log.history(for: "member").first)
                 try await log.removeVersion(member.sequenceNumber, of: "member")
+                let kept = try (0..<5).map { try log.submit($0, for: "kept", level: 2).sequenceNumber }
+                try await log.tag(kept[3], of: "kept", as: "best")
+                try await log.pin(kept[4], of: "kept")
+                for number in 5..<9 { try await log.checkpoint(number, for: "kept", level: 2) }
                 try await log.checkpoint(1, for: "removed")
                 try await log.removeCheckpoint(for: "removed")
                 if opening == 1 { try await log.compact() }

@@ -7,15 +7,26 @@ extension CheckpointOracle {
 
     /// Whether the version at `index` of those held must be there.
     package func mustHold(_ held: [OracleState.Held], _ index: Int, of slot: OracleSlot) -> Bool {
-        // The newest is kept whatever its age. It may be gone where a newer one was removed.
-        if index == 0 { return !held[index].isDispensable }
+        if held[index].isNewest || held[index].isLabelled { return true }
         return !held[index].isDispensable
             && !isAged(held[index].value, level: slot.level, at: greatestNow, orEqual: true)
     }
 
     /// Whether the version at `index` of those held may be there.
     package func mayHold(_ held: [OracleState.Held], _ index: Int, of slot: OracleSlot) -> Bool {
-        index == 0 || !isAged(held[index].value, level: slot.level, at: now, orEqual: false)
+        held[index].isNewest || held[index].isLabelled
+            || !isAged(held[index].value, level: slot.level, at: now, orEqual: false)
+    }
+
+    /// What the newest version of a slot may be: one that may be gone, or the next, or none.
+    package func newestChoices(_ slot: OracleSlot) -> [Int?] {
+        let held = current.versions[slot] ?? []
+        var choices: [Int?] = []
+        for index in held.indices {
+            if mayHold(held, index, of: slot) { choices.append(held[index].value) }
+            if mustHold(held, index, of: slot) { return choices }
+        }
+        return choices + [nil]
     }
 
     /// What is wrong with the versions seen of a slot, which holds `held`.
@@ -35,6 +46,9 @@ extension CheckpointOracle {
             }
             if let date = dates[seen.value], date != seen.date {
                 return "\(slot) shows value \(seen.value) at \(seen.date), not \(date)"
+            }
+            guard seen.isPinned == held[index].isPinned, seen.isTagged == held[index].isTagged else {
+                return "\(slot) shows value \(seen.value) with other labels"
             }
             if let last, seen.number >= last.number || seen.date > last.date {
                 return "\(slot) shows value \(seen.value) after \(last.value): not newest first"

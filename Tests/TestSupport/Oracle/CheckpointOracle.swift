@@ -11,8 +11,12 @@ package struct CheckpointOracle: Sendable {
         package var number: UInt64
         /// In microseconds since 1970.
         package var date: Int64
+        package var isPinned: Bool
+        package var isTagged: Bool
 
-        package init(value: Int, number: UInt64, date: Int64) {
+        package init(value: Int, number: UInt64, date: Int64, isPinned: Bool, isTagged: Bool) {
+            self.isPinned = isPinned
+            self.isTagged = isTagged
             self.value = value
             self.number = number
             self.date = date
@@ -133,7 +137,7 @@ package struct CheckpointOracle: Sendable {
         case .commit: false
         case .remove(let slot): memoryLevels.contains(slot.level)
         case .removeAll(let level): level.map { memoryLevels.contains($0) } ?? false
-        case .removeVersion(let version): memoryLevels.contains(version.slot.level)
+        case .removeVersion(let version), .label(let version, _, _): memoryLevels.contains(version.slot.level)
         }
     }
 
@@ -152,7 +156,7 @@ package struct CheckpointOracle: Sendable {
             case .commit: []
             case .remove(let slot): [slot]
             case .removeAll: Array(Set(trails.keys).union(durable.versions.keys))
-            case .removeVersion(let version): [version.slot]
+            case .removeVersion(let version), .label(let version, _, _): [version.slot]
             }
         for slot in slots where memoryLevels.contains(slot.level) {
             if trails[slot] == nil { trails[slot] = Trail(states: [durable.versions[slot] ?? []]) }

@@ -50,6 +50,8 @@ package enum OracleEvent: Hashable, Sendable {
     case removeAll(Int?)
     /// One version, and the group that has it.
     case removeVersion(OracleVersion)
+    /// A version is pinned or gets the one tag that a slot has, or loses it.
+    case label(OracleVersion, isTag: Bool, isSet: Bool)
 }
 
 /// How many versions of a level are kept, and for how long.
@@ -79,6 +81,12 @@ package struct OracleState: Sendable {
         package var isDispensable = false
         /// Whether it was removed: it counts among the newer ones, and is not there.
         var isRemoved = false
+        /// Whether nothing newer was ever taken: it has no age.
+        package var isNewest = false
+        package var isPinned = false
+        package var isTagged = false
+
+        package var isLabelled: Bool { isPinned || isTagged }
     }
 
     /// Newest first; none is empty.
@@ -94,6 +102,8 @@ package struct OracleState: Sendable {
     }
 
     private static func left(_ held: [Held]) -> [Held]? {
+        var held = held
+        for index in held.indices { held[index].isNewest = index == 0 }
         let left = held.filter { !$0.isRemoved }
         return left.isEmpty ? nil : left
     }
@@ -119,6 +129,13 @@ package struct OracleState: Sendable {
                 for index in held.indices where held[index].value == version.value { held[index].isRemoved = true }
             }
             groups = groups.filter { !$0.value.contains(version) }
+        case .label(let version, let isTag, let isSet):
+            update(version.slot) { held in
+                for index in held.indices {
+                    let isIt = held[index].value == version.value
+                    if isTag { held[index].isTagged = isIt && isSet } else if isIt { held[index].isPinned = isSet }
+                }
+            }
         case .removeAll(let level):
             for slot in records.keys where level.map({ slot.level == $0 }) ?? true { set([], of: slot) }
             groups = groups.filter { group, _ in level.map { group.level != $0 } ?? false }
@@ -148,13 +165,4 @@ package struct OracleState: Sendable {
         update(slot) { $0 = held }
     }
 
-    /// What the newest version of a slot may be: one that may be gone, or the next, or none.
-    package func newestChoices(_ slot: OracleSlot) -> [Int?] {
-        var choices: [Int?] = []
-        for held in versions[slot] ?? [] {
-            choices.append(held.value)
-            if !held.isDispensable { return choices }
-        }
-        return choices + [nil]
-    }
 }

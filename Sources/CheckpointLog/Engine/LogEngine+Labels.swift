@@ -1,0 +1,88 @@
+extension LogEngine {
+    /// Changes the pins and tags of a key, with one frame that says which there are now. Durable as the level's
+    /// checkpoints are.
+    ///
+    /// - Parameters:
+    ///   - version: one that is to be kept from now on; nil where labels are only taken away.
+    ///   - change: changes the labels.
+    /// - Returns: whether `version` is there, or where that is nil, whether the labels have changed.
+    /// - Throws: `.unsupported` in a log without a directory; `.invalidArgument` for too many labels; what an append
+    ///   throws. Nothing has changed then.
+    /// - Complexity: O(n) in the labels of the key.
+    package func changeLabels(
+        of key: CheckpointKey, _ level: Level, origin: Origin, keeping version: SequenceNumber?,
+        _ change: (inout VersionLabels) -> Void
+    ) throws -> Bool {
+        let writer = try requireWriter()
+        let hash = try hash(of: key, level: level.rawValue, origin: origin)
+        return try labelling.withLock { _ in
+            let old = catalog.labels.labels(of: hash)
+            var new = old
+            change(&new)
+            guard new.entries.count <= VersionLabels.limit else {
+                throw CheckpointLogError.overLimit(labels: new.entries.count, of: key)
+            }
+            if let version {
+                guard try hold(version, hash) else { return false }
+            }
+            // Pinning once more what is pinned is done already.
+            guard new != old else { return version != nil }
+            do {
+                try append(new, key, level, origin, hash, writer)
+                return true
+            } catch {
+                set(old, hash, name: nil, record: nil)
+                throw error
+            }
+        }
+    }
+
+    /// Keeps a version whatever becomes of it in the index; false where there is none.
+    private func hold(_ number: SequenceNumber, _ hash: KeyHash) throws -> Bool {
+        // One of the memory level is written first: a label is of what is in the log.
+        if memory.versions(hash).contains(where: { $0.number == number && $0.isDirty }) { try writeOut(hash) }
+        while catalog.labels.location(hash, number) == nil {
+            guard let location = catalog.index.location(hash, number) else { return false }
+            let version = LabelTable.Version(hash: hash, number: number, location: location)
+            catalog.labels.hold(version)
+            // Given up, or moved, before it was held: then nothing keeps the frame there.
+            if catalog.index.location(hash, number) == location { return true }
+            set(catalog.labels.labels(of: hash), hash, name: nil, record: nil)
+        }
+        return true
+    }
+
+    /// Puts labels in the place of those that a key has, and lets go of what they do not name.
+    private func set(_ labels: VersionLabels, _ hash: KeyHash, name: KeyHash?, record: SequenceNumber?) {
+        let numbers = labels.numbers
+        let versions = catalog.labels.versions(hash).filter { numbers.contains($0.number) }
+        catalog.release(catalog.labels.set(labels, of: hash, name: name, record: record, versions))
+    }
+
+    private func append(
+        _ labels: VersionLabels, _ key: CheckpointKey, _ level: Level, _ origin: Origin, _ hash: KeyHash,
+        _ writer: Writer
+    ) throws {
+        let name = try self.hash(of: key, level: level.rawValue, origin: origin, space: .labels)
+        var header = FrameHeader(kind: .labels)
+        header.level = level.rawValue
+        let appended = try unsafe key.withValidatedBytes { key in
+            try unsafe labels.bytes.withUnsafeBytes { payload in
+                try unsafe origin.bytes.withUnsafeBytes { origin in
+                    unsafe header.setPayload(payload)
+                    let draft = unsafe FrameDraft(header: header, key: key, origin: origin, payload: payload)
+                    let appended = try writer.appender.append(draft)
+                    unsafe catalog.insert(
+                        CatalogRecord(
+                            kind: .labels, level: level.rawValue, sequenceNumber: appended.sequenceNumber,
+                            location: appended.location, key: key, origin: origin))
+                    return appended
+                }
+            }
+        }
+        set(labels, hash, name: name, record: appended.sequenceNumber)
+        appended.segment.removePendingEntry()
+        settleInline()
+        if catalog.values.hasCandidates { writer.maintenance.noteValues() }
+    }
+}

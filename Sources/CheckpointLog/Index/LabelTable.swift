@@ -1,0 +1,175 @@
+import Synchronization
+
+/// The pins and tags of each key, and where the versions stand that they keep: such a version lives on here when its
+/// level's retention gives it up.
+package final class LabelTable: Sendable {
+    /// A version that a label keeps.
+    package struct Version: Sendable, Hashable {
+        package var hash: KeyHash
+        package var number: SequenceNumber
+        package var location: FrameLocation
+
+        package init(hash: KeyHash, number: SequenceNumber, location: FrameLocation) {
+            self.hash = hash
+            self.number = number
+            self.location = location
+        }
+    }
+
+    private struct Labels {
+        /// The number of the frame that says so.
+        var record = SequenceNumber(rawValue: 0)
+        var labels = VersionLabels()
+        var locations: [SequenceNumber: FrameLocation] = [:]
+    }
+
+    private struct State {
+        /// By the names of the frames that say what is kept of a key, the key.
+        var keys: [KeyHash: KeyHash] = [:]
+        var labels: [KeyHash: Labels] = [:]
+        var held: Set<FrameLocation> = []
+        /// Frames that came since the labels were last read.
+        var unread: Set<KeyHash> = []
+    }
+
+    private let state = Lock(State())
+    /// Whether there ever was a label: most logs have none, and their appends need not take the lock.
+    private let wasUsed = Atomic(false)
+
+    package init() {}
+
+    @inline(__always)
+    package var isUsed: Bool { wasUsed.load(ordering: .acquiring) }
+
+    @inline(__always)
+    package func holds(_ location: FrameLocation) -> Bool {
+        isUsed && state.withLock { $0.held.contains(location) }
+    }
+
+    /// Where the version stands that a label keeps; nil where none does.
+    package func location(_ hash: KeyHash, _ number: SequenceNumber) -> FrameLocation? {
+        isUsed ? state.withLock { $0.labels[hash]?.locations[number] } : nil
+    }
+
+    /// The versions of a key that labels keep, newest first.
+    package func versions(_ hash: KeyHash) -> [Version] {
+        guard isUsed else { return [] }
+        return state.withLock { state in
+            (state.labels[hash]?.locations ?? [:]).map { Version(hash: hash, number: $0.key, location: $0.value) }
+                .sorted { $0.number > $1.number }
+        }
+    }
+
+    package func labels(of hash: KeyHash) -> VersionLabels {
+        isUsed ? state.withLock { $0.labels[hash]?.labels ?? VersionLabels() } : VersionLabels()
+    }
+
+    /// Keys of which any version has a label.
+    package var labelledKeys: [KeyHash] { isUsed ? state.withLock { Array($0.labels.keys) } : [] }
+
+    /// Whether nothing is kept any more by the frame of that number.
+    package func isEnded(_ hash: KeyHash, _ record: SequenceNumber) -> Bool {
+        state.withLock { $0.labels[hash].map { $0.record != record || $0.labels.isEmpty } ?? true }
+    }
+
+    /// Notes that a frame of labels came, which is read later.
+    func note(_ name: KeyHash, of key: KeyHash) {
+        wasUsed.store(true, ordering: .releasing)
+        state.withLock { state in
+            state.keys[name] = key
+            state.unread.insert(name)
+        }
+    }
+
+    /// The frames that came since they were last read, and their keys.
+    package var unread: [(name: KeyHash, key: KeyHash)] {
+        guard isUsed else { return [] }
+        return state.withLock { state in state.unread.compactMap { name in state.keys[name].map { (name, $0) } } }
+    }
+
+    /// Keeps a version from now on, until labels are set that do not name it.
+    package func hold(_ version: Version) {
+        wasUsed.store(true, ordering: .releasing)
+        state.withLock { state in
+            state.labels[version.hash, default: Labels()].locations[version.number] = version.location
+            state.held.insert(version.location)
+        }
+    }
+
+    /// Puts the labels of a key in the place of those it had, and gives the versions that none keeps any more.
+    ///
+    /// - Parameters:
+    ///   - record: the number of the frame that says so; nil for the one that is known.
+    ///   - versions: those that are named; a label of any other is left out.
+    package func set(
+        _ labels: VersionLabels, of hash: KeyHash, name: KeyHash?, record: SequenceNumber?, _ versions: [Version]
+    ) -> [Version] {
+        state.withLock { state in
+            if let name { state.unread.remove(name) }
+            let old = state.labels[hash]?.locations ?? [:]
+            let number = record ?? state.labels[hash]?.record ?? SequenceNumber(rawValue: 0)
+            var new = Labels(record: number, labels: labels)
+            for version in versions { new.locations[version.number] = version.location }
+            new.labels.removeAll { new.locations[$0.number] == nil }
+            for location in new.locations.values { state.held.insert(location) }
+            state.labels[hash] = new.labels.isEmpty ? nil : new
+            let released = old.filter { new.locations[$0.key] == nil }
+            for location in released.values { state.held.remove(location) }
+            return released.map { Version(hash: hash, number: $0.key, location: $0.value) }
+        }
+    }
+
+    /// Forgets the versions that `condition` names, with their labels, and gives them.
+    func forget(where condition: (Version) -> Bool) -> [Version] {
+        guard isUsed else { return [] }
+        return state.withLock { state in
+            var forgotten: [Version] = []
+            for hash in state.labels.keys { forgotten += Self.forget(hash, where: condition, &state) }
+            return forgotten
+        }
+    }
+
+    /// The same for the versions of one key.
+    func forget(_ hash: KeyHash, where condition: (Version) -> Bool) -> [Version] {
+        guard isUsed else { return [] }
+        return state.withLock { Self.forget(hash, where: condition, &$0) }
+    }
+
+    private static func forget(
+        _ hash: KeyHash, where condition: (Version) -> Bool, _ state: inout State
+    ) -> [Version] {
+        guard var labels = state.labels[hash] else { return [] }
+        let gone = labels.locations.map { Version(hash: hash, number: $0.key, location: $0.value) }.filter(condition)
+        guard !gone.isEmpty else { return [] }
+        for version in gone {
+            labels.locations[version.number] = nil
+            labels.labels.removeAll { $0.number == version.number }
+            state.held.remove(version.location)
+        }
+        state.labels[hash] = labels.locations.isEmpty ? nil : labels
+        return gone
+    }
+
+    func relocate(_ hash: KeyHash, _ number: SequenceNumber, from old: FrameLocation, to new: FrameLocation) -> Bool {
+        guard isUsed else { return false }
+        return state.withLock { state in
+            guard state.labels[hash]?.locations[number] == old else { return false }
+            state.labels[hash]?.locations[number] = new
+            state.held.remove(old)
+            state.held.insert(new)
+            return true
+        }
+    }
+
+    /// What a snapshot keeps: which frames say what is kept of which keys.
+    var keys: [KeyHash: KeyHash] { isUsed ? state.withLock { $0.keys } : [:] }
+
+    func replace(_ keys: [KeyHash: KeyHash]) {
+        if !keys.isEmpty { wasUsed.store(true, ordering: .releasing) }
+        state.withLock { state in
+            state = State()
+            state.keys = keys
+            state.unread = Set(keys.keys)
+        }
+    }
+}
