@@ -38,8 +38,13 @@ package enum RecordKind: UInt8, Sendable, CaseIterable {
     /// Whether the frame takes one record away and stands in its place: it is late, and has that one's number.
     package var removesOne: Bool { self == .versionRemoval || self == .groupRemoval }
 
-    /// Whether its level may count and mark it.
-    package var hasOrdinal: Bool { self == .value || self == .reference || self == .versionRemoval }
+    /// Whether its level may count and mark it. Groups are not counted so far.
+    package var hasOrdinal: Bool {
+        switch self {
+        case .value, .reference, .group, .versionRemoval, .groupRemoval: true
+        default: false
+        }
+    }
 
     /// Whether the frame may say more of its version than its value does.
     package var hasMetadata: Bool { self == .value || self == .reference || self == .group }

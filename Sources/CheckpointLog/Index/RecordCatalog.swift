@@ -294,6 +294,21 @@ package final class RecordCatalog: Sendable {
         }
     }
 
+    /// Whether the end of a version, or of a group, may go where no frame is left that it ends.
+    ///
+    /// Not where a group or a label has an older version that its level has given up: it would come back. Nor, at a
+    /// level with an age, where it is the newest of a key that has others: the next would be the newest, which has
+    /// none.
+    ///
+    /// - Complexity: O(n) in the members of all groups.
+    package func isSpentRemoval(_ record: CatalogRecord) -> Bool {
+        guard record.kind.removesOne else { return false }
+        let hash = record.hash(hashSecret)
+        guard !groups.holds(key: hash), labels.versions(hash).isEmpty else { return false }
+        guard retentions[record.level].age != nil else { return true }
+        return index.newestRecord(hash)?.sequenceNumber != record.sequenceNumber || index.newest(hash) == nil
+    }
+
     /// Whether the record is the newest frame of a group that cannot be restored any more, since a member was removed,
     /// or of labels that keep nothing.
     package func isEnded(_ record: CatalogRecord) -> Bool {

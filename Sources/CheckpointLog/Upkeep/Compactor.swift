@@ -169,7 +169,7 @@ package final class Compactor: Sendable {
                 if !isLive, !isKeptAnyway {
                     if entry.kind == .reference { selection.droppedReferences.append(record.location) }
                     if entry.kind == .freed { selection.droppedStatements.append(record.location) }
-                } else if entry.kind == .removal || entry.kind.removesOne || catalog.isEnded(record),
+                } else if entry.kind == .removal || catalog.isSpentRemoval(record) || catalog.isEnded(record),
                     entry.sequenceNumber < oldest, entry.sequenceNumber.epoch < epoch
                 {
                     selection.droppedMarkers.append((record.hash(catalog.hashSecret), entry.sequenceNumber))

@@ -159,9 +159,11 @@ struct LiveRecords {
     /// Whether any record has this key.
     func knows(_ hash: KeyHash) -> Bool { values[hash] != nil || removals[hash] != nil }
 
-    /// Visits every key that a record has: its newest value, nil where it was removed.
+    /// Visits every key that a record has: its newest value, or what stands in its place; nil where the key was removed.
     func forEachKey(_ body: (KeyHash, SequenceNumber?) -> Void) {
-        for hash in values.keys { body(hash, newest(hash)) }
+        for (hash, known) in values {
+            body(hash, known.newest.number > end(hash) ? known.newest.number : nil)
+        }
         for hash in removals.keys where values[hash] == nil { body(hash, nil) }
     }
 

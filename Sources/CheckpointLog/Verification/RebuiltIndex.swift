@@ -270,7 +270,9 @@ struct RebuiltIndex {
         kept.settleFreedValues()
         var count = 0
         live.forEachKey { hash, newest in
-            if kept.index.newest(hash)?.sequenceNumber != newest { count += 1 }
+            // One that is older may be over its level's age, and given up by the one and not by the other.
+            let record = kept.index.newestRecord(hash).flatMap { $0.isRemoval ? nil : $0.sequenceNumber }
+            if record != newest { count += 1 }
         }
         kept.index.forEach { hash, entry, isNewest in
             guard isNewest, !entry.isRemoval, entry.sequenceNumber > kept.index.floor(of: hash.level) else { return }

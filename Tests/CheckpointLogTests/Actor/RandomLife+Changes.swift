@@ -16,7 +16,9 @@ extension RandomLife {
         let receipt = try await take(version.value, count, for: key, level, log, submitting: submitting)
         if disk.isPowerCut { return }
         try expectNone(oracle.learnNewest(receipt.sequenceNumber.rawValue, of: version.value))
-        oracle.acknowledge(inFlight, isDurable: !submitting && isSynced(level))
+        oracle.acknowledge(
+            inFlight, isDurable: !submitting && isSynced(level),
+            areLarge: count > 15_000 && level != Self.memoryLevel)
         inFlight = []
         switch generator.number(below: 40) {
         case 0...4 where submitting: try await wait(receipt, version)

@@ -197,6 +197,34 @@ import Testing
         #expect(await findings(disk).isEmpty)
     }
 
+    /// A group has an older version, which its level has given up: it does not come back to its key, whatever
+    /// compaction drops, and whatever its age.
+    @Test(arguments: [nil, Duration.seconds(10)]) func whatAGroupAloneHasDoesNotComeBack(age: Duration?) async throws {
+        let time = Lock<Int64>(1_700_000_000_000_000)
+        func open() async throws -> CheckpointLog {
+            var configuration = Self.configuration(disk)
+            var retention = LevelPolicy.Retention.newest(1)
+            retention.age = age
+            configuration.levels[2] = LevelPolicy(durability: .synced, retention: retention)
+            configuration.now = { time.withLock { $0 } }
+            return try await CheckpointLog.open(at: SpecimenLog.path.string, configuration: configuration)
+        }
+        var log = try await open()
+        try await log.commit("group", level: 2) { try $0.put(1, for: "key") }
+        let number = try await log.checkpoint(2, for: "key", level: 2).sequenceNumber
+        try await log.removeVersion(number, of: "key")
+        for _ in 0..<4 {
+            time.withLock { $0 += 100_000_000 }
+            #expect(try await log.restore(Int.self, for: "key") == nil)
+            #expect(try await log.restoreGroup("group")?.restore(Int.self, for: "key") == 1)
+            try await log.close()
+            log = try await open()
+            try await log.compact()
+        }
+        try await log.close()
+        #expect(await findings(disk).isEmpty)
+    }
+
     @Test func theFileOfALargeValueGoes() async throws {
         let log = try await Self.open(disk)
         var numbers: [SequenceNumber] = []

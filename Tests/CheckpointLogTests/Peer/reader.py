@@ -124,7 +124,7 @@ def frame_header(log, segment, data, offset):
     require(VALUE <= frame.kind <= LABELS and frame.flags < 64 and frame.compression < 3, "kind, flags or compression")
     require(not frame.flags & UNSYNCED or frame.kind == REFERENCE, "a flag of references")
     require(frame.stored <= LIMIT and frame.content <= LIMIT and (
-        ordinal == 0 or frame.kind in (VALUE, REFERENCE, VERSION_REMOVAL)), "length over the limit, or an ordinal")
+        ordinal == 0 or frame.kind in (VALUE, REFERENCE, GROUP, VERSION_REMOVAL, GROUP_REMOVAL)), "length over the limit, or an ordinal")
     require(metadata == 0 or frame.kind in (VALUE, REFERENCE, GROUP), "metadata of a frame that has none")
     require(not frame.flags & MARKED or ordinal > 0, "a marked version without an ordinal")
     require(frame.kind not in (VERSION_REMOVAL, GROUP_REMOVAL) or frame.flags & LATE, "the end of one record that is not late")

@@ -30,7 +30,15 @@ extension CheckpointOracle {
     }
 
     /// What is wrong with the versions seen of a slot, which holds `held`.
-    package func contradiction(_ seen: [Seen], of slot: OracleSlot, holding held: [OracleState.Held]) -> String? {
+    ///
+    /// - Parameter lost: values that may be gone, unless they are the newest.
+    package func contradiction(
+        _ seen: [Seen], of slot: OracleSlot, holding held: [OracleState.Held], butFor lost: Set<Int> = []
+    ) -> String? {
+        func mustHold(_ held: [OracleState.Held], _ index: Int, of slot: OracleSlot) -> Bool {
+            if index > 0, lost.contains(held[index].value) { return false }
+            return self.mustHold(held, index, of: slot)
+        }
         var next = 0
         var last: Seen?
         for seen in seen {
@@ -63,11 +71,13 @@ extension CheckpointOracle {
     }
 
     /// What is wrong with all that was seen, if the log holds `state`; the slots of the memory level left out.
-    package func contradiction(_ observation: Observation, holding state: OracleState) -> String? {
+    package func contradiction(
+        _ observation: Observation, holding state: OracleState, butFor lost: Set<Int> = []
+    ) -> String? {
         for slot in Set(observation.versions.keys).union(state.versions.keys).sorted()
         where !memoryLevels.contains(slot.level) {
             if let wrong = contradiction(
-                observation.versions[slot] ?? [], of: slot, holding: state.versions[slot] ?? [])
+                observation.versions[slot] ?? [], of: slot, holding: state.versions[slot] ?? [], butFor: lost)
             {
                 return wrong
             }
@@ -93,9 +103,10 @@ extension CheckpointOracle {
         var found: OracleState?
         var wrong = ""
         var state = powerWasCut ? durable : current
+        let lost = powerWasCut ? fragile : []
         for count in 0...(powerWasCut ? pending.count : 0) {
             if count > 0 { state.apply(pending[count - 1], keeping: retention) }
-            guard let reason = contradiction(observation, holding: state) else {
+            guard let reason = contradiction(observation, holding: state, butFor: lost) else {
                 found = state
                 break
             }
@@ -106,7 +117,7 @@ extension CheckpointOracle {
             for (index, event) in inFlight.enumerated() where choice >> index & 1 == 1 {
                 last.apply(event, keeping: retention)
             }
-            guard let reason = contradiction(observation, holding: last) else {
+            guard let reason = contradiction(observation, holding: last, butFor: lost) else {
                 found = last
                 break
             }
@@ -131,6 +142,12 @@ extension CheckpointOracle {
         }
         for slot in found.versions.keys where memoryLevels.contains(slot.level) && observation.versions[slot] == nil {
             found.set([], of: slot)
+        }
+        for value in lost {
+            for (slot, held) in found.versions where held.contains(where: { $0.value == value }) {
+                let isSeen = observation.versions[slot]?.contains { $0.value == value } == true
+                if !isSeen { found.apply(.removeVersion(OracleVersion(slot, value)), keeping: retention) }
+            }
         }
         current = found
         acknowledgeSave()

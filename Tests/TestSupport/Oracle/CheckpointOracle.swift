@@ -42,6 +42,9 @@ package struct CheckpointOracle: Sendable {
     var durable = OracleState()
     var pending: [OracleEvent] = []
     var trails: [OracleSlot: Trail] = [:]
+    /// Large values that were taken and not synced: a power cut may take one that is not the newest of its slot, and
+    /// leave what came after it.
+    var fragile: Set<Int> = []
 
     package private(set) var retention: [Int: OracleRetention]
     package let memoryLevels: Set<Int>
@@ -72,7 +75,10 @@ package struct CheckpointOracle: Sendable {
     // MARK: What happened
 
     /// Takes in what the log acknowledged: written, or durable together with all that came before.
-    package mutating func acknowledge(_ events: [OracleEvent], isDurable: Bool = false) {
+    ///
+    /// - Parameter areLarge: whether the values have files of their own.
+    package mutating func acknowledge(_ events: [OracleEvent], isDurable: Bool = false, areLarge: Bool = false) {
+        if areLarge, !isDurable { fragile.formUnion(events.flatMap(Self.taken)) }
         for event in events {
             current.apply(event, keeping: retention)
             if isOfMemory(event) == false { pending.append(event) }
@@ -80,6 +86,7 @@ package struct CheckpointOracle: Sendable {
         }
         if isDurable {
             for event in pending { durable.apply(event, keeping: retention) }
+            fragile = []
             pending = []
         }
     }
@@ -91,7 +98,10 @@ package struct CheckpointOracle: Sendable {
                 if case .take(let taken) = event { taken.contains(version) } else { false }
             })
         else { return }
-        for event in pending[...index] { durable.apply(event, keeping: retention) }
+        for event in pending[...index] {
+            durable.apply(event, keeping: retention)
+            fragile.subtract(Self.taken(event))
+        }
         pending.removeFirst(index + 1)
     }
 
@@ -99,6 +109,7 @@ package struct CheckpointOracle: Sendable {
     package mutating func acknowledgeSave() {
         durable = current
         pending = []
+        fragile = []
         trails = [:]
     }
 
@@ -129,6 +140,10 @@ package struct CheckpointOracle: Sendable {
     package mutating func learnNewest(_ number: UInt64, of value: Int) -> String? {
         guard number > greatestNumber else { return "the new number \(number) is not over \(greatestNumber)" }
         return learn(number, of: value)
+    }
+
+    private static func taken(_ event: OracleEvent) -> [Int] {
+        if case .take(let versions) = event { versions.map(\.value) } else { [] }
     }
 
     private func isOfMemory(_ event: OracleEvent) -> Bool {
