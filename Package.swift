@@ -17,7 +17,8 @@ if Context.environment["CHECKPOINT_LOG_WARNINGS_AS_ERRORS"] != nil {
     swiftSettings.append(.treatAllWarnings(as: .error))
 }
 
-// What the tests spend their time in is the engine and TestSupport. Optimizing their own code takes four minutes, and saves none.
+// What the tests spend their time in is the engine and TestSupport. Optimizing their own code takes four minutes, and
+// saves none.
 var testSettings = swiftSettings
 if Context.environment["CHECKPOINT_LOG_PLAIN_TESTS"] != nil { testSettings.append(.unsafeFlags(["-Onone", "-gnone"])) }
 
@@ -106,8 +107,8 @@ let package = Package(
                     condition: .when(traits: ["Lifecycle"])),
             ],
             swiftSettings: swiftSettings),
-        // No products: `Scripts/demo` builds and runs them. Here rather than in a package of their own, so that one build of the engine
-        // serves them, the tools and the tests.
+        // No products: `Scripts/demo` builds and runs them. Here rather than in a package of their own, so that one
+        // build of the engine serves them, the tools and the tests.
         .executableTarget(
             name: "DigitsExample",
             dependencies: [
@@ -161,7 +162,7 @@ let package = Package(
                 "KilledWriter", "checkpoint-log", "log-verify", "CheckpointLog", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            swiftSettings: testSettings),
+            exclude: ["Answers"], swiftSettings: testSettings),
         .testTarget(
             name: "CheckpointKeyMacrosTests",
             dependencies: [
@@ -194,8 +195,8 @@ let package = Package(
     ]
 )
 
-// A build for some of the tests, as in "CBORTests CheckpointLogTests": the others are not compiled, nor are the programs unless their own
-// tests are wanted.
+// A build for some of the tests, as in "CBORTests CheckpointLogTests": the others are not compiled, nor are the
+// programs unless their own tests are wanted.
 if let wanted = Context.environment["CHECKPOINT_LOG_TEST_TARGETS"]?.split(separator: " ").map(String.init) {
     package.targets.removeAll { $0.type == .test && !wanted.contains($0.name) }
     if !wanted.contains("CheckpointLogToolTests") {

@@ -22,6 +22,15 @@
 #include <sys/time.h>
 #endif
 
+// Calls again what a signal has interrupted before it did anything.
+#define UNINTERRUPTED(call)                        \
+    ({                                             \
+        long result_;                              \
+        do result_ = (call);                       \
+        while (result_ < 0 && errno == EINTR);     \
+        result_;                                   \
+    })
+
 void checkpoint_name_thread(const char *name) {
 #ifdef __linux__
     char shortened[16];
@@ -71,11 +80,11 @@ ssize_t checkpoint_write_three(int file, const void *first, size_t first_count, 
 
 int checkpoint_reserve(int file, int64_t count) {
 #ifdef __linux__
-    return fallocate(file, 0, 0, count) == 0 ? 0 : errno;
+    return UNINTERRUPTED(fallocate(file, 0, 0, count)) == 0 ? 0 : errno;
 #else
     fstore_t store = {F_ALLOCATEALL, F_PEOFPOSMODE, 0, count, 0};
-    if (fcntl(file, F_PREALLOCATE, &store) != 0) return errno;
-    return ftruncate(file, count) == 0 ? 0 : errno;
+    if (UNINTERRUPTED(fcntl(file, F_PREALLOCATE, &store)) != 0) return errno;
+    return UNINTERRUPTED(ftruncate(file, count)) == 0 ? 0 : errno;
 #endif
 }
 
@@ -110,9 +119,9 @@ void checkpoint_drop_mapped_pages(void *address, size_t count) {
 
 int checkpoint_sync(int file) {
 #ifdef __linux__
-    return fdatasync(file);
+    return (int)UNINTERRUPTED(fdatasync(file));
 #else
-    return fcntl(file, F_FULLFSYNC);
+    return (int)UNINTERRUPTED(fcntl(file, F_FULLFSYNC));
 #endif
 }
 
@@ -122,12 +131,12 @@ enum { HELD = 0, ANNOUNCED = 1 };
 
 static int set_lock(int file, short type, off_t start, off_t length) {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
-    return fcntl(file, F_OFD_SETLK, &lock);
+    return (int)UNINTERRUPTED(fcntl(file, F_OFD_SETLK, &lock));
 }
 
 static int has_lock(int file, off_t start) {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = 1};
-    if (fcntl(file, F_OFD_GETLK, &lock) != 0) return -1;
+    if (UNINTERRUPTED(fcntl(file, F_OFD_GETLK, &lock)) != 0) return -1;
     return lock.l_type != F_UNLCK;
 }
 #endif
@@ -138,7 +147,7 @@ int checkpoint_lock(int file) {
     if (result != 0 && errno == EACCES) errno = EAGAIN;
     return result;
 #else
-    return flock(file, LOCK_EX | LOCK_NB);
+    return (int)UNINTERRUPTED(flock(file, LOCK_EX | LOCK_NB));
 #endif
 }
 

@@ -15,6 +15,8 @@ struct BuiltTool {
     let name: String
     /// Where the streams of the processes go: files cannot fill up as pipes do.
     let directory: TemporaryDirectory
+    /// What its processes are told beside what this one was.
+    var environment: [String: String] = [:]
 
     init(_ name: String) throws {
         self.name = name
@@ -54,6 +56,7 @@ struct BuiltTool {
             process.executableURL = program
             process.arguments = arguments
         }
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = try FileHandle(forReadingFrom: URL(filePath: inputPath))
         process.standardOutput = try FileHandle(forWritingTo: URL(filePath: outputPath))
         process.standardError = try FileHandle(forWritingTo: URL(filePath: complaintPath))

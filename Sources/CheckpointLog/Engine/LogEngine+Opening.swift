@@ -73,7 +73,8 @@ extension LogEngine {
         }
         let writer = try makeWriter(
             identity, configuration, lock: lock, manifest: manifestFile, view: view,
-            hasSoundPosition: position?.isSound == true, lastTimestamp: outcome.lastTimestamp,
+            hasSoundPosition: position?.isSound == true,
+            lastTimestamp: startTime(after: outcome.lastTimestamp, configuration.now()),
             replayedByteCount: report.replayedByteCount)
         say(report, configuration)
         return LogEngine(
@@ -305,5 +306,13 @@ extension LogEngine {
         if !report.foreignFiles.isEmpty {
             logger.warning("foreign files are left alone", metadata: ["files": "\(report.foreignFiles)"])
         }
+    }
+
+    /// What the records of an opening are not earlier than: the newest before them, unless that is so far ahead of the
+    /// clock that the clock was wrong then. One such reading would otherwise date all that comes after it.
+    package static func startTime(after stored: Int64, _ now: Int64) -> Int64 {
+        let day = Duration.seconds(86_400).microseconds
+        let (ahead, isOver) = stored.subtractingReportingOverflow(now)
+        return stored > now && (isOver || ahead > day) ? now : stored
     }
 }

@@ -76,9 +76,7 @@ extension LogEngine {
                 return catalog.labels.labels(of: hash).number(of: name) == version.number
             }
         case .asOf(let time):
-            guard let first = try found.firstIndex(where: { try timestamp(of: $0, mode).map { $0 <= time } ?? true })
-            else { return [] }
-            return Array(found[first...])
+            return try found.filter { try timestamp(of: $0, mode).map { $0 <= time } ?? true }
         }
     }
 

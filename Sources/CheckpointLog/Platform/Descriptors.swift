@@ -24,7 +24,9 @@ enum Descriptors {
 
     /// Opens `name` from `directory` on, as the system's `openat` does, with mode 0600 for a new file.
     static func open(_ name: UnsafePointer<CChar>, in directory: Int32, _ flags: Int32) -> Int32 {
-        func systemOpen() -> Int32 { unsafe openat(directory, name, flags | O_CLOEXEC, mode_t(0o600)) }
+        func systemOpen() -> Int32 {
+            uninterrupted { unsafe openat(directory, name, flags | O_CLOEXEC, mode_t(0o600)) }
+        }
         let moved = standIns.withLock { _ -> Int32? in
             let closed = standardStreams.filter { fcntl($0, F_GETFD) < 0 }
             if closed.isEmpty { return nil }
@@ -57,3 +59,17 @@ enum Descriptors {
 private func openNull() -> Int32 { unsafe open("/dev/null", O_RDWR | O_CLOEXEC) }
 
 func systemClose(_ file: Int32) -> Int32 { close(file) }
+
+/// Makes a call again that a signal has interrupted before it did anything.
+func uninterrupted(_ call: () -> Int32) -> Int32 {
+    while true {
+        let result = call()
+        if result >= 0 || errno != EINTR { return result }
+    }
+}
+
+extension Errno {
+    /// Whether a call is refused for what it is, by a sandbox, an old kernel or a file system: there is a plain way to
+    /// do without it.
+    var isRefusal: Bool { [.notPermitted, .noFunction, .invalidArgument, .notSupported].contains(self) }
+}

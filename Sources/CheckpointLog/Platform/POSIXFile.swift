@@ -16,6 +16,8 @@ import SystemPackage
     /// -1 once closed, so that a late call fails: the number may be another file's by then.
     private let descriptor: Atomic<Int32>
     private let counters: DiskCounters?
+    /// Whether the system has refused to read from the page cache alone: then every such read is a miss.
+    private let refusesCachedReads = Atomic(false)
     private var mapping: UnsafeMutableRawBufferPointer?
     /// Held while the mapping goes, and while its pages are dropped: by then the addresses must not be another's.
     private let unmapping = Lock(())
@@ -43,12 +45,14 @@ import SystemPackage
     }
 
     func readIfCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int? {
+        if refusesCachedReads.load(ordering: .relaxed) { return nil }
         let count = unsafe checkpoint_read_if_cached(file, buffer.baseAddress, buffer.count, Int64(offset))
         if count >= 0 { return count }
         let code = Errno.current
-        // A system without the call (EOPNOTSUPP, ENOSYS, EINVAL) answers as a miss does: the caller reads elsewhere.
-        if [.resourceTemporarilyUnavailable, .notSupported, .noFunction, .interrupted, .invalidArgument].contains(code)
-        {
+        if code == .resourceTemporarilyUnavailable || code == .interrupted { return nil }
+        // As a miss: the caller reads elsewhere.
+        if code.isRefusal {
+            refusesCachedReads.store(true, ordering: .relaxed)
             return nil
         }
         throw FileSystemError(.read, path, code)
@@ -76,7 +80,7 @@ import SystemPackage
     func reserve(byteCount: Int) throws(FileSystemError) -> Bool {
         let code = Errno(rawValue: checkpoint_reserve(file, Int64(byteCount)))
         if code.rawValue == 0 { return true }
-        if [.notSupported, .noFunction, .invalidArgument].contains(code) { return false }
+        if code.isRefusal { return false }
         throw FileSystemError(.reserve, path, code)
     }
 
@@ -113,7 +117,9 @@ import SystemPackage
     func setDirect(_ isDirect: Bool) -> Bool { checkpoint_set_direct(file, isDirect ? 1 : 0) == 1 }
 
     func truncate(toByteCount byteCount: Int) throws(FileSystemError) {
-        guard ftruncate(file, off_t(byteCount)) == 0 else { throw FileSystemError(.truncate, path, .current) }
+        guard uninterrupted({ ftruncate(file, off_t(byteCount)) }) == 0 else {
+            throw FileSystemError(.truncate, path, .current)
+        }
     }
 
     func sync() throws(FileSystemError) {

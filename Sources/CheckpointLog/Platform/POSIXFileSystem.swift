@@ -58,7 +58,8 @@ package final class POSIXFileSystem: FileSystem {
     }
 
     package func createDirectory(_ path: FilePath) throws(FileSystemError) {
-        guard unsafe path.withPlatformString({ unsafe mkdir($0, 0o700) }) == 0 else {
+        let code = unsafe path.withPlatformString { path in uninterrupted { unsafe mkdir(path, 0o700) } }
+        guard code == 0 else {
             throw FileSystemError(.createDirectory, path, .current)
         }
     }
@@ -137,7 +138,8 @@ private final class POSIXDirectory: OpenDirectory {
     }
 
     func createDirectory(_ name: String) throws(FileSystemError) {
-        guard unsafe lookUp(name, { unsafe mkdirat($0, $1, 0o700) }) == 0 else { throw failure(.createDirectory, name) }
+        let code = unsafe lookUp(name) { place, name in uninterrupted { unsafe mkdirat(place, name, 0o700) } }
+        guard code == 0 else { throw failure(.createDirectory, name) }
     }
 
     func openDirectory(_ name: String) throws(FileSystemError) -> any OpenDirectory {
@@ -189,18 +191,24 @@ private final class POSIXDirectory: OpenDirectory {
 
     func rename(_ name: String, to newName: String) throws(FileSystemError) {
         let code = unsafe lookUp(name) { source, name in
-            unsafe lookUp(newName) { unsafe renameat(source, name, $0, $1) }
+            unsafe lookUp(newName) { target, newName in
+                uninterrupted { unsafe renameat(source, name, target, newName) }
+            }
         }
         guard code == 0 else { throw failure(.rename, name) }
     }
 
     func remove(_ name: String) throws(FileSystemError) {
-        guard unsafe lookUp(name, { unsafe unlinkat($0, $1, 0) }) == 0 else { throw failure(.remove, name) }
+        let code = unsafe lookUp(name) { place, name in uninterrupted { unsafe unlinkat(place, name, 0) } }
+        guard code == 0 else { throw failure(.remove, name) }
     }
 
     func sync() throws(FileSystemError) {
+        guard !refusesSyncs.load(ordering: .relaxed) else { return }
         counters?.countSync()
-        guard fsync(file) == 0 else {
+        guard uninterrupted({ fsync(file) }) == 0 else {
+            // Where directories cannot be synced their names are as durable as the file system makes them.
+            if Errno.current.isRefusal { return refusesSyncs.store(true, ordering: .relaxed) }
             let error = FileSystemError(.syncDirectory, path, .current)
             failedSyncs.add(1, ordering: .releasing)
             throw error
@@ -208,15 +216,22 @@ private final class POSIXDirectory: OpenDirectory {
     }
 
     private let failedSyncs = Atomic(0)
+    private let refusesSyncs = Atomic(false)
 
     var failedSyncCount: Int { failedSyncs.load(ordering: .acquiring) }
 
     func syncParent() throws(FileSystemError) {
         counters?.countSync()
         let file = open("..", O_RDONLY | O_DIRECTORY)
-        guard file >= 0 else { throw failure(.syncDirectory, "..") }
+        guard file >= 0 else {
+            // The directory above may be passed through and not read.
+            if Errno.current == .permissionDenied || Errno.current.isRefusal { return }
+            throw failure(.syncDirectory, "..")
+        }
         defer { _ = POSIXFileSystem.systemClose(file) }
-        guard fsync(file) == 0 else { throw failure(.syncDirectory, "..") }
+        guard uninterrupted({ fsync(file) }) == 0 || Errno.current.isRefusal else {
+            throw failure(.syncDirectory, "..")
+        }
     }
 
     func lock(_ name: String) throws(FileSystemError) -> LockOutcome {
@@ -252,7 +267,11 @@ private final class POSIXDirectory: OpenDirectory {
         }
         defer { _ = POSIXFileSystem.systemClose(file) }
         let code = question(file)
-        guard code >= 0 else { throw failure(.lock, name) }
+        if code < 0 {
+            // Where there are no locks nobody can write either, and a reader goes on.
+            if Errno.current.isRefusal || Errno.current == .noLocks { return false }
+            throw failure(.lock, name)
+        }
         return code == 1
     }
 
@@ -324,7 +343,7 @@ private final class POSIXLock: FileLock {
         // A second call would wipe the number of whoever holds the lock by then.
         guard wasHeld else { return }
         // A former holder's name would mislead whoever reads it.
-        if namesHolder.withLock({ $0 }) { _ = ftruncate(file, 0) }
+        if namesHolder.withLock({ $0 }) { _ = uninterrupted { ftruncate(file, 0) } }
         _ = checkpoint_unlock(file)
     }
 
@@ -334,7 +353,7 @@ private final class POSIXLock: FileLock {
         guard LockHolder.mayReplace(bytes()) else { return }
         namesHolder.withLock { $0 = true }
         let bytes = holder.bytes
-        _ = ftruncate(file, 0)
+        _ = uninterrupted { ftruncate(file, 0) }
         _ = unsafe bytes.withUnsafeBytes { unsafe pwrite(file, $0.baseAddress, $0.count, 0) }
     }
 

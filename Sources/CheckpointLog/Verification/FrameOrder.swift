@@ -27,7 +27,8 @@ struct FrameOrder {
         self.epoch = epoch
         guard let previous else { return }
         lastAppend = previous.lastAppend
-        lastTimestamp = previous.lastTimestamp
+        // The clock may have been put right between two openings.
+        if previous.epoch == epoch { lastTimestamp = previous.lastTimestamp }
         lastPromise = previous.lastPromise
     }
 

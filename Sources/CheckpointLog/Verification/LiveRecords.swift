@@ -159,7 +159,8 @@ struct LiveRecords {
     /// Whether any record has this key.
     func knows(_ hash: KeyHash) -> Bool { values[hash] != nil || removals[hash] != nil }
 
-    /// Visits every key that a record has: its newest value, or what stands in its place; nil where the key was removed.
+    /// Visits every key that a record has: its newest value, or what stands in its place; nil where the key was
+    /// removed.
     func forEachKey(_ body: (KeyHash, SequenceNumber?) -> Void) {
         for (hash, known) in values {
             body(hash, known.newest.number > end(hash) ? known.newest.number : nil)

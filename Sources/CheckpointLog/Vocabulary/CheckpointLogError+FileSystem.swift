@@ -27,6 +27,12 @@ extension CheckpointLogError {
                 message: "The log cannot count on: it lists as many segments, or has had as many openings, as it can; "
                     + "load its checkpoints into a new log.",
                 location: Location(path: path), cause: error)
+        } else if error.operation == .lock, Self.meansNoLocks(error.code) {
+            self.init(
+                code: .ioFailure,
+                message: "The system has no locks for this path (\(error.code)), and without one two processes could "
+                    + "write the log at once; keep it on a local file system, or open it for reading.",
+                location: Location(path: path), cause: error)
         } else {
             let advice =
                 switch error.code {
@@ -48,6 +54,10 @@ extension CheckpointLogError {
 }
 
 extension CheckpointLogError {
+    private static func meansNoLocks(_ code: Errno) -> Bool {
+        [.noLocks, .noFunction, .notSupported, .notPermitted].contains(code)
+    }
+
     /// Whether a disk without room refused a call that can be made again later. A sync is not one: what it was to make
     /// durable may be gone.
     package var isLackOfRoom: Bool {

@@ -20,7 +20,8 @@ public struct CheckpointVersion: Sendable, Hashable, Identifiable {
     public var origin: String?
     /// The number, greater for newer checkpoints.
     public var sequenceNumber: SequenceNumber
-    /// When the checkpoint was taken; never earlier than an older one of the log.
+    /// When the checkpoint was taken, by the clock: never earlier than an older one of the same opening, nor of an
+    /// earlier one, unless the clock was more than a day ahead then.
     public var date: Date
     /// Encoded bytes before compression; 0 for a value of the memory level that was not encoded yet.
     public var byteCount: Int

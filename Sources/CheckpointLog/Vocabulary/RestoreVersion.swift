@@ -35,7 +35,10 @@ public struct RestoreVersion: Sendable, Hashable {
     /// The version that ``CheckpointLog/tag(_:of:as:level:origin:)`` gave this name; none where no version has it.
     public static func tag(_ name: String) -> RestoreVersion { RestoreVersion(choice: .tag(name)) }
 
-    /// The newest version that was taken at `date` or before; none when all that are kept are younger.
+    /// The version with the greatest number among those whose time is `date` or before; none when all that are kept are
+    /// younger.
+    ///
+    /// Times are those of the clock. Where it was put back between two openings, a later version has an earlier time.
     public static func asOf(_ date: Date) -> RestoreVersion {
         let microseconds = date.timeIntervalSince1970 * 1_000_000
         return RestoreVersion(choice: .asOf(Int64(exactly: microseconds.rounded()) ?? (microseconds < 0 ? .min : .max)))

@@ -1,0 +1,109 @@
+#if os(Linux)
+import CheckpointLog
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Systems that interrupt calls, and that refuse some: what a sandbox, an old kernel or a file system does not have is
+/// done without.
+@Suite struct AnsweredCallsTests {
+    let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    /// The calls that answer as told, built once.
+    static let library = Result {
+        let place = try TemporaryDirectory()
+        let source = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Answers/answers.c")
+        let library = place.path.appending("answers.so").string
+        let compiler = Process()
+        compiler.executableURL = URL(filePath: "/usr/bin/env")
+        compiler.arguments = ["clang", "-O1", "-shared", "-fPIC", "-o", library, source.path, "-ldl"]
+        try compiler.run()
+        compiler.waitUntilExit()
+        try #require(compiler.terminationStatus == 0)
+        return (place, library)
+    }
+
+    /// Runs the tool while a call answers as told, and says whether any did.
+    private func tool(
+        _ arguments: [String], input: [UInt8] = [], call: String, _ error: Errno, every: Int = 1
+    ) async throws -> (outcome: BuiltTool.Outcome, wasMet: Bool) {
+        let marker = directory.path.appending(UUID().uuidString).string
+        var tool = try BuiltTool("checkpoint-log")
+        tool.environment = [
+            "LD_PRELOAD": try Self.library.get().1, "ANSWER": "\(call) \(error.rawValue) \(every)",
+            "ANSWER_MARKER": marker,
+        ]
+        let outcome = try await tool(arguments: arguments, input: input)
+        return (outcome, FileManager.default.fileExists(atPath: marker))
+    }
+
+    /// Takes checkpoints, small and large, compacts, reads, and finds everything there.
+    private func expectUse(call: String, _ error: Errno, every: Int) async throws {
+        let log = directory.path.appending(UUID().uuidString).string
+        let large = [UInt8](repeating: 7, count: 3 << 20)
+        var isMet = false
+        for (words, input) in [
+            (["put", log, "small", "--level", "2"], [1]), (["put", log, "large"], large), (["put", log, "small"], [2]),
+            (["compact", log], []), (["list", log], []),
+        ] as [([String], [UInt8])] {
+            let (outcome, wasMet) = try await tool(words, input: input, call: call, error, every: every)
+            #expect(outcome.exitCode == 0, "\(call), \(error), \(words[0]): \(outcome.complaint)")
+            isMet = isMet || wasMet
+        }
+        for (words, bytes) in [
+            (["get", log, "small"], [2]), (["get", log, "small", "--level", "2"], [1]), (["get", log, "large"], large),
+        ] as [([String], [UInt8])] {
+            let (outcome, wasMet) = try await tool(words, call: call, error, every: every)
+            #expect(outcome.exitCode == 0 && outcome.output == bytes, "\(call), \(error): \(outcome.complaint)")
+            isMet = isMet || wasMet
+        }
+        #expect(isMet, "\(call) was never made")
+        #expect(await LogVerifier(directory: log, level: .deep).verify().findings.isEmpty)
+    }
+
+    @Test(arguments: [
+        "openat", "fsync", "fdatasync", "fallocate", "ftruncate", "mkdir", "unlinkat", "renameat", "pwrite", "lock",
+    ])
+    func whatASignalInterruptsIsCarriedOn(call: String) async throws {
+        try await expectUse(call: call, .interrupted, every: 2)
+    }
+
+    @Test(
+        arguments: ["preadv2", "fallocate", "fsync", "parent"],
+        [
+            Errno.notPermitted, .noFunction, .invalidArgument, .notSupported,
+        ])
+    func whatTheSystemRefusesIsDoneWithout(call: String, error: Errno) async throws {
+        if call == "preadv2" { return try await readsWithoutTheCache(error) }
+        try await expectUse(call: call, error, every: 1)
+    }
+
+    /// The tool reads on threads of its own, which may wait; a restore in a task asks for what is cached first.
+    private func readsWithoutTheCache(_ error: Errno) async throws {
+        let log = directory.path.appending("log").string
+        _ = try await tool(["put", log, "key"], input: [1], call: "none", error)
+        let (outcome, _) = try await tool(["get", log, "key"], call: "preadv2", error)
+        #expect(outcome.exitCode == 0 && outcome.output == [1], "\(outcome.complaint)")
+    }
+
+    /// Nobody can list the directory above, and the log in it is its user's own.
+    @Test func theDirectoryAboveNeedNotBeReadable() async throws {
+        try await expectUse(call: "parent", .permissionDenied, every: 1)
+    }
+
+    /// Without a lock two could write at once: a writer is told what to do, and a reader goes on.
+    @Test(arguments: [Errno.noLocks, .noFunction, .notSupported, .notPermitted])
+    func withoutLocksALogIsReadAndNotWritten(error: Errno) async throws {
+        let log = directory.path.appending("log").string
+        _ = try await tool(["put", log, "key"], input: [1], call: "none", error)
+        let (written, _) = try await tool(["put", log, "key"], input: [2], call: "lock", error)
+        #expect(written.exitCode == 2 && written.complaint.contains("The system has no locks for this path"))
+        #expect(written.complaint.contains("local file system"))
+        let (read, wasMet) = try await tool(["get", log, "key"], call: "lock", error)
+        #expect(read.exitCode == 0 && read.output == [1] && wasMet, "\(read.complaint)")
+    }
+}
+#endif
