@@ -158,7 +158,9 @@ import Testing
     }
 
     @Test func compactionGivesSpaceBackAndKeepsWhatIsAskedFor() async throws {
-        let log = try await CheckpointLog.open(at: path)
+        var configuration = Configuration()
+        configuration.compactsAutomatically = false
+        let log = try await CheckpointLog.open(at: path, configuration: configuration)
         for value in 0..<2_000 { try log.submit(value, [UInt8](repeating: 1, count: 50), for: "key", level: 3) }
         let newest = try await log.history(for: "key", level: 3).map(\.sequenceNumber)
         try await log.close()

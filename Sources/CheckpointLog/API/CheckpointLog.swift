@@ -134,10 +134,10 @@ public actor CheckpointLog {
 
     /// Closes the log: stops its timers, saves, ends its threads, seals the last segment and gives the lock back.
     ///
-    /// A second call does nothing. Calls under way end normally; later ones throw `.closed`. A parent has what was
-    /// passed up and what its updates took over: call its ``update()`` first for the rest. A log that is dropped
-    /// without this call gives its lock back and loses nothing that was promised; what is of the memory level ends with
-    /// it.
+    /// Where enough is due for compaction, it carries that out for 50 ms, or until one file is written. A second call
+    /// does nothing. Calls under way end normally; later ones throw `.closed`. A parent has what was passed up and what
+    /// its updates took over: call its ``update()`` first for the rest. A log that is dropped without this call gives
+    /// its lock back and loses nothing that was promised; what is of the memory level ends with it.
     ///
     /// - Throws: the first cause, for a log that a failure closed for writing; nothing is written then.
     ///   `.encodingFailed` for a value of the memory level that does not encode; the log is closed all the same.

@@ -216,6 +216,7 @@ package final class LogEngine: Sendable {
             try SegmentSealer.seal(name, file, footer, end: active.end, manifest: writer.manifest)
             file.close()
         }
+        writer.maintenance.compactAtClose()
         writer.maintenance.writeSnapshotAtClose()
         if let unsaved { throw unsaved }
     }

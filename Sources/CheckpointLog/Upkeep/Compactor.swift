@@ -104,18 +104,64 @@ package final class Compactor: Sendable {
         return try turn.withLock { _ in
             if control.withLock({ $0.isStopping }) || appender.failure != nil { return nil }
             let segments = manifest.current.segments
-            try VersionExpiry(catalog, now: appender.now())?.expire(in: segments, reading: nil)
-            let plan = CompactionPlan.plan(
-                segments: segments.filter { !catalog.usage.isHeld($0.name.identifier) },
-                liveByteCount: { catalog.usage.liveByteCount(of: $0) }, now: appender.now(),
-                outputLimit: appender.limits.segmentByteCount, fully: fully)
-            guard let plan else { return nil }
+            guard let plan = try plan(segments, fully: fully) else { return nil }
             isRunning.withLock { $0 = true }
             defer { isRunning.withLock { $0 = false } }
             let rests = isThrottled && !plan.isUrgent
-            let outcome = try reserve.spending(appender.gate) { try carryOut(plan, among: segments, rests: rests) }
+            let outcome = try reserve.spending(appender.gate) {
+                try carryOut(plan, among: segments, rests: rests, mayStop: true)
+            }
             if let outcome, outcome.outputByteCount < outcome.inputByteCount { wins.withLock { $0 += 1 } }
             return outcome
+        }
+    }
+
+    /// Whether what an opening finds is worth compacting.
+    package var isDue: Bool {
+        turn.withLock { _ in
+            guard let plan = (try? plan(manifest.current.segments, fully: false)) ?? nil else { return false }
+            return isWorthClosingFor(plan)
+        }
+    }
+
+    private func liveByteCount(of plan: CompactionPlan) -> Int {
+        plan.inputs.reduce(0) { $0 + catalog.usage.liveByteCount(of: $1.name.identifier) }
+    }
+
+    /// Whether it wins enough for the syncs that it costs: a short run that leaves a few dead records need not wait for
+    /// them each time.
+    private func isWorthClosingFor(_ plan: CompactionPlan) -> Bool {
+        let byteCount = plan.inputs.reduce(0) { $0 + $1.byteCount }
+        return plan.inputs.count >= 8 || byteCount - liveByteCount(of: plan) >= 256 << 10
+    }
+
+    private func plan(_ segments: [Manifest.Segment], fully: Bool) throws -> CompactionPlan? {
+        try VersionExpiry(catalog, now: appender.now())?.expire(in: segments, reading: nil)
+        return CompactionPlan.plan(
+            segments: segments.filter { !catalog.usage.isHeld($0.name.identifier) },
+            liveByteCount: { catalog.usage.liveByteCount(of: $0) }, now: appender.now(),
+            outputLimit: appender.limits.segmentByteCount, fully: fully)
+    }
+
+    /// How long a closing compacts at the most, and the live bytes that it copies in that time.
+    private static let closingTime = Duration.milliseconds(50)
+    private static let closingByteCount = 8 << 20
+
+    /// Carries out what is due when a log closes, as far as that takes a moment: segments that hold nothing live go,
+    /// and one output is made. Otherwise a log that is opened for short runs alone would never be compacted.
+    package func finish() throws {
+        let start = ContinuousClock.now
+        try turn.withLock { _ in
+            while ContinuousClock.now - start < Self.closingTime {
+                let segments = manifest.current.segments
+                guard let plan = try plan(segments, fully: false), isWorthClosingFor(plan),
+                    liveByteCount(of: plan) <= Self.closingByteCount
+                else { return }
+                let outcome = try reserve.spending {
+                    try carryOut(plan, among: segments, rests: false, mayStop: false)
+                }
+                guard let outcome, outcome.outputByteCount == 0 else { return }
+            }
         }
     }
 
@@ -187,14 +233,14 @@ package final class Compactor: Sendable {
     }
 
     private func carryOut(
-        _ plan: CompactionPlan, among segments: [Manifest.Segment], rests: Bool
+        _ plan: CompactionPlan, among segments: [Manifest.Segment], rests: Bool, mayStop: Bool
     ) throws -> CompactionOutcome? {
         // Otherwise the files of a directory that was removed would be missed one by one.
         try wrapping { () throws(FileSystemError) in try manifest.requireInPlace() }
         let selection = try select(from: plan, among: segments)
         // Everything that superseded what is dropped stands before this position.
         let position = appender.writtenPosition
-        guard let (output, copies) = try write(selection.live, rests: rests) else { return nil }
+        guard let (output, copies) = try write(selection.live, rests: rests, mayStop: mayStop) else { return nil }
         if let output {
             logger?.debug(
                 "wrote the output of a compaction",
@@ -245,7 +291,7 @@ package final class Compactor: Sendable {
 
     /// Copies frames into a new segment, complete and durable; nil when the compactor was stopped on the way.
     private func write(
-        _ live: [LiveFrame], rests: Bool
+        _ live: [LiveFrame], rests: Bool, mayStop: Bool
     ) throws -> (Manifest.Segment?, [Copy])? {
         guard !live.isEmpty else { return (nil, []) }
         let number = try wrapping { () throws(FileSystemError) in try manifest.reserveSegmentNumber() }
@@ -259,7 +305,7 @@ package final class Compactor: Sendable {
                     rest(since: start)
                     (start, rested) = (ContinuousClock.now, output.byteCount)
                 }
-                if control.withLock({ $0.isStopping }) {
+                if mayStop, control.withLock({ $0.isStopping }) {
                     output.abandon()
                     return nil
                 }

@@ -64,6 +64,8 @@ package final class Maintenance: Sendable {
             }
         }
         guard configuration.compactsAutomatically else { return }
+        // What the last opening left may be due.
+        if compactor.isDue { noteSegment() }
         try startThread("ckpt-compact") { [self] in
             NamedThread.lowerPriority()
             loop(wanted: \.wantsCompaction, seals: false) {
@@ -105,6 +107,17 @@ package final class Maintenance: Sendable {
         compactor.stop()
         state.wakeAll()
         state.wait { $0.threads == 0 ? () : nil }
+    }
+
+    /// Compacts what is due when a log closes, as far as that takes a moment. A failure costs disk alone.
+    package func compactAtClose() {
+        guard configuration.compactsAutomatically, appender.failure == nil else { return }
+        do {
+            try compactor.finish()
+            compactor.keepReserve()
+        } catch {
+            configuration.logger?.warning("what was due for compaction when the log closed is left: \(error)")
+        }
     }
 
     /// Waits for a compaction that was asked for; none begins after ``stop()``.

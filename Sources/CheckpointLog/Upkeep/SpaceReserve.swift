@@ -20,14 +20,15 @@ package struct SpaceReserve: Sendable {
         return min(segmentByteCount, (wanted / leastByteCount + 1) * leastByteCount)
     }
 
-    /// Allocates the reserve, or a larger one; without room for that the smaller one again.
+    /// Allocates the reserve, or a larger one; without room for that the smaller one again. One that is more than twice
+    /// as large as it need be is made smaller: beside a small log it would be most of what the log takes.
     ///
     /// - Returns: false without room for any. Where blocks cannot be allocated ahead there is none, and none is missed.
     @discardableResult
     package func keep(byteCount: Int) -> Bool {
         do throws(FileSystemError) {
             let kept = try keptByteCount() ?? 0
-            guard kept < byteCount else { return true }
+            guard kept < byteCount || kept > 2 * byteCount else { return true }
             // A file that is there already is never written to: its name may be one of two.
             if kept > 0 { try directory.remove(FileName.reserve) }
             if try make(byteCount: byteCount) { return true }

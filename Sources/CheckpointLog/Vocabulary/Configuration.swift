@@ -65,7 +65,8 @@ public struct Configuration: Sendable {
     /// taken longest ago are written out. A value that was never encoded counts nothing.
     public var memoryByteLimit = 1 << 30
 
-    /// Whether a compaction thread drops old checkpoints. Default: true. Without it the log only grows.
+    /// Whether old checkpoints are dropped: by a compaction thread and, where much is due, by
+    /// ``CheckpointLog/close()``. Default: true. Without it the log only grows.
     public var compactsAutomatically = true
 
     /// The clock that the intervals go by. Default: the continuous clock. Tests give one of their own.
