@@ -31,7 +31,7 @@ extension LogEngine {
                 try append(new, key, level, origin, hash, writer)
                 return true
             } catch {
-                set(old, hash, name: nil, record: nil)
+                catalog.release(catalog.labels.set(old, of: hash))
                 throw error
             }
         }
@@ -47,16 +47,9 @@ extension LogEngine {
             catalog.labels.hold(version)
             // Given up, or moved, before it was held: then nothing keeps the frame there.
             if catalog.index.location(hash, number) == location { return true }
-            set(catalog.labels.labels(of: hash), hash, name: nil, record: nil)
+            catalog.release(catalog.labels.set(catalog.labels.labels(of: hash), of: hash))
         }
         return true
-    }
-
-    /// Puts labels in the place of those that a key has, and lets go of what they do not name.
-    private func set(_ labels: VersionLabels, _ hash: KeyHash, name: KeyHash?, record: SequenceNumber?) {
-        let numbers = labels.numbers
-        let versions = catalog.labels.versions(hash).filter { numbers.contains($0.number) }
-        catalog.release(catalog.labels.set(labels, of: hash, name: name, record: record, versions))
     }
 
     private func append(
@@ -80,7 +73,7 @@ extension LogEngine {
                 }
             }
         }
-        set(labels, hash, name: name, record: appended.sequenceNumber)
+        catalog.release(catalog.labels.set(labels, of: hash, name: name, record: appended.sequenceNumber))
         appended.segment.removePendingEntry()
         settleInline()
         if catalog.values.hasCandidates { writer.maintenance.noteValues() }

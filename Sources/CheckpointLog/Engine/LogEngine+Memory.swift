@@ -31,12 +31,8 @@ extension LogEngine {
             return (record, hash)
         }
         let isOver = memory.put(record, hash, limits: memoryLimits)
-        let none = SequenceNumber(rawValue: 0)
         // A removal that came between the number and here has looked for the record already.
-        let ended = max(
-            catalog.index.newest(hash).map { $0.isRemoval ? $0.sequenceNumber : none } ?? none,
-            catalog.index.floor(of: level.rawValue))
-        if ended > record.number { memory.drop(hash, key: key, through: record.number) }
+        if catalog.index.end(of: hash) > record.number { memory.drop(hash, key: key, through: record.number) }
         if isOver { try writeOutOverflow() }
         return (record, hash)
     }

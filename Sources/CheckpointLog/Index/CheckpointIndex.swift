@@ -141,7 +141,7 @@ package final class CheckpointIndex: Sendable {
 
     /// What a version must be newer than: the last removal of its key, or of all.
     package func end(of hash: KeyHash) -> SequenceNumber {
-        let removal = shards[hash.shard].withLock { $0.versions(hash).last { $0.isRemoval }?.sequenceNumber }
+        let removal = shards[hash.shard].withLock { $0.removal(hash) }
         return max(floor(of: hash.level), removal ?? SequenceNumber(rawValue: 0))
     }
 

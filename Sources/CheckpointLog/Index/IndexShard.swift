@@ -121,6 +121,12 @@ struct IndexShard {
         return record.isRemovedVersion ? older[hash]?.newest : record
     }
 
+    /// The number of the last removal of the key.
+    func removal(_ hash: KeyHash) -> SequenceNumber? {
+        guard let record = newestRecord(hash) else { return nil }
+        return record.isRemoval ? record.sequenceNumber : older.isEmpty ? nil : older[hash]?.removal
+    }
+
     /// All records kept, newest first; a removal is the last, for it ends everything before it.
     func versions(_ hash: KeyHash) -> [IndexEntry] {
         guard let newest = newestRecord(hash) else { return [] }

@@ -100,16 +100,20 @@ package final class LabelTable: Sendable {
     ///
     /// - Parameters:
     ///   - record: the number of the frame that says so; nil for the one that is known.
-    ///   - versions: those that are named; a label of any other is left out.
+    ///   - found: where versions stand that are named and not held yet. A label of a version that is neither is left
+    ///     out.
     package func set(
-        _ labels: VersionLabels, of hash: KeyHash, name: KeyHash?, record: SequenceNumber?, _ versions: [Version]
+        _ labels: VersionLabels, of hash: KeyHash, name: KeyHash? = nil, record: SequenceNumber? = nil,
+        found: [Version] = []
     ) -> [Version] {
         state.withLock { state in
             if let name { state.unread.remove(name) }
             let old = state.labels[hash]?.locations ?? [:]
             let number = record ?? state.labels[hash]?.record ?? SequenceNumber(rawValue: 0)
             var new = Labels(record: number, labels: labels)
-            for version in versions { new.locations[version.number] = version.location }
+            for version in found { new.locations[version.number] = version.location }
+            // What is held may have been moved since anybody looked: its place is known here alone.
+            for number in labels.numbers { new.locations[number] = old[number] ?? new.locations[number] }
             new.labels.removeAll { new.locations[$0.number] == nil }
             for location in new.locations.values { state.held.insert(location) }
             state.labels[hash] = new.labels.isEmpty ? nil : new

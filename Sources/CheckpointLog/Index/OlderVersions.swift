@@ -85,6 +85,9 @@ struct OlderVersions: Sendable {
 
     mutating func removeNewest() -> IndexEntry? { entries.popLast() }
 
+    /// The number of the removal that came before them.
+    var removal: SequenceNumber? { hasRemoval ? entries.first?.sequenceNumber : nil }
+
     /// The newest that can be restored, or the removal that ended the key.
     var newest: IndexEntry? { entries.last { !$0.isRemovedVersion } }
 

@@ -21,9 +21,7 @@ extension LogLoader {
         var wanted: [LabelTable.Version: Int] = [:]
         for (name, key) in catalog.labels.unread {
             guard let entry = catalog.index.newest(name) else {
-                catalog.release(
-                    catalog.labels.set(
-                        VersionLabels(), of: key, name: name, record: SequenceNumber(rawValue: 0), []))
+                catalog.release(catalog.labels.set(VersionLabels(), of: key, name: name))
                 continue
             }
             var read = Unread(name: name, key: key, record: entry.sequenceNumber)
@@ -58,7 +56,8 @@ extension LogLoader {
                 catalog.usage.add(version.location)
             }
             catalog.release(
-                catalog.labels.set(read.labels, of: read.key, name: read.name, record: read.record, read.versions))
+                catalog.labels.set(
+                    read.labels, of: read.key, name: read.name, record: read.record, found: read.versions))
         }
     }
 

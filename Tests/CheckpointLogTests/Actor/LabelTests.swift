@@ -209,6 +209,23 @@ import Testing
         try await inMemory.close()
     }
 
+    /// A compaction may move a version between the moment that it is held and the one that its label is written.
+    @Test func aVersionThatIsMovedMeanwhileIsFoundWhereItIs() {
+        let catalog = RecordCatalog(hashSecret: HashSecret(first: 1, second: 2), retentions: Retentions())
+        let hash = CheckpointIndexTests.hash(1, 2)
+        let number = SequenceNumber(epoch: 1, count: 7)
+        let places = [1, 2].map { FrameLocation(segment: SegmentNumber($0), offset: 128, byteCount: 128) }
+        catalog.labels.hold(LabelTable.Version(hash: hash, number: number, location: places[0]))
+        catalog.relocate(hash, number, from: places[0], to: places[1])
+        var labels = VersionLabels()
+        labels.insert(VersionLabels.Entry(number))
+        #expect(catalog.labels.set(labels, of: hash).isEmpty)
+        #expect(catalog.labels.location(hash, number) == places[1])
+        #expect(catalog.labels.holds(places[1]) && !catalog.labels.holds(places[0]))
+        #expect(catalog.labels.set(VersionLabels(), of: hash).map(\.location) == [places[1]])
+        #expect(!catalog.labels.holds(places[1]))
+    }
+
     /// Nothing is kept that is not in the log.
     @Test func aLabelThatIsNotWrittenKeepsNothing() async throws {
         disk.mapping = .refused

@@ -127,6 +127,7 @@ import Testing
                 found.map(\.sequenceNumber) == versions && index.newest(hash)?.sequenceNumber == versions.first
                 && found.allSatisfy { records[$0.sequenceNumber]?.location == $0.location }
                 && model.removal(hash).map { index.holds(hash, $0) } ?? true
+                && index.end(of: hash) == model.removal(hash) ?? model.floor(hash.level)
             mismatches += isRight ? 0 : 1
         }
         #expect(mismatches == 0, "\(mismatches) of \(model.records.count) keys")
