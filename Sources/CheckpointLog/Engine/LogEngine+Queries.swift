@@ -89,7 +89,11 @@ extension LogEngine {
 
     /// The newest version of a key that is in the log and not over its level's age; nil where there is none.
     func newestEntry(_ hash: KeyHash, _ mode: ReadMode = .waiting) throws -> IndexEntry? {
-        guard catalog.retentions[hash.level].age != nil else { return catalog.newest(hash) }
+        guard let entry = catalog.newest(hash) else { return nil }
+        // Nearly always it is the newest that was ever taken, and no other need be looked at.
+        guard catalog.retentions[hash.level].age != nil,
+            catalog.index.newestRecord(hash)?.sequenceNumber != entry.sequenceNumber
+        else { return entry }
         return try entries(hash, mode).first
     }
 

@@ -73,6 +73,25 @@ import Testing
     }
 
     /// Young and old in one segment: each by its own time.
+    /// The newest version is found without a look at the others, however many a level with an age keeps.
+    @Test func theNewestIsFoundAlone() throws {
+        let disk = SimulatedFileSystem(seed: 71)
+        var configuration = SpecimenLog.configuration(disk)
+        configuration.levels[1] = LevelPolicy(
+            durability: .written, retention: .newest(500).younger(than: .seconds(3_600)))
+        let engine = try LogEngine.open(at: SpecimenLog.path, configuration)
+        for number in 0..<300 {
+            _ = try engine.append([UInt8(number % 250)], engine.attributes(1).adding(.raw), key: "k")
+        }
+        let reads = Lock(0)
+        disk.observe { call in if call.operation == .read { reads.withLock { $0 += 1 } } }
+        let found = unsafe try engine.withContent(RecordQuery(key: "k", level: 1)) { unsafe $1.first }
+        disk.observe(nil)
+        #expect(found == 49)
+        #expect(reads.withLock { $0 } == 1)
+        try engine.close()
+    }
+
     @Test func aFullCompactionJudgesEachVersion() throws {
         var engine = try open()
         try put(engine, "old", 1...5)
