@@ -26,16 +26,23 @@ import Testing
         return (place, library)
     }
 
+    /// What makes a process's call answer as told, and leave the marker once one did.
+    private static func environment(
+        call: String, _ error: Errno, every: Int, marker: String
+    ) throws -> [String: String] {
+        [
+            "LD_PRELOAD": try library.get().1, "ANSWER": "\(call) \(error.rawValue) \(every)",
+            "ANSWER_MARKER": marker,
+        ]
+    }
+
     /// Runs the tool while a call answers as told, and says whether any did.
     private func tool(
         _ arguments: [String], input: [UInt8] = [], call: String, _ error: Errno, every: Int = 1
     ) async throws -> (outcome: BuiltTool.Outcome, wasMet: Bool) {
         let marker = directory.path.appending(UUID().uuidString).string
         var tool = try BuiltTool("checkpoint-log")
-        tool.environment = [
-            "LD_PRELOAD": try Self.library.get().1, "ANSWER": "\(call) \(error.rawValue) \(every)",
-            "ANSWER_MARKER": marker,
-        ]
+        tool.environment = try Self.environment(call: call, error, every: every, marker: marker)
         let outcome = try await tool(arguments: arguments, input: input)
         return (outcome, FileManager.default.fileExists(atPath: marker))
     }
@@ -72,21 +79,40 @@ import Testing
     }
 
     @Test(
-        arguments: ["preadv2", "fallocate", "fsync", "parent"],
+        arguments: ["fallocate", "fsync", "parent"],
         [
             Errno.notPermitted, .noFunction, .invalidArgument, .notSupported,
         ])
     func whatTheSystemRefusesIsDoneWithout(call: String, error: Errno) async throws {
-        if call == "preadv2" { return try await readsWithoutTheCache(error) }
         try await expectUse(call: call, error, every: 1)
     }
 
-    /// The tool reads on threads of its own, which may wait; a restore in a task asks for what is cached first.
-    private func readsWithoutTheCache(_ error: Errno) async throws {
+    /// The tool reads on threads that may wait. A restore in a task asks for what is cached first, and where that
+    /// cannot be asked for it waits too.
+    @Test(arguments: [Errno.notPermitted, .noFunction, .invalidArgument, .notSupported])
+    func whereTheCacheCannotBeAskedARestoreWaits(error: Errno) throws {
         let log = directory.path.appending("log").string
-        _ = try await tool(["put", log, "key"], input: [1], call: "none", error)
-        let (outcome, _) = try await tool(["get", log, "key"], call: "preadv2", error)
-        #expect(outcome.exitCode == 0 && outcome.output == [1], "\(outcome.complaint)")
+        let marker = directory.path.appending("marker").string
+        let first = try TalkingProcess("KilledWriter", "write", log)
+        let acknowledged = try #require(try number(after: "task 0 ", from: first))
+        first.kill()
+        #expect(first.end() == nil)
+        let second = try TalkingProcess(
+            "KilledWriter", "write", log,
+            environment: Self.environment(call: "preadv2", error, every: 1, marker: marker))
+        let resumed = try #require(try number(after: "resumed task 0 ", from: second))
+        second.kill()
+        #expect(second.end() == nil)
+        #expect(resumed >= acknowledged)
+        #expect(FileManager.default.fileExists(atPath: marker), "preadv2 was never made")
+    }
+
+    /// The number in the first line with a beginning; nil when the process ends before.
+    private func number(after beginning: String, from process: TalkingProcess) throws -> Int? {
+        while let lines = try process.hear() {
+            for line in lines where line.hasPrefix(beginning) { return Int(line.dropFirst(beginning.count)) }
+        }
+        return nil
     }
 
     /// Nobody can list the directory above, and the log in it is its user's own.

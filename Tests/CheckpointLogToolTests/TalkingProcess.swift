@@ -19,9 +19,11 @@ final class TalkingProcess {
     private var rest: [UInt8] = []
     private(set) var isKilled = false
 
-    init(_ name: String, _ arguments: String...) throws {
+    /// - Parameter environment: what the process is told beside what this one was.
+    init(_ name: String, _ arguments: String..., environment: [String: String] = [:]) throws {
         process.executableURL = BuiltTool.builtProducts.appending(path: name)
         process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = input
         process.standardOutput = output
         try process.run()

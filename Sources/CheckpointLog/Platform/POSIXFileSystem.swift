@@ -268,7 +268,7 @@ private final class POSIXDirectory: OpenDirectory {
         defer { _ = POSIXFileSystem.systemClose(file) }
         let code = question(file)
         if code < 0 {
-            // Where there are no locks nobody can write either, and a reader goes on.
+            // A reader that cannot ask goes on as beside nobody: it never writes, and checks whatever it reads.
             if Errno.current.isRefusal || Errno.current == .noLocks { return false }
             throw failure(.lock, name)
         }
