@@ -14,12 +14,7 @@ import Testing
     static let years: Int64 = 10 * 365 * 24 * hour
 
     func open(age: Duration? = nil) async throws -> CheckpointLog {
-        var configuration = VersionRemovalTests.configuration(disk)
-        var retention = LevelPolicy.Retention.newest(10)
-        retention.age = age
-        configuration.levels[2] = LevelPolicy(durability: .synced, retention: retention)
-        configuration.now = { time.withLock { $0 } }
-        return try await CheckpointLog.open(at: SpecimenLog.path.string, configuration: configuration)
+        try await VersionRemovalTests.open(disk, keep: 10, age: age, by: time)
     }
 
     func date(_ microseconds: Int64) -> Date { Date(timeIntervalSince1970: Double(microseconds) / 1_000_000) }

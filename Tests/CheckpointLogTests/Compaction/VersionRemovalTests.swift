@@ -20,6 +20,18 @@ import Testing
         try await CheckpointLog.open(at: SpecimenLog.path.string, configuration: configuration(disk, keep: keep))
     }
 
+    /// Level 2 keeps for an age too, by a clock that the test turns.
+    static func open(
+        _ disk: SimulatedFileSystem, keep: Int, age: Duration?, by time: Lock<Int64>
+    ) async throws -> CheckpointLog {
+        var configuration = configuration(disk)
+        var retention = LevelPolicy.Retention.newest(keep)
+        retention.age = age
+        configuration.levels[2] = LevelPolicy(durability: .synced, retention: retention)
+        configuration.now = { time.withLock { $0 } }
+        return try await CheckpointLog.open(at: SpecimenLog.path.string, configuration: configuration)
+    }
+
     /// Takes 1 to `count` under the key, and gives their numbers.
     func take(_ log: CheckpointLog, _ count: Int, level: Int = 2) async throws -> [SequenceNumber] {
         var numbers: [SequenceNumber] = []
@@ -201,15 +213,7 @@ import Testing
     /// compaction drops, and whatever its age.
     @Test(arguments: [nil, Duration.seconds(10)]) func whatAGroupAloneHasDoesNotComeBack(age: Duration?) async throws {
         let time = Lock<Int64>(1_700_000_000_000_000)
-        func open() async throws -> CheckpointLog {
-            var configuration = Self.configuration(disk)
-            var retention = LevelPolicy.Retention.newest(1)
-            retention.age = age
-            configuration.levels[2] = LevelPolicy(durability: .synced, retention: retention)
-            configuration.now = { time.withLock { $0 } }
-            return try await CheckpointLog.open(at: SpecimenLog.path.string, configuration: configuration)
-        }
-        var log = try await open()
+        var log = try await Self.open(disk, keep: 1, age: age, by: time)
         try await log.commit("group", level: 2) { try $0.put(1, for: "key") }
         let number = try await log.checkpoint(2, for: "key", level: 2).sequenceNumber
         try await log.removeVersion(number, of: "key")
@@ -218,7 +222,7 @@ import Testing
             #expect(try await log.restore(Int.self, for: "key") == nil)
             #expect(try await log.restoreGroup("group")?.restore(Int.self, for: "key") == 1)
             try await log.close()
-            log = try await open()
+            log = try await Self.open(disk, keep: 1, age: age, by: time)
             try await log.compact()
         }
         try await log.close()
