@@ -18,21 +18,32 @@ struct ExpectationsCommand: AsyncParsableCommand {
     @Option(help: "The directory for the logs; the counters are complete where segments are mapped (ext4, XFS, tmpfs).")
     var directory = ".build-bench-expectations"
 
+    private static let runLimit = 3
+
     func run() async throws {
         var failures = 0
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: directory) }
         for script in OperationScript.all {
             let path = "\(directory)/\(script.name)"
-            try? FileManager.default.removeItem(atPath: path)
-            let found = Expectation(try await script.run(path))
+            func count() async throws -> Expectation {
+                try? FileManager.default.removeItem(atPath: path)
+                return Expectation(try await script.run(path))
+            }
             let file = "\(files)/\(script.name).json"
             switch mode {
             case .write:
-                try found.write(to: file)
+                try await count().write(to: file)
                 print("\(file) written")
             case .check:
-                let differences = found.differences(from: try Expectation(contentsOf: file))
+                let expected = try Expectation(contentsOf: file)
+                var differences: [String] = []
+                // A busy machine may hold the script up until the empty frame of a quiet log shares a sync with the
+                // next checkpoint. A change of the engine shows in every run.
+                for _ in 0..<Self.runLimit {
+                    differences = try await count().differences(from: expected)
+                    if differences.isEmpty { break }
+                }
                 failures += differences.isEmpty ? 0 : 1
                 print("\(script.name): \(differences.isEmpty ? "as expected" : "not as expected")")
                 for difference in differences { print("    \(difference)") }

@@ -126,8 +126,10 @@ struct OperationScript: Sendable {
         }
         while log.statistics.segmentCount < log.statistics.rollCount { try await Task.sleep(for: .milliseconds(5)) }
         try await log.compact()
+        // Before the closing: it seals a segment more where the empty frame came before it.
+        let counters = counts(of: log.statistics, ["syncCount", "flushCount"])
         try await log.close()
-        return counts(of: log.statistics, ["syncCount", "flushCount"])
+        return counters
     }
 
     /// What an opening and a closing of a log that was closed before ask of the disk.
@@ -155,7 +157,9 @@ struct OperationScript: Sendable {
             "liveByteCount": statistics.liveByteCount, "keyCount": statistics.keyCount,
             "indexByteCount": statistics.indexByteCount, "compactionCount": statistics.compactionCount,
         ]
-        return counters.filter { !excluded.contains($0.key) }
+        // The hash key is the log's own, and few keys may lie in twice as many tables in one log as in the next.
+        let isSpread = statistics.keyCount >= 1_000
+        return counters.filter { !excluded.contains($0.key) && ($0.key != "indexByteCount" || isSpread) }
     }
 
     /// A frame without key and payload: FORMAT.md, "Frames".
