@@ -12,7 +12,6 @@ let package = Package(
         // Named, so that the clone's folder may be called anything.
         .package(name: "checkpoint-log", path: ".."),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
@@ -28,7 +27,6 @@ let package = Package(
                 .product(name: "CheckpointLog", package: "checkpoint-log"),
                 .product(name: "CBOR", package: "checkpoint-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
                 .product(name: "GRDB", package: "GRDB.swift", condition: .when(traits: ["SQLite"])),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],

@@ -17,6 +17,8 @@ struct BuiltTool {
     let directory: TemporaryDirectory
     /// What its processes are told beside what this one was.
     var environment: [String: String] = [:]
+    /// What a shell limits before it becomes the tool, as in `ulimit -f 2048`.
+    var limit: String?
 
     init(_ name: String) throws {
         self.name = name
@@ -49,9 +51,10 @@ struct BuiltTool {
         for path in [outputPath, complaintPath] { try Data().write(to: URL(filePath: path)) }
         let process = Process()
         let program = Self.builtProducts.appending(path: name)
-        if let redirection {
-            process.executableURL = URL(filePath: "/bin/sh")
-            process.arguments = ["-c", "exec \"$0\" \"$@\" \(redirection)", program.path] + arguments
+        if redirection != nil || limit != nil {
+            let command = (limit.map { "\($0) && " } ?? "") + "exec \"$0\" \"$@\" \(redirection ?? "")"
+            process.executableURL = URL(filePath: "/bin/bash")
+            process.arguments = ["-c", command, program.path] + arguments
         } else {
             process.executableURL = program
             process.arguments = arguments

@@ -6,7 +6,9 @@ extension LogEngine {
     package static func open(at directory: FilePath, _ configuration: Configuration) throws -> LogEngine {
         try configuration.validate()
         var configuration = configuration
-        configuration.fileSystem = configuration.fileSystem.counting()
+        configuration.fileSystem = configuration.fileSystem.forWriting(
+            followsUmask: configuration.filePermissions == .umask)
+        try configuration.keep(toFilesOf: configuration.fileSystem.fileByteLimit)
         let fileSystem = configuration.fileSystem
         try makeDirectory(directory, in: fileSystem)
         let directory = try wrapping { () throws(FileSystemError) in try fileSystem.openDirectory(directory) }
@@ -233,15 +235,7 @@ extension LogEngine {
             configuration: configuration,
             replayedByteCount: replayedByteCount)
         notes.withLock { $0.maintenance = maintenance }
-        do {
-            try sync.start()
-            try maintenance.start()
-        } catch {
-            maintenance.stop()
-            sync.stop()
-            position.close()
-            throw error
-        }
+        maintenance.start()
         let records = RecordWriter(
             identity: identity,
             limits: .init(
@@ -270,22 +264,22 @@ extension LogEngine {
             })
     }
 
-    /// The segment that an opening goes on in. A disk without room for a whole one gets one whose blocks come with its
-    /// frames: a full disk must not keep a log from being opened, and made smaller.
+    /// The segment that an opening goes on in. A disk without room for its beginning gets one whose blocks come with
+    /// its frames: a full disk must not keep a log from being opened, and made smaller.
     private static func firstSegment(
         _ identity: LogIdentity, _ configuration: Configuration, _ manifest: ManifestFile, epoch: UInt32
     ) throws(FileSystemError) -> ActiveSegment {
-        func segment(reservesBlocks: Bool) throws(FileSystemError) -> ActiveSegment {
+        let capacity = configuration.segmentByteLimit
+        func segment(reserving: Int?) throws(FileSystemError) -> ActiveSegment {
             try ActiveSegment.create(
                 identity, number: try manifest.reserveSegmentNumber(), previous: manifest.current.lastSealed,
-                epoch: epoch,
-                capacity: configuration.segmentByteLimit, reservesBlocks: reservesBlocks,
+                epoch: epoch, capacity: capacity, reserving: reserving,
                 mapping: configuration.usesMapping, created: configuration.now())
         }
         do throws(FileSystemError) {
-            return try segment(reservesBlocks: true)
+            return try segment(reserving: ActiveSegment.firstReserve(capacity: capacity))
         } catch  where error.isDiskFull && error.operation == .reserve {
-            return try segment(reservesBlocks: false)
+            return try segment(reserving: nil)
         } catch {
             throw error
         }

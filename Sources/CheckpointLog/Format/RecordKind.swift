@@ -38,6 +38,14 @@ package enum RecordKind: UInt8, Sendable, CaseIterable {
     /// Whether the frame takes one record away and stands in its place: it is late, and has that one's number.
     package var removesOne: Bool { self == .versionRemoval || self == .groupRemoval }
 
+    /// Whether it takes something away, which compaction then gives back to the disk.
+    package var makesRoom: Bool {
+        switch self {
+        case .removal, .removalOfAll, .freed, .versionRemoval, .groupRemoval: true
+        default: false
+        }
+    }
+
     /// Whether its level may count and mark it. Groups are not counted so far.
     package var hasOrdinal: Bool {
         switch self {

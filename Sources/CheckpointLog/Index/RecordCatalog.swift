@@ -95,7 +95,7 @@ package final class RecordCatalog: Sendable {
                 values.noteGroupChange()
             }
             if record.kind == .labels { labels.note(hash, of: record.hash(hashSecret, space: .key)) }
-            let isNamed = ![.value, .reference].contains(record.kind)
+            let isNamed = record.kind != .value && record.kind != .reference
             outcome = index.insert(hash, entry, keep: isNamed ? .one : limits[Int(record.level)])
         case .versionRemoval, .groupRemoval:
             let entry = IndexEntry(

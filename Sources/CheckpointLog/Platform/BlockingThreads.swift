@@ -1,4 +1,4 @@
-/// Two threads for calls that wait on a disk, which must not occupy Swift's cooperative pool.
+/// A few threads for calls that wait on a disk, which must not occupy Swift's cooperative pool.
 package final class BlockingThreads: Sendable {
     private struct State {
         var jobs: [@Sendable () -> Void] = []
@@ -7,11 +7,20 @@ package final class BlockingThreads: Sendable {
         var isStopping = false
     }
 
-    private static let threadLimit = 2
+    private enum Next {
+        case job(@Sendable () -> Void)
+        case end
+    }
+
+    /// How long a thread without a job stays.
+    private static let idleNanoseconds = 1_000_000_000
 
     private let state = Lock(State())
 
-    package init() {}
+    private let threadLimit: Int
+
+    /// - Parameter limit: the most threads at a time.
+    package init(limit: Int = 2) { threadLimit = limit }
 
     /// Runs `body` on a thread of its own kind and gives its result.
     package func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
@@ -19,7 +28,7 @@ package final class BlockingThreads: Sendable {
             let job: @Sendable () -> Void = { continuation.resume(with: Result { try body() }) }
             let startsThread = state.withLock { state in
                 state.jobs.append(job)
-                guard state.idle < state.jobs.count, state.threads < Self.threadLimit else { return false }
+                guard state.idle < state.jobs.count, state.threads < threadLimit else { return false }
                 state.threads += 1
                 return true
             }
@@ -49,19 +58,23 @@ package final class BlockingThreads: Sendable {
     }
 
     private static func work(_ state: Lock<State>) {
+        func take(_ state: inout State) -> Next? {
+            if !state.jobs.isEmpty {
+                state.idle -= 1
+                return .job(state.jobs.removeFirst())
+            }
+            return state.isStopping ? end(&state) : nil
+        }
+        func end(_ state: inout State) -> Next {
+            state.threads -= 1
+            state.idle -= 1
+            return .end
+        }
         state.withLock { $0.idle += 1 }
         while true {
-            let job = state.wait { state -> (@Sendable () -> Void)?? in
-                if !state.jobs.isEmpty {
-                    state.idle -= 1
-                    return state.jobs.removeFirst()
-                }
-                guard state.isStopping else { return nil }
-                state.threads -= 1
-                state.idle -= 1
-                return .some(nil)
-            }
-            guard let job else { return }
+            let next =
+                state.wait(atMost: idleNanoseconds, until: take) ?? state.withLock { take(&$0) ?? end(&$0) }
+            guard case .job(let job) = next else { return }
             job()
             state.withLock { $0.idle += 1 }
         }

@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
 // What is generic here is inlinable, so that the tests, in modules of their own, get it specialised: without, a sweep
 // of theirs spends most of its time in the witnesses of `FixedWidthInteger`.
 
@@ -26,17 +34,19 @@ extension UnsafeRawBufferPointer {
         return true
     }
 
+    /// Under, over or equal to zero, as these bytes come before those of `other`, after them, or are the same.
+    @safe package func order(to other: UnsafeRawBufferPointer) -> Int {
+        guard let first = baseAddress, let second = other.baseAddress else { return count - other.count }
+        let order = unsafe memcmp(first, second, Swift.min(count, other.count))
+        return order != 0 ? Int(order) : count - other.count
+    }
+
     @safe package func isZero(in range: Range<Int>) -> Bool {
-        var offset = range.lowerBound
-        while offset + 8 <= range.upperBound {
-            if unsafe loadUnaligned(fromByteOffset: offset, as: UInt64.self) != 0 { return false }
-            offset += 8
-        }
-        while offset < range.upperBound {
-            if unsafe self[offset] != 0 { return false }
-            offset += 1
-        }
-        return true
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "Bytes are looked at inside what there is.")
+        guard let start = baseAddress, !range.isEmpty else { return true }
+        let first = unsafe start + range.lowerBound
+        // Each byte is like the one before it: the C library compares fast in an unoptimized build too.
+        return unsafe self[range.lowerBound] == 0 && memcmp(first, first + 1, range.count - 1) == 0
     }
 }
 

@@ -19,13 +19,13 @@ enum Descriptors {
     ///
     /// - Returns: a descriptor of 3 or over, or -1 with `errno`.
     static func open(_ path: FilePath, _ flags: Int32) -> Int32 {
-        unsafe path.withPlatformString { unsafe open($0, in: AT_FDCWD, flags) }
+        unsafe path.withPlatformString { unsafe open($0, in: AT_FDCWD, flags, mode: 0) }
     }
 
-    /// Opens `name` from `directory` on, as the system's `openat` does, with mode 0600 for a new file.
-    static func open(_ name: UnsafePointer<CChar>, in directory: Int32, _ flags: Int32) -> Int32 {
+    /// Opens `name` from `directory` on, as the system's `openat` does, with `mode` for a new file.
+    static func open(_ name: UnsafePointer<CChar>, in directory: Int32, _ flags: Int32, mode: mode_t) -> Int32 {
         func systemOpen() -> Int32 {
-            uninterrupted { unsafe openat(directory, name, flags | O_CLOEXEC, mode_t(0o600)) }
+            uninterrupted { unsafe openat(directory, name, flags | O_CLOEXEC, mode) }
         }
         let moved = standIns.withLock { _ -> Int32? in
             let closed = standardStreams.filter { fcntl($0, F_GETFD) < 0 }

@@ -6,7 +6,8 @@ package import SystemPackage
 /// protocol, of ``OpenDirectory`` or of ``OpenFile``, so that a test can fail it, shorten it, or cut the power at it.
 /// Calls may be made from any thread; calls on one name that change it are made by one thread at a time.
 package protocol FileSystem: AnyObject, Sendable {
-    /// Makes a directory with mode 0700. Throws `EEXIST` when anything is there already.
+    /// Makes a directory with mode 0700, or as the permissions for writing say. Throws `EEXIST` when anything is there
+    /// already.
     func createDirectory(_ path: FilePath) throws(FileSystemError)
 
     /// Finds the directory at `path`, links followed, this once.
@@ -21,8 +22,19 @@ package protocol FileSystem: AnyObject, Sendable {
     /// Counts of what was asked of the disk through this value; nil where nothing is counted.
     var counters: DiskCounters? { get }
 
-    /// The same disk with counters of its own.
-    func counting() -> any FileSystem
+    /// The length in bytes that this process may give a file; nil where only the disk says. As it was when the value
+    /// was made.
+    var fileByteLimit: Int? { get }
+
+    /// The same disk with counters of its own, for a log that is written.
+    ///
+    /// - Parameter followsUmask: whether the directories and files that it makes are open to whomever the umask does
+    ///   not keep out, rather than to their owner alone.
+    func forWriting(followsUmask: Bool) -> any FileSystem
+}
+
+extension FileSystem {
+    package var fileByteLimit: Int? { nil }
 }
 
 /// One directory, found once: every call is about that directory, wherever it has been moved since, and never about
@@ -34,7 +46,7 @@ package protocol OpenDirectory: AnyObject, Sendable {
 
     func openFile(_ name: String, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile
 
-    /// Makes a directory with mode 0700. Throws `EEXIST` when anything is there already.
+    /// Makes a directory that is as open to others as the lock's file. Throws `EEXIST` when anything is there already.
     func createDirectory(_ name: String) throws(FileSystemError)
 
     /// A directory in this one; a link to one is refused.
@@ -57,7 +69,7 @@ package protocol OpenDirectory: AnyObject, Sendable {
     func syncParent() throws(FileSystemError)
 
     /// Takes the exclusive lock that the file `name` stands for, creating it, and writes into it who holds it. A file
-    /// that holds anything else is locked as it is.
+    /// that holds anything else is locked as it is. From then on new files of the directory have its mode.
     func lock(_ name: String) throws(FileSystemError) -> LockOutcome
 
     /// Whether anyone, this process included, holds the lock of `name`. False when there is no such file.
@@ -79,7 +91,7 @@ package enum OpenMode: Sendable {
     case read
     /// An existing file.
     case readWrite
-    /// A new file with mode 0600; throws `EEXIST` when anything is there already.
+    /// A new file, with the mode of the lock's file or 0600; throws `EEXIST` when anything is there already.
     case create
 }
 

@@ -23,6 +23,12 @@ package struct FileSystemError: Error, Equatable, CustomStringConvertible {
         code == .noSpace || code == .diskQuotaExceeded || code == .fileTooLarge
     }
 
+    /// Whether the call was not made because the process or the system has no file left to give: nothing has changed,
+    /// and it can be made again once one is.
+    package var isLackOfFiles: Bool {
+        operation == .open && (code == .tooManyOpenFiles || code == .tooManyOpenFilesInSystem)
+    }
+
     /// Whether a replacement that failed with this may be in force all the same: now, or after a power cut.
     package var isBehindRename: Bool { operation == .syncDirectory || operation == .rename && !isDiskFull }
 

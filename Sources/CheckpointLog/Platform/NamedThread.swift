@@ -18,6 +18,15 @@ package struct NamedThread: Sendable {
     /// Has the disk serve everybody else before the calling thread, where the system knows how.
     package static func lowerPriority() { checkpoint_lower_io_priority() }
 
+    /// Blocks the calling thread.
+    package static func sleep(for duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        var wanted = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+        // Interrupted, it says how much is left.
+        var rest = wanted
+        while unsafe nanosleep(&wanted, &rest) != 0, errno == EINTR { wanted = rest }
+    }
+
     /// Gives the processor to another thread.
     package static func yield() { _ = sched_yield() }
 

@@ -16,19 +16,27 @@ import SystemPackage
     /// -1 once closed, so that a late call fails: the number may be another file's by then.
     private let descriptor: Atomic<Int32>
     private let counters: DiskCounters?
+    private let fileByteLimit: Int?
     /// Whether the system has refused to read from the page cache alone: then every such read is a miss.
     private let refusesCachedReads = Atomic(false)
     private var mapping: UnsafeMutableRawBufferPointer?
     /// Held while the mapping goes, and while its pages are dropped: by then the addresses must not be another's.
     private let unmapping = Lock(())
 
-    init(_ file: Int32, path: FilePath, _ counters: DiskCounters?) {
+    init(_ file: Int32, path: FilePath, _ counters: DiskCounters?, fileByteLimit: Int?) {
         descriptor = Atomic(file)
         self.path = path
         self.counters = counters
+        self.fileByteLimit = fileByteLimit
     }
 
     deinit { close() }
+
+    /// The system ends the process that makes a file longer than it may.
+    private func checkEnd(_ end: Int, _ operation: FileSystemError.Operation) throws(FileSystemError) {
+        guard let fileByteLimit, end > fileByteLimit else { return }
+        throw FileSystemError(operation, path, .fileTooLarge)
+    }
 
     private var file: Int32 { descriptor.load(ordering: .relaxed) }
 
@@ -59,6 +67,7 @@ import SystemPackage
     }
 
     func writeOnce(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
+        try checkEnd(offset + bytes.count, .write)
         let count = unsafe pwrite(file, bytes.baseAddress, bytes.count, off_t(offset))
         guard count >= 0 else { throw FileSystemError(.write, path, .current) }
         counters?.countWrite(byteCount: count)
@@ -69,6 +78,7 @@ import SystemPackage
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer,
         at offset: Int
     ) throws(FileSystemError) -> Int {
+        try checkEnd(offset + first.count + second.count + third.count, .write)
         let count = unsafe checkpoint_write_three(
             file, first.baseAddress, first.count, second.baseAddress, second.count, third.baseAddress, third.count,
             Int64(offset))
@@ -78,6 +88,7 @@ import SystemPackage
     }
 
     func reserve(byteCount: Int) throws(FileSystemError) -> Bool {
+        try checkEnd(byteCount, .reserve)
         let code = Errno(rawValue: checkpoint_reserve(file, Int64(byteCount)))
         if code.rawValue == 0 { return true }
         if code.isRefusal { return false }

@@ -16,14 +16,20 @@ package final class POSIXFileSystem: FileSystem {
 
     package let bootIdentifier: UInt64
     package let counters: DiskCounters?
+    package let fileByteLimit: Int?
+    private let followsUmask: Bool
 
-    private init(_ bootIdentifier: UInt64, _ counters: DiskCounters) {
+    private init(_ bootIdentifier: UInt64, _ counters: DiskCounters, followsUmask: Bool) {
         self.bootIdentifier = bootIdentifier
         self.counters = counters
+        self.followsUmask = followsUmask
+        fileByteLimit = Self.processFileByteLimit
     }
 
     private init() {
         counters = nil
+        followsUmask = false
+        fileByteLimit = nil
         var name = [UInt8](repeating: 0, count: 64)
         let count = unsafe name.withUnsafeMutableBytes { buffer in
             unsafe buffer.baseAddress.map {
@@ -43,7 +49,7 @@ package final class POSIXFileSystem: FileSystem {
     }
 
     /// Zero stands for what is not known.
-    fileprivate static func fnv1a(_ bytes: some Sequence<UInt8>) -> UInt64 {
+    static func fnv1a(_ bytes: some Sequence<UInt8>) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         return max(hash, 1)
@@ -58,7 +64,8 @@ package final class POSIXFileSystem: FileSystem {
     }
 
     package func createDirectory(_ path: FilePath) throws(FileSystemError) {
-        let code = unsafe path.withPlatformString { path in uninterrupted { unsafe mkdir(path, 0o700) } }
+        let mode = mode_t(followsUmask ? 0o777 : 0o700)
+        let code = unsafe path.withPlatformString { path in uninterrupted { unsafe mkdir(path, mode) } }
         guard code == 0 else {
             throw FileSystemError(.createDirectory, path, .current)
         }
@@ -67,7 +74,19 @@ package final class POSIXFileSystem: FileSystem {
     package func openDirectory(_ path: FilePath) throws(FileSystemError) -> any OpenDirectory {
         let file = Descriptors.open(path, O_RDONLY | O_DIRECTORY)
         guard file >= 0 else { throw FileSystemError(.open, path, .current) }
-        return POSIXDirectory(file, path: path, counters)
+        return POSIXDirectory(
+            file, path: path, counters, mode: followsUmask ? 0o666 : 0o600, fileByteLimit: fileByteLimit)
+    }
+
+    /// A file that grows beyond it ends the process (SIGXFSZ), unless that is ignored.
+    private static var processFileByteLimit: Int? {
+        var limit = rlimit()
+        #if canImport(Glibc)
+        let code = unsafe getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+        #else
+        let code = unsafe getrlimit(RLIMIT_FSIZE, &limit)
+        #endif
+        return code == 0 && limit.rlim_cur < rlim_t(Int64.max) ? Int(limit.rlim_cur) : nil
     }
 
     package func absolute(_ path: FilePath) -> FilePath {
@@ -76,7 +95,9 @@ package final class POSIXFileSystem: FileSystem {
         return FilePath(unsafe String(cString: current)).pushing(path)
     }
 
-    package func counting() -> any FileSystem { POSIXFileSystem(bootIdentifier, DiskCounters()) }
+    package func forWriting(followsUmask: Bool) -> any FileSystem {
+        POSIXFileSystem(bootIdentifier, DiskCounters(), followsUmask: followsUmask)
+    }
 
     static func systemClose(_ file: Int32) -> Int32 { close(file) }
 }
@@ -85,16 +106,21 @@ extension Errno {
     static var current: Errno { Errno(rawValue: errno) }
 }
 
-private final class POSIXDirectory: OpenDirectory {
+final class POSIXDirectory: OpenDirectory {
     let path: FilePath
     /// -1 once closed, so that a late call fails: the number may be another file's by then.
     private let descriptor: Atomic<Int32>
     private let counters: DiskCounters?
+    /// Of new files: what the log's first opening gave its lock.
+    private let mode: Atomic<UInt32>
+    private let fileByteLimit: Int?
 
-    init(_ file: Int32, path: FilePath, _ counters: DiskCounters?) {
+    init(_ file: Int32, path: FilePath, _ counters: DiskCounters?, mode: UInt32, fileByteLimit: Int?) {
         descriptor = Atomic(file)
         self.path = path
         self.counters = counters
+        self.mode = Atomic(mode)
+        self.fileByteLimit = fileByteLimit
     }
 
     deinit { close() }
@@ -113,7 +139,9 @@ private final class POSIXDirectory: OpenDirectory {
 
     /// Opens `name`; -1 with `errno`.
     private func open(_ name: String, _ flags: Int32) -> Int32 {
-        unsafe lookUp(name) { unsafe Descriptors.open($1, in: $0, flags) }
+        unsafe lookUp(name) {
+            unsafe Descriptors.open($1, in: $0, flags, mode: mode_t(mode.load(ordering: .relaxed)))
+        }
     }
 
     func openFile(_ name: String, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile {
@@ -132,20 +160,30 @@ private final class POSIXDirectory: OpenDirectory {
             _ = POSIXFileSystem.systemClose(file)
             throw FileSystemError(.open, path.appending(name), code)
         }
+        // Whatever the umask of this process is: the log's first opening has decided.
+        let wanted = mode_t(self.mode.load(ordering: .relaxed))
+        if mode == .create, hasLock.load(ordering: .relaxed), status.st_mode & 0o777 != wanted {
+            _ = fchmod(file, wanted)
+        }
         // The kernel's look at the clock is a twentieth of a read of a few hundred bytes.
         if mode == .read { checkpoint_skip_access_time(file) }
-        return POSIXFile(file, path: path.appending(name), counters)
+        return POSIXFile(file, path: path.appending(name), counters, fileByteLimit: fileByteLimit)
     }
 
     func createDirectory(_ name: String) throws(FileSystemError) {
-        let code = unsafe lookUp(name) { place, name in uninterrupted { unsafe mkdirat(place, name, 0o700) } }
+        // Who may read the files may go into it.
+        let files = mode_t(mode.load(ordering: .relaxed))
+        let mode = files | (files & 0o444) >> 2
+        let code = unsafe lookUp(name) { place, name in uninterrupted { unsafe mkdirat(place, name, mode) } }
         guard code == 0 else { throw failure(.createDirectory, name) }
     }
 
     func openDirectory(_ name: String) throws(FileSystemError) -> any OpenDirectory {
         let file = open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
         guard file >= 0 else { throw failure(.open, name) }
-        return POSIXDirectory(file, path: path.appending(name), counters)
+        return POSIXDirectory(
+            file, path: path.appending(name), counters, mode: mode.load(ordering: .relaxed),
+            fileByteLimit: fileByteLimit)
     }
 
     func entries() throws(FileSystemError) -> [DirectoryEntry] {
@@ -215,6 +253,7 @@ private final class POSIXDirectory: OpenDirectory {
         }
     }
 
+    private let hasLock = Atomic(false)
     private let failedSyncs = Atomic(0)
     private let refusesSyncs = Atomic(false)
 
@@ -251,6 +290,8 @@ private final class POSIXDirectory: OpenDirectory {
             }
             return .held(by: lock.holder())
         }
+        mode.store(UInt32(status.st_mode & 0o666 | 0o600), ordering: .relaxed)
+        hasLock.store(true, ordering: .relaxed)
         lock.writeHolder(.current)
         return .acquired(lock)
     }
@@ -285,102 +326,4 @@ private final class POSIXDirectory: OpenDirectory {
         let file = descriptor.exchange(-1, ordering: .relaxed)
         if file >= 0 { _ = POSIXFileSystem.systemClose(file) }
     }
-}
-
-/// What tells a file from any other that there is, wherever its names are.
-private struct FileIdentity: Equatable {
-    private let device: UInt64
-    private let node: UInt64
-
-    init(_ status: stat) {
-        device = UInt64(truncatingIfNeeded: status.st_dev)
-        node = UInt64(truncatingIfNeeded: status.st_ino)
-    }
-
-    var hash: UInt64 {
-        var bytes: [UInt8] = []
-        bytes.append(littleEndian: device)
-        bytes.append(littleEndian: node)
-        return POSIXFileSystem.fnv1a(bytes)
-    }
-}
-
-/// The lock of one open description of a file: it ends with the process, however that ends.
-private final class POSIXLock: FileLock {
-    private let file: Int32
-    private let isHeld = Lock(true)
-    /// Whether the file holds this process's name, to be taken out again.
-    private let namesHolder = Lock(false)
-    private let name: String
-    private let directory: POSIXDirectory
-    private let identity: FileIdentity
-
-    init(_ file: Int32, name: String, in directory: POSIXDirectory, _ identity: FileIdentity) {
-        self.file = file
-        self.name = name
-        self.directory = directory
-        self.identity = identity
-    }
-
-    deinit { _ = POSIXFileSystem.systemClose(file) }
-
-    func announce() { checkpoint_announce(file) }
-
-    func isInPlace() throws(FileSystemError) -> Bool {
-        guard let status = directory.status(of: name) else {
-            let code = Errno.current
-            if [.noSuchFileOrDirectory, .staleNFSFileHandle].contains(code) { return false }
-            throw FileSystemError(.lock, directory.path.appending(name), code)
-        }
-        return FileIdentity(status) == identity
-    }
-
-    func unlock() {
-        let wasHeld = isHeld.withLock { isHeld in
-            defer { isHeld = false }
-            return isHeld
-        }
-        // A second call would wipe the number of whoever holds the lock by then.
-        guard wasHeld else { return }
-        // A former holder's name would mislead whoever reads it.
-        if namesHolder.withLock({ $0 }) { _ = uninterrupted { ftruncate(file, 0) } }
-        _ = checkpoint_unlock(file)
-    }
-
-    /// Says who holds the lock, for whoever finds it taken. Only a lock's file is written over: the name may be a
-    /// second one of somebody else's file.
-    func writeHolder(_ holder: LockHolder) {
-        guard LockHolder.mayReplace(bytes()) else { return }
-        namesHolder.withLock { $0 = true }
-        let bytes = holder.bytes
-        _ = uninterrupted { ftruncate(file, 0) }
-        _ = unsafe bytes.withUnsafeBytes { unsafe pwrite(file, $0.baseAddress, $0.count, 0) }
-    }
-
-    func holder() -> LockHolder? { LockHolder(bytes()) }
-
-    /// What the file holds, as far as a holder can reach and a page further: zero bytes of a page are told from
-    /// anything else.
-    private func bytes() -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: 4_096)
-        let count = unsafe bytes.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, $0.count, 0) }
-        return Array(bytes.prefix(max(count, 0)))
-    }
-}
-
-extension LockHolder {
-    /// This process.
-    fileprivate static var current: LockHolder {
-        var name = [UInt8](repeating: 0, count: 256)
-        _ = unsafe name.withUnsafeMutableBytes { buffer in
-            unsafe buffer.baseAddress.map {
-                unsafe gethostname($0.assumingMemoryBound(to: CChar.self), buffer.count - 1)
-            }
-        }
-        return LockHolder(
-            process: getpid(), began: checkpoint_process_start(),
-            host: String(decoding: name.prefix { $0 != 0 }, as: UTF8.self))
-    }
-
-    package var isThisProcess: Bool { self == .current }
 }

@@ -3,6 +3,7 @@ import SystemPackage
 /// Reads the frames of a segment in order. It reports; only recovery changes files.
 package struct SegmentScanner {
     private static let windowByteCount = 4 << 20
+    private static let zeroRun = 4 << 10
 
     /// Where and why a scan stopped.
     package struct End: Sendable, Equatable {
@@ -120,6 +121,12 @@ package struct SegmentScanner {
                         found.formUnion(Stragglers(promise: header.promise, lastNumber: header.appendNumber))
                     }
                     offset += 8
+                    // What was reserved and not used is zeros, for megabytes.
+                    while offset + Self.zeroRun <= stop,
+                        bytes.isZero(in: offset - windowStart..<offset - windowStart + Self.zeroRun)
+                    {
+                        offset += Self.zeroRun
+                    }
                 }
             }
         }

@@ -183,6 +183,11 @@ package final class Compactor: Sendable {
         if isKept { appender.gate.noteReserve(isSpent: false) }
     }
 
+    /// Gives back what the reserve has too much, for a log that closes.
+    package func shrinkReserve() {
+        if reserve.isThere { keepReserve() }
+    }
+
     /// What becomes of the frames of a compaction's inputs.
     private struct Selection {
         var live: [LiveFrame] = []

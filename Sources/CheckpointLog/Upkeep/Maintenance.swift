@@ -2,20 +2,25 @@ import Logging
 
 /// What happens behind the appends: the next segment prepared, full ones sealed, dead bytes dropped.
 ///
-/// Two threads, so that a seal never waits for a compaction.
+/// Two threads at most, so that a seal never waits for a compaction.
 package final class Maintenance: Sendable {
+    /// A thread that runs while there is work for it, and a moment longer.
+    private struct Worker {
+        var isWanted = false
+        var isRunning = false
+    }
+
     private struct State {
-        var wantsSeal = true
-        var wantsCompaction = false
+        var sealer = Worker()
+        var compactor = Worker()
         /// Bytes of frames when the last snapshot of the index was written.
         var snapshotPoint = 0
         var isStopping = false
-        var threads = 0
         var lastCompaction: CompactionOutcome?
         var compactionCount = 0
         /// Whether full segments are being looked for.
         var isSealing = false
-        var hasSealed = false
+        var hasReserve = false
         /// When no room could be made last, and what had been by then.
         var vain: (time: ContinuousClock.Instant, roomMade: Int, live: Int)?
     }
@@ -54,59 +59,49 @@ package final class Maintenance: Sendable {
 
     package var isCompacting: Bool { compactor.isCompacting }
 
-    /// - Throws: `.ioFailure` when the system has no threads to give; none is left behind once ``stop()`` was called.
-    package func start() throws {
-        guard !configuration.runsInline else { return }
-        try startThread("ckpt-seal") { [self] in
-            loop(wanted: \.wantsSeal, seals: true) {
+    /// Looks for what the last opening left: values that are dead, and what is due for compaction.
+    package func start() {
+        if appender.wantsNext || values.hasWork { noteRoll() }
+        if configuration.compactsAutomatically, compactor.isDue { noteSegment() }
+    }
+
+    /// Called after a roll and a growth, under the append lock: leaves a note and returns.
+    package func noteRoll() {
+        wake(\.sealer, "ckpt-seal") { [self] in
+            run(\.sealer) {
                 defer { endSealing() }
                 try prepareAndSeal()
             }
         }
+    }
+
+    /// Called after a sync, and when a large value may have died: leaves a note where there is something to free.
+    package func noteValues() {
+        if values.hasWork { noteRoll() }
+    }
+
+    /// Called when a segment came to the log beside the chain: there may be something to compact.
+    package func noteSegment() {
         guard configuration.compactsAutomatically else { return }
-        // What the last opening left may be due.
-        if compactor.isDue { noteSegment() }
-        try startThread("ckpt-compact") { [self] in
+        wake(\.compactor, "ckpt-compact") { [self] in
             NamedThread.lowerPriority()
-            loop(wanted: \.wantsCompaction, seals: false) {
+            run(\.compactor) {
                 try compact()
                 try writeSnapshotIfDue()
             }
         }
     }
 
-    private func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) throws {
-        state.withLock { $0.threads += 1 }
-        guard NamedThread(name: name, body) != nil else {
-            state.withLock { $0.threads -= 1 }
-            throw CheckpointLogError.threadRefused
-        }
-    }
-
-    /// Called after a roll, under the append lock: leaves a note and returns.
-    package func noteRoll() {
-        state.withLock { $0.wantsSeal = true }
-        state.wakeAll()
-    }
-
-    /// Called after a sync, and when a large value may have died: leaves a note where there is something to free.
-    package func noteValues() {
-        guard values.hasWork else { return }
-        state.withLock { $0.wantsSeal = true }
-        state.wakeAll()
-    }
-
-    /// Called when a segment came to the log beside the chain: there may be something to compact.
-    package func noteSegment() {
-        state.withLock { $0.wantsCompaction = true }
-        state.wakeAll()
-    }
-
     package func stop() {
         state.withLock { $0.isStopping = true }
         compactor.stop()
         state.wakeAll()
-        state.wait { $0.threads == 0 ? () : nil }
+        state.wait { $0.sealer.isRunning || $0.compactor.isRunning ? nil : () }
+    }
+
+    /// Threads that run at this moment.
+    package var threadCount: Int {
+        state.withLock { ($0.sealer.isRunning ? 1 : 0) + ($0.compactor.isRunning ? 1 : 0) }
     }
 
     /// Compacts what is due when a log closes, as far as that takes a moment. A failure costs disk alone.
@@ -114,7 +109,7 @@ package final class Maintenance: Sendable {
         guard configuration.compactsAutomatically, appender.failure == nil else { return }
         do {
             try compactor.finish()
-            compactor.keepReserve()
+            compactor.shrinkReserve()
         } catch {
             configuration.logger?.warning("what was due for compaction when the log closed is left: \(error)")
         }
@@ -133,8 +128,19 @@ package final class Maintenance: Sendable {
             // An earlier compaction may have failed for the same want of room.
             if error.isDiskFull { noteSegment() }
         }
+        keepFirstReserve()
         try sealAll()
         try freeValues()
+    }
+
+    /// From the first growth on: without a reserve a full disk could not seal.
+    private func keepFirstReserve() {
+        let isFirst = state.withLock { state in
+            guard !state.hasReserve, appender.hasGrown else { return false }
+            state.hasReserve = true
+            return true
+        }
+        if isFirst { compactor.keepReserve() }
     }
 
     /// Frees large values that are dead, as far as the log's syncs allow.
@@ -152,13 +158,9 @@ package final class Maintenance: Sendable {
     }
 
     package func sealAll() throws {
-        // From the first roll on, and again after it was given up: without one a full disk could not seal.
         if appender.unsealedCount > 0 {
-            let isFirst = state.withLock { state in
-                defer { state.hasSealed = true }
-                return !state.hasSealed
-            }
-            if isFirst { compactor.keepReserve() } else { _ = regainReserve() }
+            keepFirstReserve()
+            _ = regainReserve()
         }
         while let rolled = appender.nextUnsealed {
             let metadata: Logger.Metadata = ["segment": "\(rolled.segment.name)"]
@@ -174,7 +176,7 @@ package final class Maintenance: Sendable {
                         ofUnsealed: name, file, end: rolled.end, identity: appender.identity)
                     try SegmentSealer.seal(name, file, footer, end: rolled.end, manifest: appender.manifest)
                 }
-            } catch let error as CheckpointLogError where error.isLackOfRoom {
+            } catch let error as CheckpointLogError where error.canBeTriedAgain {
                 // Nothing was lost: the segment stays in the chain, and the next roll or the closing tries again.
                 throw error
             } catch {
@@ -187,8 +189,7 @@ package final class Maintenance: Sendable {
             appender.didSeal(rolled)
             rolled.segment.file.close()
             configuration.logger?.debug("sealed a segment", metadata: metadata)
-            state.withLock { $0.wantsCompaction = true }
-            state.wakeAll()
+            noteSegment()
         }
     }
 
@@ -261,7 +262,8 @@ package final class Maintenance: Sendable {
             guard waiting > 0 else { return }
             noteRoll()
             let isDone = state.wait(atMost: 1_000_000_000) { state -> Bool? in
-                state.isStopping ? false : state.wantsSeal || state.isSealing ? nil : true
+                if state.isStopping || !state.sealer.isRunning { return false }
+                return state.sealer.isWanted || state.isSealing ? nil : true
             }
             if isDone == false || appender.unsealedCount >= waiting { return }
         }
@@ -338,18 +340,47 @@ package final class Maintenance: Sendable {
         state.wakeAll()
     }
 
-    private func loop(
-        wanted: any WritableKeyPath<State, Bool> & Sendable, seals: Bool, _ body: () throws -> Void
+    /// How long a thread without work stays.
+    private static let idleNanoseconds = 1_000_000_000
+
+    /// Leaves a note for a thread of the log's own, and starts it where it does not run.
+    private func wake(
+        _ worker: any WritableKeyPath<State, Worker> & Sendable, _ name: String, _ body: @escaping @Sendable () -> Void
     ) {
-        while true {
-            let goesOn = state.wait { state -> Bool? in
-                if state.isStopping { return false }
-                guard state[keyPath: wanted] else { return nil }
-                state[keyPath: wanted] = false
-                // In one step with that: whoever waits for the seal must not look in between.
-                if seals { state.isSealing = true }
-                return true
+        let isNew = state.withLock { state in
+            state[keyPath: worker].isWanted = true
+            guard !configuration.runsInline, !state.isStopping, !state[keyPath: worker].isRunning else { return false }
+            state[keyPath: worker].isRunning = true
+            return true
+        }
+        if isNew, NamedThread(name: name, body) == nil {
+            state.withLock { $0[keyPath: worker].isRunning = false }
+            // The work waits for the next note, or for the closing.
+            configuration.logger?.warning("the system has no thread to give for work in the background")
+        }
+        state.wakeAll()
+    }
+
+    private func run(_ worker: any WritableKeyPath<State, Worker> & Sendable, _ body: () throws -> Void) {
+        func take(_ state: inout State) -> Bool? {
+            if state.isStopping {
+                state[keyPath: worker].isRunning = false
+                return false
             }
+            guard state[keyPath: worker].isWanted else { return nil }
+            state[keyPath: worker].isWanted = false
+            // In one step with that: whoever waits for the seal must not look in between.
+            if worker == \.sealer { state.isSealing = true }
+            return true
+        }
+        while true {
+            let goesOn =
+                state.wait(atMost: Self.idleNanoseconds, until: take)
+                ?? state.withLock { state in
+                    let taken = take(&state)
+                    if taken == nil { state[keyPath: worker].isRunning = false }
+                    return taken ?? false
+                }
             guard goesOn else { break }
             do {
                 try body()
@@ -357,7 +388,6 @@ package final class Maintenance: Sendable {
                 configuration.logger?.error("work in the background failed: \(error)")
             }
         }
-        state.withLock { $0.threads -= 1 }
         state.wakeAll()
     }
 }

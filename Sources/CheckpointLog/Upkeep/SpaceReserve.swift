@@ -59,6 +59,9 @@ package struct SpaceReserve: Sendable {
         }
     }
 
+    /// Whether the log keeps one.
+    var isThere: Bool { ((try? keptByteCount()) ?? nil) != nil }
+
     private func keptByteCount() throws(FileSystemError) -> Int? {
         do throws(FileSystemError) {
             let file = try directory.openFile(FileName.reserve, .read)

@@ -10,6 +10,24 @@ extension CheckpointLogError {
                 message: "The log takes as much disk as `spaceLimit` allows, and no compaction can make room for this "
                     + "write now; remove checkpoints, keep fewer versions, or raise the limit.",
                 location: Location(path: path), cause: error)
+        } else if error.code == .fileTooLarge {
+            self.init(
+                code: .ioFailure,
+                message: "The file would be longer than this process or the file system allows; raise the limit "
+                    + "(`ulimit -f`), or store the value in parts.",
+                location: Location(path: path), cause: error)
+        } else if error.code == .diskQuotaExceeded {
+            self.init(
+                code: .diskFull,
+                message: "The user's quota has no room for this write; free some, have it raised, or compact the log, "
+                    + "and try again.",
+                location: Location(path: path), cause: error)
+        } else if error.code == .noSpace, error.operation == .open {
+            self.init(
+                code: .diskFull,
+                message: "The file system has no room for another file: it is out of blocks or of inodes (`df`, "
+                    + "`df -i`); remove some files, or compact the log, and try again.",
+                location: Location(path: path), cause: error)
         } else if error.isDiskFull {
             self.init(
                 code: .diskFull,
@@ -56,6 +74,12 @@ extension CheckpointLogError {
 extension CheckpointLogError {
     private static func meansNoLocks(_ code: Errno) -> Bool {
         [.noLocks, .noFunction, .notSupported, .notPermitted].contains(code)
+    }
+
+    /// Whether a call was refused before it changed anything, for want of what may be there again later: room on the
+    /// disk, or a file to open.
+    package var canBeTriedAgain: Bool {
+        isLackOfRoom || (cause as? FileSystemError)?.isLackOfFiles == true
     }
 
     /// Whether a disk without room refused a call that can be made again later. A sync is not one: what it was to make

@@ -106,11 +106,6 @@ extension CheckpointLogError {
         CheckpointLogError(code: .closed, message: "The log is closed; open it again.")
     }
 
-    package static var threadRefused: CheckpointLogError {
-        CheckpointLogError(
-            code: .ioFailure, message: "The system has no thread to give; raise its limit and open the log again.")
-    }
-
     package static var readOnly: CheckpointLogError {
         CheckpointLogError(
             code: .readOnly, message: "The log was opened for reading; open it for writing to change it.")

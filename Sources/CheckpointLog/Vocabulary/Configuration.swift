@@ -57,6 +57,12 @@ public struct Configuration: Sendable {
     /// writing and `close()` at any rate.
     public var spaceLimit: Int?
 
+    /// Who may read and write the files of a log that this opening makes. Default: the owner alone.
+    ///
+    /// It is decided when a log is made. Whoever writes it later, under whatever umask, makes files that are as open to
+    /// others as its `LOCK`, so `chmod` on the directory and all its files changes it for good.
+    public var filePermissions = FilePermissions.ownerOnly
+
     /// Keys that the memory level holds, 1 or more. Default: 100,000. Over it those taken longest ago are written out;
     /// in a log without a directory a checkpoint of one more key throws `.memoryFull`.
     public var memoryCountLimit = 100_000
@@ -113,6 +119,21 @@ public struct Configuration: Sendable {
 
     /// The bytes over which a value is large in this log: a frame must fit into a segment several times.
     package var largeValueLimit: Int { min(largeValueByteCount, segmentByteLimit / 4) }
+
+    /// Keeps segments and values under the length that this process may give a file.
+    ///
+    /// - Throws: `.invalidConfiguration` where that is too small for a log.
+    package mutating func keep(toFilesOf fileByteLimit: Int?) throws {
+        guard let fileByteLimit else { return }
+        // A sealed segment has a footer behind its frames, which is shorter than they are.
+        let longest = fileByteLimit / 2 / 4_096 * 4_096
+        guard longest >= 64 << 10 else {
+            throw CheckpointLogError.invalidConfiguration(
+                "This process may make files of \(fileByteLimit) bytes (`ulimit -f`), and a log needs 131,072; raise "
+                    + "the limit.")
+        }
+        segmentByteLimit = min(segmentByteLimit, longest)
+    }
 
     package func validate() throws {
         for (level, policy) in levels {

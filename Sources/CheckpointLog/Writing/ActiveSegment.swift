@@ -9,6 +9,8 @@ package final class ActiveSegment: Sendable {
     /// Bytes the segment may grow to.
     package let capacity: Int
     package let isMapped: Bool
+    /// Bytes from the beginning on that have their blocks on the disk; all of them where blocks come with the frames.
+    private let reserved: Atomic<Int>
     /// The segment before it in the chain, or 0.
     package let previous: SegmentNumber
     /// Records whose frames are in the segment and whose index entries are not made yet. Up inside the append lock,
@@ -16,12 +18,14 @@ package final class ActiveSegment: Sendable {
     private let pending = Atomic<Int>(0)
 
     private init(
-        name: SegmentName, file: any OpenFile, seed: FrameSeed, capacity: Int, isMapped: Bool, previous: SegmentNumber
+        name: SegmentName, file: any OpenFile, seed: FrameSeed, capacity: Int, reserved: Int, isMapped: Bool,
+        previous: SegmentNumber
     ) {
         self.name = name
         self.file = file
         self.seed = seed
         self.capacity = capacity
+        self.reserved = Atomic(reserved)
         self.isMapped = isMapped
         self.previous = previous
     }
@@ -32,28 +36,81 @@ package final class ActiveSegment: Sendable {
 
     package func removePendingEntry() { pending.subtract(1, ordering: .releasing) }
 
-    /// Makes the file of a new segment: blocks allocated, header written, directory entry synced. The header becomes
-    /// durable with the segment's first sync. Without reserved blocks it is not mapped, and each frame may find the
-    /// disk full.
+    /// The blocks that a segment begins with. Most logs are small: each takes what it needs and not what it may need.
+    package static func firstReserve(capacity: Int) -> Int {
+        let wanted = min(64 << 10, max(capacity / 4, blockByteCount))
+        return min(capacity, wanted / blockByteCount * blockByteCount)
+    }
+
+    /// Bytes in whose multiples file systems give room.
+    private static let blockByteCount = 4 << 10
+
+    package var reservedByteCount: Int { reserved.load(ordering: .relaxed) }
+
+    /// Where frames end until the segment grows. What is behind it goes back to the disk when the segment is sealed,
+    /// and is what a full disk then has for the footer and the manifest.
+    package var usableByteCount: Int {
+        let reserved = reservedByteCount
+        return reserved == capacity ? capacity : reserved - Self.slack(reserved)
+    }
+
+    private static let slackLimit = 16 << 10
+
+    private static func slack(_ reserved: Int) -> Int { min(slackLimit, reserved / 4) }
+
+    /// The least to reserve so that frames may end at `end`.
+    private func leastReserve(for end: Int) -> Int {
+        // A quarter of the whole is a third of the rest.
+        let count = end + min(Self.slackLimit, (end + 2) / 3)
+        return min(capacity, (count + Self.blockByteCount - 1) / Self.blockByteCount * Self.blockByteCount)
+    }
+
+    /// How much to reserve so that frames may end at `end`: twice as much as now, or on a nearly full disk no more than
+    /// is needed.
+    package func reserves(for end: Int) -> [Int] {
+        let least = leastReserve(for: end)
+        let wanted = min(capacity, max(2 * reservedByteCount, least))
+        return wanted == least ? [least] : [wanted, least]
+    }
+
+    /// Has the disk give the segment blocks for `byteCount` bytes. Under the append lock.
     ///
+    /// - Returns: false where the file system cannot, any more.
+    package func reserve(byteCount: Int) throws(FileSystemError) -> Bool {
+        do throws(FileSystemError) {
+            guard try file.reserve(byteCount: byteCount) else { return false }
+        } catch {
+            // A disk that became full on the way may have given a part.
+            try? file.truncate(toByteCount: reservedByteCount)
+            throw error
+        }
+        reserved.store(byteCount, ordering: .relaxed)
+        return true
+    }
+
+    /// Makes the file of a new segment: blocks allocated, header written, directory entry synced. The header becomes
+    /// durable with the segment's first sync.
+    ///
+    /// - Parameter reserving: bytes that get their blocks now, out of `capacity`. With nil none do: the segment is not
+    ///   mapped, and each frame may find the disk full.
     /// - Throws: what failed; a failed `.remove` when a part of the segment stays behind.
     package static func create(
         _ identity: LogIdentity, number: SegmentNumber, previous: SegmentNumber, epoch: UInt32, capacity: Int,
-        reservesBlocks: Bool = true, mapping: Bool, created: Int64
+        reserving: Int?, mapping: Bool, created: Int64
     ) throws(FileSystemError) -> ActiveSegment {
         let name = SegmentName(number, .log)
         let file = try identity.directory.openFile(name, .create)
         do throws(FileSystemError) {
             var isReserved = false
-            if reservesBlocks { isReserved = try file.reserve(byteCount: capacity) }
+            if let reserving { isReserved = try file.reserve(byteCount: reserving) }
             var isMapped = false
             if mapping, isReserved { isMapped = try file.map(byteCount: capacity) }
             let header = SegmentHeader(
                 role: .log, log: identity.identifier, segment: number, epoch: epoch, previous: previous,
                 created: created, hashSecret: identity.hashSecret)
             let segment = ActiveSegment(
-                name: name, file: file, seed: identity.seed(of: number), capacity: capacity, isMapped: isMapped,
-                previous: previous)
+                name: name, file: file, seed: identity.seed(of: number), capacity: capacity,
+                reserved: isReserved ? reserving ?? capacity : capacity, isMapped: isMapped, previous: previous)
             try segment.put(header.bytes, at: 0)
             try identity.directory.sync()
             return segment

@@ -15,10 +15,40 @@ extension LogAppender {
         }
     }
 
-    /// Begins a new segment when `byteCount` more bytes do not fit into the active one.
+    /// Makes room for `byteCount` more bytes and the frame of a roll: in the active segment, or in a new one.
     ///
-    /// When the next segment cannot be made the call fails, and the active one goes on: smaller records may still fit.
+    /// Without room on the disk the call fails, and the active segment goes on: smaller records may still fit.
     func makeRoom(_ byteCount: Int, _ state: inout State) throws {
+        if try growActive(toHold: byteCount + FrameHeader.byteCount, &state) { return }
+        try rollActive(byteCount, &state)
+    }
+
+    /// Has the active segment take more of the disk; false where only a new one helps.
+    func growActive(toHold byteCount: Int, _ state: inout State) throws -> Bool {
+        let segment = state.active
+        let end = state.offset + byteCount
+        guard end <= segment.capacity, segment.reservedByteCount < segment.capacity else { return false }
+        var failure: FileSystemError?
+        for reserve in segment.reserves(for: end) {
+            let growth = reserve - segment.reservedByteCount
+            do throws(FileSystemError) {
+                let isGrown = try gate.takingRoom(growth, in: identity.directory.path) { () throws(FileSystemError) in
+                    try segment.reserve(byteCount: reserve)
+                }
+                guard isGrown else { return false }
+                gate.noteChain(growth)
+                onRoll()
+                return true
+            } catch {
+                failure = error
+                guard error.isDiskFull else { break }
+            }
+        }
+        guard let failure, state.next == nil else { return false }
+        throw CheckpointLogError(failure)
+    }
+
+    private func rollActive(_ byteCount: Int, _ state: inout State) throws {
         guard SegmentHeader.byteCount + byteCount + FrameHeader.byteCount <= limits.segmentByteCount else {
             throw CheckpointLogError.valueTooLarge(
                 byteCount: byteCount, limit: limits.segmentByteCount - SegmentHeader.byteCount - FrameHeader.byteCount,
@@ -32,7 +62,9 @@ extension LogAppender {
             throw NextIsBeingMade()
         } else {
             do throws(FileSystemError) {
-                next = try makeSegment(after: state.active.name.identifier, epoch: state.epoch)
+                next = try makeSegment(
+                    after: state.active.name.identifier, epoch: state.epoch,
+                    reserving: ActiveSegment.firstReserve(capacity: limits.segmentByteCount))
             } catch {
                 if error.operation == .remove { state.failure = state.failure ?? CheckpointLogError(error) }
                 throw CheckpointLogError(error)
@@ -63,24 +95,25 @@ extension LogAppender {
     package func roll() throws {
         try withRoom { state in
             try Self.checkOpen(state)
-            if state.offset > SegmentHeader.byteCount { try makeRoom(0, &state) }
+            if state.offset > SegmentHeader.byteCount { try rollActive(0, &state) }
         }
     }
 
     /// Makes the segment that follows the active one before it is wanted, so that a roll costs an append nothing.
     ///
+    /// - Parameter early: also where the active segment has not grown to the half of what it may.
     /// - Returns: whether one was made; there is nothing to do when there is one, or the log is closed.
     @discardableResult
-    package func prepareNext() throws(FileSystemError) -> Bool {
+    package func prepareNext(early: Bool = false) throws(FileSystemError) -> Bool {
         let wanted = state.withLock { state -> (SegmentNumber, UInt32)? in
-            guard state.next == nil, !state.isPreparing, !state.isClosed, state.failure == nil else { return nil }
+            guard Self.wantsNext(state, early: early) else { return nil }
             state.isPreparing = true
             return (state.active.name.identifier, state.epoch)
         }
         guard let (previous, epoch) = wanted else { return false }
         let made: ActiveSegment
         do throws(FileSystemError) {
-            made = try makeSegment(after: previous, epoch: epoch)
+            made = try makeSegment(after: previous, epoch: epoch, reserving: limits.segmentByteCount)
         } catch {
             state.withLock { state in
                 state.isPreparing = false
@@ -100,6 +133,14 @@ extension LogAppender {
         return isUsed
     }
 
+    /// Whether the active segment has grown so far that the next one will be wanted.
+    package var wantsNext: Bool { state.withLock { Self.wantsNext($0, early: false) } }
+
+    private static func wantsNext(_ state: State, early: Bool) -> Bool {
+        state.next == nil && !state.isPreparing && !state.isClosed && state.failure == nil
+            && (early || state.active.reservedByteCount * 2 >= state.active.capacity)
+    }
+
     /// The prepared segment, taken away from a log that is closing.
     package func removePrepared() -> ActiveSegment? {
         state.withLock { state in
@@ -109,18 +150,20 @@ extension LogAppender {
     }
 
     package func discard(_ segment: ActiveSegment) {
-        gate.noteSegments(-1)
+        gate.noteChain(-segment.reservedByteCount)
         segment.file.close()
         // An empty segment behind the end of the chain is removed by the next opening all the same.
         try? identity.directory.remove(segment.name)
     }
 
-    private func makeSegment(after previous: SegmentNumber, epoch: UInt32) throws(FileSystemError) -> ActiveSegment {
-        try gate.takingRoom(limits.segmentByteCount, in: identity.directory.path) { () throws(FileSystemError) in
+    private func makeSegment(
+        after previous: SegmentNumber, epoch: UInt32, reserving: Int
+    ) throws(FileSystemError) -> ActiveSegment {
+        try gate.takingRoom(reserving, in: identity.directory.path) { () throws(FileSystemError) in
             let segment = try ActiveSegment.create(
                 identity, number: manifest.reserveSegmentNumber(), previous: previous, epoch: epoch,
-                capacity: limits.segmentByteCount, mapping: limits.usesMapping, created: now())
-            gate.noteSegments(1)
+                capacity: limits.segmentByteCount, reserving: reserving, mapping: limits.usesMapping, created: now())
+            gate.noteChain(segment.reservedByteCount)
             return segment
         }
     }

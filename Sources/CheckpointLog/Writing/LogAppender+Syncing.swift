@@ -48,8 +48,15 @@ extension LogAppender {
     package func appendPromise() throws {
         try state.withLock { state in
             try Self.checkOpen(state)
+            let byteCount = 2 * FrameHeader.byteCount
+            if state.offset + byteCount > state.active.usableByteCount {
+                // On a full disk the slack has to do.
+                do {
+                    _ = try growActive(toHold: byteCount, &state)
+                } catch let error as CheckpointLogError where error.isLackOfRoom {}
+            }
             // A roll frame carries a promise as well; there is no need to begin a segment for this.
-            guard state.offset + 2 * FrameHeader.byteCount <= state.active.capacity else { return }
+            guard state.offset + byteCount <= state.active.reservedByteCount else { return }
             _ = unsafe try put(FrameDraft(header: FrameHeader(kind: .promise)), continues: false, &state)
             try publish(&state)
             state.counters.promises += 1
@@ -63,7 +70,7 @@ extension LogAppender {
         state.withLock { state in
             guard state.unsealed.first?.segment === rolled.segment else { return }
             state.unsealed.removeFirst()
-            gate.noteSegments(-1)
+            gate.noteChain(-rolled.segment.reservedByteCount)
         }
     }
 

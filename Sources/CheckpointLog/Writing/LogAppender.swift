@@ -75,7 +75,7 @@ package final class LogAppender: Sendable {
     let syncing = Lock(())
     /// All before it survives power loss; as segment << 32 | offset.
     let synced: Atomic<UInt64>
-    /// Told after a roll, outside the lock's critical work: the next segment is wanted, and one waits for its seal.
+    /// Told after a roll, and when the active segment grows: the next one may be wanted, and one may wait for its seal.
     let onRoll: @Sendable () -> Void
 
     package init(
@@ -85,6 +85,7 @@ package final class LogAppender: Sendable {
         onRoll: @escaping @Sendable () -> Void
     ) {
         self.gate = gate
+        gate.noteChain(active.reservedByteCount)
         self.unsyncedValues = unsyncedValues
         self.identity = identity
         self.limits = limits
@@ -139,6 +140,15 @@ package final class LogAppender: Sendable {
 
     package var failure: CheckpointLogError? { state.withLock { $0.failure } }
 
+    /// Whether the log has taken more of the disk than an opening does.
+    package var hasGrown: Bool {
+        state.withLock { state in
+            let active = state.active
+            return state.counters.rolls > 0
+                || active.reservedByteCount > ActiveSegment.firstReserve(capacity: active.capacity)
+        }
+    }
+
     package var unsealedCount: Int { state.withLock { $0.unsealed.count } }
 
     /// The greatest number given so far.
@@ -192,8 +202,15 @@ package final class LogAppender: Sendable {
         return try withRoom { state in
             try Self.checkOpen(state)
             let byteCount = draft.header.frameByteCount
-            if state.offset + byteCount + FrameHeader.byteCount > state.active.capacity {
-                try makeRoom(byteCount, &state)
+            if state.offset + byteCount + FrameHeader.byteCount > state.active.usableByteCount {
+                do {
+                    try makeRoom(byteCount, &state)
+                } catch let error as CheckpointLogError where error.isLackOfRoom {
+                    // What makes room must not wait for some: it may have the slack.
+                    guard draft.header.kind.makesRoom,
+                        state.offset + byteCount + FrameHeader.byteCount <= state.active.reservedByteCount
+                    else { throw error }
+                }
             }
             let appended = try put(draft, continues: false, &state)
             appended.segment.addPendingEntry()
@@ -208,7 +225,7 @@ package final class LogAppender: Sendable {
         return try withRoom { state in
             try Self.checkOpen(state)
             let byteCount = drafts.reduce(0) { $0 + $1.header.frameByteCount }
-            if state.offset + byteCount + FrameHeader.byteCount > state.active.capacity {
+            if state.offset + byteCount + FrameHeader.byteCount > state.active.usableByteCount {
                 try makeRoom(byteCount, &state)
             }
             let start = (state.offset, state.counters)
@@ -320,7 +337,7 @@ package final class LogAppender: Sendable {
     /// Takes back bytes after the end that no acknowledgement covers.
     private func clear(from offset: Int, _ state: inout State) throws {
         if state.active.isMapped {
-            let zeros = [UInt8](repeating: 0, count: min(2 << 20, state.active.capacity - offset))
+            let zeros = [UInt8](repeating: 0, count: min(2 << 20, state.active.reservedByteCount - offset))
             unsafe zeros.withUnsafeBytes { unsafe state.active.file.store($0, at: offset) }
             return
         }

@@ -153,7 +153,7 @@ extension RecordWriter {
             try manifest.edit { $0.segments += written.segments }
         } catch {
             let failure = CheckpointLogError(error)
-            if !failure.isLackOfRoom { appender.poison(failure) }
+            if !failure.canBeTriedAgain { appender.poison(failure) }
             // Once the new manifest may be in force, the files stay.
             batch.isInDoubt = error.isBehindRename
             if !batch.isInDoubt { remove(written.segments) }

@@ -11,8 +11,8 @@ package final class RoomGate: Sendable {
     private let closers = Atomic(0)
     private let takers = Atomic(0)
     private let isReserveSpent = Atomic(false)
-    /// Segments of the chain that are on the disk, each as long as a segment can be.
-    private let chainSegments = Atomic(1)
+    /// Bytes that the segments of the chain take on the disk.
+    private let chainByteCount = Atomic(0)
     private let limit: Limit?
 
     /// The most disk that a log may take.
@@ -47,8 +47,8 @@ package final class RoomGate: Sendable {
     /// Takes down that the reserve was given up, or that there is one again.
     package func noteReserve(isSpent: Bool) { isReserveSpent.store(isSpent, ordering: .releasing) }
 
-    /// Takes down that a segment of the chain was made, or that one was sealed or removed.
-    package func noteSegments(_ change: Int) { chainSegments.add(change, ordering: .relaxed) }
+    /// Takes down by how many bytes the chain has grown, or that a segment of so many was sealed or removed.
+    package func noteChain(_ change: Int) { chainByteCount.add(change, ordering: .relaxed) }
 
     /// Runs `body`, which takes `byteCount` bytes of room in `directory`.
     ///
@@ -62,7 +62,7 @@ package final class RoomGate: Sendable {
         defer { takers.subtract(1, ordering: .sequentiallyConsistent) }
         guard isOpen else { throw FileSystemError(.reserve, directory, .noSpace) }
         if let limit {
-            let chain = chainSegments.load(ordering: .relaxed) * limit.segmentByteCount
+            let chain = chainByteCount.load(ordering: .relaxed)
             // A compaction writes up to a segment before it gives anything back.
             let taken = chain + limit.otherByteCount() + limit.segmentByteCount
             guard taken + byteCount <= limit.byteCount else { throw FileSystemError(.limit, directory, .noSpace) }

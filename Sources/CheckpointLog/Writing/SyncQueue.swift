@@ -2,9 +2,9 @@ import Synchronization
 
 /// Group commit: whoever waits for durability while a sync runs is served by the next one, all at once.
 ///
-/// One thread syncs for all; whoever waits alone syncs himself, which spares waking that thread and being woken by it,
-/// a fifth of the time that a fast disk takes. A task does so only while syncs are quick: its thread is one of the few
-/// that all tasks share.
+/// One thread syncs for all, started when it is first needed; whoever waits alone syncs himself, which spares waking
+/// that thread and being woken by it, a fifth of the time that a fast disk takes. A task does so only while syncs are
+/// quick: its thread is one of the few that all tasks share.
 ///
 /// When nothing was asked for 50 ms after a sync the thread appends one empty promise frame and syncs that, so that
 /// recovery knows what the last sync covered.
@@ -33,6 +33,7 @@ package final class SyncQueue: Sendable {
         /// Syncs of the thread until a waiter may sync alone again.
         var crowd = 0
         var syncCount = 0
+        var hasThread = false
     }
 
     private let appender: LogAppender
@@ -40,7 +41,6 @@ package final class SyncQueue: Sendable {
     /// Told after each sync that succeeded, on the thread that made it.
     private let onSync: @Sendable () -> Void
     private let state = Lock(State())
-    private let thread = Lock<NamedThread?>(nil)
     /// How long the last sync took; nobody knows before the first.
     private let lastNanoseconds = Atomic(Int64.max)
 
@@ -50,39 +50,45 @@ package final class SyncQueue: Sendable {
         self.runsInline = runsInline
     }
 
-    /// - Throws: `.ioFailure` when the system has no thread to give.
-    package func start() throws {
-        guard !runsInline else { return }
-        guard let made = NamedThread(name: "ckpt-sync", { [self] in run() }) else {
-            throw CheckpointLogError.threadRefused
+    /// Whether the thread runs.
+    package var hasThread: Bool { state.withLock { $0.hasThread } }
+
+    /// Wakes the thread.
+    ///
+    /// - Parameter isNew: whether it has to be started; the caller has said under the lock that there is one.
+    private func wakeThread(isNew: Bool) {
+        guard isNew, NamedThread(name: "ckpt-sync", { [self] in run() }) == nil else { return state.wakeAll() }
+        // Where the system has none to give, this one serves all who count on it. A promise waits for the next sync.
+        func isDone(_ state: inout State) -> Bool {
+            if state.waiters.isEmpty { state.hasThread = false }
+            return state.waiters.isEmpty
         }
-        thread.withLock { $0 = made }
+        while !state.withLock(isDone) { serve() }
+        state.wakeAll()
     }
 
     /// Ends the thread once everyone who waits is served, and who syncs alone is done.
     package func stop() {
         state.withLock { $0.isStopping = true }
         state.wakeAll()
-        state.wait { $0.isSyncedAlone ? nil : () }
-        let thread = thread.withLock { thread in
-            defer { thread = nil }
-            return thread
-        }
-        thread?.join()
+        state.wait { $0.isSyncedAlone || $0.hasThread ? nil : () }
     }
 
     /// Calls `completion` once everything before `position` is synced, or can never be.
     package func whenSynced(_ position: LogPosition, _ completion: @escaping Completion) {
         if appender.syncedPosition >= position { return completion(.success(())) }
-        let (isStopping, wakes) = state.withLock { state in
-            if !state.isStopping, !runsInline { state.waiters.append((position, completion)) }
+        let (isTaken, isNew, wakes) = state.withLock { state in
+            guard !state.isStopping, !runsInline else { return (false, false, false) }
+            state.waiters.append((position, completion))
+            let isNew = !state.hasThread
+            state.hasThread = true
             // Woken for each of those it gathers, the thread would take their processors from them.
-            return (state.isStopping, state.waiters.count >= state.gathering)
+            return (true, isNew, state.waiters.count >= state.gathering)
         }
-        if runsInline || isStopping {
+        if !isTaken {
             completion(Result { () throws(CheckpointLogError) in try syncNow() })
-        } else if wakes {
-            state.wakeAll()
+        } else if isNew || wakes {
+            wakeThread(isNew: isNew)
         }
     }
 
@@ -101,16 +107,19 @@ package final class SyncQueue: Sendable {
         }
         guard isAlone else { return false }
         let outcome = Result { () throws(CheckpointLogError) in try syncNow() }
-        let wakes = state.withLock { state in
+        let (isNew, wakes) = state.withLock { state in
             state.isSyncedAlone = false
             // They came while the disk was busy: the next ones are served together.
             if !state.waiters.isEmpty { state.crowd = Self.calmSyncs }
             let wasPromiseDue = state.isPromiseDue
             Self.note(outcome, &state)
+            // Whoever came meanwhile has started it.
+            let isNew = state.isPromiseDue && !state.hasThread && !state.isStopping
+            if isNew { state.hasThread = true }
             // Without a promise that is due the thread waits without a limit.
-            return state.isPromiseDue != wasPromiseDue || state.isStopping
+            return (isNew, state.isPromiseDue != wasPromiseDue || state.isStopping)
         }
-        if wakes { state.wakeAll() }
+        if isNew || wakes { wakeThread(isNew: isNew) }
         try outcome.get()
         return true
     }
@@ -160,6 +169,8 @@ package final class SyncQueue: Sendable {
                 ? state.wait(atMost: Self.quietNanoseconds, until: next) ?? .promise : state.wait(until: next)
             switch step {
             case .stop:
+                state.withLock { $0.hasThread = false }
+                state.wakeAll()
                 return
             case .wait:
                 continue

@@ -14,11 +14,15 @@ import Testing
         configuration.compactsAutomatically = false
         configuration.logger = messages.logger
         let log = try await CheckpointLog.open(at: directory.path.appending("log").string, configuration: configuration)
-        await messages.wait(for: "debug: prepared the next segment")
-        #expect(log.statistics.rollCount == 0)
         // A segment and a half; one key in ten is written once, so that each segment keeps something.
         let padding = [UInt8](repeating: 7, count: 500)
         var index = 0
+        while log.statistics.frameByteCount < 30_000 {
+            try log.submit(index, padding, for: CheckpointKey(index % 10 == 0 ? "once \(index)" : "often"))
+            index += 1
+        }
+        await messages.wait(for: "debug: prepared the next segment")
+        #expect(log.statistics.rollCount == 0)
         while log.statistics.rollCount == 0 {
             try log.submit(index, padding, for: CheckpointKey(index % 10 == 0 ? "once \(index)" : "often"))
             index += 1

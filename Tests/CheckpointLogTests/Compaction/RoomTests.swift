@@ -160,11 +160,11 @@ import Testing
                 return error.operation == .limit && error.isDiskFull
             }
         }
-        #expect(!isRefused(800) && isRefused(801))
-        gate.noteSegments(2)
+        #expect(!isRefused(900) && isRefused(901))
+        gate.noteChain(300)
         other.withLock { $0 = 250 }
         #expect(!isRefused(350) && isRefused(351))
-        gate.noteSegments(-1)
+        gate.noteChain(-100)
         #expect(!isRefused(450) && isRefused(451))
     }
 

@@ -285,6 +285,30 @@ import Testing
         #expect(try file.byteCount() == 16_384)
     }
 
+    /// A mapping may be longer than the file is so far: where the file has grown to, stores land in it.
+    @Test(arguments: TestDisk.allCases)
+    func aFileGrowsUnderItsMapping(_ disk: TestDisk) throws {
+        let volume = try disk.makeVolume()
+        let file = try volume.fileSystem.openFile(volume("a"), .create)
+        guard try file.reserve(byteCount: 16_384), try file.map(byteCount: 1 << 20) else {
+            #expect(disk == .posix, "The simulated disk maps.")
+            return
+        }
+        let reader = try volume.fileSystem.openFile(volume("a"), .read)
+        file.store([1, 2], at: 16_382)
+        for byteCount in [20_480, 1 << 20] {
+            let before = try file.byteCount()
+            #expect(try file.reserve(byteCount: byteCount))
+            file.store([3, 4], at: before)
+            file.store([5], at: byteCount - 1)
+            #expect(try reader.byteCount() == byteCount)
+            #expect(try reader.bytes(before..<before + 2) == [3, 4])
+            try file.sync()
+            #expect(try reader.bytes(byteCount - 2..<byteCount) == [0, 5])
+        }
+        #expect(try reader.bytes(16_382..<16_384) == [1, 2])
+    }
+
     @Test(arguments: TestDisk.allCases)
     func readOnlyFileTakesNoChange(_ disk: TestDisk) throws {
         let volume = try disk.makeVolume()

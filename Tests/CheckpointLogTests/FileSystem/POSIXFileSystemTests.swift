@@ -49,6 +49,33 @@ import Testing
         #expect(try system.entries(of: directory.path) == [DirectoryEntry(name: "pipe", isRegularFile: false)])
     }
 
+    /// The first opening decides, by its own umask; all files of later ones have the mode of the lock's file.
+    @Test func aLogsFilesAreAsOpenAsItsLock() async throws {
+        for (permissions, mask, later, mode) in [
+            (Configuration.FilePermissions.umask, 0o027, 0o077, 0o640), (.umask, 0o002, 0o022, 0o664),
+            (.ownerOnly, 0, 0, 0o600),
+        ] as [(Configuration.FilePermissions, mode_t, mode_t, mode_t)] {
+            let place = path("log-\(mode)")
+            func take(_ value: [UInt8], _ permissions: Configuration.FilePermissions, under mask: mode_t) async throws {
+                var configuration = Configuration()
+                configuration.filePermissions = permissions
+                let before = umask(mask)
+                defer { _ = umask(before) }
+                let log = try await CheckpointLog.open(at: place.string, configuration: configuration)
+                try await log.checkpoint(bytes: value, for: "key", level: 2)
+                try await log.compact()
+                try await log.close()
+            }
+            try await take([1], permissions, under: mask)
+            #expect(self.mode(place) == (permissions == .umask ? 0o777 & ~mask : 0o700))
+            try await take([UInt8](repeating: 2, count: 2 << 20), .ownerOnly, under: later)
+            try await take([3], .umask, under: later)
+            let names = try system.entries(of: place).map(\.name)
+            #expect(names.count > 4)
+            for name in names { #expect(self.mode(place.appending(name)) == mode, "\(name)") }
+        }
+    }
+
     @Test func nobodyElseCanReadWhatIsCreated() throws {
         _ = try system.openFile(path("file"), .create)
         _ = try system.lock(path("lock"))

@@ -177,7 +177,7 @@ import Testing
         try first.close()
         try Self.expectSound(disk, "closing") { disk in
             let engine = try DurabilityTests.open(disk)
-            try engine.requireWriter().appender.prepareNext()
+            try engine.requireWriter().appender.prepareNext(early: true)
             try engine.close()
         }
     }
@@ -186,7 +186,7 @@ import Testing
     @Test func aRecoveryLeavesNoSegmentWithoutThePredecessorItNames() throws {
         let (disk, engine) = try Self.unsynced()
         defer { engine.abandon() }
-        try engine.requireWriter().appender.prepareNext()
+        try engine.requireWriter().appender.prepareNext(early: true)
         let image = disk.crashImage(.everything, boot: .another)
         let place = try #require(image.contents(of: Self.path(1))).count / 3
         image.flipBit(place * 8, of: Self.path(1))

@@ -31,7 +31,7 @@ import Testing
             _ = rolled.wait(atMost: 300_000_000) { $0 ? () : nil }
             image.withLock { $0 = disk.copy() }
         }
-        try appender.prepareNext()
+        try appender.prepareNext(early: true)
         rolled.wait { $0 ? () : nil }
         disk.observe(nil)
         #expect(appender.counters.rolls == 1)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -43,6 +44,11 @@ int renameat(int place, const char *name, int target, const char *newName) {
 ssize_t pwrite(int file, const void *bytes, size_t count, off_t offset) {
     return refuses("pwrite") ? -1 : NEXT(pwrite)(file, bytes, count, offset);
 }
+// What is shared with a file and written to. Not through the library, which may map memory to find its own call.
+void *mmap(void *address, size_t count, int protection, int flags, int file, off_t offset) {
+    if (file >= 0 && (flags & MAP_SHARED) && (protection & PROT_WRITE) && refuses("mmap")) return MAP_FAILED;
+    return (void *)syscall(SYS_mmap, address, count, protection, flags, file, offset);
+}
 ssize_t preadv2(int file, const struct iovec *parts, int count, off_t offset, int flags) {
     return refuses("preadv2") ? -1 : NEXT(preadv2)(file, parts, count, offset, flags);
 }
@@ -60,6 +66,7 @@ int fcntl(int file, int command, ...) {
     va_start(arguments, command);
     void *argument = va_arg(arguments, void *);
     va_end(arguments);
+    if (command == F_SETFL && ((long)argument & O_DIRECT) && refuses("direct")) return -1;
     if ((command == F_OFD_SETLK || command == F_OFD_GETLK) && refuses("lock")) return -1;
     return NEXT(fcntl)(file, command, argument);
 }

@@ -48,7 +48,7 @@ package final class SimulatedFileSystem: FileSystem {
     package var counters: DiskCounters? { nil }
 
     /// A test's own traces count.
-    package func counting() -> any FileSystem { self }
+    package func forWriting(followsUmask: Bool) -> any FileSystem { self }
 
     package var bootIdentifier: UInt64 {
         get { state.withLock { $0.disk.bootIdentifier } }

@@ -1,7 +1,6 @@
 import CMeasure
 import CheckpointLog
 import Foundation
-import Logging
 
 /// A fixed small script of operations, whose counters are the same on every machine and in every run.
 ///
@@ -20,14 +19,7 @@ struct OperationScript: Sendable {
         configuration.segmentByteLimit = 1 << 20
         configuration.compactsAutomatically = false
         change(&configuration)
-        // The thread that prepares the next segment asks the disk for it once: what is counted begins after that.
-        let (prepared, continuation) = AsyncStream<Void>.makeStream()
-        configuration.logger = Logger(label: "expectations") { _ in
-            PreparationWatch { continuation.yield() }
-        }
-        let log = try await CheckpointLog.open(at: directory, configuration: configuration)
-        for await _ in prepared { break }
-        return log
+        return try await CheckpointLog.open(at: directory, configuration: configuration)
     }
 
     /// 20,000 small checkpoints over 100 keys; what one allocates, once all memory was used before.
@@ -171,20 +163,4 @@ struct OperationScript: Sendable {
         let after = measure_allocation_count()
         return before < 0 ? nil : Int(after - before)
     }
-}
-
-/// Tells when a log says that its next segment is prepared.
-private struct PreparationWatch: LogHandler {
-    let tell: @Sendable () -> Void
-    var metadata: Logger.Metadata = [:]
-    var logLevel: Logger.Level = .debug
-
-    init(tell: @escaping @Sendable () -> Void) { self.tell = tell }
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { metadata[key] }
-        set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) { if event.message == "prepared the next segment" { tell() } }
 }

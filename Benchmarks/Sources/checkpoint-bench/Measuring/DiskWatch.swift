@@ -52,7 +52,7 @@ final class DiskWatch: Sendable {
     }
 
     /// Bytes of the blocks that the files in `directory` take. Files that go meanwhile count nothing.
-    private static func allocatedByteCount(of directory: String) -> Int {
+    static func allocatedByteCount(of directory: String) -> Int {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         return names.reduce(0) { sum, name in
             var status = stat()

@@ -13,5 +13,5 @@ let allWorkloads: [any Workload] =
         Reopen(wasKilled: false, isDistinct: true), Reopen(wasKilled: true, isDistinct: true), IndexMemory(),
         OverwriteSoak(choice: .uniform), OverwriteSoak(choice: .zipf),
         LargeSoak(durability: .written), LargeSoak(durability: .synced), Verify(isQuarter: false),
-        Verify(isQuarter: true),
+        Verify(isQuarter: true), OpenMany(),
     ] + Codec.Shape.allCases.map { Codec(shape: $0) } + [Growth(isWriting: true), Growth(isWriting: false)]
