@@ -3,7 +3,8 @@ public import CheckpointLog
 public import Logging
 public import ServiceLifecycle
 
-/// Holds an open log for a service group, and saves and closes it when the group shuts down.
+/// Holds an open log for a service group. When the group shuts down it updates the log a last time, saves and closes
+/// it.
 ///
 /// Put it before the services that take checkpoints: a group shuts its services down from the last to the first, so
 /// theirs are taken when the log is closed.
@@ -16,7 +17,7 @@ public import ServiceLifecycle
 /// try await group.run()
 /// ```
 ///
-/// Without a service group, `CheckpointLog.close()` does the same.
+/// Without a service group, `CheckpointLog.close(updatingFirst: true)` does the same.
 public struct CheckpointLogService: Service {
     /// The log that is held.
     public let log: CheckpointLog
@@ -29,8 +30,9 @@ public struct CheckpointLogService: Service {
     ///
     /// - Parameters:
     ///   - log: the log to close at the end.
-    ///   - deadline: the time for saving and closing together, greater than zero. Default: 10 seconds. Give it less
-    ///     than the `SIGKILL` of the process's supervisor comes after.
+    ///   - deadline: the time for all of it, greater than zero. Default: 10 seconds. Give it less than the `SIGKILL` of
+    ///     the process's supervisor comes after. Sources and children have half of it to answer; after that the log is
+    ///     saved and closed without them.
     ///   - logger: where the end is told, with every error that ``run()`` does not throw.
     public init(_ log: CheckpointLog, closingWithin deadline: Duration = .seconds(10), logger: Logger) {
         self.init(log, closingWithin: deadline, on: ContinuousClock(), logger: logger)
@@ -46,7 +48,10 @@ public struct CheckpointLogService: Service {
         self.logger = logger
     }
 
-    /// Waits for the group to shut down, gracefully or by cancellation, then saves and closes the log.
+    /// Waits for the group to shut down, gracefully or by cancellation, then updates, saves and closes the log.
+    ///
+    /// The timers are stopped, and every source and child has a last turn: what the program has come to is what its
+    /// next start finds. A log without sources and children has nothing to update from.
     ///
     /// On a normal return everything that was taken is synced and the log is closed. A log that was closed before is
     /// left alone, one that is open for reading is only closed.
@@ -79,7 +84,8 @@ public struct CheckpointLogService: Service {
                 }
             }
             Task {
-                let result = await Self.saveAndClose(log, logger)
+                let late = await Self.update(log, within: deadline / 2, on: clock)
+                let result = await Self.saveAndClose(log, late, logger)
                 timer.cancel()
                 if !outcome.settle(with: result) {
                     switch result {
@@ -91,23 +97,57 @@ public struct CheckpointLogService: Service {
         }
     }
 
-    private static func saveAndClose(_ log: CheckpointLog, _ logger: Logger) async -> Result<Void, any Error> {
-        var failure: (any Error)?
+    /// Takes a last time from sources and children, as far as they answer in time; gives the first failure.
+    private static func update(
+        _ log: CheckpointLog, within limit: Duration, on clock: any Clock<Duration>
+    ) async -> (any Error)? {
+        guard await log.hasUpdates else { return nil }
+        do {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+                let outcome = FirstOutcome(continuation)
+                let timer = Task {
+                    try await clock.sleep(for: limit)
+                    outcome.settle(with: .failure(CheckpointLogError.deadlineExceeded(limit, of: "the last update")))
+                }
+                // No child of this task, which goes on when the time is over.
+                Task {
+                    let result: Result<Void, any Error>
+                    do {
+                        await log.stopCheckpointing()
+                        result = .success(try await log.update())
+                    } catch {
+                        result = .failure(error)
+                    }
+                    timer.cancel()
+                    outcome.settle(with: result)
+                }
+            }
+            return nil
+        } catch let error as CheckpointLogError where error.code == .closed || error.code == .readOnly {
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private static func saveAndClose(
+        _ log: CheckpointLog, _ earlier: (any Error)?, _ logger: Logger
+    ) async -> Result<Void, any Error> {
+        var failure = earlier
+        func note(_ error: any Error, _ what: String) {
+            if failure == nil { failure = error } else { logger.error("\(what): \(error)") }
+        }
         do {
             try await log.save()
         } catch let error as CheckpointLogError where error.code == .closed || error.code == .readOnly {
             // There is nothing to save.
         } catch {
-            failure = error
+            note(error, "the checkpoint log failed to save")
         }
         do {
             try await log.close()
         } catch {
-            if failure == nil {
-                failure = error
-            } else {
-                logger.error("the checkpoint log failed to close: \(error)")
-            }
+            note(error, "the checkpoint log failed to close")
         }
         return failure.map { .failure($0) } ?? .success(())
     }

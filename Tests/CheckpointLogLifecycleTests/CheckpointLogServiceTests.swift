@@ -127,6 +127,38 @@ import Testing
         #expect(try await restoredAfterPowerLoss("state") == 10)
     }
 
+    /// What the program has come to is what its next start finds, and a source that does not answer keeps nothing else
+    /// back.
+    @Test func aShutdownUpdatesALastTime() async throws {
+        let log = try await openLog()
+        let step = Lock(1)
+        try await log.register(source: "step", level: 2) { step.withLock { $0 } }
+        step.withLock { $0 = 99 }
+        try await runToTheEnd(CheckpointLogService(log, logger: logger))
+        #expect(try await restoredAfterPowerLoss("step") == 99)
+    }
+
+    @Test func aSourceThatHangsKeepsNothingBack() async throws {
+        let log = try await openLog()
+        try await log.checkpoint(10, for: "state")
+        let gate = Gate()
+        try await log.register(source: "hangs") {
+            await gate.pass()
+            return 1
+        }
+        let clock = ManualClock()
+        let service = CheckpointLogService(log, closingWithin: .seconds(10), on: clock, logger: logger)
+        let run = Task { try await runToTheEnd(service) }
+        // The deadline, and the half of it that the source has.
+        await clock.waitForSleepers(2)
+        clock.advance(by: .seconds(5))
+        let error = await #expect(throws: CheckpointLogError.self) { try await run.value }
+        #expect(error?.code == .deadlineExceeded)
+        #expect(error?.message.contains("5.0 seconds were not enough for the last update") == true)
+        #expect(try await restoredAfterPowerLoss("state") == 10)
+        gate.open()
+    }
+
     func runToTheEnd(_ service: CheckpointLogService) async throws {
         try await testGracefulShutdown { trigger in
             trigger.triggerGracefulShutdown()

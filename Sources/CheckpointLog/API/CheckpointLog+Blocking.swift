@@ -4,13 +4,22 @@ internal import SystemPackage
 /// whose threads are not to be blocked. All but ``updateBlocking()`` do their work on the thread that calls, and need
 /// no other.
 extension CheckpointLog {
-    /// Opens a log as ``open(at:configuration:)`` does, and blocks until it is open.
+    /// Opens a log as ``open(at:configuration:waitingForLock:)`` does, and blocks until it is open.
     @available(*, noasync, message: "Use the asynchronous open.")
     public static func openBlocking(
-        at directory: String, configuration: Configuration = Configuration()
+        at directory: String, configuration: Configuration = Configuration(), waitingForLock limit: Duration = .zero
     ) throws -> CheckpointLog {
-        let log = CheckpointLog(try LogEngine.open(at: .ofLog(directory), configuration))
-        if configuration.intervals.on { Task { await log.startCheckpointing() } }
+        var wait = LockWait(limit)
+        let log: CheckpointLog
+        while true {
+            do {
+                log = CheckpointLog(try LogEngine.open(at: .ofLog(directory), configuration))
+                break
+            } catch let error as CheckpointLogError where error.code == .locked {
+                NamedThread.sleep(for: try wait.next(after: error))
+            }
+        }
+        if configuration.intervals.on { Task { await log.startCheckpointingFirst() } }
         return log
     }
 
@@ -48,7 +57,10 @@ extension CheckpointLog {
         try engine.close()
     }
 
-    private func stopTimers() { timers.cancel() }
+    private func stopTimers() {
+        timers.isSet = true
+        timers.cancel()
+    }
 
     private static func block<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value {
         let outcome = Lock<Result<Value, any Error>?>(nil)

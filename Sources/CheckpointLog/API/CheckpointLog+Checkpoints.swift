@@ -74,8 +74,8 @@ extension CheckpointLog {
         receipt(try attempt(repeat each values, for: key, level, metadata, waits: true))
     }
 
-    /// Takes a checkpoint of bytes as they are, without CBOR; ``restoreBytes(for:level:version:origin:)`` gives them
-    /// back.
+    /// Takes a checkpoint of bytes as they are, without CBOR; ``restoreBytes(for:level:version:origin:fallback:)``
+    /// gives them back.
     ///
     /// - Throws: as ``checkpoint(_:for:level:metadata:)-2sfkb``.
     @discardableResult
@@ -308,11 +308,25 @@ extension CheckpointLog {
             var above = try parent.engine.attributes(Int(attributes.level.rawValue)).adding(attributes.flags)
             above.origin = attributes.origin.under(node.name)
             above.metadata = attributes.metadata
+            if let taken = attributes.taken { above.taken = number(above: taken, in: parent) }
             receipt.above = unsafe [try parent.store(bytes, above, key: key, patience)]
         } catch {
             throw CheckpointLogError.unavailable(parent.node.name, cause: error)
         }
         return receipt
+    }
+
+    /// Takes a checkpoint under numbers that were taken before its value was known.
+    func checkpoint<Value: Codable & Sendable>(
+        _ value: Value, for key: CheckpointKey, level: Int, as taken: TakenNumber
+    ) async throws {
+        var start = try begin(level, [:])
+        start.attributes.taken = taken
+        let stage =
+            keepsValues(start.attributes)
+            ? settled(try keepInMemory(value, for: key, start.attributes), start)
+            : try encodeAndStore(start, key, waits: false) { try Self.encode(value, for: key, into: $0) }
+        if case .pending(let pending) = stage { _ = try await finish(pending, key) }
     }
 
     /// Whether storing these bytes waits for a disk.

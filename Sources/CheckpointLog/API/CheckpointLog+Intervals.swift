@@ -7,7 +7,7 @@ extension CheckpointLog {
     /// Changes the intervals, also while the timers run; what is not given stays.
     ///
     /// - Parameters:
-    ///   - on: starts or stops the timers.
+    ///   - on: starts or stops the timers; what is under way is not waited for.
     ///   - update: 1 ms or more, or zero to switch this timer off.
     ///   - save: 1 ms or more, or zero to switch this timer off.
     /// - Throws: ``CheckpointLogError``: `.invalidConfiguration`; nothing is changed then. `.closed`.
@@ -19,6 +19,7 @@ extension CheckpointLog {
         if let save { intervals.save = save }
         try intervals.validate()
         let changed = intervals != timers.intervals
+        timers.isSet = true
         timers.intervals = intervals
         if intervals.on, changed || !timers.isRunning {
             restartTimers()
@@ -29,15 +30,28 @@ extension CheckpointLog {
 
     /// Starts updating and saving by the intervals, the first time at once. Starting twice is one timer.
     public func startCheckpointing() {
+        timers.isSet = true
         guard !timers.isRunning, (try? engine.checkOpen()) != nil else { return }
         timers.intervals.on = true
         restartTimers()
     }
 
-    /// Stops updating and saving by the intervals. What is under way ends normally.
-    public func stopCheckpointing() {
+    /// Stops updating and saving by the intervals, and returns once what is under way with sources and children has
+    /// ended, and is stored.
+    ///
+    /// A source that calls this does not wait for itself.
+    public func stopCheckpointing() async {
         timers.intervals.on = false
+        timers.isSet = true
         timers.cancel()
+        for source in sources { await source.finishTurn() }
+        for update in childUpdates.values { _ = await update.value }
+    }
+
+    /// Starts the timers after an opening that could not do so itself, unless somebody has started or stopped them
+    /// since.
+    package func startCheckpointingFirst() {
+        if !timers.isSet { startCheckpointing() }
     }
 
     /// The time between checkpoints of `level` that loses the least work, from what they cost here so far.
@@ -100,7 +114,7 @@ extension CheckpointLog {
     /// where it arises.
     private func updateTick() {
         guard (try? engine.checkOpen()) != nil else { return }
-        for source in sources where begin(source) { Task { await self.run(source) } }
+        for source in sources { tick(source) }
         for (name, child) in node.children {
             guard childUpdates[name] == nil else {
                 failures.countSkippedTick()

@@ -57,20 +57,34 @@ extension CheckpointLog {
 
     /// The newest checkpoint of each key, by level, key and origin; without a level those of every level.
     ///
+    /// - Parameters:
+    ///   - level: 1…255, or nil.
+    ///   - prefix: what the keys begin with, byte for byte; empty for all.
     /// - Throws: ``CheckpointLogError``: `.damaged`, `.closed`, `.invalidLevel`, `.ioFailure`.
-    /// - Complexity: O(n log n) in the keys: keys are not in memory, so each newest frame's header is read.
-    public nonisolated func checkpoints(level: Int? = nil) async throws -> [CheckpointVersion] {
+    /// - Complexity: O(n log n) in all keys: they are not in memory, so each newest frame's header is read.
+    public nonisolated func checkpoints(
+        level: Int? = nil, prefix: CheckpointKey = ""
+    ) async throws -> [CheckpointVersion] {
         let level = try level.map { try Level(validating: $0).rawValue }
         let engine = engine
-        return try await engine.blocking.run { try engine.checkpoints(level: level) }
+        return try await engine.blocking.run { try engine.checkpoints(level: level, prefix: prefix) }
     }
 
     /// The keys that have a checkpoint at `level`, or at any level, each once, in the order of their bytes.
     ///
-    /// - Throws: as ``checkpoints(level:)``.
-    public nonisolated func keys(level: Int? = nil) async throws -> [CheckpointKey] {
-        let keys = Set(try await checkpoints(level: level).map(\.key))
-        return keys.sorted()
+    /// ```swift
+    /// for key in try await log.keys(prefix: "worker/") { print(key) }
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - level: 1…255, or nil.
+    ///   - prefix: what the keys begin with, byte for byte; empty for all.
+    /// - Throws: as ``checkpoints(level:prefix:)``.
+    /// - Complexity: as ``checkpoints(level:prefix:)``.
+    public nonisolated func keys(level: Int? = nil, prefix: CheckpointKey = "") async throws -> [CheckpointKey] {
+        let level = try level.map { try Level(validating: $0).rawValue }
+        let engine = engine
+        return try await engine.blocking.run { try engine.keys(level: level, prefix: prefix) }
     }
 
     /// Every newest checkpoint at `level`, or of each key at whichever level is newest, as values of one type.
@@ -78,24 +92,24 @@ extension CheckpointLog {
     /// - Parameters:
     ///   - type: what each checkpoint was taken of. A checkpoint of another type fails the call.
     ///   - level: 1…255, or nil.
+    ///   - prefix: what the keys begin with, byte for byte; empty for all.
     /// - Returns: the values by key. Of a key with several origins the actor's own counts, else the newest.
     /// - Throws: as ``restore(_:for:level:version:origin:fallback:)->Value?``.
+    /// - Complexity: O(n) in the bytes of all newest checkpoints, which are read in the order of the files.
     public nonisolated func restoreAll<Value: Codable & Sendable>(
-        as type: Value.Type, level: Int? = nil
+        as type: Value.Type, level: Int? = nil, prefix: CheckpointKey = ""
     ) async throws -> [CheckpointKey: Value] {
-        var values: [CheckpointKey: Value] = [:]
-        for key in try await keys(level: level) {
-            // A key that was removed since the listing is left out.
-            if let value = try await restoreHere(type, for: key, level: level) { values[key] = value }
-        }
-        return values
-    }
-
-    private nonisolated func restoreHere<Value: Codable & Sendable>(
-        _ type: Value.Type, for key: CheckpointKey, level: Int?
-    ) async throws -> Value? {
-        let query = RecordQuery(key: key, level: level.flatMap { UInt8(exactly: $0) })
+        let level = try level.map { try Level(validating: $0).rawValue }
         let engine = engine
-        return try await engine.blocking.run { try Self.restoreHere(type, query, engine) }
+        return try await engine.decoding.run {
+            unsafe try engine.newestContents(level: level, prefix: prefix) { record in
+                guard case .values(let values) = record.content, values.count == 1 else { return nil }
+                return Self.cast(values[0], type)
+            } receive: { facts, reader in
+                try Self.receive(type, reader, facts.flags)
+            } decode: { key, facts, content in
+                unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
+            }
+        }
     }
 }

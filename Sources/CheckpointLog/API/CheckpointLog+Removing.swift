@@ -26,9 +26,11 @@ extension CheckpointLog {
             try await remove(key, level, origin)
         } else {
             try engine.refresh()
-            for level in engine.levelsInUse.compactMap(Level.init(rawValue:)) {
+            // A source that was asked before answers for an older moment.
+            let expected = origin.isOwn ? expectedLevels(of: key) : []
+            for level in Set(engine.levelsInUse).union(expected.map { UInt8($0) }).compactMap(Level.init(rawValue:)) {
                 let query = RecordQuery(key: key, level: level.rawValue, origin: origin)
-                guard try engine.hasVersion(query) else { continue }
+                guard try expected.contains(Int(level.rawValue)) || engine.hasVersion(query) else { continue }
                 levels.append(level)
                 try await remove(key, level, origin)
             }
@@ -69,6 +71,55 @@ extension CheckpointLog {
         return try await atLevel(of: key, level, origin) { engine, level, origin in
             try engine.appendRemoval(of: number, of: key, level, origin: origin)
         }
+    }
+
+    /// Forgets every version of every key that begins with `prefix`, at `level` or at every level.
+    ///
+    /// ```swift
+    /// try await log.removeCheckpoints(prefix: "run-17/")
+    /// ```
+    ///
+    /// Durable on return as the level's checkpoints are. It is no group: a crash in the middle leaves some of the keys,
+    /// each whole. For the rest as ``removeCheckpoint(for:level:origin:)`` of the actor's own; a key that is new by the
+    /// time this ends may stay.
+    ///
+    /// - Parameters:
+    ///   - prefix: what the keys begin with, byte for byte; not empty. ``removeAllCheckpoints(level:)`` removes all.
+    ///   - level: 1…255, or nil.
+    /// - Returns: how many keys were removed.
+    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:metadata:)-2sfkb`` and ``keys(level:prefix:)``;
+    ///   `.invalidArgument` for an empty prefix.
+    /// - Complexity: as ``keys(level:prefix:)``.
+    @discardableResult
+    public nonisolated func removeCheckpoints(prefix: CheckpointKey, level: Int? = nil) async throws -> Int {
+        let level = try level.map { try Level(validating: $0) }
+        guard !prefix.name.isEmpty else {
+            throw CheckpointLogError(
+                code: .invalidArgument,
+                message: "The prefix is empty; give what the keys begin with, or call `removeAllCheckpoints`.")
+        }
+        let engine = engine
+        if !engine.isInMemory { _ = try engine.requireWriter() }
+        let removed = try await engine.blocking.run { () throws -> (keys: Set<CheckpointKey>, levels: Set<UInt8>) in
+            var (keys, levels): (Set<CheckpointKey>, Set<UInt8>) = ([], [])
+            for version in try engine.checkpoints(level: level?.rawValue, prefix: prefix) where version.origin == nil {
+                guard let level = Level(rawValue: UInt8(clamping: version.level)) else { continue }
+                if engine.isInMemory {
+                    try engine.removeFromMemory(version.key, level, .own)
+                } else {
+                    _ = try engine.waitingForRoom(.long) {
+                        try engine.appendRemoval(of: version.key, level, origin: .own)
+                    }
+                }
+                keys.insert(version.key)
+                levels.insert(level.rawValue)
+            }
+            return (keys, levels)
+        }
+        if removed.levels.contains(where: { engine.policy(for: $0).durability == .synced }), !engine.isInMemory {
+            try await sync()
+        }
+        return removed.keys.count
     }
 
     private nonisolated func remove(_ key: CheckpointKey, _ level: Level, _ origin: Origin) async throws {

@@ -14,7 +14,7 @@ extension CheckpointLog {
     ///   - version: which version; the newest by default.
     ///   - origin: the way by which the checkpoint came up the tree, as `C4/C1`; nil for this actor's own and, where it
     ///     has none, the newest of any origin.
-    ///   - fallback: what to do when the version found is damaged.
+    ///   - fallback: what to do when the version found is damaged, or does not decode.
     /// - Returns: the value, or nil when there is no such checkpoint.
     /// - Throws: ``CheckpointLogError``: `.decodingFailed` for another type than it was taken of, `.damaged` naming
     ///   file, offset and number, `.closed`, `.invalidKey`, `.invalidLevel`, `.ioFailure`.
@@ -53,19 +53,26 @@ extension CheckpointLog {
     @available(*, noasync, message: "Use the asynchronous restore.")
     public nonisolated func restoreBlocking<Value: Codable & Sendable>(
         _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
-        origin: String? = nil
+        origin: String? = nil, fallback: RestoreFallback = .none
     ) throws -> Value? {
         let query = try RecordQuery(key, level, version, origin)
         for (log, query) in queries(query, level) ?? [(self, query)] {
-            if let found = try Self.restoreHere(type, query, log.engine) { return found }
+            if let found = try Self.restoreHere(type, query, fallback, log.engine) { return found }
         }
         return nil
     }
 
     /// Asks one log's memory, and then its disk.
     static func restoreHere<Value: Codable & Sendable>(
-        _ type: Value.Type, _ query: RecordQuery, _ engine: LogEngine
+        _ type: Value.Type, _ query: RecordQuery, _ fallback: RestoreFallback, _ engine: LogEngine
     ) throws -> Value? {
+        guard fallback.report == nil else {
+            return unsafe try engine.withIntactContent(
+                query, fallback, receive: { facts, reader in try receive(type, reader, facts.flags) }
+            ) { facts, content in
+                unsafe try decode(type, content: content, flags: facts.flags, key: query.key, level: Int(facts.level))
+            }
+        }
         guard let found = try engine.newest(query) else { return nil }
         if case .memory(let record) = found, case .values(let values) = record.content, values.count == 1,
             let value = cast(values[0], type)
@@ -84,9 +91,10 @@ extension CheckpointLog {
     ///
     /// - Throws: as ``restore(_:for:level:version:origin:fallback:)->Value?``, without `.decodingFailed`.
     public nonisolated func restoreBytes(
-        for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil
+        for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil,
+        fallback: RestoreFallback = .none
     ) async throws -> [UInt8]? {
-        unsafe try await answer(key, level, version, origin, .none) { _ in
+        unsafe try await answer(key, level, version, origin, fallback) { _ in
             nil
         } receive: { _, reader in
             try reader.bytes()
@@ -108,15 +116,16 @@ extension CheckpointLog {
     ///   - level: 1…255, or nil.
     ///   - version: which version; the newest by default.
     ///   - origin: the way by which the checkpoint came up the tree, or nil.
+    ///   - fallback: what to do when the version found is damaged, or `decode` throws.
     ///   - decode: is given a decoder over the stored CBOR; called once, or again after a compaction moved the record.
     /// - Returns: what `decode` made, or nil when there is no such checkpoint.
     /// - Throws: as ``restore(_:for:level:version:origin:fallback:)->Value?``; what `decode` throws is the cause of
     ///   `.decodingFailed`.
     public nonisolated func restore<Value: Sendable>(
         for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil,
-        decoding decode: @escaping @Sendable (any Decoder) throws -> Value
+        fallback: RestoreFallback = .none, decoding decode: @escaping @Sendable (any Decoder) throws -> Value
     ) async throws -> Value? {
-        unsafe try await answer(key, level, version, origin, .none) { _ in
+        unsafe try await answer(key, level, version, origin, fallback) { _ in
             nil
         } decode: { facts, content in
             do {
@@ -139,7 +148,7 @@ extension CheckpointLog {
     ///
     /// - Returns: at most 64 Ki characters; bytes that were taken as they are come as one byte string. Nil when there
     ///   is no such checkpoint.
-    /// - Throws: as ``restoreBytes(for:level:version:origin:)``.
+    /// - Throws: as ``restoreBytes(for:level:version:origin:fallback:)``.
     public nonisolated func diagnosticText(
         for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil
     ) async throws -> String? {
@@ -184,7 +193,7 @@ extension CheckpointLog {
     }
 
     /// The value itself, when it is of exactly this type: another one goes through the codec.
-    private static func cast<Value>(_ value: any Sendable, _ type: Value.Type) -> Value? {
+    static func cast<Value>(_ value: any Sendable, _ type: Value.Type) -> Value? {
         return Swift.type(of: value) == type ? value as? Value : nil
     }
 
@@ -202,7 +211,7 @@ extension CheckpointLog {
     }
 
     /// An array of numbers is read to where it keeps them: a copy of a large one costs as much as the reading.
-    private static func receive<Value: Codable & Sendable>(
+    static func receive<Value: Codable & Sendable>(
         _ type: Value.Type, _ reader: LargeValueReader, _ flags: FrameHeader.Flags
     ) throws -> Value? {
         guard flags.isDisjoint(with: [.raw, .severalValues]) else { return nil }
@@ -281,11 +290,11 @@ extension LogEngine {
         case .answered(let result): return result
         case .waits(let record): found = record
         }
-        return try await blocking.run {
-            guard let report = fallback.report else {
+        return try await decoding.run {
+            guard fallback.report != nil else {
                 return unsafe try self.withContent(query, .waiting, found: found, receive: receive, decode)
             }
-            return unsafe try self.withIntactContent(query, report: report, receive: receive, decode)
+            return unsafe try self.withIntactContent(query, fallback, receive: receive, decode)
         }
     }
 

@@ -61,9 +61,12 @@ extension CheckpointLog {
     /// A source that is slower than the interval is not asked again before it has answered: such ticks are skipped and
     /// counted in ``Statistics/skippedTickCount``. What it throws is reported and keeps nothing else back.
     ///
+    /// Its checkpoint has the number of the moment at which it was asked: a checkpoint of its key that is taken while
+    /// it answers is newer, and stays the newest.
+    ///
     /// - Parameters:
     ///   - key: the key of its checkpoints; a source registered under the same key and level takes the place of the
-    ///     earlier one.
+    ///     earlier one, whose answer is thrown away if it comes later.
     ///   - level: 1…255.
     ///   - state: gives the state to keep.
     /// - Throws: ``CheckpointLogError``: `.invalidKey`, `.invalidLevel`.
@@ -72,29 +75,57 @@ extension CheckpointLog {
     ) throws {
         _ = try Level(validating: level)
         _ = try engine.hash(of: key, level: UInt8(clamping: level), origin: .own)
-        deregister(source: key, level: level)
-        let source =
-            CheckpointSource(key: key, level: level) { [weak self] in
+        _ = removeSource(key, level)
+        let failures = failures
+        let source = CheckpointSource(key: key, level: level) { [weak self] source in
+            do {
+                // Before it is asked: what the program takes meanwhile is newer.
+                guard let taken = try self?.takeNumber(for: key, level) else { return nil }
+                defer { self?.forget(taken) }
                 let value = try await state()
-                guard let self else { return }
-                _ = try await self.checkpoint(value, for: key, level: level)
+                guard let self, !source.isEnded else { return nil }
+                try await self.checkpoint(value, for: key, level: level, as: taken)
+                return nil
+            } catch {
+                failures.report(error, "a source failed", ["key": "\(key)"])
+                return error
             }
+        }
         sources.append(source)
         // Its first tick is at once, as that of the timers was.
-        if timers.update != nil, begin(source) { Task { await self.run(source) } }
+        if timers.update != nil { tick(source) }
     }
 
     /// Ends a source; nothing happens when there is none of that key and level.
-    public func deregister(source key: CheckpointKey, level: Int = 1) {
-        sources.removeAll { $0.key == key && $0.level == level }
+    ///
+    /// What it answers from now on is thrown away. Returns once it has answered, so that nothing of it is stored later;
+    /// at once where the source itself calls this.
+    public func deregister(source key: CheckpointKey, level: Int = 1) async {
+        await removeSource(key, level)?.finishTurn()
     }
+
+    private func removeSource(_ key: CheckpointKey, _ level: Int) -> CheckpointSource? {
+        guard let index = sources.firstIndex(where: { $0.key == key && $0.level == level }) else { return nil }
+        let source = sources.remove(at: index)
+        source.end()
+        return source
+    }
+
+    /// Asks a source by the clock; a tick that meets it answering is counted.
+    func tick(_ source: CheckpointSource) {
+        if !source.beginTurn() { failures.countSkippedTick() }
+    }
+
+    /// Whether there is a source or a child to update from.
+    package var hasUpdates: Bool { !sources.isEmpty || !node.children.isEmpty }
 
     /// Takes a checkpoint of every source, and takes over from every child what is newer there.
     ///
     /// What comes from one child is one atomic commit, at the level of this actor's rank, durable on return as that
     /// level's policy says, and under the child's name as origin. Nothing is taken twice; removals are not taken over.
     /// A crash in the middle leaves the last commit of each child whole. An actor of rank 1 has no children and takes
-    /// from its sources alone.
+    /// from its sources alone. A source that is answering already is asked again afterwards: what is stored on return
+    /// is the state at this call or later.
     ///
     /// One batch holds up to half of `valueByteLimit`; what is more comes in several, each whole.
     ///
@@ -107,7 +138,7 @@ extension CheckpointLog {
         try engine.checkOpen()
         var first: (any Error)?
         await withTaskGroup(of: (any Error)?.self) { group in
-            for source in sources where begin(source) { group.addTask { await self.run(source) } }
+            for source in sources { group.addTask { await source.takeTurn() } }
             for await error in group { first = first ?? error }
         }
         for (name, child) in node.children {
@@ -115,25 +146,6 @@ extension CheckpointLog {
             first = first ?? failure
         }
         if let first { throw first }
-    }
-
-    /// Reserves a source; a tick that meets it at work is counted.
-    nonisolated func begin(_ source: CheckpointSource) -> Bool {
-        if source.begin() { return true }
-        failures.countSkippedTick()
-        return false
-    }
-
-    /// Takes a checkpoint of a source that was reserved; gives the failure, which was reported.
-    @discardableResult
-    nonisolated func run(_ source: CheckpointSource) async -> (any Error)? {
-        do {
-            try await source.run()
-            return nil
-        } catch {
-            failures.report(error, "a source failed", ["key": "\(source.key)"])
-            return error
-        }
     }
 
     /// Takes over from one child, after what is under way with it; gives the failure, which was reported.

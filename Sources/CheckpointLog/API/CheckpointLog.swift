@@ -27,6 +27,8 @@ public actor CheckpointLog {
     var sources: [CheckpointSource] = []
     /// Children that are being taken over, each by one task at a time.
     var childUpdates: [String: Task<(any Error)?, Never>] = [:]
+    /// What sources were asked for and have not answered, by number.
+    nonisolated let expected = Lock<[SequenceNumber: ExpectedCheckpoint]>([:])
 
     init(_ engine: LogEngine) {
         self.engine = engine
@@ -44,23 +46,36 @@ public actor CheckpointLog {
     /// Opens the log in `directory` for writing, after recovery; makes it when there is none.
     ///
     /// What a crash left unfinished is cut off, sealed and reported in ``recoveryReport``. The directory has mode 0700,
-    /// its files 0600. One writer has a log open at a time. The log lives in the directory that it finds there now:
-    /// moved, it goes on where it is, and removed, it throws `.writerFailed` before it acknowledges anything more as
-    /// synced. A child that comes out of this process by `fork()` cannot write it.
+    /// its files 0600, unless ``Configuration/filePermissions`` says otherwise. One writer has a log open at a time.
+    /// The log lives in the directory that it finds there now: moved, it goes on where it is, and removed, it throws
+    /// `.writerFailed` before it acknowledges anything more as synced. A child that comes out of this process by
+    /// `fork()` cannot write it.
     ///
     /// - Parameters:
     ///   - directory: the path of the log's directory. Its parent must exist; `~` is not expanded.
     ///   - configuration: how the log works.
-    /// - Throws: ``CheckpointLogError``: `.locked` when another writer has it open, `.damaged` when something that was
-    ///   known to be good is not there (nothing is changed then), `.unsupportedFormat`, `.invalidConfiguration`,
-    ///   `.invalidArgument` for a path that is empty or has a NUL in it, `.ioFailure`, `.diskFull`.
+    ///   - limit: how long to wait for another writer to end, as where a new process of a deployment begins before the
+    ///     old one has closed the log; by the configuration's clock. Default: not at all.
+    /// - Throws: ``CheckpointLogError``: `.locked`, naming the process, when another writer has it open; `.damaged`
+    ///   when something that was known to be good is not there (nothing is changed then), `.unsupportedFormat`,
+    ///   `.invalidConfiguration`, `.invalidArgument` for a path that is empty or has a NUL in it, `.ioFailure`,
+    ///   `.diskFull`.
     /// - Complexity: O(n) in the sealed segments' footers and the bytes after the last seal.
-    public static func open(at directory: String, configuration: Configuration = Configuration()) async throws
-        -> CheckpointLog
-    {
+    public static func open(
+        at directory: String, configuration: Configuration = Configuration(), waitingForLock limit: Duration = .zero
+    ) async throws -> CheckpointLog {
         let threads = BlockingThreads()
         defer { threads.stop() }
-        let log = try await threads.run { CheckpointLog(try LogEngine.open(at: .ofLog(directory), configuration)) }
+        var wait = LockWait(limit)
+        let log: CheckpointLog
+        while true {
+            do {
+                log = try await threads.run { CheckpointLog(try LogEngine.open(at: .ofLog(directory), configuration)) }
+                break
+            } catch let error as CheckpointLogError where error.code == .locked {
+                try await configuration.clock.sleep(for: try wait.next(after: error))
+            }
+        }
         if configuration.intervals.on { await log.startCheckpointing() }
         return log
     }
@@ -130,6 +145,25 @@ public actor CheckpointLog {
         }
         try await engine.synced(writer.appender.writtenPosition)
         if let refusal { throw refusal }
+    }
+
+    /// Stops the timers, updates a last time where that is wanted, and closes the log as ``close()`` does.
+    ///
+    /// For the graceful end of a program: what its sources have then is found at its next start. What is under way with
+    /// sources and children is waited for, without a limit; ``CheckpointLogService`` of the library
+    /// `CheckpointLogLifecycle` has one.
+    ///
+    /// - Parameter updatesFirst: whether to take from every source and child first, as ``update()`` does. Nothing is
+    ///   taken into a log that is open for reading or closed.
+    /// - Throws: the first failure of the update, once the log is closed; what ``close()`` throws.
+    public func close(updatingFirst updatesFirst: Bool) async throws {
+        var failure: (any Error)?
+        if updatesFirst, engine.follower == nil, (try? engine.checkOpen()) != nil {
+            await stopCheckpointing()
+            do { try await update() } catch { failure = error }
+        }
+        try await close()
+        if let failure { throw failure }
     }
 
     /// Closes the log: stops its timers, saves, ends its threads, seals the last segment and gives the lock back.

@@ -10,7 +10,7 @@ extension LogEngine {
         return try retryingMoved { _ in try versions(query).compactMap { try version($0) } }
     }
 
-    package func checkpoints(level: UInt8?) throws -> [CheckpointVersion] {
+    package func checkpoints(level: UInt8?, prefix: CheckpointKey = "") throws -> [CheckpointVersion] {
         try checkOpen()
         try refresh()
         var newest: [KeyHash: CheckpointVersion] = [:]
@@ -19,11 +19,40 @@ extension LogEngine {
             let version = version(record)
             if newest[hash].map({ $0.sequenceNumber < version.sequenceNumber }) ?? true { newest[hash] = version }
         }
+        for (hash, entry) in newestEntries(level) {
+            if let known = newest[hash], known.sequenceNumber >= entry.sequenceNumber { continue }
+            if let found = try newestVersion(hash, prefix) { newest[hash] = found }
+        }
+        return newest.values.filter { $0.key.hasPrefix(prefix) }.sorted { left, right in
+            if left.level != right.level { return left.level < right.level }
+            if left.key != right.key { return left.key < right.key }
+            return left.origin ?? "" < right.origin ?? ""
+        }
+    }
+
+    /// The keys that have a checkpoint, each once, in the order of their bytes.
+    package func keys(level: UInt8?, prefix: CheckpointKey) throws -> [CheckpointKey] {
+        try checkOpen()
+        try refresh()
+        var keys = Set(memory.records(level: level).map(\.key).filter { $0.hasPrefix(prefix) })
+        for (hash, _) in newestEntries(level) {
+            let key = try retryingMoved { _ -> CheckpointKey? in
+                guard let entry = try newestEntry(hash) else { return nil }
+                let frame = try frames.header(at: entry.location)
+                guard frame.header.kind == .value || frame.header.kind == .reference else { return nil }
+                return CheckpointKey(String(decoding: frame.key, as: UTF8.self))
+            }
+            if let key, key.hasPrefix(prefix) { keys.insert(key) }
+        }
+        return keys.sorted()
+    }
+
+    /// The newest records of all keys, of groups and of labels too, in the order of the files.
+    private func newestEntries(_ level: UInt8?) -> [(hash: KeyHash, entry: IndexEntry)] {
         var entries: [(hash: KeyHash, entry: IndexEntry)] = []
         catalog.index.forEach { hash, entry, isNewest in
             guard isNewest, !entry.isRemoval, level == nil || hash.level == level else { return }
             guard entry.sequenceNumber > catalog.index.floor(of: hash.level) else { return }
-            if let known = newest[hash], known.sequenceNumber >= entry.sequenceNumber { return }
             entries.append((hash, entry))
         }
         for hash in catalog.labels.labelledKeys where level == nil || hash.level == level {
@@ -31,17 +60,83 @@ extension LogEngine {
             if catalog.index.newest(hash) == nil, let entry = catalog.newest(hash) { entries.append((hash, entry)) }
         }
         entries.sort { $0.entry.location.bits < $1.entry.location.bits }
-        for (hash, _) in entries {
-            if let found = try newestVersion(hash) { newest[hash] = found }
+        return entries
+    }
+
+    /// Which of the checkpoints of one key a listing by key shows: the log's own, else the newest.
+    private struct Rank: Comparable {
+        var isOwn: Bool
+        var number: SequenceNumber
+
+        static func < (left: Rank, right: Rank) -> Bool {
+            left.isOwn == right.isOwn ? left.number < right.number : right.isOwn
         }
-        return newest.values.sorted { ($0.level, $0.key, $0.origin ?? "") < ($1.level, $1.key, $1.origin ?? "") }
+    }
+
+    /// Thrown where a frame refers to a large value, before that is read.
+    private struct IsLarge: Error {}
+
+    /// What the newest checkpoint of each key holds, of the log's own where it has one.
+    ///
+    /// - Parameters:
+    ///   - remembered: the result of a record whose values are in the memory; nil where it has to be decoded.
+    ///   - receive: is asked first for a large value.
+    /// - Throws: `.damaged`; what `decode` throws.
+    package func newestContents<Result>(
+        level: UInt8?, prefix: CheckpointKey, remembered: (MemoryRecord) -> Result?,
+        receive: @escaping FrameReader.Receive<Result>,
+        decode: (CheckpointKey, ContentFacts, UnsafeRawBufferPointer) throws -> Result
+    ) throws -> [CheckpointKey: Result] {
+        try checkOpen()
+        try refresh()
+        var results: [CheckpointKey: Result] = [:]
+        var ranks: [CheckpointKey: Rank] = [:]
+        func isWanted(_ key: CheckpointKey, _ rank: Rank) -> Bool {
+            key.hasPrefix(prefix) && ranks[key].map { $0 < rank } ?? true
+        }
+        func take(_ result: Result?, _ key: CheckpointKey, _ rank: Rank) {
+            guard let result else { return }
+            (results[key], ranks[key]) = (result, rank)
+        }
+        for record in memory.records(level: level) {
+            let rank = Rank(isOwn: record.origin.isOwn, number: record.number)
+            guard isWanted(record.key, rank) else { continue }
+            let query = RecordQuery(
+                key: record.key, level: record.level.rawValue, version: .sequence(record.number), origin: record.origin)
+            let result = unsafe try remembered(record) ?? withContent(query) { unsafe try decode(record.key, $0, $1) }
+            take(result, record.key, rank)
+        }
+        for (hash, _) in newestEntries(level) {
+            try retryingMoved { _ in
+                guard let entry = try newestEntry(hash) else { return }
+                let record = FrameReader.Record(at: entry.location, number: entry.sequenceNumber, level: hash.level)
+                do {
+                    unsafe try frames.withContent(of: record, receive: { _, _ in throw IsLarge() }) { frame, content in
+                        guard frame.header.kind == .value else { return }
+                        let key = unsafe CheckpointKey(String(decoding: frame.key, as: UTF8.self))
+                        let rank = Rank(isOwn: frame.header.originByteCount == 0, number: entry.sequenceNumber)
+                        guard isWanted(key, rank) else { return }
+                        take(unsafe try decode(key, ContentFacts(frame), content), key, rank)
+                    }
+                } catch is IsLarge {
+                    let frame = try frames.header(at: entry.location)
+                    let key = CheckpointKey(String(decoding: frame.key, as: UTF8.self))
+                    let rank = Rank(isOwn: frame.origin.isOwn, number: entry.sequenceNumber)
+                    guard isWanted(key, rank) else { return }
+                    let query = RecordQuery(key: key, level: hash.level, origin: frame.origin)
+                    let result = unsafe try withContent(query, receive: receive) { unsafe try decode(key, $0, $1) }
+                    take(result, key, rank)
+                }
+            }
+        }
+        return results
     }
 
     /// The newest version of a key as it stands now; nil when it was removed since.
-    private func newestVersion(_ hash: KeyHash) throws -> CheckpointVersion? {
+    private func newestVersion(_ hash: KeyHash, _ prefix: CheckpointKey) throws -> CheckpointVersion? {
         try retryingMoved { _ in
             guard let entry = try newestEntry(hash) else { return nil }
-            return try version(.frame(entry, level: hash.level, origin: .own))
+            return try version(.frame(entry, level: hash.level, origin: .own), where: { $0.hasPrefix(prefix) })
         }
     }
 
@@ -53,19 +148,23 @@ extension LogEngine {
     }
 
     /// A version for listings; nil for the frame of a group, of a mark or of labels, which are no checkpoints of a key.
-    private func version(_ found: FoundRecord) throws -> CheckpointVersion? {
+    private func version(
+        _ found: FoundRecord, where isWanted: (CheckpointKey) -> Bool = { _ in true }
+    ) throws -> CheckpointVersion? {
         switch found {
-        case .memory(let record): return version(record)
+        case .memory(let record): return isWanted(record.key) ? version(record) : nil
         case .frame(let entry, _, _):
             let frame = try frames.header(at: entry.location)
             guard frame.header.kind == .value || frame.header.kind == .reference else { return nil }
+            let key = CheckpointKey(String(decoding: frame.key, as: UTF8.self))
+            guard isWanted(key) else { return nil }
             guard let metadata = EncodedMetadata.metadata(in: frame.metadata) else {
                 throw CheckpointLogError.damaged(
                     "A checkpoint's metadata are no map of texts and numbers.",
                     path: try files.file(of: entry.location.segment).path.string, offset: entry.location.offset)
             }
             var version = CheckpointVersion(
-                key: CheckpointKey(String(decoding: frame.key, as: UTF8.self)), level: Int(frame.header.level),
+                key: key, level: Int(frame.header.level),
                 origin: frame.origin.name, sequenceNumber: frame.header.sequenceNumber,
                 date: Self.date(frame.header.timestamp), byteCount: try byteCount(of: frame, at: entry.location),
                 metadata: metadata)

@@ -22,7 +22,7 @@ extension LogEngine {
     ) throws -> (record: MemoryRecord, hash: KeyHash) {
         let (level, origin) = (attributes.level, attributes.origin)
         let hash = try hash(of: key, level: level.rawValue, origin: origin)
-        let taken = try reserveNumber()
+        let taken = try attributes.taken ?? reserveNumber()
         let record = MemoryRecord(
             key: key, level: level, origin: origin, number: taken.sequenceNumber, timestamp: taken.timestamp,
             content: content, flags: attributes.flags, metadata: attributes.metadata)

@@ -69,16 +69,19 @@ extension LogEngine {
         (error.cause as? FileSystemError)?.code == .noSuchFileOrDirectory
     }
 
-    /// Calls `body` with the newest content that is intact, telling `report` of what is damaged and newer.
+    /// Calls `body` with the newest content that can be used, telling of what is newer and cannot.
     package func withIntactContent<Result>(
-        _ query: RecordQuery, report: (CheckpointLogError) -> Void, receive: FrameReader.Receive<Result>? = nil,
+        _ query: RecordQuery, _ fallback: RestoreFallback, receive: FrameReader.Receive<Result>? = nil,
         _ body: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result? {
         var skipped: [CheckpointLogError] = []
         defer {
             for error in skipped {
-                configuration.logger?.warning("a damaged checkpoint was skipped", metadata: ["damage": "\(error)"])
-                report(error)
+                let message: Logger.Message =
+                    error.code == .damaged
+                    ? "a damaged checkpoint was skipped" : "a checkpoint that does not decode was skipped"
+                configuration.logger?.warning(message, metadata: ["cause": "\(error)"])
+                fallback.report?(error)
             }
         }
         return try retryingMoved { isLast in
@@ -87,7 +90,7 @@ extension LogEngine {
                 do {
                     return unsafe try withContent(of: found, key: query.key, .waiting, receive, body)
                 } catch let error as CheckpointLogError
-                    where error.code == .damaged && (isLast || !Self.isGone(error))
+                    where fallback.skips(error) && (isLast || !Self.isGone(error))
                 {
                     skipped.append(error)
                 }

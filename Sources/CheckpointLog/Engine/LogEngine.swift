@@ -33,6 +33,9 @@ package final class LogEngine: Sendable {
     /// Large batches between their first number and their last index entry.
     package let batchesUnderWay = Lock(0)
     package let blocking = BlockingThreads()
+    /// For calls that run code of the program's own, such as a type's `init(from:)`: however long that takes, listings,
+    /// appends and closings do not wait for it.
+    package let decoding = BlockingThreads(limit: 8)
     private let encodeBuffers: EncodeBuffers
     private let isClosed = Atomic(false)
     private let process = ProcessMark()
@@ -177,6 +180,7 @@ package final class LogEngine: Sendable {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         defer {
             blocking.stop()
+            decoding.stop()
             view.files.closeAll()
         }
         guard let writer else { return }
@@ -238,6 +242,7 @@ package final class LogEngine: Sendable {
     package func abandon() {
         guard process.isThisProcess, !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         blocking.stop()
+        decoding.stop()
         guard let writer else { return }
         _ = writer.appender.refuseAppends()
         finishWrites(writer)

@@ -52,8 +52,17 @@ package final class FrameReader: Sendable {
         package var location: FrameLocation
         package var number: SequenceNumber
         package var level: UInt8
-        package var key: UnsafeRawBufferPointer
+        /// Nil where it is not known, nor the origin: a number is of one record alone.
+        package var key: UnsafeRawBufferPointer?
         package var origin: Origin
+
+        package init(at location: FrameLocation, number: SequenceNumber, level: UInt8) {
+            self.location = location
+            self.number = number
+            self.level = level
+            unsafe key = nil
+            origin = .own
+        }
 
         package init(
             at location: FrameLocation, number: SequenceNumber, level: UInt8, key: UnsafeRawBufferPointer,
@@ -126,9 +135,9 @@ package final class FrameReader: Sendable {
         } catch let fault as FrameFault {
             throw CheckpointLogError.damaged(
                 "A checkpoint cannot be read: \(fault.rawValue). An older version may still be intact.",
-                path: file.path.string, offset: record.location.offset, lost: [record.lost])
+                path: file.path.string, offset: record.location.offset, lost: record.lost)
         } catch var error as CheckpointLogError where error.code == .damaged && error.lost.isEmpty {
-            error.lost = [record.lost]
+            error.lost = record.lost
             throw error
         }
     }
@@ -220,16 +229,19 @@ extension FrameReader.Record {
     /// Whether a frame, whose header holds, is this record's.
     fileprivate func `is`(_ frame: FrameView) -> Bool {
         let header = frame.header
-        guard header.sequenceNumber == number, header.level == level, unsafe header.keyByteCount == key.count,
-            header.originByteCount == origin.bytes.count
-        else { return false }
+        guard header.sequenceNumber == number, header.level == level else { return false }
+        guard let key = unsafe key else { return true }
+        guard header.keyByteCount == key.count, header.originByteCount == origin.bytes.count else { return false }
         return unsafe frame.bytes.holds(key, at: FrameHeader.byteCount)
             && origin.bytes.withUnsafeBytes { unsafe frame.bytes.holds($0, at: FrameHeader.byteCount + key.count) }
     }
 
-    fileprivate var lost: CheckpointLogError.LostRecord {
-        CheckpointLogError.LostRecord(
-            level: Int(level), key: unsafe CheckpointKey(String(decoding: key, as: UTF8.self)),
-            sequenceNumbers: number...number)
+    fileprivate var lost: [CheckpointLogError.LostRecord] {
+        guard let key = unsafe key else { return [] }
+        return [
+            CheckpointLogError.LostRecord(
+                level: Int(level), key: unsafe CheckpointKey(String(decoding: key, as: UTF8.self)),
+                sequenceNumbers: number...number)
+        ]
     }
 }

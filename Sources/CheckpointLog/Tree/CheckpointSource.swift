@@ -1,24 +1,76 @@
-internal import Synchronization
-
-/// Where an actor takes checkpoints from by itself. It never overlaps itself.
+/// Where an actor takes checkpoints from by itself. It is asked once at a time.
 final class CheckpointSource: Sendable {
+    /// The source whose code the current task runs: one that asks for its own end must not wait for itself.
+    @TaskLocal static var current: CheckpointSource?
+
+    typealias Outcome = Task<(any Error)?, Never>
+
+    private struct State {
+        /// How often it was asked.
+        var turns = 0
+        /// The last turn, which may be over.
+        var last: Outcome?
+        var isAnswering = false
+        var isEnded = false
+    }
+
     let key: CheckpointKey
     let level: Int
-    private let isRunning = Atomic(false)
-    private let take: @Sendable () async throws -> Void
+    private let take: @Sendable (CheckpointSource) async -> (any Error)?
+    private let state = Lock(State())
 
-    init(key: CheckpointKey, level: Int, _ take: @escaping @Sendable () async throws -> Void) {
+    /// - Parameter take: asks for the state and keeps it, unless the source has ended meanwhile; gives the failure.
+    init(key: CheckpointKey, level: Int, _ take: @escaping @Sendable (CheckpointSource) async -> (any Error)?) {
         self.key = key
         self.level = level
         self.take = take
     }
 
-    /// Reserves the source for one ``run()``; false when a checkpoint of it is still being taken.
-    func begin() -> Bool { !isRunning.exchange(true, ordering: .acquiringAndReleasing) }
+    /// Whether what it answers from now on is not wanted.
+    var isEnded: Bool { state.withLock { $0.isEnded } }
 
-    /// Takes a checkpoint, after ``begin()``.
-    func run() async throws {
-        defer { isRunning.store(false, ordering: .releasing) }
-        try await take()
+    func end() { state.withLock { $0.isEnded = true } }
+
+    /// Asks it, unless it is answering; false then.
+    func beginTurn() -> Bool {
+        state.withLock { state in
+            guard !state.isAnswering else { return false }
+            begin(&state)
+            return true
+        }
+    }
+
+    /// Waits for a turn that began after this call, its own or another's.
+    ///
+    /// - Returns: the failure of that turn.
+    func takeTurn() async -> (any Error)? {
+        guard Self.current !== self else { return nil }
+        let wanted = state.withLock { $0.turns } + 1
+        while true {
+            let (turn, isNew) = state.withLock { state in
+                if !state.isAnswering, state.turns < wanted { begin(&state) }
+                return (state.last, state.turns >= wanted)
+            }
+            let failure = await turn?.value
+            if isNew { return failure ?? nil }
+        }
+    }
+
+    /// Waits until it is not answering.
+    func finishTurn() async {
+        guard Self.current !== self else { return }
+        _ = await state.withLock { $0.isAnswering ? $0.last : nil }?.value
+    }
+
+    private func begin(_ state: inout State) {
+        state.turns += 1
+        state.isAnswering = true
+        state.last = Task {
+            await Self.$current.withValue(self) {
+                let failure = await take(self)
+                self.state.withLock { $0.isAnswering = false }
+                return failure
+            }
+        }
     }
 }

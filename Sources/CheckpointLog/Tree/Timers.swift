@@ -5,6 +5,8 @@ struct Timers: Sendable {
     var save: Task<Void, Never>?
     /// Work that a tick began and that has not ended: a tick that meets it is skipped.
     var isSaving = false
+    /// Whether anyone has started, stopped or changed them.
+    var isSet = false
 
     init(intervals: Intervals) { self.intervals = intervals }
 

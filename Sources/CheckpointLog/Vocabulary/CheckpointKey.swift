@@ -36,18 +36,37 @@ public struct CheckpointKey: Sendable, ExpressibleByStringInterpolation, CustomS
 extension CheckpointKey: Hashable, Comparable {
     /// Whether both keys have the same bytes.
     public static func == (left: CheckpointKey, right: CheckpointKey) -> Bool {
-        left.name.utf8.elementsEqual(right.name.utf8)
+        compare(left, right) == 0
     }
 
     /// Feeds the bytes of the key to `hasher`.
     public func hash(into hasher: inout Hasher) {
-        for byte in name.utf8 { hasher.combine(byte) }
+        unsafe withBytes { unsafe hasher.combine(bytes: $0) }
         hasher.combine(0xFF as UInt8)
     }
 
     /// Orders keys by their bytes.
     public static func < (left: CheckpointKey, right: CheckpointKey) -> Bool {
-        left.name.utf8.lexicographicallyPrecedes(right.name.utf8)
+        compare(left, right) < 0
+    }
+
+    /// Under, over or equal to zero, as the bytes of `left` are less than, greater than or equal to those of `right`.
+    private static func compare(_ left: CheckpointKey, _ right: CheckpointKey) -> Int {
+        unsafe left.withBytes { left in
+            unsafe right.withBytes { right in
+                left.order(to: right)
+            }
+        }
+    }
+
+    /// Whether the key's bytes begin with those of `prefix`.
+    func hasPrefix(_ prefix: CheckpointKey) -> Bool {
+        unsafe withBytes { bytes in unsafe prefix.withBytes { bytes.holds($0, at: 0) } }
+    }
+
+    private func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        var name = name
+        return name.withUTF8 { unsafe body(UnsafeRawBufferPointer($0)) }
     }
 }
 

@@ -45,7 +45,7 @@ public struct RestoreVersion: Sendable, Hashable {
     }
 }
 
-/// What a restore does when the version it found is damaged.
+/// What a restore does when the version it found cannot be used.
 ///
 /// ```swift
 /// let state = try await log.restore(
@@ -53,8 +53,10 @@ public struct RestoreVersion: Sendable, Hashable {
 /// ```
 public struct RestoreFallback: Sendable {
     let report: (@Sendable (CheckpointLogError) -> Void)?
+    /// Whether a version that is intact and of another type is gone around too.
+    var skipsUndecodable = false
 
-    /// Throws `.damaged`.
+    /// Throws `.damaged` or `.decodingFailed`.
     public static let none = RestoreFallback(report: nil)
 
     /// Goes on to the next older version, until one is intact, and tells `report` of each that was skipped.
@@ -66,4 +68,20 @@ public struct RestoreFallback: Sendable {
 
     /// As ``lastIntact(report:)``; what was skipped is told to the configuration's logger alone.
     public static let lastIntact = RestoreFallback { _ in }
+
+    /// Goes on to the next older version, until one is intact and decodes as what is asked for, and tells `report` of
+    /// each that was skipped: where a faulty release of the program has stored what no other understands.
+    ///
+    /// When there is none, the restore throws what is wrong with the newest.
+    public static func lastDecodable(report: @escaping @Sendable (CheckpointLogError) -> Void) -> RestoreFallback {
+        RestoreFallback(report: report, skipsUndecodable: true)
+    }
+
+    /// As ``lastDecodable(report:)``; what was skipped is told to the configuration's logger alone.
+    public static let lastDecodable = lastDecodable { _ in }
+
+    /// Whether a version that could not be restored for this reason is gone around.
+    func skips(_ error: CheckpointLogError) -> Bool {
+        error.code == .damaged || (skipsUndecodable && error.code == .decodingFailed)
+    }
 }

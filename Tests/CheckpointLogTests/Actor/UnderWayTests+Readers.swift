@@ -113,7 +113,7 @@ extension UnderWayTests {
         let reports = Lock(0)
         for version in [RestoreVersion.newest, .asOf(Date(timeIntervalSince1970: 2e9))] {
             let value = unsafe try engine.withIntactContent(
-                RecordQuery(key: "key", level: 1, version: version), report: { _ in reports.withLock { $0 += 1 } }
+                RecordQuery(key: "key", level: 1, version: version), .lastIntact { _ in reports.withLock { $0 += 1 } }
             ) { unsafe $1.first }
             #expect(value == 3)
         }
