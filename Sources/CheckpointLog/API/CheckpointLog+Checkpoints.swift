@@ -16,17 +16,37 @@ extension CheckpointLog {
     ///     change of that object reaches the checkpoint. Take such values at another level.
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255; its ``LevelPolicy`` says what is promised.
-    ///   - metadata: what is said of this version beside its value, 4,096 bytes at the most; listings show it without
-    ///     reading the value. It goes with the checkpoint wherever that goes.
     /// - Returns: a receipt, on which more can be waited for.
-    /// - Throws: ``CheckpointLogError``: `.invalidKey`, `.invalidLevel`, `.invalidArgument` (too much metadata),
-    ///   `.encodingFailed`, `.valueTooLarge` (nothing was written); `.diskFull` (nothing was written, the log is open);
+    /// - Throws: ``CheckpointLogError``: `.invalidKey`, `.invalidLevel`, `.encodingFailed`, `.valueTooLarge` (nothing
+    ///   was written); `.diskFull` (nothing was written, the log is open);
     ///   `.unavailable` for a parent that failed (this actor has the checkpoint); `.writerFailed`, `.closed`,
     ///   `.readOnly`, `.ioFailure`.
     /// - Complexity: O(n) in the encoded bytes; O(1) at a level of the memory.
     @discardableResult
     public nonisolated(nonsending) func checkpoint<Value: Codable & Sendable>(
-        _ value: Value, for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata = [:]
+        _ value: Value, for key: CheckpointKey, level: Int = 1
+    ) async throws -> CheckpointReceipt {
+        // Not by the form with metadata: an empty dictionary that is handed on from call to call is counted in each.
+        let stage = try attempt(value, for: key, level, waits: false)
+        switch stage {
+        case .settled(let receipt): return receipt
+        case .pending(let pending): return try await finish(pending, key)
+        }
+    }
+
+    /// Takes a checkpoint of `value` as ``checkpoint(_:for:level:)`` does, and says something of it.
+    ///
+    /// - Parameters:
+    ///   - value: any value.
+    ///   - key: 1 to 1,024 bytes of UTF-8.
+    ///   - level: 1…255; its ``LevelPolicy`` says what is promised.
+    ///   - metadata: what is said of this version beside its value, 4,096 bytes at the most; listings show it without
+    ///     reading the value. It goes with the checkpoint wherever that goes.
+    /// - Returns: a receipt, on which more can be waited for.
+    /// - Throws: as without metadata; `.invalidArgument` for too much of it.
+    @discardableResult
+    public nonisolated(nonsending) func checkpoint<Value: Codable & Sendable>(
+        _ value: Value, for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata
     ) async throws -> CheckpointReceipt {
         let stage = try attempt(value, for: key, level, metadata, waits: false)
         switch stage {
@@ -55,11 +75,20 @@ extension CheckpointLog {
     /// says so. At a level of the memory nothing is written. A value over `largeValueByteCount` blocks until its own
     /// file is synced. Where the disk is full it blocks for as long as compactions win room, a second at the most.
     ///
-    /// - Throws: as ``checkpoint(_:for:level:metadata:)-2sfkb``.
+    /// - Throws: as ``checkpoint(_:for:level:)``.
     /// - Complexity: O(n) in the encoded bytes; no system call for small ones where mapped stores are safe.
     @discardableResult
     public nonisolated func submit<Value: Codable & Sendable>(
-        _ value: Value, for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata = [:]
+        _ value: Value, for key: CheckpointKey, level: Int = 1
+    ) throws -> CheckpointReceipt {
+        receipt(try attempt(value, for: key, level, waits: true))
+    }
+
+    /// Takes a checkpoint of `value` as ``submit(_:for:level:)`` does, and says something of it, as
+    /// ``checkpoint(_:for:level:metadata:)-2sfkb`` does.
+    @discardableResult
+    public nonisolated func submit<Value: Codable & Sendable>(
+        _ value: Value, for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata
     ) throws -> CheckpointReceipt {
         receipt(try attempt(value, for: key, level, metadata, waits: true))
     }
@@ -77,12 +106,13 @@ extension CheckpointLog {
     /// Takes a checkpoint of bytes as they are, without CBOR; ``restoreBytes(for:level:version:origin:fallback:)``
     /// gives them back.
     ///
-    /// - Throws: as ``checkpoint(_:for:level:metadata:)-2sfkb``.
+    /// - Throws: as ``checkpoint(_:for:level:)``.
     @discardableResult
     public nonisolated(nonsending) func checkpoint(
         bytes: [UInt8], for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata = [:]
     ) async throws -> CheckpointReceipt {
-        let start = try begin(level, metadata, .raw)
+        var start = try begin(level, .raw)
+        if !metadata.isEmpty { start.attributes.metadata = try EncodedMetadata.bytes(of: metadata) }
         if waits(bytes.count, start.attributes) {
             return try await finish(Pending(.bytes(bytes), start), key)
         }
@@ -136,12 +166,9 @@ extension CheckpointLog {
         }
     }
 
-    private nonisolated func begin(
-        _ level: Int, _ metadata: CheckpointMetadata, _ flags: FrameHeader.Flags = []
-    ) throws -> Start {
+    private nonisolated func begin(_ level: Int, _ flags: FrameHeader.Flags = []) throws -> Start {
         var attributes = try engine.attributes(level)
         attributes.flags = flags
-        attributes.metadata = try EncodedMetadata.bytes(of: metadata)
         return Start(attributes: attributes, time: costs.start(attributes.level.rawValue))
     }
 
@@ -151,34 +178,49 @@ extension CheckpointLog {
     /// All that an asynchronous call does before it suspends. By itself, for a generic asynchronous function asks the
     /// task for memory for what it has at hand.
     private nonisolated func attempt<Value: Codable & Sendable>(
+        _ value: Value, for key: CheckpointKey, _ level: Int, waits mayWait: Bool
+    ) throws -> Stage {
+        var start = try begin(level)
+        return try attempt(value, for: key, &start, waits: mayWait)
+    }
+
+    private nonisolated func attempt<Value: Codable & Sendable>(
         _ value: Value, for key: CheckpointKey, _ level: Int, _ metadata: CheckpointMetadata, waits mayWait: Bool
     ) throws -> Stage {
-        let start = try begin(level, metadata)
+        var start = try begin(level)
+        start.attributes.metadata = try EncodedMetadata.bytes(of: metadata)
+        return try attempt(value, for: key, &start, waits: mayWait)
+    }
+
+    @inline(__always)
+    private nonisolated func attempt<Value: Codable & Sendable>(
+        _ value: Value, for key: CheckpointKey, _ start: inout Start, waits mayWait: Bool
+    ) throws -> Stage {
         if keepsValues(start.attributes) { return settled(try keepInMemory(value, for: key, start.attributes), start) }
-        return try encodeAndStore(start, key, waits: mayWait) { try Self.encode(value, for: key, into: $0) }
+        return try encodeAndStore(&start, key, waits: mayWait) { try Self.encode(value, for: key, into: $0) }
     }
 
     private nonisolated func attempt<each Value: Codable & Sendable>(
         _ values: repeat each Value, for key: CheckpointKey, _ level: Int, _ metadata: CheckpointMetadata,
         waits mayWait: Bool
     ) throws -> Stage {
-        let start = try begin(level, metadata)
+        var start = try begin(level)
+        if !metadata.isEmpty { start.attributes.metadata = try EncodedMetadata.bytes(of: metadata) }
         if keepsValues(start.attributes) {
             return settled(try keepInMemory(repeat each values, for: key, start.attributes), start)
         }
-        return try encodeAndStore(start, key, waits: mayWait) {
+        return try encodeAndStore(&start, key, waits: mayWait) {
             try Self.encode(repeat each values, for: key, into: $0)
         }
     }
 
     private nonisolated func encodeAndStore(
-        _ start: Start, _ key: CheckpointKey, waits mayWait: Bool,
+        _ start: inout Start, _ key: CheckpointKey, waits mayWait: Bool,
         _ encode: (CBOREncodingBuffer) throws -> FrameHeader.Flags
     ) throws -> Stage {
         let buffer = engine.borrowEncodeBuffer()
         var isHandedOn = false
         defer { if !isHandedOn { engine.giveBack(buffer) } }
-        var start = start
         start.attributes.flags.formUnion(try encode(buffer))
         if !mayWait, waits(buffer.count, start.attributes) {
             isHandedOn = true
@@ -320,53 +362,14 @@ extension CheckpointLog {
     func checkpoint<Value: Codable & Sendable>(
         _ value: Value, for key: CheckpointKey, level: Int, as taken: TakenNumber
     ) async throws {
-        var start = try begin(level, [:])
+        var start = try begin(level)
         start.attributes.taken = taken
-        let stage =
-            keepsValues(start.attributes)
-            ? settled(try keepInMemory(value, for: key, start.attributes), start)
-            : try encodeAndStore(start, key, waits: false) { try Self.encode(value, for: key, into: $0) }
+        let stage = try attempt(value, for: key, &start, waits: false)
         if case .pending(let pending) = stage { _ = try await finish(pending, key) }
     }
 
     /// Whether storing these bytes waits for a disk.
     private nonisolated func waits(_ byteCount: Int, _ attributes: RecordAttributes) -> Bool {
         engine.waitsForDisk(byteCount) && !keepsInMemory(attributes)
-    }
-
-    static func encode<Value: Codable & Sendable>(
-        _ value: Value, for key: CheckpointKey, into buffer: CBOREncodingBuffer
-    ) throws -> FrameHeader.Flags {
-        do {
-            try buffer.encode(value)
-            return []
-        } catch {
-            throw Self.refusal(error, key, buffer)
-        }
-    }
-
-    /// Encodes one value as it is, several or none as an array.
-    static func encode<each Value: Codable & Sendable>(
-        _ values: repeat each Value, for key: CheckpointKey, into buffer: CBOREncodingBuffer
-    ) throws -> FrameHeader.Flags {
-        var count = 0
-        for _ in repeat (each Value).self { count += 1 }
-        if count != 1 { buffer.appendArrayHead(count: count) }
-        do {
-            // Not a loop: that would copy each value first.
-            _ = (repeat try buffer.encode(each values))
-        } catch {
-            throw Self.refusal(error, key, buffer)
-        }
-        return count == 1 ? [] : .severalValues
-    }
-
-    private static func refusal(
-        _ error: any Error, _ key: CheckpointKey, _ buffer: CBOREncodingBuffer
-    ) -> CheckpointLogError {
-        if let error = error as? CBORError, error.reason == .overByteLimit {
-            return .valueTooLarge(byteCount: error.offset, limit: nil, setting: "valueByteLimit")
-        }
-        return .encodingFailed(key: key, path: buffer.failedCodingPath, cause: error)
     }
 }

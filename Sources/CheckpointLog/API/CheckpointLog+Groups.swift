@@ -111,7 +111,7 @@ extension CheckpointLog {
     ///   - level: 1…255; its ``LevelPolicy`` says what is promised on return.
     ///   - build: puts 1 to 65,536 members in; what it throws is passed on and nothing is written.
     /// - Throws: ``CheckpointLogError``: `.valueTooLarge` for a group over `valueByteLimit`, `.invalidGroup` for one
-    ///   without members or with too many; as ``checkpoint(_:for:level:metadata:)-2sfkb``. Nothing is written then.
+    ///   without members or with too many; as ``checkpoint(_:for:level:)``. Nothing is written then.
     /// - Complexity: O(n) in the encoded bytes.
     @discardableResult
     public nonisolated func commit(

@@ -15,7 +15,7 @@ extension CheckpointLog {
     ///   - level: 1…255, or nil for whichever has that version.
     ///   - origin: as `C4/C1`, for what came up the tree that way; nil for this actor's own.
     /// - Returns: whether there is such a version.
-    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:metadata:)-2sfkb``; `.unsupported` in a log without
+    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)``; `.unsupported` in a log without
     ///   a directory; `.invalidArgument` for over 4,096 pins and tags of one key.
     @discardableResult
     public nonisolated func pin(

@@ -9,7 +9,7 @@ extension CheckpointLog {
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255, or nil.
     ///   - origin: as `C4/C1`, for what came up the tree that way; nil for this actor's own.
-    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:metadata:)-2sfkb``. A key without checkpoints is
+    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)``. A key without checkpoints is
     ///   not an error.
     /// - Complexity: O(1) for each level that has the key.
     public nonisolated func removeCheckpoint(
@@ -57,7 +57,7 @@ extension CheckpointLog {
     ///   - level: 1…255, or nil for whichever has that version.
     ///   - origin: as `C4/C1`, for what came up the tree that way; nil for this actor's own.
     /// - Returns: whether there was such a version.
-    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:metadata:)-2sfkb``; `.damaged` for a member of a
+    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)``; `.damaged` for a member of a
     ///   group whose list of members cannot be read.
     /// - Complexity: O(n) in the members of all groups.
     @discardableResult
@@ -87,7 +87,7 @@ extension CheckpointLog {
     ///   - prefix: what the keys begin with, byte for byte; not empty. ``removeAllCheckpoints(level:)`` removes all.
     ///   - level: 1…255, or nil.
     /// - Returns: how many keys were removed.
-    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:metadata:)-2sfkb`` and ``keys(level:prefix:)``;
+    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)`` and ``keys(level:prefix:)``;
     ///   `.invalidArgument` for an empty prefix.
     /// - Complexity: as ``keys(level:prefix:)``.
     @discardableResult
@@ -131,7 +131,7 @@ extension CheckpointLog {
 
     /// Forgets every checkpoint of `level`, or of all levels, with one record.
     ///
-    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:metadata:)-2sfkb``.
+    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)``.
     public nonisolated func removeAllCheckpoints(level: Int? = nil) async throws {
         let level = try level.map { try Level(validating: $0) }
         if engine.isInMemory { return try engine.removeFromMemory(nil, level) }

@@ -239,7 +239,7 @@ extension CheckpointLog {
     /// - Parameter directory: the path of the other log, which is opened for reading and left as it is.
     /// - Returns: how many checkpoints were taken over.
     /// - Throws: ``CheckpointLogError``: as ``openForReading(at:configuration:salvage:)`` and
-    ///   ``checkpoint(_:for:level:metadata:)-2sfkb``.
+    ///   ``checkpoint(_:for:level:)``.
     @discardableResult
     public nonisolated func load(from directory: String) async throws -> Int {
         var configuration = Configuration()

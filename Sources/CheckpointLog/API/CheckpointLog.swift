@@ -150,7 +150,7 @@ public actor CheckpointLog {
     /// Stops the timers, updates a last time where that is wanted, and closes the log as ``close()`` does.
     ///
     /// For the graceful end of a program: what its sources have then is found at its next start. What is under way with
-    /// sources and children is waited for, without a limit; ``CheckpointLogService`` of the library
+    /// sources and children is waited for, without a limit; `CheckpointLogService` of the library
     /// `CheckpointLogLifecycle` has one.
     ///
     /// - Parameter updatesFirst: whether to take from every source and child first, as ``update()`` does. Nothing is

@@ -37,6 +37,7 @@ extension LogAppender {
                 }
                 guard isGrown else { return false }
                 gate.noteChain(growth)
+                state.usableByteCount = segment.usableByteCount
                 onRoll()
                 return true
             } catch {
@@ -81,6 +82,7 @@ extension LogAppender {
         state.unsynced.append(rolled)
         state.unsealed.append(rolled)
         state.active = next
+        state.usableByteCount = next.usableByteCount
         state.offset = SegmentHeader.byteCount
         state.counters.rolls += 1
         onRoll()

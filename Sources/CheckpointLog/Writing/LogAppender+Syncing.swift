@@ -49,7 +49,7 @@ extension LogAppender {
         try state.withLock { state in
             try Self.checkOpen(state)
             let byteCount = 2 * FrameHeader.byteCount
-            if state.offset + byteCount > state.active.usableByteCount {
+            if state.offset + byteCount > state.usableByteCount {
                 // On a full disk the slack has to do.
                 do {
                     _ = try growActive(toHold: byteCount, &state)

@@ -24,6 +24,8 @@ package final class LogAppender: Sendable {
     package struct State {
         var active: ActiveSegment
         var offset: Int
+        /// Where the frames of the active segment end, until it grows: as it says itself.
+        var usableByteCount: Int
         var next: ActiveSegment?
         var isPreparing = false
         var epoch: UInt32
@@ -94,7 +96,9 @@ package final class LogAppender: Sendable {
         self.now = now
         self.onRoll = onRoll
         state = Lock(
-            State(active: active, offset: SegmentHeader.byteCount, epoch: epoch, lastTimestamp: lastTimestamp))
+            State(
+                active: active, offset: SegmentHeader.byteCount, usableByteCount: active.usableByteCount, epoch: epoch,
+                lastTimestamp: lastTimestamp))
         synced = Atomic(Self.bits(LogPosition(segment: active.name.identifier, offset: SegmentHeader.byteCount)))
     }
 
@@ -202,7 +206,7 @@ package final class LogAppender: Sendable {
         return try withRoom { state in
             try Self.checkOpen(state)
             let byteCount = draft.header.frameByteCount
-            if state.offset + byteCount + FrameHeader.byteCount > state.active.usableByteCount {
+            if state.offset + byteCount + FrameHeader.byteCount > state.usableByteCount {
                 do {
                     try makeRoom(byteCount, &state)
                 } catch let error as CheckpointLogError where error.isLackOfRoom {
@@ -225,7 +229,7 @@ package final class LogAppender: Sendable {
         return try withRoom { state in
             try Self.checkOpen(state)
             let byteCount = drafts.reduce(0) { $0 + $1.header.frameByteCount }
-            if state.offset + byteCount + FrameHeader.byteCount > state.active.usableByteCount {
+            if state.offset + byteCount + FrameHeader.byteCount > state.usableByteCount {
                 try makeRoom(byteCount, &state)
             }
             let start = (state.offset, state.counters)
