@@ -1,3 +1,5 @@
+import SystemPackage
+
 extension LogAppender {
     /// Says that the next segment is being made on another thread, so that a roll has to wait for it.
     private struct NextIsBeingMade: Error {}
@@ -19,8 +21,14 @@ extension LogAppender {
     ///
     /// Without room on the disk the call fails, and the active segment goes on: smaller records may still fit.
     func makeRoom(_ byteCount: Int, _ state: inout State) throws {
-        if try growActive(toHold: byteCount + FrameHeader.byteCount, &state) { return }
+        let wanted = byteCount + FrameHeader.byteCount
+        if try growActive(toHold: wanted, &state) { return }
         try rollActive(byteCount, &state)
+        // One that was not prepared begins as small as any.
+        guard state.offset + wanted > state.usableByteCount else { return }
+        guard try growActive(toHold: wanted, &state) else {
+            throw CheckpointLogError(FileSystemError(.reserve, identity.directory.path, .notSupported))
+        }
     }
 
     /// Has the active segment take more of the disk; false where only a new one helps.

@@ -72,6 +72,32 @@ import Testing
         #expect(await LogVerifier(directory: "/log", level: .deep, fileSystem: disk).verify().exitCode == 0)
     }
 
+    /// A segment that was not prepared begins small, and what made the log roll may not fit into that.
+    @Test func whatMakesTheLogRollHasRoom() throws {
+        let disk = SimulatedFileSystem(seed: 7)
+        var configuration = SpecimenLog.configuration(disk)
+        configuration.largeValueByteCount = 1 << 20
+        configuration.segmentByteLimit = 1 << 20
+        let engine = try LogEngine.open(at: SpecimenLog.path, configuration)
+        let appender = try engine.requireWriter().appender
+        for round in 0..<24 {
+            let members = try (0..<700).map { number in
+                BatchMember(
+                    key: CheckpointKey("key \(number)"), attributes: try PowerLossTests.content(),
+                    bytes: PowerLossTests.bytes(round, count: 120))
+            }
+            _ = try engine.appendBatch(members)
+            _ = try engine.append(
+                PowerLossTests.bytes(round, count: 5_000), PowerLossTests.content(), key: "long")
+        }
+        #expect(appender.counters.rolls >= 2)
+        try engine.close()
+        let again = try LogEngine.open(at: SpecimenLog.path, SpecimenLog.configuration(disk))
+        for number in 0..<70 { #expect(try DurabilityTests.number(again, "key \(number)") == 23) }
+        #expect(try DurabilityTests.number(again, "long") == 23)
+        try again.close()
+    }
+
     /// With less than twice as much on the disk, a log goes on in steps; when there is nothing left it refuses what
     /// does not fit, and the slack of its segment is what sealing it and the next opening live on.
     @Test func aDiskThatBecomesFullIsUsedToItsEnd() async throws {
