@@ -73,9 +73,14 @@ import Testing
     }
 
     /// A segment that was not prepared begins small, and what made the log roll may not fit into that.
-    @Test func whatMakesTheLogRollHasRoom() throws {
+    @Test func whatMakesTheLogRollHasRoom() throws { try Self.roll(mapping: false) }
+
+    /// A store behind the end of the file would end the process.
+    @Test func aMappedLogThatRollsHasRoom() throws { try Self.roll(mapping: true) }
+
+    static func roll(mapping: Bool) throws {
         let disk = SimulatedFileSystem(seed: 7)
-        var configuration = SpecimenLog.configuration(disk)
+        var configuration = SpecimenLog.configuration(disk, mapping: mapping)
         configuration.largeValueByteCount = 1 << 20
         configuration.segmentByteLimit = 1 << 20
         let engine = try LogEngine.open(at: SpecimenLog.path, configuration)
@@ -87,6 +92,7 @@ import Testing
                     bytes: PowerLossTests.bytes(round, count: 120))
             }
             _ = try engine.appendBatch(members)
+            #expect(appender.writtenPosition.offset <= appender.activeSegment.usableByteCount)
             _ = try engine.append(
                 PowerLossTests.bytes(round, count: 5_000), PowerLossTests.content(), key: "long")
         }
