@@ -18,6 +18,7 @@
 #else
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/sysctl.h>
 #include <sys/time.h>
 #endif
@@ -82,7 +83,11 @@ int checkpoint_reserve(int file, int64_t count) {
 #ifdef __linux__
     return UNINTERRUPTED(fallocate(file, 0, 0, count)) == 0 ? 0 : errno;
 #else
-    fstore_t store = {F_ALLOCATEALL, F_PEOFPOSMODE, 0, count, 0};
+    // From the end of the file on: what it has already is not asked for again.
+    struct stat status;
+    if (fstat(file, &status) != 0) return errno;
+    if (status.st_size >= count) return 0;
+    fstore_t store = {F_ALLOCATEALL, F_PEOFPOSMODE, 0, count - status.st_size, 0};
     if (UNINTERRUPTED(fcntl(file, F_PREALLOCATE, &store)) != 0) return errno;
     return UNINTERRUPTED(ftruncate(file, count)) == 0 ? 0 : errno;
 #endif
