@@ -135,10 +135,11 @@ package final class Maintenance: Sendable {
 
     /// From the first growth on: without a reserve a full disk could not seal.
     private func keepFirstReserve() {
+        // Not under the lock: an append leaves its note under its own.
+        guard appender.hasGrown else { return }
         let isFirst = state.withLock { state in
-            guard !state.hasReserve, appender.hasGrown else { return false }
-            state.hasReserve = true
-            return true
+            defer { state.hasReserve = true }
+            return !state.hasReserve
         }
         if isFirst { compactor.keepReserve() }
     }
