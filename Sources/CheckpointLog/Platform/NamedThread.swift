@@ -30,10 +30,14 @@ package struct NamedThread: Sendable {
     /// Gives the processor to another thread.
     package static func yield() { _ = sched_yield() }
 
+    /// For tests: whether the system has no thread to give to what this task does.
+    @TaskLocal package static var areNoneLeft = false
+
     private let done: Lock<Bool>
 
     /// Starts a thread called `name` (Linux shows the first 15 bytes); nil when the system has none to give.
     package init?(name: String, _ body: @escaping @Sendable () -> Void) {
+        if Self.areNoneLeft { return nil }
         let done = Lock(false)
         self.done = done
         let start = Start(name: name) {

@@ -20,7 +20,7 @@ package final class Compactor: Sendable {
     private let wins = Lock(0)
     /// One compaction at a time, whoever asks.
     private let turn = Lock(())
-    package let reserve: SpaceReserve
+    private let reserve: SpaceReserve
 
     private struct Control {
         var isStopping = false
@@ -39,7 +39,7 @@ package final class Compactor: Sendable {
     ) {
         identity = appender.identity
         manifest = appender.manifest
-        reserve = SpaceReserve(identity.directory)
+        reserve = appender.reserve
         self.catalog = catalog
         self.files = files
         self.appender = appender

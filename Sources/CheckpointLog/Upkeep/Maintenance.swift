@@ -20,7 +20,6 @@ package final class Maintenance: Sendable {
         var compactionCount = 0
         /// Whether full segments are being looked for.
         var isSealing = false
-        var hasReserve = false
         /// When no room could be made last, and what had been by then.
         var vain: (time: ContinuousClock.Instant, roomMade: Int, live: Int)?
     }
@@ -31,9 +30,10 @@ package final class Maintenance: Sendable {
     package let values: ValueReclaimer
     private let catalog: RecordCatalog
     private let configuration: Configuration
-    private let reserve: SpaceReserve
     private let state = Lock(State())
     private let roomTurn = Lock(())
+    /// Whoever waits for a seal may seal himself.
+    private let sealTurn = Lock(())
 
     /// - Parameter replayedByteCount: bytes of the log that the last snapshot does not cover.
     package init(
@@ -47,7 +47,6 @@ package final class Maintenance: Sendable {
         self.compactor = compactor
         self.values = values
         self.configuration = configuration
-        reserve = compactor.reserve
     }
 
     package var lastCompaction: CompactionOutcome? { state.withLock { $0.lastCompaction } }
@@ -128,20 +127,8 @@ package final class Maintenance: Sendable {
             // An earlier compaction may have failed for the same want of room.
             if error.isDiskFull { noteSegment() }
         }
-        keepFirstReserve()
         try sealAll()
         try freeValues()
-    }
-
-    /// From the first growth on: without a reserve a full disk could not seal.
-    private func keepFirstReserve() {
-        // Not under the lock: an append leaves its note under its own.
-        guard appender.hasGrown else { return }
-        let isFirst = state.withLock { state in
-            defer { state.hasReserve = true }
-            return !state.hasReserve
-        }
-        if isFirst { compactor.keepReserve() }
     }
 
     /// Frees large values that are dead, as far as the log's syncs allow.
@@ -158,11 +145,10 @@ package final class Maintenance: Sendable {
         }
     }
 
-    package func sealAll() throws {
-        if appender.unsealedCount > 0 {
-            keepFirstReserve()
-            _ = regainReserve()
-        }
+    package func sealAll() throws { try sealTurn.withLock { _ in try sealInTurn() } }
+
+    private func sealInTurn() throws {
+        if appender.unsealedCount > 0 { _ = regainReserve() }
         while let rolled = appender.nextUnsealed {
             let metadata: Logger.Metadata = ["segment": "\(rolled.segment.name)"]
             configuration.logger?.debug("sealing a segment", metadata: metadata)
@@ -171,7 +157,7 @@ package final class Maintenance: Sendable {
             do {
                 // Whether that went well or not: appends wait for it.
                 defer { _ = regainReserve() }
-                try reserve.spending(appender.gate) {
+                try appender.reserve.spending(appender.gate) {
                     let (name, file) = (rolled.segment.name, rolled.segment.file)
                     let footer = try LogFooters.footer(
                         ofUnsealed: name, file, end: rolled.end, identity: appender.identity)
@@ -242,13 +228,13 @@ package final class Maintenance: Sendable {
         return false
     }
 
-    /// Ends the active segment where much of it is dead: only what is sealed is compacted.
+    /// Ends the active segment where much of it is dead, and has all that is full sealed: only what is sealed is
+    /// compacted.
     private func sealWhatIsDead() throws {
         let end = appender.writtenPosition
         let live = catalog.usage.liveByteCount(of: end.segment)
         let dead = Int(end.offset) - SegmentHeader.byteCount - live
-        guard dead > Int(end.offset) / 4, dead >= Self.leastDeadByteCount else { return }
-        try appender.roll()
+        if dead > Int(end.offset) / 4, dead >= Self.leastDeadByteCount { try appender.roll() }
         if configuration.runsInline { try sealAll() } else { sealAhead(until: .now + .seconds(10)) }
     }
 
@@ -266,7 +252,13 @@ package final class Maintenance: Sendable {
                 if state.isStopping || !state.sealer.isRunning { return false }
                 return state.sealer.isWanted || state.isSealing ? nil : true
             }
-            if isDone == false || appender.unsealedCount >= waiting { return }
+            if isDone == false {
+                // The system had no thread to give: this one seals, and what fails shows in what is left.
+                let hasThread = state.withLock { $0.isStopping || $0.sealer.isRunning }
+                if !hasThread { try? sealAll() }
+                return
+            }
+            if appender.unsealedCount >= waiting { return }
         }
     }
 

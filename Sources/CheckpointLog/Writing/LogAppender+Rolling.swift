@@ -22,6 +22,12 @@ extension LogAppender {
     /// Without room on the disk the call fails, and the active segment goes on: smaller records may still fit.
     func makeRoom(_ byteCount: Int, _ state: inout State) throws {
         let wanted = byteCount + FrameHeader.byteCount
+        if state.asksForReserve {
+            // Before the log takes more of the disk than it began with, and not behind the appends: those could fill
+            // the disk first, which then has no room for a seal.
+            state.asksForReserve = false
+            reserve.begin(segmentByteCount: limits.segmentByteCount)
+        }
         if try growActive(toHold: wanted, &state) { return }
         try rollActive(byteCount, &state)
         // One that was not prepared begins as small as any.

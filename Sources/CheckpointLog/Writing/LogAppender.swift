@@ -28,6 +28,8 @@ package final class LogAppender: Sendable {
         var usableByteCount: Int
         var next: ActiveSegment?
         var isPreparing = false
+        /// Until the log takes more of the disk than it began with.
+        var asksForReserve = true
         var epoch: UInt32
         var count: UInt32 = 0
         var lastTimestamp: Int64
@@ -71,6 +73,7 @@ package final class LogAppender: Sendable {
     /// Microseconds since 1970-01-01 UTC.
     let now: @Sendable () -> Int64
     package let gate: RoomGate
+    package let reserve: SpaceReserve
     package let unsyncedValues: UnsyncedValues
     let state: Lock<State>
     /// One sync at a time, whoever asks.
@@ -90,6 +93,7 @@ package final class LogAppender: Sendable {
         gate.noteChain(active.reservedByteCount)
         self.unsyncedValues = unsyncedValues
         self.identity = identity
+        reserve = SpaceReserve(identity.directory)
         self.limits = limits
         self.manifest = manifest
         self.position = position
@@ -144,15 +148,6 @@ package final class LogAppender: Sendable {
 
     package var failure: CheckpointLogError? { state.withLock { $0.failure } }
 
-    /// Whether the log has taken more of the disk than an opening does.
-    package var hasGrown: Bool {
-        state.withLock { state in
-            let active = state.active
-            return state.counters.rolls > 0
-                || active.reservedByteCount > ActiveSegment.firstReserve(capacity: active.capacity)
-        }
-    }
-
     package var unsealedCount: Int { state.withLock { $0.unsealed.count } }
 
     /// The greatest number given so far.
@@ -205,17 +200,7 @@ package final class LogAppender: Sendable {
         try draft.header.requireReadable()
         return try withRoom { state in
             try Self.checkOpen(state)
-            let byteCount = draft.header.frameByteCount
-            if state.offset + byteCount + FrameHeader.byteCount > state.usableByteCount {
-                do {
-                    try makeRoom(byteCount, &state)
-                } catch let error as CheckpointLogError where error.isLackOfRoom {
-                    // What makes room must not wait for some: it may have the slack.
-                    guard draft.header.kind.makesRoom,
-                        state.offset + byteCount + FrameHeader.byteCount <= state.active.reservedByteCount
-                    else { throw error }
-                }
-            }
+            try findRoom(draft.header.frameByteCount, makesRoom: draft.header.kind.makesRoom, &state)
             let appended = try put(draft, continues: false, &state)
             appended.segment.addPendingEntry()
             try publish(&state)
@@ -229,9 +214,7 @@ package final class LogAppender: Sendable {
         return try withRoom { state in
             try Self.checkOpen(state)
             let byteCount = drafts.reduce(0) { $0 + $1.header.frameByteCount }
-            if state.offset + byteCount + FrameHeader.byteCount > state.usableByteCount {
-                try makeRoom(byteCount, &state)
-            }
+            try findRoom(byteCount, makesRoom: drafts.allSatisfy { $0.header.kind.makesRoom }, &state)
             let start = (state.offset, state.counters)
             var appended: [Appended] = []
             do {
@@ -247,6 +230,19 @@ package final class LogAppender: Sendable {
             for appended in appended { appended.segment.addPendingEntry() }
             try publish(&state)
             return appended
+        }
+    }
+
+    /// Sees to it that frames of so many bytes fit into the active segment.
+    @inline(__always)
+    private func findRoom(_ byteCount: Int, makesRoom: @autoclosure () -> Bool, _ state: inout State) throws {
+        let end = state.offset + byteCount + FrameHeader.byteCount
+        guard end > state.usableByteCount else { return }
+        do {
+            try makeRoom(byteCount, &state)
+        } catch let error as CheckpointLogError where error.isLackOfRoom {
+            // What makes room must not wait for some: it may have the slack.
+            guard makesRoom(), end <= state.active.reservedByteCount else { throw error }
         }
     }
 

@@ -84,6 +84,35 @@ import Testing
         try engine.close()
     }
 
+    /// A log on a loaded machine fills a small disk before a thread of its own has run once.
+    @Test func aDiskThatIsFullBeforeAnythingIsSealedCanBeMadeEmpty() throws {
+        let disk = SimulatedFileSystem(seed: 4)
+        let engine = try LogEngine.open(at: Self.path, Self.configuration(disk))
+        defer { engine.abandon() }
+        disk.byteQuota = disk.usedByteCount + 300 << 10
+        let writer = try engine.requireWriter()
+        let error = #expect(throws: CheckpointLogError.self) {
+            for _ in 0..<1_000 {
+                try unsafe [UInt8](repeating: 1, count: 1_900).withUnsafeBytes { payload in
+                    var header = FrameHeader(kind: .value)
+                    header.level = 1
+                    header.flags = .raw
+                    unsafe header.setPayload(payload)
+                    let key = unsafe UnsafeRawBufferPointer(rebasing: payload.prefix(3))
+                    let frame = unsafe try writer.appender.append(
+                        FrameDraft(header: header, key: key, payload: payload))
+                    frame.segment.removePendingEntry()
+                }
+            }
+        }
+        #expect(error?.code == .diskFull)
+        #expect(writer.appender.unsealedCount > 1)
+        #expect(disk.contents(of: Self.reserve) != nil)
+        try writer.maintenance.sealAll()
+        #expect(try writer.maintenance.compact(fully: true) != nil)
+        try Self.append(engine, 0..<20)
+    }
+
     @Test func aReserveThatDoesNotFitIsNotKept() throws {
         let disk = SimulatedFileSystem(seed: 3)
         let directory = FilePath("/log")

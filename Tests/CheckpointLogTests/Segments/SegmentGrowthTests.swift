@@ -104,6 +104,40 @@ import Testing
         try again.close()
     }
 
+    /// Where the system has no thread to give, whoever waits does the work.
+    @Test(.timeLimit(.minutes(5))) func withoutThreadsEverythingIsDoneAllTheSame() async throws {
+        let disk = SimulatedFileSystem(seed: 9)
+        try await NamedThread.$areNoneLeft.withValue(true) {
+            let log = try await Self.open(disk, segmentByteLimit: 64 << 10)
+            let writer = try log.engine.requireWriter()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for task in 0..<8 {
+                    group.addTask {
+                        for number in 0..<30 {
+                            let bytes = PowerLossTests.bytes(number, count: 1_000)
+                            let before = writer.appender.writtenPosition
+                            try await log.checkpoint(
+                                bytes: bytes, for: CheckpointKey("key \(task)"), level: number % 2 + 1)
+                            if number % 2 == 1 { #expect(writer.appender.syncedPosition > before) }
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await log.keys().count == 8)
+            #expect(!writer.sync.hasThread && writer.maintenance.threadCount == 0)
+            #expect(writer.appender.unsealedCount > 0)
+            try await log.compact()
+            #expect(writer.appender.unsealedCount == 0)
+            for task in 0..<8 {
+                let newest = try await log.restoreBytes(for: CheckpointKey("key \(task)"), level: 2)
+                #expect(newest == PowerLossTests.bytes(29, count: 1_000))
+            }
+            try await log.close()
+        }
+        #expect(await LogVerifier(directory: "/log", level: .deep, fileSystem: disk).verify().exitCode == 0)
+    }
+
     /// With less than twice as much on the disk, a log goes on in steps; when there is nothing left it refuses what
     /// does not fit, and the slack of its segment is what sealing it and the next opening live on.
     @Test func aDiskThatBecomesFullIsUsedToItsEnd() async throws {
@@ -137,6 +171,34 @@ import Testing
             try await log.checkpoint(bytes: [1], for: "after")
             try await log.close()
         }
+    }
+
+    /// What takes something away need not wait for the room that it makes.
+    @Test(arguments: [true, false]) func onAFullDiskARemovalFindsRoom(removesVersions: Bool) async throws {
+        let disk = SimulatedFileSystem(seed: 8)
+        let log = try await Self.open(disk)
+        try await log.checkpoint(bytes: [0], for: "key")
+        disk.byteQuota = disk.usedByteCount
+        var numbers: [SequenceNumber] = []
+        for byteCount in [1_000, 1] {
+            await #expect(throws: CheckpointLogError.self) {
+                while numbers.count < 2_000 {
+                    let (key, bytes) = (CheckpointKey("key \(numbers.count)"), [UInt8](repeating: 1, count: byteCount))
+                    numbers.append(try await log.checkpoint(bytes: bytes, for: key).sequenceNumber)
+                }
+            }
+        }
+        for place in 0..<20 {
+            let key = CheckpointKey("key \(place)")
+            if removesVersions {
+                #expect(try await log.removeVersion(numbers[place], of: key))
+            } else {
+                try await log.removeCheckpoint(for: key)
+            }
+            #expect(try await log.restoreBytes(for: key) == nil)
+        }
+        try await log.close()
+        #expect(await LogVerifier(directory: "/log", level: .deep, fileSystem: disk).verify().exitCode == 0)
     }
 
     /// Growth that the disk refuses on the way leaves the segment as long as it was.

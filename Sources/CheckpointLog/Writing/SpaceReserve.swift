@@ -20,6 +20,12 @@ package struct SpaceReserve: Sendable {
         return min(segmentByteCount, (wanted / leastByteCount + 1) * leastByteCount)
     }
 
+    /// Allocates the least reserve for a log that has none. Without room for that the log has none.
+    package func begin(segmentByteCount: Int) {
+        if isThere { return }
+        keep(byteCount: Self.byteCount(sealedByteCount: 0, segmentByteCount: segmentByteCount))
+    }
+
     /// Allocates the reserve, or a larger one; without room for that the smaller one again. One that is more than twice
     /// as large as it need be is made smaller: beside a small log it would be most of what the log takes.
     ///
