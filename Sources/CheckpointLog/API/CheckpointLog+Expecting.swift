@@ -29,9 +29,15 @@ extension CheckpointLog {
         parent.forget(above.taken)
     }
 
-    /// The levels at which a checkpoint of `key` may come that is older than what is taken now.
-    nonisolated func expectedLevels(of key: CheckpointKey) -> Set<Int> {
-        expected.withLock { expected in Set(expected.values.filter { $0.key == key }.map(\.level)) }
+    /// The levels at which a checkpoint of a key may come that is older than what is taken now.
+    nonisolated func expectedLevels(
+        where isWanted: (CheckpointKey) -> Bool
+    ) -> [(key: CheckpointKey, level: Level)] {
+        expected.withLock { expected in
+            expected.values.filter { isWanted($0.key) }.compactMap { checkpoint in
+                Level(rawValue: UInt8(clamping: checkpoint.level)).map { (checkpoint.key, $0) }
+            }
+        }
     }
 
     /// Numbers that are taken and not used yet.

@@ -27,10 +27,10 @@ extension CheckpointLog {
         } else {
             try engine.refresh()
             // A source that was asked before answers for an older moment.
-            let expected = origin.isOwn ? expectedLevels(of: key) : []
-            for level in Set(engine.levelsInUse).union(expected.map { UInt8($0) }).compactMap(Level.init(rawValue:)) {
+            let expected = Set(origin.isOwn ? expectedLevels { $0 == key }.map(\.level) : [])
+            for level in Set(engine.levelsInUse.compactMap(Level.init(rawValue:))).union(expected) {
                 let query = RecordQuery(key: key, level: level.rawValue, origin: origin)
-                guard try expected.contains(Int(level.rawValue)) || engine.hasVersion(query) else { continue }
+                guard try expected.contains(level) || engine.hasVersion(query) else { continue }
                 levels.append(level)
                 try await remove(key, level, origin)
             }
@@ -100,19 +100,25 @@ extension CheckpointLog {
         }
         let engine = engine
         if !engine.isInMemory { _ = try engine.requireWriter() }
+        // A source that was asked before answers for an older moment.
+        let expected = expectedLevels { $0.hasPrefix(prefix) }
         let removed = try await engine.blocking.run { () throws -> (keys: Set<CheckpointKey>, levels: Set<UInt8>) in
             var (keys, levels): (Set<CheckpointKey>, Set<UInt8>) = ([], [])
+            func remove(_ key: CheckpointKey, _ level: Level) throws {
+                if engine.isInMemory {
+                    try engine.removeFromMemory(key, level, .own)
+                } else {
+                    _ = try engine.waitingForRoom(.long) { try engine.appendRemoval(of: key, level, origin: .own) }
+                }
+                levels.insert(level.rawValue)
+            }
             for version in try engine.checkpoints(level: level?.rawValue, prefix: prefix) where version.origin == nil {
                 guard let level = Level(rawValue: UInt8(clamping: version.level)) else { continue }
-                if engine.isInMemory {
-                    try engine.removeFromMemory(version.key, level, .own)
-                } else {
-                    _ = try engine.waitingForRoom(.long) {
-                        try engine.appendRemoval(of: version.key, level, origin: .own)
-                    }
-                }
+                try remove(version.key, level)
                 keys.insert(version.key)
-                levels.insert(level.rawValue)
+            }
+            for (key, expectedLevel) in expected where level == nil || level == expectedLevel {
+                try remove(key, expectedLevel)
             }
             return (keys, levels)
         }

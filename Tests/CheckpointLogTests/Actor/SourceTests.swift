@@ -16,9 +16,10 @@ import Testing
 
     struct Failure: Error {}
 
-    @Test(arguments: [1, 2, 3]) func aLateAnswerIsOlderThanWhatWasTakenMeanwhile(level: Int) async throws {
-        let disk = SimulatedFileSystem(seed: 1)
-        let log = try await Self.open(disk) { $0.levels[3] = LevelPolicy(durability: .memory) }
+    /// Has a source of "model" asked, which answers 1 once `meanwhile` is through.
+    static func updating(
+        _ log: CheckpointLog, level: Int = 1, _ meanwhile: () async throws -> Void
+    ) async throws {
         let gate = Gate()
         try await log.register(source: "model", level: level) {
             await gate.pass()
@@ -26,9 +27,17 @@ import Testing
         }
         let update = Task { try await log.update() }
         await gate.waitForArrivals(1)
-        try await log.checkpoint(1_000, for: "model", level: level)
+        try await meanwhile()
         gate.open()
         try await update.value
+    }
+
+    @Test(arguments: [1, 2, 3]) func aLateAnswerIsOlderThanWhatWasTakenMeanwhile(level: Int) async throws {
+        let disk = SimulatedFileSystem(seed: 1)
+        let log = try await Self.open(disk) { $0.levels[3] = LevelPolicy(durability: .memory) }
+        try await Self.updating(log, level: level) {
+            try await log.checkpoint(1_000, for: "model", level: level)
+        }
         #expect(try await log.restore(Int.self, for: "model", level: level) == 1_000)
         // Nothing came meanwhile.
         try await log.update()
@@ -39,20 +48,26 @@ import Testing
         try await again.close()
     }
 
+    enum Removal: CaseIterable { case key, keyAtLevel, prefix, prefixAtLevel, all }
+
     /// The key was removed while the source answered: it stays removed.
-    @Test func aRemovalIsNewerThanALateAnswer() async throws {
+    @Test(arguments: Removal.allCases) func aRemovalIsNewerThanALateAnswer(removal: Removal) async throws {
         let log = try await Self.open(SimulatedFileSystem(seed: 2))
-        let gate = Gate()
-        try await log.register(source: "model") {
-            await gate.pass()
-            return 1
+        try await Self.updating(log) {
+            switch removal {
+            case .key: try await log.removeCheckpoint(for: "model")
+            case .keyAtLevel: try await log.removeCheckpoint(for: "model", level: 1)
+            case .prefix: try await log.removeCheckpoints(prefix: "mod")
+            case .prefixAtLevel: try await log.removeCheckpoints(prefix: "mod", level: 1)
+            case .all: try await log.removeAllCheckpoints()
+            }
         }
-        let update = Task { try await log.update() }
-        await gate.waitForArrivals(1)
-        try await log.removeCheckpoint(for: "model")
-        gate.open()
-        try await update.value
         #expect(try await log.restore(Int.self, for: "model") == nil)
+        try await Self.updating(log) {
+            try await log.removeCheckpoints(prefix: "other")
+            try await log.removeCheckpoints(prefix: "model", level: 2)
+        }
+        #expect(try await log.restore(Int.self, for: "model") == 1)
         try await log.close()
     }
 
@@ -186,16 +201,9 @@ import Testing
             }())
         let parent = try await Self.open(disk) { $0.rank = 2 }
         try await parent.register(child)
-        let gate = Gate()
-        try await child.register(source: "model", level: 2) {
-            await gate.pass()
-            return 1
+        try await Self.updating(child, level: 2) {
+            try await child.checkpoint(1_000, for: "model", level: 2)
         }
-        let update = Task { try await child.update() }
-        await gate.waitForArrivals(1)
-        try await child.checkpoint(1_000, for: "model", level: 2)
-        gate.open()
-        try await update.value
         #expect(try await parent.restore(Int.self, for: "model", level: 2, origin: "child") == 1_000)
         #expect(child.expectedCount == 0 && parent.expectedCount == 0)
         try await child.update()
