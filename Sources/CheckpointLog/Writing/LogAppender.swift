@@ -200,7 +200,8 @@ package final class LogAppender: Sendable {
         try draft.header.requireReadable()
         return try withRoom { state in
             try Self.checkOpen(state)
-            try findRoom(draft.header.frameByteCount, makesRoom: draft.header.kind.makesRoom, &state)
+            let byteCount = draft.header.frameByteCount
+            try findRoom(byteCount, makesRoom: draft.header.kind.makesRoom, &state)
             let appended = try put(draft, continues: false, &state)
             appended.segment.addPendingEntry()
             try publish(&state)
