@@ -1,5 +1,3 @@
-internal import CBOR
-
 extension CheckpointLog {
     /// Takes a checkpoint of `value` under `key` and returns once the level's promise holds.
     ///
@@ -55,14 +53,33 @@ extension CheckpointLog {
         }
     }
 
-    /// Takes a checkpoint of `values` under `key`: one is stored as its CBOR, several, or none, as an array of theirs.
+    /// Takes a checkpoint of two values or more under `key`; they are stored as an array of their CBOR.
     ///
     /// In everything else as the form for one value.
     @discardableResult
-    public nonisolated(nonsending) func checkpoint<each Value: Codable & Sendable>(
-        _ values: repeat each Value, for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata = [:]
+    public nonisolated(nonsending) func checkpoint<
+        First: Codable & Sendable, Second: Codable & Sendable, each Rest: Codable & Sendable
+    >(
+        _ first: First, _ second: Second, _ rest: repeat each Rest, for key: CheckpointKey, level: Int = 1,
+        metadata: CheckpointMetadata = [:]
     ) async throws -> CheckpointReceipt {
-        let stage = try attempt(repeat each values, for: key, level, metadata, waits: false)
+        let stage = try attempt(first, second, repeat each rest, for: key, level, metadata, waits: false)
+        switch stage {
+        case .settled(let receipt): return receipt
+        case .pending(let pending): return try await finish(pending, key)
+        }
+    }
+
+    /// Takes a checkpoint of a value that cannot go to another thread, as ``checkpoint(_:for:level:)`` does.
+    ///
+    /// It is encoded where the caller is isolated, also at a level of the memory, so a conformance to `Codable` may be
+    /// isolated to the main actor, as those of a module are whose default isolation that is. Values that are `Sendable`
+    /// take the other form by themselves.
+    @discardableResult
+    public nonisolated(nonsending) func checkpoint<Value: Codable>(
+        _ value: Value, for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata = [:]
+    ) async throws -> CheckpointReceipt {
+        let stage = try attempt(encoding: value, for: key, level, metadata, waits: false)
         switch stage {
         case .settled(let receipt): return receipt
         case .pending(let pending): return try await finish(pending, key)
@@ -93,14 +110,41 @@ extension CheckpointLog {
         receipt(try attempt(value, for: key, level, metadata, waits: true))
     }
 
-    /// Takes a checkpoint of `values` under `key` and returns when it is written.
+    /// Takes a checkpoint of two values or more under `key` and returns when it is written.
     ///
     /// In everything else as the form for one value.
     @discardableResult
-    public nonisolated func submit<each Value: Codable & Sendable>(
-        _ values: repeat each Value, for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata = [:]
+    public nonisolated func submit<
+        First: Codable & Sendable, Second: Codable & Sendable, each Rest: Codable & Sendable
+    >(
+        _ first: First, _ second: Second, _ rest: repeat each Rest, for key: CheckpointKey, level: Int = 1,
+        metadata: CheckpointMetadata = [:]
     ) throws -> CheckpointReceipt {
-        receipt(try attempt(repeat each values, for: key, level, metadata, waits: true))
+        receipt(try attempt(first, second, repeat each rest, for: key, level, metadata, waits: true))
+    }
+
+    /// Takes a checkpoint of a value that cannot go to another thread, as ``submit(_:for:level:)`` does.
+    ///
+    /// It is encoded before the call returns, also at a level of the memory.
+    ///
+    /// ```swift
+    /// final class Simulation: Codable { var step = 0 }
+    /// try log.submit(simulation, for: "simulation")
+    /// ```
+    @discardableResult
+    public nonisolated func submit<Value: Codable>(
+        _ value: Value, for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata = [:]
+    ) throws -> CheckpointReceipt {
+        receipt(try attempt(encoding: value, for: key, level, metadata, waits: true))
+    }
+
+    /// The same for two values or more.
+    @discardableResult
+    public nonisolated func submit<First: Codable, Second: Codable, each Rest: Codable>(
+        _ first: First, _ second: Second, _ rest: repeat each Rest, for key: CheckpointKey, level: Int = 1,
+        metadata: CheckpointMetadata = [:]
+    ) throws -> CheckpointReceipt {
+        receipt(try attempt(encoding: first, second, repeat each rest, for: key, level, metadata, waits: true))
     }
 
     /// Takes a checkpoint of bytes as they are, without CBOR; ``restoreBytes(for:level:version:origin:fallback:)``
@@ -126,250 +170,5 @@ extension CheckpointLog {
         case .settled(let receipt): return receipt
         case .pending(let pending): return try await finish(pending, key)
         }
-    }
-
-    nonisolated func keepsInMemory(_ attributes: RecordAttributes) -> Bool {
-        engine.isInMemory || attributes.policy.durability == .memory
-    }
-
-    /// What a checkpoint begins with.
-    private struct Start {
-        var attributes: RecordAttributes
-        /// When it began, for one whose time is measured.
-        var time: Duration?
-    }
-
-    /// How far a checkpoint has come.
-    private enum Stage {
-        /// It stands, and its level's promise holds.
-        case settled(CheckpointReceipt)
-        case pending(Pending)
-    }
-
-    /// A checkpoint whose promise does not hold yet. A class: to hand on that there is none costs nothing.
-    private final class Pending: Sendable {
-        /// Where it is.
-        enum Place {
-            case stored(CheckpointReceipt)
-            case encoded(CBOREncodingBuffer)
-            case bytes([UInt8])
-        }
-
-        let place: Place
-        let attributes: RecordAttributes
-        let time: Duration?
-
-        init(_ place: Place, _ start: Start) {
-            self.place = place
-            attributes = start.attributes
-            time = start.time
-        }
-    }
-
-    private nonisolated func begin(_ level: Int, _ flags: FrameHeader.Flags = []) throws -> Start {
-        var attributes = try engine.attributes(level)
-        attributes.flags = flags
-        return Start(attributes: attributes, time: costs.start(attributes.level.rawValue))
-    }
-
-    /// Keeps a value in the memory, or encodes it, and stores it where that waits for no disk, or `mayWait` says that
-    /// it may.
-    ///
-    /// All that an asynchronous call does before it suspends. By itself, for a generic asynchronous function asks the
-    /// task for memory for what it has at hand.
-    private nonisolated func attempt<Value: Codable & Sendable>(
-        _ value: Value, for key: CheckpointKey, _ level: Int, waits mayWait: Bool
-    ) throws -> Stage {
-        var start = try begin(level)
-        return try attempt(value, for: key, &start, waits: mayWait)
-    }
-
-    private nonisolated func attempt<Value: Codable & Sendable>(
-        _ value: Value, for key: CheckpointKey, _ level: Int, _ metadata: CheckpointMetadata, waits mayWait: Bool
-    ) throws -> Stage {
-        var start = try begin(level)
-        start.attributes.metadata = try EncodedMetadata.bytes(of: metadata)
-        return try attempt(value, for: key, &start, waits: mayWait)
-    }
-
-    @inline(__always)
-    private nonisolated func attempt<Value: Codable & Sendable>(
-        _ value: Value, for key: CheckpointKey, _ start: inout Start, waits mayWait: Bool
-    ) throws -> Stage {
-        if keepsValues(start.attributes) { return settled(try keepInMemory(value, for: key, start.attributes), start) }
-        return try encodeAndStore(&start, key, waits: mayWait) { try Self.encode(value, for: key, into: $0) }
-    }
-
-    private nonisolated func attempt<each Value: Codable & Sendable>(
-        _ values: repeat each Value, for key: CheckpointKey, _ level: Int, _ metadata: CheckpointMetadata,
-        waits mayWait: Bool
-    ) throws -> Stage {
-        var start = try begin(level)
-        if !metadata.isEmpty { start.attributes.metadata = try EncodedMetadata.bytes(of: metadata) }
-        if keepsValues(start.attributes) {
-            return settled(try keepInMemory(repeat each values, for: key, start.attributes), start)
-        }
-        return try encodeAndStore(&start, key, waits: mayWait) {
-            try Self.encode(repeat each values, for: key, into: $0)
-        }
-    }
-
-    private nonisolated func encodeAndStore(
-        _ start: inout Start, _ key: CheckpointKey, waits mayWait: Bool,
-        _ encode: (CBOREncodingBuffer) throws -> FrameHeader.Flags
-    ) throws -> Stage {
-        let buffer = engine.borrowEncodeBuffer()
-        var isHandedOn = false
-        defer { if !isHandedOn { engine.giveBack(buffer) } }
-        start.attributes.flags.formUnion(try encode(buffer))
-        if !mayWait, waits(buffer.count, start.attributes) {
-            isHandedOn = true
-            return .pending(Pending(.encoded(buffer), start))
-        }
-        do {
-            return unsafe try store(buffer.bytes, start, key: key, mayWait ? .short : .none)
-        } catch let error as CheckpointLogError where error.isLackOfRoom && !mayWait {
-            isHandedOn = true
-            return .pending(Pending(.encoded(buffer), start))
-        }
-    }
-
-    private nonisolated func store(
-        _ bytes: UnsafeRawBufferPointer, _ start: Start, key: CheckpointKey, _ patience: RoomPatience
-    ) throws -> Stage {
-        let receipt = unsafe try store(bytes, start.attributes, key: key, patience)
-        if start.attributes.policy.durability == .synced || !receipt.above.isEmpty {
-            return .pending(Pending(.stored(receipt), start))
-        }
-        return settled(receipt, start)
-    }
-
-    private nonisolated func settled(_ receipt: CheckpointReceipt, _ start: Start) -> Stage {
-        costs.end(start.time, start.attributes.level.rawValue)
-        return .settled(receipt)
-    }
-
-    /// The receipt of a checkpoint that stands, whose promise the caller waits for.
-    private nonisolated func receipt(_ stage: Stage) -> CheckpointReceipt {
-        switch stage {
-        case .settled(let receipt):
-            return receipt
-        case .pending(let pending):
-            guard case .stored(let receipt) = pending.place else {
-                preconditionFailure("A checkpoint that may wait for the disk is stored.")
-            }
-            costs.end(pending.time, pending.attributes.level.rawValue)
-            return receipt
-        }
-    }
-
-    /// Stores what waits for a disk, off the task's thread, and waits for the promise.
-    private nonisolated(nonsending) func finish(
-        _ pending: Pending, _ key: CheckpointKey
-    ) async throws -> CheckpointReceipt {
-        let receipt: CheckpointReceipt
-        if case .stored(let known) = pending.place {
-            receipt = known
-        } else {
-            receipt = try await engine.blocking.run { try self.store(pending, key) }
-        }
-        try await receipt.waitForPromise(of: pending.attributes.level)
-        costs.end(pending.time, pending.attributes.level.rawValue)
-        return receipt
-    }
-
-    private nonisolated func store(_ pending: Pending, _ key: CheckpointKey) throws -> CheckpointReceipt {
-        switch pending.place {
-        case .stored(let receipt):
-            return receipt
-        case .encoded(let buffer):
-            defer { engine.giveBack(buffer) }
-            return unsafe try store(buffer.bytes, pending.attributes, key: key, .long)
-        case .bytes(let bytes):
-            return unsafe try bytes.withUnsafeBytes { unsafe try store($0, pending.attributes, key: key, .long) }
-        }
-    }
-
-    /// Whether the memory keeps the values themselves, and nothing is encoded.
-    private nonisolated func keepsValues(_ attributes: RecordAttributes) -> Bool {
-        keepsInMemory(attributes) && !node.passesUp(Int(attributes.level.rawValue))
-    }
-
-    /// Keeps the value itself; one of a class is encoded, for a copied reference is no snapshot.
-    private nonisolated func keepInMemory<Value: Codable & Sendable>(
-        _ value: Value, for key: CheckpointKey, _ attributes: RecordAttributes
-    ) throws -> CheckpointReceipt {
-        guard isClass(type(of: value)) else { return try keepInMemory(.values([value]), attributes, key: key) }
-        let buffer = engine.borrowEncodeBuffer()
-        defer { engine.giveBack(buffer) }
-        let flags = try Self.encode(value, for: key, into: buffer)
-        return try keepInMemory(.encoded(unsafe Array(buffer.bytes)), attributes.adding(flags), key: key)
-    }
-
-    /// Keeps the values themselves; where one is of a class they are encoded, for a copied reference is no snapshot.
-    private nonisolated func keepInMemory<each Value: Codable & Sendable>(
-        _ values: repeat each Value, for key: CheckpointKey, _ attributes: RecordAttributes
-    ) throws -> CheckpointReceipt {
-        var kept: [any Codable & Sendable] = []
-        var holdsClass = false
-        for value in repeat each values {
-            kept.append(value)
-            if isClass(type(of: value)) { holdsClass = true }
-        }
-        guard holdsClass else {
-            return try keepInMemory(
-                .values(kept), kept.count == 1 ? attributes : attributes.adding(.severalValues), key: key)
-        }
-        let buffer = engine.borrowEncodeBuffer()
-        defer { engine.giveBack(buffer) }
-        let flags = try Self.encode(repeat each values, for: key, into: buffer)
-        return try keepInMemory(.encoded(unsafe Array(buffer.bytes)), attributes.adding(flags), key: key)
-    }
-
-    private nonisolated func keepInMemory(
-        _ snapshot: MemoryRecord.Content, _ attributes: RecordAttributes, key: CheckpointKey
-    ) throws -> CheckpointReceipt {
-        if !engine.isInMemory { _ = try engine.requireWriter() }
-        let (record, hash) = try engine.keepInMemory(snapshot, attributes, key: key)
-        return CheckpointReceipt(record, hash, engine)
-    }
-
-    /// Stores encoded bytes here, and in every actor on the way up to the first of the level's rank.
-    ///
-    /// - Throws: what this actor throws; `.unavailable` when one above it fails, after the record stands here.
-    nonisolated func store(
-        _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: CheckpointKey, _ patience: RoomPatience
-    ) throws -> CheckpointReceipt {
-        var receipt =
-            unsafe keepsInMemory(attributes)
-            ? try keepInMemory(.encoded(Array(bytes)), attributes, key: key)
-            : CheckpointReceipt(
-                try engine.waitingForRoom(patience) { unsafe try engine.append(bytes, attributes, key: key) }, engine)
-        guard let parent = node.parent(passing: Int(attributes.level.rawValue)) else { return receipt }
-        do {
-            var above = try parent.engine.attributes(Int(attributes.level.rawValue)).adding(attributes.flags)
-            above.origin = attributes.origin.under(node.name)
-            above.metadata = attributes.metadata
-            if let taken = attributes.taken { above.taken = number(above: taken, in: parent) }
-            receipt.above = unsafe [try parent.store(bytes, above, key: key, patience)]
-        } catch {
-            throw CheckpointLogError.unavailable(parent.node.name, cause: error)
-        }
-        return receipt
-    }
-
-    /// Takes a checkpoint under numbers that were taken before its value was known.
-    func checkpoint<Value: Codable & Sendable>(
-        _ value: Value, for key: CheckpointKey, level: Int, as taken: TakenNumber
-    ) async throws {
-        var start = try begin(level)
-        start.attributes.taken = taken
-        let stage = try attempt(value, for: key, &start, waits: false)
-        if case .pending(let pending) = stage { _ = try await finish(pending, key) }
-    }
-
-    /// Whether storing these bytes waits for a disk.
-    private nonisolated func waits(_ byteCount: Int, _ attributes: RecordAttributes) -> Bool {
-        engine.waitsForDisk(byteCount) && !keepsInMemory(attributes)
     }
 }

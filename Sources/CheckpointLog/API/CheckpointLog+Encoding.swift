@@ -1,7 +1,7 @@
 internal import CBOR
 
 extension CheckpointLog {
-    static func encode<Value: Codable & Sendable>(
+    static func encode<Value: Codable>(
         _ value: Value, for key: CheckpointKey, into buffer: CBOREncodingBuffer
     ) throws -> FrameHeader.Flags {
         do {
@@ -13,7 +13,7 @@ extension CheckpointLog {
     }
 
     /// Encodes one value as it is, several or none as an array.
-    static func encode<each Value: Codable & Sendable>(
+    static func encode<each Value: Codable>(
         _ values: repeat each Value, for key: CheckpointKey, into buffer: CBOREncodingBuffer
     ) throws -> FrameHeader.Flags {
         var count = 0

@@ -23,21 +23,37 @@ public struct CheckpointGroupBuilder {
 
     init(_ encoder: CBOREncoder) { self.encoder = encoder }
 
-    /// Puts a checkpoint of `values` under `key` into the group. Encoded at once.
+    /// Puts a checkpoint of `value` under `key` into the group. Encoded at once.
     ///
     /// - Parameters:
-    ///   - values: any values.
+    ///   - value: any value.
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - metadata: what is said of this version of the key beside its values, 4,096 bytes at the most.
     /// - Throws: ``CheckpointLogError``: `.encodingFailed`; `.invalidArgument` for too much metadata;
     ///   `.duplicateKeyInGroup` for a key that is in the group already.
-    public mutating func put<each Value: Codable & Sendable>(
-        _ values: repeat each Value, for key: CheckpointKey, metadata: CheckpointMetadata = [:]
+    public mutating func put<Value: Codable>(
+        _ value: Value, for key: CheckpointKey, metadata: CheckpointMetadata = [:]
+    ) throws {
+        try add(key, metadata) { try CheckpointLog.encode(value, for: key, into: $0) }
+    }
+
+    /// Puts a checkpoint of two values or more under `key` into the group; as the form for one value in everything
+    /// else.
+    public mutating func put<First: Codable, Second: Codable, each Rest: Codable>(
+        _ first: First, _ second: Second, _ rest: repeat each Rest, for key: CheckpointKey,
+        metadata: CheckpointMetadata = [:]
+    ) throws {
+        try add(key, metadata) { try CheckpointLog.encode(first, second, repeat each rest, for: key, into: $0) }
+    }
+
+    private mutating func add(
+        _ key: CheckpointKey, _ metadata: CheckpointMetadata,
+        _ encode: (CBOREncodingBuffer) throws -> FrameHeader.Flags
     ) throws {
         let metadata = try EncodedMetadata.bytes(of: metadata)
         guard keys.insert(key).inserted else { throw CheckpointLogError.duplicateKeyInGroup(key) }
         let buffer = CBOREncodingBuffer(encoder)
-        let flags = try CheckpointLog.encode(repeat each values, for: key, into: buffer)
+        let flags = try encode(buffer)
         members.append(Member(key: key, bytes: unsafe Array(buffer.bytes), flags: flags, metadata: metadata))
     }
 }
@@ -62,38 +78,66 @@ public struct CheckpointGroup: Sendable {
     let engine: LogEngine
 
     /// Gives back the member under `key` with the value that was committed with the group; nil when it has no such
-    /// member.
+    /// member. Decoded where the caller is isolated.
     ///
     /// - Throws: ``CheckpointLogError``: `.decodingFailed`, `.damaged`, `.closed`; `.unavailable` when a newer group of
     ///   the name has taken this one's place since.
-    public func restore<Value: Codable & Sendable>(_ type: Value.Type, for key: CheckpointKey) async throws -> Value? {
-        guard let (bytes, flags) = try await fetch(key) else { return nil }
-        return unsafe try bytes.withUnsafeBytes {
-            unsafe try CheckpointLog.decode(type, content: $0, flags: flags, key: key, level: level)
+    public func restore<Value: Codable>(_ type: Value.Type, for key: CheckpointKey) async throws -> Value? {
+        try await fetch(key).map { try decode(type, $0, key) }
+    }
+
+    /// Gives back a member of two values or more as an optional tuple; as the form for one value in everything else.
+    public func restore<First: Codable, Second: Codable, each Rest: Codable>(
+        _ first: First.Type, _ second: Second.Type, _ rest: repeat (each Rest).Type, for key: CheckpointKey
+    ) async throws -> (First, Second, repeat each Rest)? {
+        guard let content = try await fetch(key) else { return nil }
+        return .some(try decode(first, second, repeat each rest, of: content, key))
+    }
+
+    /// Gives back a member as ``restore(_:for:)`` does, for code that is not asynchronous; blocks while it reads.
+    @available(*, noasync, message: "Use the asynchronous restore.")
+    public func restoreBlocking<Value: Codable>(_ type: Value.Type, for key: CheckpointKey) throws -> Value? {
+        try read(key).map { try decode(type, $0, key) }
+    }
+
+    /// Gives back a member of two values or more, for code that is not asynchronous; blocks while it reads.
+    @available(*, noasync, message: "Use the asynchronous restore.")
+    public func restoreBlocking<First: Codable, Second: Codable, each Rest: Codable>(
+        _ first: First.Type, _ second: Second.Type, _ rest: repeat (each Rest).Type, for key: CheckpointKey
+    ) throws -> (First, Second, repeat each Rest)? {
+        guard let content = try read(key) else { return nil }
+        return .some(try decode(first, second, repeat each rest, of: content, key))
+    }
+
+    private typealias Content = (bytes: [UInt8], flags: FrameHeader.Flags)
+
+    private func decode<Value: Codable>(_ type: Value.Type, _ content: Content, _ key: CheckpointKey) throws -> Value {
+        unsafe try content.bytes.withUnsafeBytes {
+            unsafe try CheckpointLog.decode(type, content: $0, flags: content.flags, key: key, level: level)
         }
     }
 
-    /// Gives back a member of several values as an optional tuple; as the form for one value in everything else.
-    public func restore<each Value: Codable & Sendable>(
-        _ types: repeat (each Value).Type, for key: CheckpointKey
-    ) async throws -> (repeat each Value)? {
-        guard let (bytes, flags) = try await fetch(key) else { return nil }
-        return unsafe try bytes.withUnsafeBytes {
-            unsafe try CheckpointLog.decode(repeat each types, content: $0, flags: flags, key: key, level: level)
+    private func decode<First: Codable, Second: Codable, each Rest: Codable>(
+        _ first: First.Type, _ second: Second.Type, _ rest: repeat (each Rest).Type, of content: Content,
+        _ key: CheckpointKey
+    ) throws -> (First, Second, repeat each Rest) {
+        unsafe try content.bytes.withUnsafeBytes {
+            unsafe try CheckpointLog.decode(
+                first, second, repeat each rest, content: $0, flags: content.flags, key: key, level: level)
         }
     }
 
-    private func fetch(_ key: CheckpointKey) async throws -> ([UInt8], FrameHeader.Flags)? {
-        guard let index = keys.firstIndex(of: key) else { return nil }
-        if engine.isInMemory {
-            try engine.checkOpen()
-            return (try records[index].encode(), records[index].flags)
-        }
-        let (engine, level, name, number) = (engine, UInt8(level), name, sequenceNumber)
+    private func fetch(_ key: CheckpointKey) async throws -> Content? {
+        if engine.isInMemory { return try read(key) }
         try engine.checkOpen()
-        return try await engine.blocking.run {
-            try engine.content(ofMember: index, in: name, number: number, level: level)
-        }
+        return try await engine.blocking.run { try read(key) }
+    }
+
+    private func read(_ key: CheckpointKey) throws -> Content? {
+        try engine.checkOpen()
+        guard let index = keys.firstIndex(of: key) else { return nil }
+        if engine.isInMemory { return (try records[index].encode(), records[index].flags) }
+        return try engine.content(ofMember: index, in: name, number: sequenceNumber, level: UInt8(level))
     }
 }
 
@@ -176,6 +220,21 @@ extension CheckpointLog {
         let engine = engine
         try engine.checkOpen()
         if engine.follower != nil { try await engine.blocking.run { try engine.refresh() } }
+        return try newestGroup(name, level)
+    }
+
+    /// The newest complete group of `name` as ``restoreGroup(_:level:)`` gives it, for code that is not asynchronous;
+    /// blocks while it reads.
+    @available(*, noasync, message: "Use the asynchronous restoreGroup.")
+    public nonisolated func restoreGroupBlocking(
+        _ name: CheckpointKey, level: Int? = nil
+    ) throws -> CheckpointGroup? {
+        try engine.checkOpen()
+        if engine.follower != nil { try engine.refresh() }
+        return try newestGroup(name, level)
+    }
+
+    private nonisolated func newestGroup(_ name: CheckpointKey, _ level: Int?) throws -> CheckpointGroup? {
         let levels =
             try level.map { [try Level(validating: $0)] } ?? engine.levelsInUse.compactMap { Level(rawValue: $0) }
         // Without a level the name itself is still checked.

@@ -9,10 +9,18 @@ extension CheckpointLog {
     public nonisolated func history(
         for key: CheckpointKey, level: Int? = nil, origin: String? = nil
     ) async throws -> [CheckpointVersion] {
-        let level = try level.map { try Level(validating: $0).rawValue }
         let engine = engine
-        let query = RecordQuery(key: key, level: level, origin: origin.map { Origin($0) })
+        let query = try RecordQuery(key, level, .newest, origin)
         return try await engine.blocking.run { try engine.history(query) }
+    }
+
+    /// The stored versions of `key` as ``history(for:level:origin:)`` gives them, for code that is not asynchronous;
+    /// blocks while it reads.
+    @available(*, noasync, message: "Use the asynchronous history.")
+    public nonisolated func historyBlocking(
+        for key: CheckpointKey, level: Int? = nil, origin: String? = nil
+    ) throws -> [CheckpointVersion] {
+        try engine.history(try RecordQuery(key, level, .newest, origin))
     }
 
     /// The newest stored version of `key` that `condition` chooses; nil where it chooses none.
@@ -94,7 +102,7 @@ extension CheckpointLog {
     ///   - level: 1…255, or nil.
     ///   - prefix: what the keys begin with, byte for byte; empty for all.
     /// - Returns: the values by key. Of a key with several origins the actor's own counts, else the newest.
-    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)->Value?``.
+    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)-5xn3o``.
     /// - Complexity: O(n) in the bytes of all newest checkpoints, which are read in the order of the files.
     public nonisolated func restoreAll<Value: Codable & Sendable>(
         as type: Value.Type, level: Int? = nil, prefix: CheckpointKey = ""

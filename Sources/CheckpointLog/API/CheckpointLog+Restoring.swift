@@ -34,62 +34,28 @@ extension CheckpointLog {
         }
     }
 
-    /// Gives back a checkpoint of several values as an optional tuple; as the form for one value in everything else.
-    public nonisolated func restore<each Value: Codable & Sendable>(
-        _ types: repeat (each Value).Type, for key: CheckpointKey, level: Int? = nil,
-        version: RestoreVersion = .newest, origin: String? = nil, fallback: RestoreFallback = .none
-    ) async throws -> (repeat each Value)? {
-        unsafe try await answer(key, level, version, origin, fallback) { record -> (repeat each Value)? in
+    /// Gives back a checkpoint of two values or more as an optional tuple; as the form for one value in everything
+    /// else.
+    public nonisolated func restore<
+        First: Codable & Sendable, Second: Codable & Sendable, each Rest: Codable & Sendable
+    >(
+        _ first: First.Type, _ second: Second.Type, _ rest: repeat (each Rest).Type, for key: CheckpointKey,
+        level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil, fallback: RestoreFallback = .none
+    ) async throws -> (First, Second, repeat each Rest)? {
+        unsafe try await answer(key, level, version, origin, fallback) { record in
             guard case .values(let values) = record.content else { return nil }
-            return Self.cast(values, repeat each types)
-        } decode: { facts, content -> (repeat each Value) in
+            return Self.cast(values, first, second, repeat each rest)
+        } decode: { facts, content in
             unsafe try Self.decode(
-                repeat each types, content: content, flags: facts.flags, key: key, level: Int(facts.level))
-        }
-    }
-
-    /// Gives back one value as ``restore(_:for:level:version:origin:fallback:)->Value?`` does, for code that is not
-    /// asynchronous; blocks while it reads.
-    @available(*, noasync, message: "Use the asynchronous restore.")
-    public nonisolated func restoreBlocking<Value: Codable & Sendable>(
-        _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
-        origin: String? = nil, fallback: RestoreFallback = .none
-    ) throws -> Value? {
-        let query = try RecordQuery(key, level, version, origin)
-        for (log, query) in queries(query, level) ?? [(self, query)] {
-            if let found = try Self.restoreHere(type, query, fallback, log.engine) { return found }
-        }
-        return nil
-    }
-
-    /// Asks one log's memory, and then its disk.
-    static func restoreHere<Value: Codable & Sendable>(
-        _ type: Value.Type, _ query: RecordQuery, _ fallback: RestoreFallback, _ engine: LogEngine
-    ) throws -> Value? {
-        guard fallback.report == nil else {
-            return unsafe try engine.withIntactContent(
-                query, fallback, receive: { facts, reader in try receive(type, reader, facts.flags) }
-            ) { facts, content in
-                unsafe try decode(type, content: content, flags: facts.flags, key: query.key, level: Int(facts.level))
-            }
-        }
-        guard let found = try engine.newest(query) else { return nil }
-        if case .memory(let record) = found, case .values(let values) = record.content, values.count == 1,
-            let value = cast(values[0], type)
-        {
-            return value
-        }
-        return unsafe try engine.withContent(
-            query, found: found, receive: { facts, reader in try receive(type, reader, facts.flags) }
-        ) { facts, content in
-            unsafe try decode(type, content: content, flags: facts.flags, key: query.key, level: Int(facts.level))
+                first, second, repeat each rest, content: content, flags: facts.flags, key: key,
+                level: Int(facts.level))
         }
     }
 
     /// Gives back the newest checkpoint of `key` as its stored bytes: the CBOR of its values, or the bytes it was taken
     /// of.
     ///
-    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)->Value?``, without `.decodingFailed`.
+    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)-5xn3o``, without `.decodingFailed`.
     public nonisolated func restoreBytes(
         for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil,
         fallback: RestoreFallback = .none
@@ -119,7 +85,7 @@ extension CheckpointLog {
     ///   - fallback: what to do when the version found is damaged, or `decode` throws.
     ///   - decode: is given a decoder over the stored CBOR; called once, or again after a compaction moved the record.
     /// - Returns: what `decode` made, or nil when there is no such checkpoint.
-    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)->Value?``; what `decode` throws is the cause of
+    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)-5xn3o``; what `decode` throws is the cause of
     ///   `.decodingFailed`.
     public nonisolated func restore<Value: Sendable>(
         for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil,
@@ -164,7 +130,7 @@ extension CheckpointLog {
 
     /// The actors to ask and what to ask each, in order, when one above answers for the level; nil when this one
     /// answers alone.
-    private nonisolated func queries(_ query: RecordQuery, _ level: Int?) -> [(CheckpointLog, RecordQuery)]? {
+    nonisolated func queries(_ query: RecordQuery, _ level: Int?) -> [(CheckpointLog, RecordQuery)]? {
         // A number is of the log that gave it: those above number their copies themselves.
         if case .sequence = query.version.choice { return nil }
         guard let level, let above = node.actor(answering: level) else { return nil }
@@ -175,7 +141,7 @@ extension CheckpointLog {
     }
 
     /// Asks each actor that may know in turn.
-    private nonisolated func answer<Result: Sendable>(
+    nonisolated func answer<Result: Sendable>(
         _ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?, _ fallback: RestoreFallback,
         remembered: (MemoryRecord) -> Result?, receive: FrameReader.Receive<Result>? = nil,
         decode: @escaping @Sendable (ContentFacts, UnsafeRawBufferPointer) throws -> Result
@@ -197,7 +163,7 @@ extension CheckpointLog {
         return Swift.type(of: value) == type ? value as? Value : nil
     }
 
-    private static func cast<each Value>(
+    static func cast<each Value>(
         _ values: [any Codable & Sendable], _ types: repeat (each Value).Type
     ) -> (repeat each Value)? {
         var index = 0
@@ -223,7 +189,7 @@ extension CheckpointLog {
         }
     }
 
-    static func decode<Value: Codable & Sendable>(
+    static func decode<Value: Codable>(
         _ type: Value.Type, content: UnsafeRawBufferPointer, flags: FrameHeader.Flags, key: CheckpointKey, level: Int
     ) throws -> Value {
         do {
@@ -238,7 +204,7 @@ extension CheckpointLog {
         }
     }
 
-    static func decode<each Value: Codable & Sendable>(
+    static func decode<each Value: Codable>(
         _ types: repeat (each Value).Type, content: UnsafeRawBufferPointer, flags: FrameHeader.Flags,
         key: CheckpointKey, level: Int
     ) throws -> (repeat each Value) {
@@ -264,7 +230,7 @@ extension CheckpointLog {
     }
 
     /// What is stored, as far as its bytes tell: the log keeps no names of types.
-    private static func storedForm(_ flags: FrameHeader.Flags, _ content: UnsafeRawBufferPointer) -> String {
+    static func storedForm(_ flags: FrameHeader.Flags, _ content: UnsafeRawBufferPointer) -> String {
         if flags.contains(.raw) { return "\(content.count) bytes that are not CBOR" }
         let form = unsafe CBORDiagnostic.outline(of: content)
         return flags.contains(.severalValues) ? "several values (\(form))" : form
@@ -318,7 +284,7 @@ extension LogEngine {
 
 extension RecordQuery {
     /// - Throws: `.invalidLevel`. The key is checked where it is hashed.
-    fileprivate init(_ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?) throws {
+    init(_ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?) throws {
         self.init(
             key: key, level: try level.map { try Level(validating: $0).rawValue }, version: version,
             origin: origin.map { Origin($0) })

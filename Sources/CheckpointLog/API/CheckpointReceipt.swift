@@ -42,6 +42,12 @@ public struct CheckpointReceipt: Sendable {
         place = .memory(hash)
     }
 
+    /// Whether it was kept in the memory when it was taken.
+    var isInMemory: Bool {
+        if case .memory = place { return true }
+        return false
+    }
+
     /// Returns once the checkpoint, or a newer one of its key, has survived what `durability` says.
     ///
     /// A checkpoint of the memory level is written out when more than `.memory` is waited for. A newer removal of its

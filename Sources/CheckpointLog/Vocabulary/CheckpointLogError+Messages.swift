@@ -88,11 +88,24 @@ extension CheckpointLogError {
     package static func decodingFailed(
         key: CheckpointKey, level: Int, stored: String, wanted: String, cause: (any Error)?
     ) -> CheckpointLogError {
-        CheckpointLogError(
+        let advice =
+            if case .keyNotFound(let field, _) = cause as? DecodingError {
+                "it has no field \"\(field.stringValue)\". Restore it with `defaults:`, which has what the stored "
+                    + "value lacks, or by a rule of your own with `restore(for:decoding:)`."
+            } else {
+                "restore it as the type it was taken with."
+            }
+        return CheckpointLogError(
             code: .decodingFailed,
             message: "The checkpoint of key \"\(key)\" at level \(level) holds \(stored) and does not decode as "
-                + "\(wanted); restore it as the type it was taken with.",
+                + "\(wanted); \(advice)",
             cause: cause)
+    }
+
+    /// Whether a value could not be decoded because a field was not stored.
+    var isMissingField: Bool {
+        if case .keyNotFound = cause as? DecodingError { return code == .decodingFailed }
+        return false
     }
 
     package static func locked(path: String, holder: LockHolder?) -> CheckpointLogError {

@@ -52,7 +52,7 @@ public struct RestoreVersion: Sendable, Hashable {
 ///     State.self, for: "state", level: 2, fallback: .lastIntact { print("went around \($0)") })
 /// ```
 public struct RestoreFallback: Sendable {
-    let report: (@Sendable (CheckpointLogError) -> Void)?
+    var report: (@Sendable (CheckpointLogError) -> Void)?
     /// Whether a version that is intact and of another type is gone around too.
     var skipsUndecodable = false
 

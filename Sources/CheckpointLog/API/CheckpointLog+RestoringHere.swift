@@ -1,0 +1,175 @@
+internal import CBOR
+
+/// The forms that decode where the caller is: on its thread, or where it is isolated.
+extension CheckpointLog {
+    /// Gives back one value as ``restore(_:for:level:version:origin:fallback:)-5xn3o`` does, of a type that cannot go
+    /// to another thread.
+    ///
+    /// It is decoded where the caller is isolated, so a conformance to `Codable` may be isolated to the main actor, as
+    /// those of a module are whose default isolation that is. Types that are `Sendable` take the other form by
+    /// themselves, which decodes in the background what is not in the page cache.
+    public nonisolated(nonsending) func restore<Value: Codable>(
+        _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
+        origin: String? = nil, fallback: RestoreFallback = .none
+    ) async throws -> Value? {
+        unsafe try await decodeHere(key, level, version, origin, fallback) { facts, content in
+            unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
+        }
+    }
+
+    /// Gives back one value of a type that has more fields than it had when the checkpoint was taken: what the stored
+    /// value lacks is taken from `defaults`.
+    ///
+    /// ```swift
+    /// struct State: Codable { var step = 0; var rate = 0.1 }  // `rate` is new
+    /// let state = try await log.restore(State.self, for: "state", defaults: State()) ?? State()
+    /// ```
+    ///
+    /// Fields of structs within the value are completed too; elements of arrays and dictionaries are not, for nothing
+    /// says which default would be whose. An optional field that is not stored was nil when the checkpoint was taken,
+    /// or is new: it is nil. Decoded where the caller is isolated.
+    ///
+    /// - Parameters:
+    ///   - type: the type, as it is today.
+    ///   - key: 1 to 1,024 bytes of UTF-8.
+    ///   - level: 1…255, or nil.
+    ///   - version: which version; the newest by default.
+    ///   - origin: the way by which the checkpoint came up the tree, or nil.
+    ///   - fallback: what to do when the version found is damaged, or does not decode with `defaults` either.
+    ///   - defaults: a value that has every field. It is encoded only where a field is missing.
+    /// - Returns: the value, or nil when there is no such checkpoint.
+    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)-5xn3o``.
+    public nonisolated(nonsending) func restore<Value: Codable>(
+        _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
+        origin: String? = nil, fallback: RestoreFallback = .none, defaults: Value
+    ) async throws -> Value? {
+        unsafe try await decodeHere(key, level, version, origin, fallback) { facts, content in
+            unsafe try Self.decode(
+                type, content: content, flags: facts.flags, key: key, level: Int(facts.level), defaults: defaults)
+        }
+    }
+
+    private struct Content: Sendable {
+        var facts: ContentFacts
+        var bytes: [UInt8]
+    }
+
+    /// Fetches the content of one version after another, and has the caller's thread decode it.
+    private nonisolated(nonsending) func decodeHere<Value>(
+        _ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?, _ fallback: RestoreFallback,
+        _ decode: (ContentFacts, UnsafeRawBufferPointer) throws -> Value
+    ) async throws -> Value? {
+        // Those that do not decode, which the next look goes around.
+        var refused: [SequenceNumber: CheckpointLogError] = [:]
+        let skipped = Lock<[CheckpointLogError]>([])
+        defer { for error in skipped.withLock({ $0 }) { fallback.report?(error) } }
+        var quiet = fallback
+        if fallback.report != nil { quiet.report = { error in skipped.withLock { $0.append(error) } } }
+        while true {
+            skipped.withLock { $0 = [] }
+            let found = unsafe try await answer(key, level, version, origin, quiet) { _ -> Content? in
+                nil
+            } decode: { [refused] facts, content in
+                if let error = refused[facts.number] { throw error }
+                return Content(facts: facts, bytes: unsafe Array(content))
+            }
+            guard let found else { return nil }
+            do {
+                return unsafe try found.bytes.withUnsafeBytes { unsafe try decode(found.facts, $0) }
+            } catch let error as CheckpointLogError
+                where fallback.report != nil && fallback.skips(error) && refused[found.facts.number] == nil
+            {
+                refused[found.facts.number] = error
+            }
+        }
+    }
+
+    private static func decode<Value: Codable>(
+        _ type: Value.Type, content: UnsafeRawBufferPointer, flags: FrameHeader.Flags, key: CheckpointKey, level: Int,
+        defaults: Value
+    ) throws -> Value {
+        do {
+            return unsafe try decode(type, content: content, flags: flags, key: key, level: level)
+        } catch let error as CheckpointLogError where error.isMissingField {
+            let buffer = CBOREncodingBuffer()
+            _ = try encode(defaults, for: key, into: buffer)
+            do {
+                return unsafe try CBORDecoder().decode(type, from: content, completedBy: buffer.bytes)
+            } catch {
+                throw CheckpointLogError.decodingFailed(
+                    key: key, level: level, stored: unsafe storedForm(flags, content), wanted: "\(type)", cause: error)
+            }
+        }
+    }
+
+    /// Gives back one value as ``restore(_:for:level:version:origin:fallback:)-5xn3o`` does, for code that is not
+    /// asynchronous; blocks while it reads.
+    @available(*, noasync, message: "Use the asynchronous restore.")
+    public nonisolated func restoreBlocking<Value: Codable & Sendable>(
+        _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
+        origin: String? = nil, fallback: RestoreFallback = .none
+    ) throws -> Value? {
+        unsafe try decodeBlocking(key, level, version, origin, fallback) { record in
+            guard case .values(let values) = record.content, values.count == 1 else { return nil }
+            return Self.cast(values[0], type)
+        } receive: { facts, reader in
+            try Self.receive(type, reader, facts.flags)
+        } decode: { facts, content in
+            unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
+        }
+    }
+
+    /// Gives back two values or more, for code that is not asynchronous; blocks while it reads.
+    @available(*, noasync, message: "Use the asynchronous restore.")
+    public nonisolated func restoreBlocking<
+        First: Codable & Sendable, Second: Codable & Sendable, each Rest: Codable & Sendable
+    >(
+        _ first: First.Type, _ second: Second.Type, _ rest: repeat (each Rest).Type, for key: CheckpointKey,
+        level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil, fallback: RestoreFallback = .none
+    ) throws -> (First, Second, repeat each Rest)? {
+        unsafe try decodeBlocking(key, level, version, origin, fallback) { record in
+            guard case .values(let values) = record.content else { return nil }
+            return Self.cast(values, first, second, repeat each rest)
+        } decode: { facts, content in
+            unsafe try Self.decode(
+                first, second, repeat each rest, content: content, flags: facts.flags, key: key,
+                level: Int(facts.level))
+        }
+    }
+
+    /// Gives back one value of a type that cannot go to another thread, for code that is not asynchronous.
+    @available(*, noasync, message: "Use the asynchronous restore.")
+    public nonisolated func restoreBlocking<Value: Codable>(
+        _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
+        origin: String? = nil, fallback: RestoreFallback = .none
+    ) throws -> Value? {
+        unsafe try decodeBlocking(key, level, version, origin, fallback) { _ in
+            nil
+        } decode: { facts, content in
+            unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
+        }
+    }
+
+    /// Asks the memory and the disk of each actor that may know in turn.
+    private nonisolated func decodeBlocking<Value>(
+        _ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?, _ fallback: RestoreFallback,
+        remembered: (MemoryRecord) -> Value?, receive: FrameReader.Receive<Value>? = nil,
+        decode: (ContentFacts, UnsafeRawBufferPointer) throws -> Value
+    ) throws -> Value? {
+        let query = try RecordQuery(key, level, version, origin)
+        for (log, query) in queries(query, level) ?? [(self, query)] {
+            let engine = log.engine
+            if fallback.report != nil {
+                if let value = unsafe try engine.withIntactContent(query, fallback, receive: receive, decode) {
+                    return value
+                }
+            } else if let found = try engine.newest(query) {
+                if case .memory(let record) = found, let value = remembered(record) { return value }
+                if let value = unsafe try engine.withContent(query, found: found, receive: receive, decode) {
+                    return value
+                }
+            }
+        }
+        return nil
+    }
+}
