@@ -15,6 +15,7 @@ struct CheckpointLogCommand: AsyncParsableCommand {
             """,
         subcommands: [
             ListCommand.self, PutCommand.self, GetCommand.self, StatsCommand.self, CompactCommand.self,
+            BackupCommand.self,
         ])
 }
 

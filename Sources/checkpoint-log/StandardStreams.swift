@@ -91,4 +91,8 @@ enum StandardStreams {
     static func complain(_ text: String) {
         _ = try? FileDescriptor.standardError.writeAll("checkpoint-log: \(text)\n".utf8)
     }
+
+    static var errorIsTerminal: Bool { isatty(FileDescriptor.standardError.rawValue) == 1 }
+
+    static func writeToError(_ text: String) { _ = try? FileDescriptor.standardError.writeAll(text.utf8) }
 }

@@ -108,8 +108,8 @@ import Testing
         try await log.checkpoint(bytes: [1, 2, 3], for: "key")
         #expect(try await tool("get", path, "key").output == [1, 2, 3])
         #expect(try await tool("list", path).exitCode == 0)
-        for command in ["put", "compact"] {
-            let outcome = command == "put" ? try await tool(command, path, "key") : try await tool(command, path)
+        for words in [["put", path, "key"], ["compact", path], ["backup", path, path + ".copy"]] {
+            let outcome = try await tool(arguments: words)
             #expect(outcome.exitCode == 2 && outcome.output.isEmpty)
             #expect(outcome.complaint.contains("locked"))
             #expect(outcome.complaint.contains("\(ProcessInfo.processInfo.processIdentifier)"))
@@ -155,6 +155,27 @@ import Testing
         let json = try await tool("list", path, "--json", "--level", "2").output
         let rows = try JSONDecoder().decode([Row].self, from: Data(json))
         #expect(rows.count == 1 && rows[0].key == "two\nlines" && rows[0].level == 2 && rows[0].byteCount == 3)
+    }
+
+    @Test func aBackupIsMadeAndBroughtUpToDate() async throws {
+        struct Outcome: Decodable {
+            var copiedFileCount: Int
+            var linkedFileCount: Int
+            var keptFileCount: Int
+        }
+        let copy = directory.path.appending("copy").string
+        #expect(try await tool("backup", path, copy).exitCode == 2)
+        _ = try await tool("put", path, "first", input: [1])
+        let first = try await tool("backup", path, copy)
+        #expect(first.exitCode == 0 && first.complaint.isEmpty && first.text.hasPrefix("The backup has "))
+        _ = try await tool("put", path, "second", input: [2])
+        let json = try await tool("backup", path, copy, "--json").output
+        let second = try JSONDecoder().decode(Outcome.self, from: Data(json))
+        #expect(second.keptFileCount > 0 && second.copiedFileCount + second.linkedFileCount > 0)
+        #expect(try await tool("get", copy, "first").output == [1])
+        #expect(try await tool("get", copy, "second").output == [2])
+        let refused = try await tool("backup", path, directory.path.string)
+        #expect(refused.exitCode == 2 && refused.complaint.contains("invalidArgument"))
     }
 
     @Test func compactionGivesSpaceBackAndKeepsWhatIsAskedFor() async throws {

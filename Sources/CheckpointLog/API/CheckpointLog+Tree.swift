@@ -233,8 +233,10 @@ extension CheckpointLog {
 
     /// Takes over the newest checkpoints of another log, each under its own key, level and origin.
     ///
-    /// They become the newest here, also where this log has its own of the same key. A crash in the middle leaves the
-    /// first of several batches, each whole; loading again takes all anew.
+    /// Of each only the newest version, under a number and a date of this log, and no groups, pins or tags: for a copy
+    /// of all of that there is ``backup(to:progress:)``. They become the newest here, also where this log has its own
+    /// of the same key. A crash in the middle leaves the first of several batches, each whole; loading again takes all
+    /// anew.
     ///
     /// - Parameter directory: the path of the other log, which is opened for reading and left as it is.
     /// - Returns: how many checkpoints were taken over.

@@ -152,7 +152,7 @@ extension LogEngine {
         return manifest
     }
 
-    private static func makeDirectory(_ directory: FilePath, in fileSystem: any FileSystem) throws {
+    static func makeDirectory(_ directory: FilePath, in fileSystem: any FileSystem) throws {
         do throws(FileSystemError) {
             try fileSystem.createDirectory(directory)
         } catch  where error.code == .fileExists {
@@ -162,7 +162,7 @@ extension LogEngine {
         }
     }
 
-    private static func takeLock(in directory: any OpenDirectory) throws -> any FileLock {
+    static func takeLock(in directory: any OpenDirectory) throws -> any FileLock {
         switch try wrapping({ () throws(FileSystemError) in try directory.lock(FileName.lock) }) {
         case .acquired(let lock):
             return lock

@@ -188,6 +188,18 @@ package final class ValueTable: Sendable {
         }
     }
 
+    /// The value segments that a copy of these segments needs: those that a record in them refers to, unless a frame in
+    /// them says that the value is freed.
+    package func referenced(in segments: Set<SegmentNumber>) -> [SegmentNumber] {
+        state.withLock { state in
+            state.content.references.compactMap { location, reference in
+                let value = reference.file.segment
+                if let freed = state.content.freed[value], segments.contains(freed.segment) { return nil }
+                return segments.contains(location.segment) ? value : nil
+            }.sorted()
+        }
+    }
+
     /// References to values that are freed.
     var freedReferences: [FrameLocation: Reference] {
         state.withLock { state in

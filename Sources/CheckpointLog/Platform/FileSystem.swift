@@ -56,6 +56,10 @@ package protocol OpenDirectory: AnyObject, Sendable {
 
     func rename(_ name: String, to newName: String) throws(FileSystemError)
 
+    /// Gives a file a second name, in another directory. False where these two cannot share one: on two disks, or on
+    /// one that has no second names. Throws `EEXIST` when anything is there already.
+    func link(_ name: String, to newName: String, in target: any OpenDirectory) throws(FileSystemError) -> Bool
+
     func remove(_ name: String) throws(FileSystemError)
 
     /// Makes creations, renames and removals in the directory survive power loss.
@@ -284,6 +288,9 @@ package final class AbsentDirectory: OpenDirectory {
     package func openDirectory(_ name: String) throws(FileSystemError) -> any OpenDirectory { throw absent(.open) }
     package func entries() throws(FileSystemError) -> [DirectoryEntry] { throw absent(.list) }
     package func rename(_ name: String, to newName: String) throws(FileSystemError) { throw absent(.rename) }
+    package func link(
+        _ name: String, to newName: String, in target: any OpenDirectory
+    ) throws(FileSystemError) -> Bool { throw absent(.link) }
     package func remove(_ name: String) throws(FileSystemError) { throw absent(.remove) }
     package func sync() throws(FileSystemError) { throw absent(.syncDirectory) }
 

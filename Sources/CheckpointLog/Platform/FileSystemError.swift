@@ -7,7 +7,7 @@ package struct FileSystemError: Error, Equatable, CustomStringConvertible {
     package var code: Errno
 
     package enum Operation: String, Sendable {
-        case open, createDirectory, list, rename, remove, syncDirectory, lock
+        case open, createDirectory, list, rename, link, remove, syncDirectory, lock
         case size, read, write, reserve, map, truncate, sync
         /// No call, but what keeps one from being made: the log's own limit.
         case limit

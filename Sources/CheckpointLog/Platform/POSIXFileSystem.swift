@@ -236,6 +236,19 @@ final class POSIXDirectory: OpenDirectory {
         guard code == 0 else { throw failure(.rename, name) }
     }
 
+    func link(_ name: String, to newName: String, in target: any OpenDirectory) throws(FileSystemError) -> Bool {
+        guard let target = target as? POSIXDirectory else { return false }
+        let code = unsafe lookUp(name) { source, name in
+            unsafe target.lookUp(newName) { target, newName in
+                uninterrupted { unsafe linkat(source, name, target, newName, 0) }
+            }
+        }
+        guard code != 0 else { return true }
+        let error = Errno.current
+        if error.isRefusal || [.improperLink, .tooManyLinks].contains(error) { return false }
+        throw FileSystemError(.link, target.path.appending(newName), error)
+    }
+
     func remove(_ name: String) throws(FileSystemError) {
         let code = unsafe lookUp(name) { place, name in uninterrupted { unsafe unlinkat(place, name, 0) } }
         guard code == 0 else { throw failure(.remove, name) }

@@ -18,6 +18,8 @@ package final class Compactor: Sendable {
     private let logger: Logger?
     private let isRunning = Lock(false)
     private let wins = Lock(0)
+    /// Segments that a copy of the log is being made of, and for how many.
+    private let kept = Lock<[SegmentNumber: Int]>([:])
     /// One compaction at a time, whoever asks.
     private let turn = Lock(())
     private let reserve: SpaceReserve
@@ -94,6 +96,17 @@ package final class Compactor: Sendable {
         try turn.withLock { _ in try body() }
     }
 
+    /// Leaves segments where they are until ``release(_:)``; between two compactions.
+    package func keep(_ segments: [SegmentNumber]) {
+        kept.withLock { kept in for segment in segments { kept[segment, default: 0] += 1 } }
+    }
+
+    package func release(_ segments: [SegmentNumber]) {
+        kept.withLock { kept in
+            for segment in segments { kept[segment] = kept[segment].flatMap { $0 > 1 ? $0 - 1 : nil } }
+        }
+    }
+
     /// Carries out one plan; nil when there is nothing worth doing.
     package func runOnce(fully: Bool) throws -> CompactionOutcome? {
         if fully {
@@ -137,8 +150,11 @@ package final class Compactor: Sendable {
 
     private func plan(_ segments: [Manifest.Segment], fully: Bool) throws -> CompactionPlan? {
         try VersionExpiry(catalog, now: appender.now())?.expire(in: segments, reading: nil)
+        let kept = kept.withLock { $0 }
         return CompactionPlan.plan(
-            segments: segments.filter { !catalog.usage.isHeld($0.name.identifier) },
+            segments: segments.filter {
+                !catalog.usage.isHeld($0.name.identifier) && kept[$0.name.identifier] == nil
+            },
             liveByteCount: { catalog.usage.liveByteCount(of: $0) }, now: appender.now(),
             outputLimit: appender.limits.segmentByteCount, fully: fully)
     }

@@ -26,7 +26,7 @@ package final class Maintenance: Sendable {
 
     private let appender: LogAppender
     private let sync: SyncQueue
-    private let compactor: Compactor
+    package let compactor: Compactor
     package let values: ValueReclaimer
     private let catalog: RecordCatalog
     private let configuration: Configuration

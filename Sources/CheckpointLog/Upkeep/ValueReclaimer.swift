@@ -23,6 +23,8 @@ package final class ValueReclaimer: Sendable {
         var stated: [Batch] = []
         /// Batches whose files are gone.
         var freedCount = 0
+        /// How many copies of the log are being made, which want the files of dead values too.
+        var copies = 0
     }
 
     /// Bytes of dead values over which the log is synced for them, beside the two that are on their way to be freed
@@ -71,6 +73,11 @@ package final class ValueReclaimer: Sendable {
             if byteCount > Self.idleByteCount + 2 * largest { try finishWhileAlone() }
         }
     }
+
+    /// Leaves all files where they are until ``endCopy()``.
+    package func beginCopy() { turn.withLock { _ in state.withLock { $0.copies += 1 } } }
+
+    package func endCopy() { state.withLock { $0.copies -= 1 } }
 
     /// How often files were removed.
     package var freedCount: Int { state.withLock { $0.freedCount } }
@@ -135,7 +142,9 @@ package final class ValueReclaimer: Sendable {
     /// Removes the files whose frames are durable. A reader that has one open reads on; a directory entry that a power
     /// cut brings back is an orphan, which the next opening removes.
     private func remove() throws {
-        while let batch = state.withLock({ $0.stated.first }), batch.position <= appender.syncedPosition {
+        while let batch = state.withLock({ $0.copies == 0 ? $0.stated.first : nil }),
+            batch.position <= appender.syncedPosition
+        {
             for file in batch.files {
                 do throws(FileSystemError) {
                     try identity.directory.remove(SegmentName(file.segment, .value))

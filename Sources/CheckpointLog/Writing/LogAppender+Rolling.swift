@@ -115,6 +115,19 @@ extension LogAppender {
         }
     }
 
+    /// Ends the active segment, so that all that is appended by now can be sealed.
+    ///
+    /// - Returns: the first segment of the chain that has nothing of that, the one before it, and the segments that are
+    ///   sealed at that very moment.
+    /// - Throws: what an append throws.
+    package func cut() throws -> (previous: SegmentNumber, next: SegmentNumber, sealed: [Manifest.Segment]) {
+        try withRoom { state in
+            try Self.checkOpen(state)
+            if state.offset > SegmentHeader.byteCount { try rollActive(0, &state) }
+            return (state.active.previous, state.active.name.identifier, manifest.current.segments)
+        }
+    }
+
     /// Makes the segment that follows the active one before it is wanted, so that a roll costs an append nothing.
     ///
     /// - Parameter early: also where the active segment has not grown to the half of what it may.

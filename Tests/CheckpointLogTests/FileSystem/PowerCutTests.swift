@@ -26,6 +26,7 @@ import Testing
         case .create: _ = try disk.openFile("/new", .create)
         case .createDirectory: try disk.createDirectory("/newDirectory")
         case .rename: try disk.rename("/b", to: "/c")
+        case .link: #expect(try disk.link("/a", to: "/d"))
         case .remove: try disk.remove("/r")
         case .syncDirectory: try disk.syncDirectory("/")
         case .lock: _ = try disk.lock("/lock")

@@ -57,7 +57,7 @@ import Testing
         ),
         "Sources/checkpoint-log": (
             ["Vocabulary", "API"],
-            system.union(foundation).union(["ArgumentParser", "CheckpointLog", "SystemPackage"])
+            system.union(foundation).union(["ArgumentParser", "CheckpointLog", "Synchronization", "SystemPackage"])
         ),
         "Sources/log-verify": (
             ["Verification", "Vocabulary", "API"],

@@ -27,7 +27,7 @@ package struct SimulatedCall: Sendable, Equatable {
     }
 
     package enum Operation: String, Sendable, CaseIterable {
-        case openDirectory, open, create, createDirectory, list, rename, remove, syncDirectory
+        case openDirectory, open, create, createDirectory, list, rename, link, remove, syncDirectory
         case lock, isLocked, isInPlace
         case size, read, readIfCached, write, reserve, map, store, storeWord, truncate, sync
 
@@ -56,6 +56,7 @@ package struct SimulatedCall: Sendable, Equatable {
             case .createDirectory: .createDirectory
             case .list: .list
             case .rename: .rename
+            case .link: .link
             case .remove: .remove
             case .syncDirectory: .syncDirectory
             case .lock, .isLocked, .isInPlace: .lock

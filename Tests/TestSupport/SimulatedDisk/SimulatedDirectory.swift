@@ -55,6 +55,21 @@ final class SimulatedDirectory: OpenDirectory {
         }
     }
 
+    func link(_ name: String, to newName: String, in target: any OpenDirectory) throws(FileSystemError) -> Bool {
+        // Another simulated disk is another disk.
+        guard let target = target as? SimulatedDirectory, target.system === system else { return false }
+        let call = SimulatedCall(
+            operation: .link, path: path.appending(name), destination: target.path.appending(newName))
+        do throws(FileSystemError) {
+            try system.perform(call) { (disk, _) throws(Errno) in
+                try disk.link(name, in: number, to: newName, in: target.number)
+            }
+            return true
+        } catch  where [.improperLink, .tooManyLinks, .notPermitted].contains(error.code) {
+            return false
+        }
+    }
+
     func remove(_ name: String) throws(FileSystemError) {
         try system.perform(call(.remove, name)) { (disk, _) throws(Errno) in try disk.remove(name, in: number) }
     }

@@ -156,6 +156,14 @@ extension SimulatedDisk {
         }
     }
 
+    mutating func link(_ name: String, in from: Int, to newName: String, in to: Int) throws(Errno) {
+        let file = try file(name, in: from)
+        guard let entries = directories[to]?.entries else { throw .noSuchFileOrDirectory }
+        guard entries[newName] == nil else { throw .fileExists }
+        files[file]?.linkCount += 1
+        directories[to]?.add(newName, .file(file))
+    }
+
     mutating func syncDirectory(_ number: Int) {
         guard directories[number]?.unsynced.isEmpty == false else { return }
         directories[number]?.sync()

@@ -48,6 +48,12 @@ extension SimulatedFileSystem {
         }
     }
 
+    package func link(_ source: FilePath, to destination: FilePath) throws(FileSystemError) -> Bool {
+        let (from, name) = try place(.link, source)
+        let (to, newName) = try place(.link, destination)
+        return try from.link(name, to: newName, in: to)
+    }
+
     package func remove(_ path: FilePath) throws(FileSystemError) {
         let (directory, name) = try place(.remove, path)
         try directory.remove(name)

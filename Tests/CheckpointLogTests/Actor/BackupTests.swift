@@ -1,0 +1,324 @@
+import CheckpointLog
+import FoundationEssentials
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A copy of a log that is being written: all of it, as it was at one moment.
+@Suite(.timeLimit(.minutes(5))) struct BackupTests {
+    static func configuration(_ disk: any FileSystem) -> Configuration {
+        var configuration = Configuration()
+        configuration.fileSystem = disk
+        configuration.segmentByteLimit = 64 << 10
+        configuration.largeValueByteCount = 16 << 10
+        configuration.levels[2] = LevelPolicy(durability: .written, retention: .newest(4))
+        configuration.levels[3] = LevelPolicy(durability: .memory)
+        return configuration
+    }
+
+    static func open(
+        _ disk: any FileSystem, at path: String = "/log", compacts: Bool = true
+    ) async throws -> CheckpointLog {
+        var configuration = configuration(disk)
+        configuration.compactsAutomatically = compacts
+        return try await CheckpointLog.open(at: path, configuration: configuration)
+    }
+
+    static let large = SeededGenerator.bytes(30_000, seed: 5)
+
+    /// Of everything that a log can hold.
+    static func fill(_ log: CheckpointLog, _ round: Int) async throws {
+        for number in 0..<12 {
+            try await log.checkpoint(
+                number + round, for: "state", level: 2, metadata: ["step": .integer(Int64(number + round))])
+            let bytes = [UInt8](repeating: UInt8(number), count: 3_000)
+            try await log.checkpoint(bytes, for: CheckpointKey("k\(number % 7)"))
+        }
+        try await log.checkpoint(large + [UInt8(round)], for: "large")
+        try await log.checkpoint(large + [UInt8(round)], for: "large")
+        try await log.checkpoint(round, for: "remembered", level: 3)
+        try await log.commit("pair", level: 2) { group in
+            try group.put(round, for: "left")
+            try group.put(large + [UInt8(round)], for: "right")
+        }
+        try await log.checkpoint(-1, for: "left", level: 2)
+        let version = try #require(try await log.history(for: "state", level: 2).last)
+        try await log.pin(version.sequenceNumber, of: "state", level: 2)
+        try await log.tag(version.sequenceNumber, of: "state", as: "best", level: 2)
+        try await log.removeCheckpoint(for: "k0")
+    }
+
+    /// What can be asked of a log, as text.
+    static func content(_ log: CheckpointLog) async throws -> [String] {
+        var content: [String] = []
+        for version in try await log.checkpoints() {
+            for version in try await log.history(for: version.key, level: version.level) {
+                let bytes = try await log.restoreBytes(
+                    for: version.key, level: version.level, version: .sequence(version.sequenceNumber))
+                content.append(
+                    "\(version.key) \(version.level) \(version.sequenceNumber) \(version.date.timeIntervalSince1970) "
+                        + "\(version.metadata) \(version.tags) \(version.isPinned) \(bytes?.hashValue ?? 0)")
+            }
+        }
+        let group = try #require(try await log.restoreGroup("pair"))
+        let (left, right) = (
+            try await group.restore(Int.self, for: "left"), try await group.restore([UInt8].self, for: "right")
+        )
+        content.append("\(group.sequenceNumber) \(left ?? 0) \(right?.last ?? 0)")
+        content.append("\(try log.policy(for: 2))")
+        return content
+    }
+
+    static func check(_ disk: any FileSystem, at path: FilePath = "/copy", _ label: String = "") async {
+        let report = await LogVerifier(directory: path, level: .deep, fileSystem: disk).verify()
+        #expect(report.exitCode == 0, "\(label) \(report.findings)")
+    }
+
+    @Test(arguments: [true, false]) func aCopyHasAllOfTheLog(links: Bool) async throws {
+        let disk = SimulatedFileSystem(seed: 1)
+        if !links { disk.fail(.link, with: .improperLink, once: false) }
+        let log = try await Self.open(disk, compacts: false)
+        try await Self.fill(log, 1)
+        let progress = Lock<[BackupProgress]>([])
+        let first = try await log.backup(to: "/copy") { step in progress.withLock { $0.append(step) } }
+        var expected = try await Self.content(log)
+        #expect(first.keptFileCount == 0)
+        #expect((first.linkedFileCount > 0) == links && (first.copiedFileCount > 0) != links)
+        let steps = progress.withLock { $0 }
+        #expect(steps.last?.byteCount == first.byteCount && steps.last?.totalByteCount == first.byteCount)
+        #expect(zip(steps, steps.dropFirst()).allSatisfy { $0.byteCount <= $1.byteCount })
+        // What the log does from now on is not in the copy.
+        try await Self.fill(log, 2)
+        try await log.compact()
+        await Self.check(disk)
+        var copy = try await CheckpointLog.openForReading(at: "/copy", configuration: Self.configuration(disk))
+        #expect(try await Self.content(copy) == expected)
+        #expect(copy.recoveryReport.possiblyLost == nil && copy.recoveryReport.tornTail == nil)
+        try await copy.close()
+        // The next one takes what is new.
+        try await log.save()
+        expected = try await Self.content(log)
+        let second = try await log.backup(to: "/copy")
+        await Self.check(disk)
+        copy = try await CheckpointLog.openForReading(at: "/copy", configuration: Self.configuration(disk))
+        #expect(try await Self.content(copy) == expected)
+        try await copy.close()
+        let third = try await log.backup(to: "/copy")
+        #expect(third.keptFileCount >= second.keptFileCount + second.linkedFileCount + second.copiedFileCount)
+        #expect(third.copiedFileCount + third.linkedFileCount <= 1)
+        try await log.close()
+        // The files that the log itself does not need any more went from the copy, too.
+        let values = disk.fileNames(in: "/copy").filter { $0.hasSuffix(".val") }
+        #expect(values.count <= 3, "\(values)")
+        // A copy is a log that can be gone on with.
+        let next = try await Self.open(disk, at: "/copy")
+        #expect(next.recoveryReport.possiblyLost == nil && next.recoveryReport.orphans.isEmpty)
+        #expect(try await Self.content(next) == expected)
+        try await next.checkpoint(99, for: "state", level: 2)
+        try await next.close()
+        await Self.check(disk)
+    }
+
+    /// Cut off at any call, the directory has the backup from before or the new one; the next call goes on.
+    @Test(arguments: zip([true, false, true], [true, true, false]))
+    func cutOffAnywhereItIsTheEarlierOrTheNew(links: Bool, isFirst: Bool) async throws {
+        func run(_ disk: SimulatedFileSystem, cutAt call: Int?) async throws -> (Range<Int>, [[String]]) {
+            if !links { disk.fail(.link, with: .improperLink, once: false) }
+            var configuration = Self.configuration(disk)
+            configuration.runsInline = true
+            configuration.randomSeed = 3
+            configuration.now = { 1_700_000_000_000_000 }
+            let log = try await CheckpointLog.open(at: "/log", configuration: configuration)
+            try await Self.fill(log, 1)
+            if !isFirst { try await log.backup(to: "/copy") }
+            let before = isFirst ? [] : try await Self.content(log)
+            try await Self.fill(log, 2)
+            try await log.compact()
+            try await log.save()
+            let after = try await Self.content(log)
+            let start = disk.mutatingCallCount
+            if let call { disk.cutPower(atCall: start + call, tearing: UInt64(call)) }
+            do { try await log.backup(to: "/copy") } catch { #expect(call != nil, "\(error)") }
+            log.engine.abandon()
+            return (start..<disk.mutatingCallCount, [before, after])
+        }
+        let (calls, _) = try await run(SimulatedFileSystem(seed: 7), cutAt: nil)
+        #expect(calls.count > 20)
+        var seen: Set<Int> = []
+        for call in 1...calls.count + 1 {
+            let disk = SimulatedFileSystem(seed: 7)
+            let (_, contents) = try await run(disk, cutAt: call)
+            for kind in [CrashImageKind.everything, call % 2 == 0 ? .syncedOnly : .random(UInt64(call))] {
+                let image = disk.crashImage(kind, boot: .another)
+                let hasBackup = image.contents(of: "/copy/MANIFEST") != nil
+                #expect(hasBackup || isFirst, "cut \(call), \(kind)")
+                if hasBackup {
+                    await Self.check(image, "cut \(call), \(kind)")
+                    let copy = try await CheckpointLog.openForReading(
+                        at: "/copy", configuration: Self.configuration(image))
+                    let content = try await Self.content(copy)
+                    #expect(contents.contains(content), "cut \(call) of \(calls.count), \(kind)")
+                    if let place = contents.firstIndex(of: content) { seen.insert(place) }
+                    #expect(copy.recoveryReport.possiblyLost == nil, "cut \(call), \(kind)")
+                    try await copy.close()
+                }
+                // What was cut off is taken up by the next call.
+                let log = try await Self.open(image)
+                try await log.backup(to: "/copy")
+                let content = try await Self.content(log)
+                try await log.close()
+                await Self.check(image, "after cut \(call), \(kind)")
+                let copy = try await Self.open(image, at: "/copy")
+                #expect(try await Self.content(copy) == content)
+                try await copy.close()
+            }
+        }
+        #expect(seen == (isFirst ? [1] : [0, 1]))
+    }
+
+    @Test func whatIsNoBackupOfThisLogIsLeftAlone() async throws {
+        let disk = SimulatedFileSystem(seed: 2)
+        let log = try await Self.open(disk)
+        try await Self.fill(log, 1)
+        func refusal(_ path: String, isAtRest: Bool = true) async -> CheckpointLogError? {
+            let before = Set(disk.fileNames(in: FilePath(path)))
+            let error = await #expect(throws: CheckpointLogError.self) { try await log.backup(to: path) }
+            let added = Set(disk.fileNames(in: FilePath(path))).symmetricDifference(before)
+            if isAtRest { #expect(added.isSubset(of: ["LOCK"])) }
+            return error
+        }
+        try disk.createDirectory("/photos")
+        disk.setContents([1, 2, 3], of: "/photos/one.jpg")
+        #expect(await refusal("/photos")?.code == .invalidArgument)
+        let other = try await Self.open(disk, at: "/other")
+        try await other.checkpoint(1, for: "state")
+        #expect(await refusal("/other", isAtRest: false)?.code == .locked)
+        try await other.close()
+        #expect(await refusal("/other")?.code == .invalidArgument)
+        #expect(await refusal("/log", isAtRest: false)?.code == .locked)
+        // A copy that has gone on by itself is a log of its own.
+        try await log.backup(to: "/copy")
+        let copy = try await Self.open(disk, at: "/copy")
+        try await copy.checkpoint(1, for: "its own")
+        try await copy.close()
+        #expect(await refusal("/copy")?.code == .invalidArgument)
+        // So is what a stranger's log has left without its manifest.
+        try disk.remove("/other/MANIFEST")
+        #expect(await refusal("/other")?.code == .invalidArgument)
+        #expect(await refusal("/missing/parent")?.code == .ioFailure)
+        let memory = try await CheckpointLog.inMemory()
+        let unsupported = await #expect(throws: CheckpointLogError.self) { try await memory.backup(to: "/memory") }
+        #expect(unsupported?.code == .unsupported)
+        try await memory.close()
+        try await log.close()
+        let closed = await #expect(throws: CheckpointLogError.self) { try await log.backup(to: "/late") }
+        #expect(closed?.code == .closed)
+    }
+
+    /// Writers, compaction and the end of large values go on; each copy is one moment all the same.
+    @Test func aCopyOfALogThatIsBeingWrittenIsOneMoment() async throws {
+        let disk = SimulatedFileSystem(seed: 3)
+        let log = try await Self.open(disk)
+        let goesOn = Lock(true)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for writer in 0..<2 {
+                group.addTask {
+                    var round = 0
+                    while goesOn.withLock({ $0 }) {
+                        round += 1
+                        // The second is never ahead of the first, nor the pair divided.
+                        try await log.checkpoint(round, for: CheckpointKey("first \(writer)"))
+                        try await log.checkpoint(round, for: CheckpointKey("second \(writer)"))
+                        try await log.commit(CheckpointKey("pair \(writer)")) { group in
+                            try group.put(round, for: CheckpointKey("left \(writer)"))
+                            try group.put(round, Self.large, for: CheckpointKey("right \(writer)"))
+                        }
+                    }
+                }
+            }
+            for copy in 0..<12 {
+                try await log.backup(to: copy % 3 == 0 ? "/copy\(copy)" : "/copy")
+                let path: FilePath = copy % 3 == 0 ? FilePath("/copy\(copy)") : "/copy"
+                await Self.check(disk, at: path)
+                let reader = try await CheckpointLog.openForReading(
+                    at: path.string, configuration: Self.configuration(disk))
+                for writer in 0..<2 {
+                    let first = try await reader.restore(Int.self, for: CheckpointKey("first \(writer)")) ?? 0
+                    let second = try await reader.restore(Int.self, for: CheckpointKey("second \(writer)")) ?? 0
+                    let left = try await reader.restore(Int.self, for: CheckpointKey("left \(writer)")) ?? 0
+                    let right = try await reader.restore(Int.self, [UInt8].self, for: CheckpointKey("right \(writer)"))
+                    #expect(first - second == 0 || first - second == 1)
+                    #expect(second - left == 0 || second - left == 1)
+                    #expect(left == right?.0 ?? 0)
+                }
+                try await reader.close()
+            }
+            goesOn.withLock { $0 = false }
+            try await group.waitForAll()
+        }
+        try await log.close()
+    }
+
+    /// What is being copied is neither compacted nor freed before the end, and both soon after it.
+    @Test func whatIsCopiedStaysUntilTheEnd() async throws {
+        let disk = SimulatedFileSystem(seed: 4)
+        disk.fail(.link, with: .improperLink, once: false)
+        let log = try await Self.open(disk)
+        for round in 0..<3 { try await Self.fill(log, round) }
+        try await log.save()
+        let expected = try await Self.content(log)
+        let files = Lock<(before: Int, after: Int)?>(nil)
+        try await log.backup(to: "/copy") { _ in
+            guard files.withLock({ $0 == nil }) else { return }
+            let before = disk.fileNames(in: "/log").count
+            do {
+                for key in try log.engine.keys(level: nil, prefix: "") {
+                    for level in 1...2 { try log.submit(0, for: key, level: level) }
+                }
+                try log.saveBlocking()
+                let maintenance = try log.engine.requireWriter().maintenance
+                try maintenance.freeValues()
+                try maintenance.compact(fully: true)
+            } catch {
+                Issue.record(error)
+            }
+            files.withLock { $0 = (before, disk.fileNames(in: "/log").count) }
+        }
+        await Self.check(disk)
+        let copy = try await CheckpointLog.openForReading(at: "/copy", configuration: Self.configuration(disk))
+        #expect(try await Self.content(copy) == expected)
+        try await copy.close()
+        let (before, after) = try #require(files.withLock { $0 })
+        #expect(after >= before)
+        try await log.compact()
+        #expect(disk.fileNames(in: "/log").count < before)
+        try await log.close()
+    }
+
+    /// On a real disk: files with two names, and the log goes on without a change to them.
+    @Test func aRealDiskIsCopiedTo() async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path.appending("log").string
+        let copy = directory.path.appending("copy").string
+        let log = try await Self.open(POSIXFileSystem.shared, at: path)
+        try await Self.fill(log, 1)
+        let report = try await log.backup(to: copy)
+        #expect(report.linkedFileCount + report.copiedFileCount > 0)
+        let expected = try await Self.content(log)
+        try await Self.fill(log, 2)
+        try await log.compact()
+        try await log.close()
+        await Self.check(POSIXFileSystem.shared, at: FilePath(copy))
+        let restored = try await Self.open(POSIXFileSystem.shared, at: copy)
+        #expect(try await Self.content(restored) == expected)
+        try await restored.close()
+        await Self.check(POSIXFileSystem.shared, at: FilePath(path))
+    }
+}
+
+extension SeededGenerator {
+    fileprivate static func bytes(_ count: Int, seed: UInt64) -> [UInt8] {
+        var generator = SeededGenerator(seed: seed)
+        return generator.bytes(count)
+    }
+}
