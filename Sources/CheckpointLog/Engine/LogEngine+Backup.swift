@@ -6,6 +6,7 @@ extension LogEngine {
         let writer = try requireWriter()
         try Self.makeDirectory(path, in: identity.fileSystem)
         let target = try wrapping { () throws(FileSystemError) in try identity.fileSystem.openDirectory(path) }
+        try LogBackup.requireNothingElse(in: target)
         let lock = try Self.takeLock(in: target)
         defer { lock.unlock() }
         try wrapping { () throws(FileSystemError) in try target.syncParent() }

@@ -82,7 +82,6 @@ package struct LogBackup {
     /// The manifest of an earlier backup of this log; nil where the directory is empty, or has what a backup that was
     /// cut off has left.
     private func knownBackup(_ listing: LogDirectory) throws -> Manifest? {
-        if let foreign = listing.foreign.first { throw refusal("it holds \(foreign), which is no file of a log") }
         guard let known = try Manifest.read(in: target) else {
             for name in listing.segments {
                 let file = try wrapping { () throws(FileSystemError) in try target.openFile(name, .read) }
@@ -113,7 +112,16 @@ package struct LogBackup {
         return ended
     }
 
-    private func refusal(_ reason: String) -> CheckpointLogError {
+    /// Refuses a directory with files that are no log's, before anything is made in it.
+    package static func requireNothingElse(in target: any OpenDirectory) throws {
+        let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(target) }
+        guard let foreign = listing.foreign.first else { return }
+        throw refusal(target, "it holds \(foreign), which is no file of a log")
+    }
+
+    private func refusal(_ reason: String) -> CheckpointLogError { Self.refusal(target, reason) }
+
+    private static func refusal(_ target: any OpenDirectory, _ reason: String) -> CheckpointLogError {
         CheckpointLogError(
             code: .invalidArgument,
             message: "The log cannot be backed up to \(target.path): \(reason). Give a new or empty directory, or an "
