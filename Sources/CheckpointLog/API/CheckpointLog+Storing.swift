@@ -99,6 +99,7 @@ extension CheckpointLog {
         }
     }
 
+    @inline(__always)
     private nonisolated func encodeAndStore(
         _ start: inout Start, _ key: CheckpointKey, waits mayWait: Bool,
         _ encode: (CBOREncodingBuffer) throws -> FrameHeader.Flags

@@ -237,13 +237,18 @@ package final class LogAppender: Sendable {
     /// Sees to it that frames of so many bytes fit into the active segment.
     @inline(__always)
     private func findRoom(_ byteCount: Int, makesRoom: @autoclosure () -> Bool, _ state: inout State) throws {
+        guard state.offset + byteCount + FrameHeader.byteCount > state.usableByteCount else { return }
+        try growOrRoll(byteCount, makesRoom: makesRoom(), &state)
+    }
+
+    @inline(never)
+    private func growOrRoll(_ byteCount: Int, makesRoom: Bool, _ state: inout State) throws {
         let end = state.offset + byteCount + FrameHeader.byteCount
-        guard end > state.usableByteCount else { return }
         do {
             try makeRoom(byteCount, &state)
         } catch let error as CheckpointLogError where error.isLackOfRoom {
             // What makes room must not wait for some: it may have the slack.
-            guard makesRoom(), end <= state.active.reservedByteCount else { throw error }
+            guard makesRoom, end <= state.active.reservedByteCount else { throw error }
         }
     }
 
