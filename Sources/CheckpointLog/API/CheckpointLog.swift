@@ -158,7 +158,7 @@ public actor CheckpointLog {
     /// - Throws: the first failure of the update, once the log is closed; what ``close()`` throws.
     public func close(updatingFirst updatesFirst: Bool) async throws {
         var failure: (any Error)?
-        if updatesFirst, engine.follower == nil, (try? engine.checkOpen()) != nil {
+        if updatesFirst, !engine.isReadOnly, (try? engine.checkOpen()) != nil {
             await stopCheckpointing()
             do { try await update() } catch { failure = error }
         }

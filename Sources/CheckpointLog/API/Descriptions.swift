@@ -10,10 +10,14 @@ extension CheckpointReceipt: CustomStringConvertible {
 extension CheckpointLog: CustomStringConvertible {
     /// A sentence for people: where the log is, and what it is open for.
     public nonisolated var description: String {
-        if engine.isInMemory { return "Checkpoint log \"\(node.name)\" is kept in memory." }
-        let path = engine.identity.directory.path
-        guard (try? engine.checkOpen()) != nil else { return "Checkpoint log at \(path) is closed." }
-        return "Checkpoint log at \(path) is open for \(engine.follower == nil ? "writing" : "reading")."
+        let isOpen = (try? engine.checkOpen()) != nil
+        let place =
+            engine.isInMemory
+            ? "checkpoint log \"\(node.name)\"" : "checkpoint log at \(engine.identity.directory.path)"
+        if engine.isSnapshot { return isOpen ? "Snapshot of \(place)." : "Snapshot of \(place), let go." }
+        if engine.isInMemory { return "C\(place.dropFirst()) is kept in memory." }
+        guard isOpen else { return "C\(place.dropFirst()) is closed." }
+        return "C\(place.dropFirst()) is open for \(engine.follower == nil ? "writing" : "reading")."
     }
 }
 

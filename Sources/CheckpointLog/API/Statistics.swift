@@ -50,6 +50,14 @@ public struct Statistics: Sendable, Hashable, Codable {
     /// Checkpoints that the memory level holds.
     public var memoryRecordCount = 0
 
+    /// Snapshots of the log that nobody has let go yet.
+    public var openSnapshotCount = 0
+    /// How long ago the oldest of them was taken, by the configuration's clock; nil where there is none. One that is
+    /// forgotten shows here: it keeps `heldByteCount` from going down.
+    public var oldestSnapshotAge: Duration?
+    /// Bytes of files that the log is done with, and that snapshots and backups keep on the disk.
+    public var heldByteCount = 0
+
     /// Bytes of the files of large values.
     public var valueByteCount = 0
     /// Bytes of those files of large values that something can still restore.
@@ -70,6 +78,9 @@ extension LogEngine {
         statistics.keyCount = catalog.index.count
         statistics.memoryRecordCount = memory.count
         statistics.indexByteCount = catalog.index.memoryByteCount
+        let (snapshotCount, oldest) = snapshots.summary
+        statistics.openSnapshotCount = snapshotCount
+        statistics.oldestSnapshotAge = oldest.map { .microseconds(max(0, configuration.now() - $0)) }
         let segments = writer?.manifest.current.segments ?? follower?.segments ?? []
         statistics.segmentCount = segments.count
         statistics.sealedByteCount = segments.reduce(0) { $0 + $1.byteCount }
@@ -87,6 +98,7 @@ extension LogEngine {
             statistics.writtenByteCount = disk.writtenByteCount + counters.mappedBytes
             statistics.flushCount = disk.syncCount
         }
+        statistics.heldByteCount = writer.held.byteCount
         statistics.compactionCount = writer.maintenance.compactionCount
         statistics.isCompacting = writer.maintenance.isCompacting
         statistics.lastCompactionInputCount = writer.maintenance.lastCompaction?.inputCount ?? 0

@@ -10,23 +10,12 @@ extension LogEngine {
         let lock = try Self.takeLock(in: target)
         defer { lock.unlock() }
         try wrapping { () throws(FileSystemError) in try target.syncParent() }
-        let (values, compactor) = (writer.maintenance.values, writer.maintenance.compactor)
-        values.beginCopy()
-        defer {
-            values.endCopy()
-            writer.maintenance.noteValues()
-        }
+        let hold = writer.held.begin()
+        defer { writer.letGo(hold) }
         let moment = try waitingForRoom(.long) {
-            try compactor.whileIdle {
-                let moment = try self.moment(of: writer)
-                compactor.keep(moment.manifest.segments.map(\.name.identifier))
-                return moment
-            }
+            try writer.maintenance.compactor.whileIdle { try self.moment(of: writer) }
         }
-        defer {
-            compactor.release(moment.manifest.segments.map(\.name.identifier))
-            writer.maintenance.noteSegment()
-        }
+        writer.held.settle(hold, below: writer.manifest.nextSegment)
         var backup = LogBackup(of: identity, to: target, moment: moment, note: note)
         return try backup.run()
     }

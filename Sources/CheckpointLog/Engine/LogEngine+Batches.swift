@@ -83,7 +83,7 @@ extension LogEngine {
             if !batch.isInDoubt { for segment in written.segments { files.forget(segment.name.identifier) } }
             throw error
         }
-        addToIndex(batch, written.placements, list)
+        batchIndexing.withLock { _ in addToIndex(batch, written.placements, list) }
         writer.maintenance.noteSegment()
         return AppendedBatch(
             sequenceNumber: written.lastNumber, frameByteCount: batch.frameByteCount,

@@ -5,7 +5,7 @@ extension LogEngine {
     /// A number for a record of the memory level, greater than all before it.
     package func reserveNumber() throws -> TakenNumber {
         if isInMemory {
-            try checkOpen()
+            try requireStoring()
             return memoryNumbers.withLock { numbers in
                 numbers.sequenceNumber = SequenceNumber(rawValue: numbers.sequenceNumber.rawValue + 1)
                 numbers.timestamp = max(numbers.timestamp, configuration.now())
@@ -48,6 +48,7 @@ extension LogEngine {
         _ records: [(record: MemoryRecord, hash: KeyHash)], group: (group: MemoryStore.Group, name: KeyHash)? = nil,
         keep: Int
     ) throws {
+        try requireStoring()
         let limits = memoryLimits
         guard memory.put(records, group: group, keep: keep, limits: limits) else {
             throw CheckpointLogError.memoryFull(count: limits.count, byteCount: limits.byteCount)
@@ -200,7 +201,7 @@ extension LogEngine {
     package func removeFromMemory(
         _ number: SequenceNumber, of key: CheckpointKey, _ level: Level?, _ origin: Origin
     ) throws -> Bool {
-        try checkOpen()
+        try requireStoring()
         let levels = level.map { [$0.rawValue] } ?? Array(memory.levelsInUse)
         return try levels.contains { level in memory.remove(try hash(of: key, level: level, origin: origin), number) }
     }

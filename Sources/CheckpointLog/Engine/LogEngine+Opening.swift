@@ -210,24 +210,25 @@ extension LogEngine {
         // From here on the position is this writer's, and nothing behind it is for readers.
         lock.announce()
         let notes = Lock(WeakMaintenance())
+        let held = HeldFiles(identity.directory)
         let appender = LogAppender(
             identity: identity,
             limits: .init(
                 segmentByteCount: configuration.segmentByteLimit, usesMapping: configuration.usesMapping),
             manifest: manifest, position: position, active: active, epoch: epoch, lastTimestamp: lastTimestamp,
-            gate: makeGate(identity, configuration, manifest, catalog),
+            gate: makeGate(identity, configuration, manifest, catalog, held),
             unsyncedValues: UnsyncedValues { catalog.isDeadValue($0) },
             now: configuration.now, onRoll: { notes.withLock { $0.maintenance }?.noteRoll() })
         let sync = SyncQueue(
             appender, runsInline: configuration.runsInline,
             onSync: { notes.withLock { $0.maintenance }?.noteValues() })
         let compactor = Compactor(
-            catalog: catalog, files: files, appender: appender, isThrottled: !configuration.runsInline,
+            catalog: catalog, files: files, held: held, appender: appender, isThrottled: !configuration.runsInline,
             logger: configuration.logger
         ) {
             try sync.waitUntilSynced($0)
         }
-        let values = ValueReclaimer(catalog: catalog, appender: appender, logger: configuration.logger) {
+        let values = ValueReclaimer(catalog: catalog, held: held, appender: appender, logger: configuration.logger) {
             try sync.waitUntilSynced($0)
         }
         let maintenance = Maintenance(
@@ -244,11 +245,12 @@ extension LogEngine {
             manifest: manifest, appender: appender, syncWritten: { try sync.waitUntilSynced(appender.writtenPosition) })
         return Writer(
             lock: lock, manifest: manifest, position: position, appender: appender, records: records, sync: sync,
-            maintenance: maintenance)
+            maintenance: maintenance, held: held)
     }
 
     private static func makeGate(
-        _ identity: LogIdentity, _ configuration: Configuration, _ manifest: ManifestFile, _ catalog: RecordCatalog
+        _ identity: LogIdentity, _ configuration: Configuration, _ manifest: ManifestFile, _ catalog: RecordCatalog,
+        _ held: HeldFiles
     ) -> RoomGate {
         guard let limit = configuration.spaceLimit else { return RoomGate() }
         return RoomGate(
@@ -260,7 +262,7 @@ extension LogEngine {
                     defer { file?.close() }
                     return sum + ((try? file?.byteCount()) ?? 0)
                 }
-                return sealed + values + others
+                return sealed + values + others + held.byteCount
             })
     }
 

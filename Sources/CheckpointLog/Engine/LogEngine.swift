@@ -14,7 +14,10 @@ package final class LogEngine: Sendable {
     package let writer: Writer?
     package let follower: LogFollower?
     package let isInMemory: Bool
-    package let memory = MemoryStore()
+    package let memory: MemoryStore
+    /// Ends what keeps a snapshot's files; nil for a log that is none.
+    private let endsSnapshot: (@Sendable () -> Void)?
+    package let snapshots = OpenSnapshots()
     /// What is known of a log that has one view for good; a follower has its own.
     private let ownView: LogView?
     // Parts of it that every append looks at.
@@ -32,6 +35,8 @@ package final class LogEngine: Sendable {
     let versionCounts = VersionCounts()
     /// Large batches between their first number and their last index entry.
     package let batchesUnderWay = Lock(0)
+    /// Held while the index is told of a large batch, which no pending entry says, and while it is copied.
+    let batchIndexing = Lock(())
     package let blocking = BlockingThreads()
     /// For calls that run code of the program's own, such as a type's `init(from:)`: however long that takes, listings,
     /// appends and closings do not wait for it.
@@ -49,11 +54,12 @@ package final class LogEngine: Sendable {
         package let records: RecordWriter
         package let sync: SyncQueue
         package let maintenance: Maintenance
+        package let held: HeldFiles
 
         init(
             lock: any FileLock, manifest: ManifestFile, position: PositionPage, appender: LogAppender,
             records: RecordWriter,
-            sync: SyncQueue, maintenance: Maintenance
+            sync: SyncQueue, maintenance: Maintenance, held: HeldFiles
         ) {
             self.lock = lock
             self.manifest = manifest
@@ -62,6 +68,7 @@ package final class LogEngine: Sendable {
             self.records = records
             self.sync = sync
             self.maintenance = maintenance
+            self.held = held
         }
     }
 
@@ -72,6 +79,8 @@ package final class LogEngine: Sendable {
         case follower(LogFollower)
         /// Without a directory: every level is of the memory.
         case memory(LogView)
+        /// As a log was at one moment; what it held in memory, too. `end` lets the files go.
+        case snapshot(LogView, MemoryStore, isInMemory: Bool, end: @Sendable () -> Void)
     }
 
     package init(
@@ -82,7 +91,13 @@ package final class LogEngine: Sendable {
             case .writer(let writer, let view): (writer, nil, view, false)
             case .follower(let follower): (nil, follower, nil, false)
             case .memory(let view): (nil, nil, view, true)
+            case .snapshot(let view, _, let isInMemory, _): (nil, nil, view, isInMemory)
             }
+        if case .snapshot(_, let memory, _, let end) = mode {
+            (self.memory, endsSnapshot) = (memory, end)
+        } else {
+            (memory, endsSnapshot) = (MemoryStore(), nil)
+        }
         self.identity = identity
         self.configuration = configuration
         self.report = report
@@ -143,6 +158,18 @@ package final class LogEngine: Sendable {
         return writer
     }
 
+    /// Whether this is a log as it was at one moment, which nothing changes any more.
+    package var isSnapshot: Bool { endsSnapshot != nil }
+
+    /// Whether nothing can be stored in it for how it was opened.
+    package var isReadOnly: Bool { follower != nil || isSnapshot }
+
+    /// - Throws: `.readOnly` for a snapshot of a log without a directory; a log with one is asked for its writer.
+    func requireStoring() throws {
+        try checkOpen()
+        if isSnapshot { throw CheckpointLogError.readOnly }
+    }
+
     package func borrowEncodeBuffer() -> CBOREncodingBuffer { encodeBuffers.borrow() }
 
     package func giveBack(_ buffer: CBOREncodingBuffer) { encodeBuffers.giveBack(buffer) }
@@ -178,12 +205,15 @@ package final class LogEngine: Sendable {
         // What the memory level holds goes into the log while that still takes appends.
         let unsaved = saveForClose()
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        snapshots.endAll()
         defer {
             blocking.stop()
             decoding.stop()
             view.files.closeAll()
+            endsSnapshot?()
         }
         guard let writer else { return }
+        defer { writer.held.stop() }
         // A value that cannot be freed now is by the next opening.
         try? writer.maintenance.values.finish()
         _ = writer.appender.refuseAppends()
@@ -241,9 +271,12 @@ package final class LogEngine: Sendable {
     /// Ends the threads of a log that was dropped without `close()`; nothing is lost that was acknowledged.
     package func abandon() {
         guard process.isThisProcess, !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        snapshots.endAll()
         blocking.stop()
         decoding.stop()
+        endsSnapshot?()
         guard let writer else { return }
+        writer.held.stop()
         _ = writer.appender.refuseAppends()
         finishWrites(writer)
         writer.sync.stop()

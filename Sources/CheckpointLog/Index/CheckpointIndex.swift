@@ -192,6 +192,15 @@ package final class CheckpointIndex: Sendable {
             floors: [SequenceNumber](repeating: SequenceNumber(rawValue: 0), count: 256), levels: [])
     }
 
+    /// Takes in all that `other` has now, in the place of what is here.
+    ///
+    /// - Complexity: O(1) for each shard; the first change of a shard, of either, copies it.
+    func replace(by other: CheckpointIndex) {
+        var tables: [IndexShard] = []
+        other.forEachShard { tables.append($0) }
+        replace(shards: tables, floors: other.allFloors, levels: other.levelsInUse)
+    }
+
     var allFloors: [SequenceNumber] { floors.withLock { $0 } }
 
     /// Drops entries whose segment is not of the log any more: what stood there was dead, or stands elsewhere.

@@ -133,6 +133,15 @@ package final class GroupTable: Sendable {
 
     func removeAll() { state.withLock { $0 = State() } }
 
+    /// Takes in all that `other` has now, in the place of what is here.
+    ///
+    /// - Complexity: O(1); the first change of either copies.
+    func replace(by other: GroupTable) {
+        let content = other.state.withLock { $0 }
+        isUsed.store(!content.groups.isEmpty, ordering: .releasing)
+        state.withLock { $0 = content }
+    }
+
     package func relocate(from old: FrameLocation, to new: FrameLocation) -> Bool {
         state.withLock { state in
             guard let count = state.held.removeValue(forKey: old) else { return false }

@@ -166,6 +166,15 @@ package final class LabelTable: Sendable {
     }
 
     /// What a snapshot keeps: which frames say what is kept of which keys.
+    /// Takes in all that `other` has now, in the place of what is here.
+    ///
+    /// - Complexity: O(1); the first change of either copies.
+    func replace(by other: LabelTable) {
+        let content = other.state.withLock { $0 }
+        wasUsed.store(other.isUsed, ordering: .releasing)
+        state.withLock { $0 = content }
+    }
+
     var keys: [KeyHash: KeyHash] { isUsed ? state.withLock { $0.keys } : [:] }
 
     func replace(_ keys: [KeyHash: KeyHash]) {

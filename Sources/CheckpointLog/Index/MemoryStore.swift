@@ -30,6 +30,14 @@ package final class MemoryStore: Sendable {
 
     package init() {}
 
+    /// All that `other` holds now.
+    ///
+    /// - Complexity: O(1); the first change of either copies.
+    package init(copying other: MemoryStore) {
+        let content = other.state.withLock { $0 }
+        state.withLock { $0 = content }
+    }
+
     package var count: Int { state.withLock { $0.records.count } }
 
     /// What the store may hold.

@@ -149,7 +149,8 @@ package final class FrameReader: Sendable {
         guard let reference = unsafe ValueReference(Array(payload)) else { throw FrameFault.badField }
         let content: [UInt8]
         do {
-            let reader = try LargeValueReader(reference, identity: identity, byteLimit: valueByteLimit)
+            let reader = try LargeValueReader(
+                reference, lent: files.pinned(reference.segment), identity: identity, byteLimit: valueByteLimit)
             defer { reader.close() }
             if let result = try receive?(ContentFacts(frame), reader) { return result }
             content = try reader.bytes()

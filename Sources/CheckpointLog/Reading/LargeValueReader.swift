@@ -7,6 +7,7 @@ package struct LargeValueReader {
 
     private let reference: ValueReference
     private let file: any OpenFile
+    private let isLent: Bool
     private let seed: FrameSeed
     private let laneCount: Int
     private let chunks: [Chunk]
@@ -21,10 +22,14 @@ package struct LargeValueReader {
 
     /// Opens the value segment that `reference` names and checks its footer.
     ///
-    /// - Parameter byteLimit: the greatest value that is wanted.
+    /// - Parameters:
+    ///   - lent: the file, where somebody has it open; it is not closed here.
+    ///   - byteLimit: the greatest value that is wanted.
     /// - Throws: `FileSystemError`; `.damaged` naming file and offset; `.valueTooLarge`.
-    package init(_ reference: ValueReference, identity: LogIdentity, byteLimit: Int) throws {
-        let file = try identity.directory.openFile(SegmentName(reference.segment, .value), .read)
+    package init(
+        _ reference: ValueReference, lent: (any OpenFile)? = nil, identity: LogIdentity, byteLimit: Int
+    ) throws {
+        let file = try lent ?? identity.directory.openFile(SegmentName(reference.segment, .value), .read)
         do {
             var chunks: [Chunk] = []
             var start = 0
@@ -40,16 +45,17 @@ package struct LargeValueReader {
             }
             self.chunks = chunks
         } catch {
-            file.close()
+            if lent == nil { file.close() }
             throw error
         }
+        isLent = lent != nil
         self.reference = reference
         self.file = file
         seed = identity.seed(of: reference.segment)
         laneCount = identity.laneCount
     }
 
-    package func close() { file.close() }
+    package func close() { if !isLent { file.close() } }
 
     /// The whole value.
     package func bytes() throws -> [UInt8] {

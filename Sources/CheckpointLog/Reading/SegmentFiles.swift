@@ -9,11 +9,14 @@ package final class SegmentFiles: Sendable {
 
     private struct State {
         var names: [SegmentNumber: SegmentName] = [:]
+        /// Files of segments and of large values that stay open until the end.
+        var pinned: [SegmentNumber: any OpenFile] = [:]
         /// Few enough that looking at each costs less than a hash.
         var files: [(segment: SegmentNumber, file: any OpenFile, lastUse: Int)] = []
         var uses = 0
 
         mutating func known(_ segment: SegmentNumber) -> (any OpenFile)? {
+            if !pinned.isEmpty, let file = pinned[segment] { return file }
             uses += 1
             for index in files.indices where files[index].segment == segment {
                 files[index].lastUse = uses
@@ -27,6 +30,23 @@ package final class SegmentFiles: Sendable {
     private let state = Lock(State())
 
     package init(_ identity: LogIdentity) { self.identity = identity }
+
+    /// Files of a log as it was at one moment.
+    package init(
+        _ identity: LogIdentity, names: [SegmentNumber: SegmentName], pinned: [SegmentNumber: any OpenFile]
+    ) {
+        self.identity = identity
+        state.withLock { state in
+            state.names = names
+            state.pinned = pinned
+        }
+    }
+
+    /// The segments that are known, by number.
+    package var names: [SegmentNumber: SegmentName] { state.withLock { $0.names } }
+
+    /// A file that stays open until the end; nil where none does.
+    package func pinned(_ segment: SegmentNumber) -> (any OpenFile)? { state.withLock { $0.pinned[segment] } }
 
     /// Makes a segment known under its number.
     package func add(_ name: SegmentName) { state.withLock { $0.names[name.identifier] = name } }
@@ -61,5 +81,10 @@ package final class SegmentFiles: Sendable {
         }
     }
 
-    package func closeAll() { state.withLock { $0.files = [] } }
+    package func closeAll() {
+        state.withLock { state in
+            state.files = []
+            state.pinned = [:]
+        }
+    }
 }

@@ -144,24 +144,67 @@ package final class LogFollower: Sendable {
     /// - Complexity: one read each of `POSITION`, of the manifest's head and of the lock when nothing was written; else
     ///   O(n) in the new records.
     package func refresh(isForced: Bool) throws {
+        try state.withLock { try refresh(&$0, isForced: isForced) }
+    }
+
+    private func refresh(_ state: inout State, isForced: Bool) throws {
+        let position = try wrapping { () throws(FileSystemError) in try PositionStatement.read(identity) }
+        // A large batch is a change of the manifest alone.
+        guard
+            try isForced || position != state.position || readStamp() != state.manifest.stamp
+                || isWritten() != state.isWritten
+        else { return }
+        for attempt in 1... {
+            let before = generation
+            do {
+                try catchUp(&state)
+                return
+            } catch let error as CheckpointLogError where attempt < Self.attempts && Self.isRace(error) {
+                // A seal or a compaction went between the manifest that was read and the files it names.
+                if attempt >= Self.attemptsAtRest, generation == before { throw error }
+            }
+        }
+    }
+
+    /// What is known of the log now, with every file open that it is read from: neither a later refresh nor the writer,
+    /// whoever that is, takes anything away from it.
+    ///
+    /// - Throws: as ``refresh(isForced:)``; `.ioFailure` where the process may not have so many files open.
+    /// - Complexity: O(n) in the segments and large values.
+    package func frozenView() throws -> LogView {
         try state.withLock { state in
-            let position = try wrapping { () throws(FileSystemError) in try PositionStatement.read(identity) }
-            // A large batch is a change of the manifest alone.
-            guard
-                try isForced || position != state.position || readStamp() != state.manifest.stamp
-                    || isWritten() != state.isWritten
-            else { return }
             for attempt in 1... {
                 let before = generation
+                try refresh(&state, isForced: attempt > 1)
+                let view = view
                 do {
-                    try catchUp(&state)
-                    return
+                    let catalog = view.catalog.copy()
+                    let pinned = try open(state.told, catalog.liveValues)
+                    return LogView(identity, configuration, copying: view, catalog: catalog, pinned: pinned)
                 } catch let error as CheckpointLogError where attempt < Self.attempts && Self.isRace(error) {
-                    // A seal or a compaction went between the manifest that was read and the files it names.
+                    // A compaction took a file away that the index still names, which the next refresh learns.
                     if attempt >= Self.attemptsAtRest, generation == before { throw error }
                 }
             }
+            preconditionFailure("an attempt without end has ended")
         }
+    }
+
+    /// Opens segments and the files of large values. A salvage goes without what is missing.
+    private func open(
+        _ segments: Set<SegmentName>, _ values: [SegmentNumber]
+    ) throws -> [SegmentNumber: any OpenFile] {
+        var files: [SegmentNumber: any OpenFile] = [:]
+        for name in segments + values.map({ SegmentName($0, .value) }) {
+            do throws(FileSystemError) {
+                files[name.identifier] = try identity.directory.openFile(name, .read)
+            } catch  where isSalvage && error.code == .noSuchFileOrDirectory {
+                continue
+            } catch {
+                throw CheckpointLogError(error)
+            }
+        }
+        return files
     }
 
     private var generation: UInt64? {

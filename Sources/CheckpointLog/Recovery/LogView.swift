@@ -8,6 +8,23 @@ package final class LogView: Sendable {
     /// Counts the views of one opening.
     package let number: Int
 
+    /// What `other` knows now, whatever it is told later.
+    ///
+    /// - Parameters:
+    ///   - catalog: a copy of its catalog.
+    ///   - names: the names of its segments, from before the copy was made; those that it knows now are added.
+    ///   - pinned: files to read in any case.
+    package init(
+        _ identity: LogIdentity, _ configuration: Configuration, copying other: LogView, catalog: RecordCatalog,
+        names: [SegmentNumber: SegmentName] = [:], pinned: [SegmentNumber: any OpenFile] = [:]
+    ) {
+        number = other.number
+        self.catalog = catalog
+        files = SegmentFiles(identity, names: names.merging(other.files.names) { first, _ in first }, pinned: pinned)
+        frames = FrameReader(identity, files, valueByteLimit: configuration.valueByteLimit)
+        policies = other.policies
+    }
+
     package init(
         _ identity: LogIdentity, _ configuration: Configuration, _ policies: LogPolicies, number: Int = 0
     ) {

@@ -18,8 +18,7 @@ package final class Compactor: Sendable {
     private let logger: Logger?
     private let isRunning = Lock(false)
     private let wins = Lock(0)
-    /// Segments that a copy of the log is being made of, and for how many.
-    private let kept = Lock<[SegmentNumber: Int]>([:])
+    private let held: HeldFiles
     /// One compaction at a time, whoever asks.
     private let turn = Lock(())
     private let reserve: SpaceReserve
@@ -36,14 +35,15 @@ package final class Compactor: Sendable {
     ///   - isThrottled: whether a compaction that nobody waits for rests as long as it works.
     ///   - logger: is told at the level `debug` of each output that is complete, before the manifest names it.
     package init(
-        catalog: RecordCatalog, files: SegmentFiles, appender: LogAppender, isThrottled: Bool, logger: Logger? = nil,
-        waitUntilSynced: @escaping @Sendable (LogPosition) throws -> Void
+        catalog: RecordCatalog, files: SegmentFiles, held: HeldFiles, appender: LogAppender, isThrottled: Bool,
+        logger: Logger? = nil, waitUntilSynced: @escaping @Sendable (LogPosition) throws -> Void
     ) {
         identity = appender.identity
         manifest = appender.manifest
         reserve = appender.reserve
         self.catalog = catalog
         self.files = files
+        self.held = held
         self.appender = appender
         self.isThrottled = isThrottled
         self.logger = logger
@@ -88,23 +88,13 @@ package final class Compactor: Sendable {
         var isKeptAnyway: Bool
     }
 
-    /// How many compactions have left less than there was. Counted before another one begins.
-    package var winCount: Int { wins.withLock { $0 } }
+    /// How many compactions have left less than there was, and how many files went later since they were held. Counted
+    /// before another one begins.
+    package var winCount: Int { wins.withLock { $0 } + held.removedCount }
 
     /// Runs `body` while no compaction does: entries then stand where the manifest says.
     package func whileIdle<Result>(_ body: () throws -> Result) rethrows -> Result {
         try turn.withLock { _ in try body() }
-    }
-
-    /// Leaves segments where they are until ``release(_:)``; between two compactions.
-    package func keep(_ segments: [SegmentNumber]) {
-        kept.withLock { kept in for segment in segments { kept[segment, default: 0] += 1 } }
-    }
-
-    package func release(_ segments: [SegmentNumber]) {
-        kept.withLock { kept in
-            for segment in segments { kept[segment] = kept[segment].flatMap { $0 > 1 ? $0 - 1 : nil } }
-        }
     }
 
     /// Carries out one plan; nil when there is nothing worth doing.
@@ -150,10 +140,11 @@ package final class Compactor: Sendable {
 
     private func plan(_ segments: [Manifest.Segment], fully: Bool) throws -> CompactionPlan? {
         try VersionExpiry(catalog, now: appender.now())?.expire(in: segments, reading: nil)
-        let kept = kept.withLock { $0 }
+        // On a full disk the output of what stays for a snapshot would take room, and win none.
+        let isFull = !appender.gate.isOpen
         return CompactionPlan.plan(
             segments: segments.filter {
-                !catalog.usage.isHeld($0.name.identifier) && kept[$0.name.identifier] == nil
+                !catalog.usage.isHeld($0.name.identifier) && !(isFull && held.holds($0.name.identifier))
             },
             liveByteCount: { catalog.usage.liveByteCount(of: $0) }, now: appender.now(),
             outputLimit: appender.limits.segmentByteCount, fully: fully)
@@ -300,13 +291,7 @@ package final class Compactor: Sendable {
         for name in names {
             catalog.usage.forget(name.identifier)
             files.forget(name.identifier)
-            do throws(FileSystemError) {
-                try identity.directory.remove(name)
-            } catch  where error.code == .noSuchFileOrDirectory {
-                // Nothing refers to it any more, and it is gone: as wanted.
-            } catch {
-                throw CheckpointLogError(error)
-            }
+            try wrapping { () throws(FileSystemError) in try held.remove(name) }
         }
     }
 

@@ -23,15 +23,13 @@ package final class ValueReclaimer: Sendable {
         var stated: [Batch] = []
         /// Batches whose files are gone.
         var freedCount = 0
-        /// How many copies of the log are being made, which want the files of dead values too.
-        var copies = 0
     }
 
     /// Bytes of dead values over which the log is synced for them, beside the two that are on their way to be freed
     /// while every checkpoint is synced.
     private static let idleByteCount = 64 << 20
 
-    private let identity: LogIdentity
+    private let held: HeldFiles
     private let appender: LogAppender
     private let catalog: RecordCatalog
     private let logger: Logger?
@@ -41,10 +39,10 @@ package final class ValueReclaimer: Sendable {
     private let turn = Lock(())
 
     package init(
-        catalog: RecordCatalog, appender: LogAppender, logger: Logger?,
+        catalog: RecordCatalog, held: HeldFiles, appender: LogAppender, logger: Logger?,
         waitUntilSynced: @escaping @Sendable (LogPosition) throws -> Void
     ) {
-        identity = appender.identity
+        self.held = held
         self.appender = appender
         self.catalog = catalog
         self.logger = logger
@@ -73,11 +71,6 @@ package final class ValueReclaimer: Sendable {
             if byteCount > Self.idleByteCount + 2 * largest { try finishWhileAlone() }
         }
     }
-
-    /// Leaves all files where they are until ``endCopy()``.
-    package func beginCopy() { turn.withLock { _ in state.withLock { $0.copies += 1 } } }
-
-    package func endCopy() { state.withLock { $0.copies -= 1 } }
 
     /// How often files were removed.
     package var freedCount: Int { state.withLock { $0.freedCount } }
@@ -142,17 +135,10 @@ package final class ValueReclaimer: Sendable {
     /// Removes the files whose frames are durable. A reader that has one open reads on; a directory entry that a power
     /// cut brings back is an orphan, which the next opening removes.
     private func remove() throws {
-        while let batch = state.withLock({ $0.copies == 0 ? $0.stated.first : nil }),
-            batch.position <= appender.syncedPosition
-        {
+        while let batch = state.withLock({ $0.stated.first }), batch.position <= appender.syncedPosition {
             for file in batch.files {
-                do throws(FileSystemError) {
-                    try identity.directory.remove(SegmentName(file.segment, .value))
-                } catch  where error.code == .noSuchFileOrDirectory {
-                    // Its reference was compacted away, and the file with it.
-                } catch {
-                    throw CheckpointLogError(error)
-                }
+                // It may be gone: its reference was compacted away, and the file with it.
+                try wrapping { () throws(FileSystemError) in try held.remove(SegmentName(file.segment, .value)) }
                 catalog.values.note(file.segment, isThere: false)
             }
             state.withLock { state in

@@ -134,6 +134,17 @@ package final class LogAppender: Sendable {
         }
     }
 
+    /// Runs `body` while nothing is appended, and once everything that was is in the index. For what takes a moment.
+    package func whileStill<Result>(_ body: () -> Result) -> Result {
+        state.withLock { state in
+            // Who has a place tells the index of it without this lock.
+            while state.active.hasPendingEntries || state.unsealed.contains(where: { $0.segment.hasPendingEntries }) {
+                NamedThread.yield()
+            }
+            return body()
+        }
+    }
+
     package var counters: Counters { state.withLock { $0.counters } }
 
     /// Counts records that got their place beside the chain.

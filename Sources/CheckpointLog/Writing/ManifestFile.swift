@@ -33,6 +33,9 @@ package final class ManifestFile: Sendable {
 
     package var current: Manifest { state.withLock { $0.manifest } }
 
+    /// Greater than the number of every file of the log.
+    package var nextSegment: SegmentNumber { state.withLock { $0.nextSegment } }
+
     /// Replaces the manifest on disk by what `change` makes of it. On an error the old one stays in force, or it is not
     /// known which is: then no other follows, since a later sync of the directory may succeed without the name that an
     /// earlier one lost.

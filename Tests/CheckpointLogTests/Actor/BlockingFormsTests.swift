@@ -21,6 +21,12 @@ import Testing
         log = try CheckpointLog.openBlocking(at: path)
         #expect(try log.restoreBlocking(Int.self, for: "synced", level: 2) == 1)
         #expect(try log.restoreBlocking(Int.self, for: "nothing") == nil)
+        let snapshot = try log.snapshotBlocking()
+        try log.submit(3, for: "written")
+        #expect(try snapshot.restoreBlocking(Int.self, for: "written") == 2)
+        #expect(try snapshot.snapshotBlocking() === snapshot)
+        try snapshot.closeBlocking()
+        #expect(throws: CheckpointLogError.self) { try snapshot.snapshotBlocking() }
         try log.closeBlocking()
     }
 }

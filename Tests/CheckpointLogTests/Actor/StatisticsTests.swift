@@ -87,7 +87,8 @@ import Testing
         let compactor = Lock<Compactor?>(nil)
         let seen = Lock<[Bool]>([])
         let made = Compactor(
-            catalog: log.engine.catalog, files: log.engine.files, appender: writer.appender, isThrottled: false
+            catalog: log.engine.catalog, files: log.engine.files, held: writer.held, appender: writer.appender,
+            isThrottled: false
         ) {
             if let compactor = compactor.withLock({ $0 }) { seen.withLock { $0.append(compactor.isCompacting) } }
             try writer.sync.waitUntilSynced($0)

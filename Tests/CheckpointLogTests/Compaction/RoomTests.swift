@@ -76,6 +76,33 @@ import Testing
         try await log.close()
     }
 
+    /// What a snapshot reads takes its room until it is let go; then the log goes on by itself.
+    @Test func aFullDiskGoesOnOnceASnapshotIsLetGo() async throws {
+        let disk = Self.disk(segments: 14)
+        let log = try await Self.open(disk)
+        let keys = (0..<42).map { CheckpointKey("key \($0)") }
+        for key in keys { try await log.checkpoint(bytes: Self.value, for: key) }
+        let snapshot = try await log.snapshot()
+        var refusals = 0
+        for key in keys + keys {
+            do {
+                try await log.checkpoint(bytes: Self.value + [1], for: key)
+            } catch let error as CheckpointLogError {
+                #expect(error.code == .diskFull)
+                refusals += 1
+            }
+        }
+        #expect(refusals > 0 && refusals < 80)
+        for key in keys { #expect(try await snapshot.restoreBytes(for: key) == Self.value) }
+        try await snapshot.close()
+        for round in UInt8(2)..<6 {
+            for key in keys { try await log.checkpoint(bytes: Self.value + [round], for: key) }
+        }
+        for key in keys { #expect(try await log.restoreBytes(for: key)?.last == 5) }
+        try await log.close()
+        #expect(await LogVerifier(directory: "/log", level: .deep, fileSystem: disk).verify().exitCode == 0)
+    }
+
     /// Who compacts himself is not waited for.
     @Test func withoutCompactionNothingIsWaitedFor() async throws {
         let disk = Self.disk(segments: 8)

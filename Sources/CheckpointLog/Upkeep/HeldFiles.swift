@@ -1,0 +1,117 @@
+import SystemPackage
+
+/// Keeps files on the disk that the log is done with while a snapshot or a backup still reads them.
+///
+/// Compaction and the freeing of large values go on meanwhile: they remove files through here, and what is held is
+/// removed when the last holder lets go. A file's number is given once, so one number says what a holder wants: all
+/// files that were made before its moment. A crash leaves the held files behind as orphans, which the next opening
+/// removes.
+package final class HeldFiles: Sendable {
+    /// One holder.
+    package struct Hold: Sendable {
+        fileprivate let number: Int
+    }
+
+    private struct State {
+        /// Files with smaller numbers stay.
+        var holds: [Int: SegmentNumber] = [:]
+        var holdCount = 0
+        /// Files to remove once nobody holds them.
+        var leaving: [SegmentName: Leaving] = [:]
+        var removedCount = 0
+        var isStopped = false
+
+        func holds(_ segment: SegmentNumber) -> Bool { holds.values.contains { segment < $0 } }
+
+        /// Who came after the log was done with a file has never seen it.
+        func holds(_ name: SegmentName, _ file: Leaving) -> Bool {
+            holds.contains { $0.key <= file.lastHold && name.identifier < $0.value }
+        }
+    }
+
+    private struct Leaving {
+        var byteCount: Int
+        /// The newest holder by the time that the log was done with the file.
+        var lastHold: Int
+    }
+
+    private let directory: any OpenDirectory
+    private let state = Lock(State())
+
+    package init(_ directory: any OpenDirectory) { self.directory = directory }
+
+    /// Holds every file of the log, those too that are made from now on, until ``settle(_:below:)`` or ``end(_:)``.
+    package func begin() -> Hold {
+        state.withLock { state in
+            state.holdCount += 1
+            state.holds[state.holdCount] = .max
+            return Hold(number: state.holdCount)
+        }
+    }
+
+    /// Lets files go that were made after the holder's moment: those from `next` on.
+    package func settle(_ hold: Hold, below next: SegmentNumber) {
+        state.withLock { $0.holds[hold.number] = next }
+        removeUnheld()
+    }
+
+    /// Lets go. A file that cannot be removed now is an orphan of the next opening.
+    package func end(_ hold: Hold) {
+        state.withLock { $0.holds[hold.number] = nil }
+        removeUnheld()
+    }
+
+    /// Removes nothing from now on: the log may be another's.
+    package func stop() { state.withLock { $0.isStopped = true } }
+
+    /// Whether a file of that number stays for someone.
+    package func holds(_ segment: SegmentNumber) -> Bool { state.withLock { $0.holds(segment) } }
+
+    /// Bytes of the files that are there for holders alone.
+    package var byteCount: Int { state.withLock { $0.leaving.values.reduce(0) { $0 + $1.byteCount } } }
+
+    /// How many files went when their last holder let go.
+    package var removedCount: Int { state.withLock { $0.removedCount } }
+
+    /// Removes a file that the log is done with, or has it removed once nobody holds it. One that is gone already is as
+    /// wanted.
+    package func remove(_ name: SegmentName) throws(FileSystemError) {
+        guard state.withLock({ $0.holds(name.identifier) }) else { return try removeNow(name) }
+        let byteCount = Self.byteCount(of: name, in: directory)
+        let stays = state.withLock { state in
+            guard state.holds(name.identifier) else { return false }
+            state.leaving[name] = Leaving(byteCount: byteCount, lastHold: state.holdCount)
+            return true
+        }
+        if !stays { try removeNow(name) }
+    }
+
+    private static func byteCount(of name: SegmentName, in directory: any OpenDirectory) -> Int {
+        guard let file = try? directory.openFile(name, .read) else { return 0 }
+        defer { file.close() }
+        return (try? file.byteCount()) ?? 0
+    }
+
+    private func removeNow(_ name: SegmentName) throws(FileSystemError) {
+        do throws(FileSystemError) {
+            try directory.remove(name)
+        } catch  where error.code == .noSuchFileOrDirectory {
+            // As wanted.
+        } catch {
+            throw error
+        }
+    }
+
+    private func removeUnheld() {
+        let unheld = state.withLock { state -> [SegmentName] in
+            if state.isStopped { return [] }
+            let unheld = state.leaving.filter { !state.holds($0.key, $0.value) }.map(\.key)
+            for name in unheld { state.leaving[name] = nil }
+            return unheld
+        }
+        for name in unheld.sorted(by: { $0.identifier < $1.identifier }) {
+            guard (try? removeNow(name)) != nil else { continue }
+            state.withLock { $0.removedCount += 1 }
+        }
+    }
+}
