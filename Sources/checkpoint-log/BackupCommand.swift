@@ -11,7 +11,8 @@ struct BackupCommand: AsyncParsableCommand {
             proves it sound. Interrupted, the directory holds the earlier copy or the new one, and the next call goes \
             on. On the log's own disk files get a second name and are not copied.
 
-            The log must not be open for writing elsewhere: a program that writes it calls `backup(to:)` itself.
+            Another process may be writing the log: the copy has what was written by one moment. What that process \
+            holds in memory is not in it; a program that writes the log copies that too with `backup(to:)`.
             """)
 
     @OptionGroup var log: DirectoryArgument
@@ -21,22 +22,9 @@ struct BackupCommand: AsyncParsableCommand {
 
     @OptionGroup var output: OutputOptions
 
-    /// What was done.
-    private struct Outcome: Encodable {
-        var byteCount: Int
-        var copiedByteCount: Int
-        var copiedFileCount: Int
-        var linkedFileCount: Int
-        var keptFileCount: Int
-    }
-
     func run() async throws {
         try await CommandFailure.reporting {
-            // Opening for writing would make a log where there is none.
-            try await CheckpointLog.openForReading(at: log.directory).close()
-            var configuration = Configuration()
-            configuration.compactsAutomatically = false
-            let log = try await CheckpointLog.open(at: log.directory, configuration: configuration)
+            let log = try await CheckpointLog.openForReading(at: log.directory)
             let line = ProgressLine()
             let report: BackupReport
             do {
@@ -49,11 +37,7 @@ struct BackupCommand: AsyncParsableCommand {
             }
             try await log.close()
             if output.json {
-                try StandardStreams.writeJSON(
-                    Outcome(
-                        byteCount: report.byteCount, copiedByteCount: report.copiedByteCount,
-                        copiedFileCount: report.copiedFileCount, linkedFileCount: report.linkedFileCount,
-                        keptFileCount: report.keptFileCount))
+                try StandardStreams.writeJSON(report)
             } else {
                 try StandardStreams.writeLine("\(report)")
             }

@@ -8,31 +8,6 @@ public struct BackupProgress: Sendable, Hashable {
     public var totalByteCount: Int
 }
 
-/// What a backup took.
-///
-/// ```swift
-/// let report = try await log.backup(to: "/mnt/backup/simulation")
-/// print(report)  // The backup has 734003200 bytes: 3 files copied, 0 linked, 8 kept from the last one.
-/// ```
-public struct BackupReport: Sendable, Hashable, CustomStringConvertible {
-    /// Bytes of the segments and large values of the backup.
-    public var byteCount: Int
-    /// Bytes that were copied for it: all others were there, or are shared with the log.
-    public var copiedByteCount: Int
-    /// Files that were copied.
-    public var copiedFileCount: Int
-    /// Files that have a second name now.
-    public var linkedFileCount: Int
-    /// Files that an earlier backup had.
-    public var keptFileCount: Int
-
-    /// A sentence for people.
-    public var description: String {
-        "The backup has \(byteCount) bytes: \(copiedFileCount) files copied, \(linkedFileCount) linked, "
-            + "\(keptFileCount) kept from the last one."
-    }
-}
-
 extension CheckpointLog {
     /// Makes `directory` a copy of this log as it is at one moment within the call, with every version, number, date,
     /// group, origin, policy, metadata, pin and tag.
@@ -42,7 +17,9 @@ extension CheckpointLog {
     /// ```
     ///
     /// The log is written, compacted and read meanwhile; only what the copy is made of is left where it is until the
-    /// end. What the memory level holds is written out first. A directory with an earlier backup of this log gets what
+    /// end. What the memory level holds is written out first. A log that is open for reading can be backed up too,
+    /// while another process writes it: all that was written by a moment within the call is then in the copy, durable
+    /// there, and nothing that the writer has only in memory. A directory with an earlier backup of this log gets what
     /// is new. Killed at any point, by a power cut too, the directory holds the backup from before or the new one, and
     /// the next call goes on. The copy is a log like any other: ``LogVerifier`` proves it sound, and an opening of it
     /// continues it.
@@ -56,8 +33,8 @@ extension CheckpointLog {
     /// - Returns: what was copied, linked and kept.
     /// - Throws: ``CheckpointLogError``: `.invalidArgument` for a directory that holds anything else, another log, or a
     ///   copy that has gone on by itself; `.locked` where that is open for writing; `.unsupported` for a log without a
-    ///   directory; `.readOnly`, `.damaged` for a file of the log that is missing, `.diskFull`, `.ioFailure`; as
-    ///   ``save()``. Nothing of the log or of the earlier backup has changed then.
+    ///   directory, a snapshot, and a log that is open for salvage; `.damaged` for a file of the log that is missing,
+    ///   `.diskFull`, `.ioFailure`; as ``save()``. Nothing of the log or of the earlier backup has changed then.
     /// - Complexity: O(n) in the bytes that are new since the earlier backup.
     @discardableResult
     public nonisolated func backup(
@@ -69,14 +46,10 @@ extension CheckpointLog {
             throw CheckpointLogError.unsupported(
                 "This log has no directory, and so no files to copy; register it with a log that has one.")
         }
-        try await save()
+        if !engine.isReadOnly { try await save() }
         let path = try FilePath.ofLog(directory)
-        let counts = try await engine.blocking.run {
+        return try await engine.blocking.run {
             try engine.backUp(to: path) { progress?(BackupProgress(byteCount: $0, totalByteCount: $1)) }
         }
-        return BackupReport(
-            byteCount: counts.byteCount, copiedByteCount: counts.copiedByteCount,
-            copiedFileCount: counts.copiedFileCount, linkedFileCount: counts.linkedFileCount,
-            keptFileCount: counts.keptFileCount)
     }
 }

@@ -18,8 +18,12 @@ package enum SegmentRole: UInt8, Sendable, CaseIterable {
 
 /// The name of a segment's file: its number in eight hexadecimal digits, a dot, and the extension of its role.
 package struct SegmentName: Hashable, Sendable, CustomStringConvertible {
+    /// From here on numbers are of segments that only a copy of a log has, made by one who does not write the log: no
+    /// writer ever gives them to others.
+    package static let firstOfCopies = SegmentNumber(1 << 31)
+
     /// An opening for writing wants its first number below, so that those it takes never run over.
-    package static let numberLimit = SegmentNumber(.max - (1 << 24))
+    package static let numberLimit = SegmentNumber(firstOfCopies.rawValue - (1 << 24))
 
     package var identifier: SegmentNumber
     package var role: SegmentRole

@@ -32,7 +32,10 @@ package struct LogDirectory: Sendable {
         return (segments + unfinished).filter { $0.role == .output }.map(\.identifier)
     }
 
-    package var highestSegment: SegmentNumber { segments.last?.identifier ?? 0 }
+    /// The greatest number but those that outputs have in a copy alone.
+    package var highestSegment: SegmentNumber {
+        segments.last { $0.identifier < SegmentName.firstOfCopies || $0.role != .output }?.identifier ?? 0
+    }
 
     /// The log segments after the last one ever sealed, in order.
     package func chain(after manifest: Manifest) -> [SegmentName] {

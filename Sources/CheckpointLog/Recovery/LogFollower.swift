@@ -8,7 +8,7 @@ import SystemPackage
 /// segments that the manifest came to list, and the chain from where the last reading ended, to the written position
 /// while a writer appends, else, and while one still recovers, to where recovery would say that the log ends.
 package final class LogFollower: Sendable {
-    private struct State {
+    struct State {
         var position: PositionStatement?
         /// Whether a writer appended then: of one that has died since, more counts than what it stated.
         var isWritten: Bool
@@ -17,6 +17,9 @@ package final class LogFollower: Sendable {
         var told: Set<SegmentName>
         /// Everything in the chain before it is in the catalog.
         var end: LogPosition?
+        /// Whether nothing was put in the manifest between its reading and that of the position: a large batch in it
+        /// follows what the position says, and is followed by nothing else.
+        var isOneMoment = false
         /// Whether a group was read whose members were not looked up: the attempt that read it ended in an error.
         var owesGroups = false
         /// The greatest append number that was read.
@@ -30,10 +33,10 @@ package final class LogFollower: Sendable {
     /// change of the log.
     package static let attempts = 200
 
-    private let identity: LogIdentity
-    private let configuration: Configuration
-    private let isSalvage: Bool
-    private let state: Lock<State>
+    let identity: LogIdentity
+    let configuration: Configuration
+    let isSalvage: Bool
+    let state: Lock<State>
     private let current: Lock<LogView>
 
     /// Reads the log as it stands now.
@@ -147,7 +150,7 @@ package final class LogFollower: Sendable {
         try state.withLock { try refresh(&$0, isForced: isForced) }
     }
 
-    private func refresh(_ state: inout State, isForced: Bool) throws {
+    func refresh(_ state: inout State, isForced: Bool) throws {
         let position = try wrapping { () throws(FileSystemError) in try PositionStatement.read(identity) }
         // A large batch is a change of the manifest alone.
         guard
@@ -166,48 +169,7 @@ package final class LogFollower: Sendable {
         }
     }
 
-    /// What is known of the log now, with every file open that it is read from: neither a later refresh nor the writer,
-    /// whoever that is, takes anything away from it.
-    ///
-    /// - Throws: as ``refresh(isForced:)``; `.ioFailure` where the process may not have so many files open.
-    /// - Complexity: O(n) in the segments and large values.
-    package func frozenView() throws -> LogView {
-        try state.withLock { state in
-            for attempt in 1... {
-                let before = generation
-                try refresh(&state, isForced: attempt > 1)
-                let view = view
-                do {
-                    let catalog = view.catalog.copy()
-                    let pinned = try open(state.told, catalog.liveValues)
-                    return LogView(identity, configuration, copying: view, catalog: catalog, pinned: pinned)
-                } catch let error as CheckpointLogError where attempt < Self.attempts && Self.isRace(error) {
-                    // A compaction took a file away that the index still names, which the next refresh learns.
-                    if attempt >= Self.attemptsAtRest, generation == before { throw error }
-                }
-            }
-            preconditionFailure("an attempt without end has ended")
-        }
-    }
-
-    /// Opens segments and the files of large values. A salvage goes without what is missing.
-    private func open(
-        _ segments: Set<SegmentName>, _ values: [SegmentNumber]
-    ) throws -> [SegmentNumber: any OpenFile] {
-        var files: [SegmentNumber: any OpenFile] = [:]
-        for name in segments + values.map({ SegmentName($0, .value) }) {
-            do throws(FileSystemError) {
-                files[name.identifier] = try identity.directory.openFile(name, .read)
-            } catch  where isSalvage && error.code == .noSuchFileOrDirectory {
-                continue
-            } catch {
-                throw CheckpointLogError(error)
-            }
-        }
-        return files
-    }
-
-    private var generation: UInt64? {
+    var generation: UInt64? {
         (try? Manifest.read(in: identity.directory))?.generation
     }
 
@@ -241,6 +203,7 @@ package final class LogFollower: Sendable {
         // files are listed. A segment that is sealed and compacted in between is then missing from the chain, which is
         // another attempt.
         let stated = try wrapping { () throws(FileSystemError) in try PositionStatement.read(identity) }
+        state.isOneMoment = try readStamp() == manifest.stamp
         if isOver(state, manifest, stated) { return try startAnew(&state, manifest) }
         let view = view
         let position = isWritten ? stated : stated?.possible(in: manifest)

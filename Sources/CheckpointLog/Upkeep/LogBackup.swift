@@ -1,30 +1,44 @@
 import SystemPackage
 
-/// A log at one moment: sealed segments, and the files of the large values that their records refer to.
+/// A log at one moment: its segments, and the files of the large values that their records refer to.
 package struct LogMoment: Sendable {
-    /// With no other segments than those of the moment.
-    package var manifest: Manifest
-    package var values: [SegmentNumber]
-    /// The segment that the log went on in, which a copy does not have.
-    package var next: SegmentNumber
+    /// A segment of the chain, which the log may go on in.
+    package struct Part: Sendable {
+        package var name: SegmentName
+        /// Where its frames of the moment end.
+        package var end: Int
 
-    package init(manifest: Manifest, values: [SegmentNumber], next: SegmentNumber) {
+        package init(_ name: SegmentName, end: Int) {
+            self.name = name
+            self.end = end
+        }
+    }
+
+    /// With no other segments than those of the moment, and with the last one of the chain as the last one sealed.
+    package var manifest: Manifest
+    /// What is not sealed. Empty where the writer makes the backup: it seals what it has.
+    package var chain: [Part]
+    package var values: [SegmentNumber]
+    /// The segment that the log goes on in, which a copy does not have.
+    package var next: SegmentNumber
+    /// Microseconds since 1970-01-01 UTC.
+    package var time: Int64
+    /// Files that were opened at the moment, since a writer elsewhere may remove them.
+    package var files: [SegmentNumber: any OpenFile]
+
+    package init(
+        manifest: Manifest, chain: [Part] = [], values: [SegmentNumber], next: SegmentNumber, time: Int64,
+        files: [SegmentNumber: any OpenFile] = [:]
+    ) {
         self.manifest = manifest
+        self.chain = chain
         self.values = values
         self.next = next
+        self.time = time
+        self.files = files
     }
 
     var names: [SegmentName] { manifest.segments.map(\.name) + values.map { SegmentName($0, .value) } }
-}
-
-/// What a copy took.
-package struct BackupCounts: Sendable {
-    package var byteCount = 0
-    package var copiedByteCount = 0
-    package var linkedFileCount = 0
-    package var copiedFileCount = 0
-    /// Files that an earlier backup had.
-    package var keptFileCount = 0
 }
 
 /// Makes a directory a copy of a log, as the log was at one moment.
@@ -35,9 +49,9 @@ package struct BackupCounts: Sendable {
 package struct LogBackup {
     private let source: LogIdentity
     private let target: any OpenDirectory
-    private let moment: LogMoment
+    private var moment: LogMoment
     private let note: (_ done: Int, _ total: Int) -> Void
-    private var counts = BackupCounts()
+    private var report = BackupReport()
 
     /// Bytes that are copied at a time.
     private static let chunkByteCount = 1 << 20
@@ -57,39 +71,90 @@ package struct LogBackup {
 
     /// - Throws: `.invalidArgument` for a directory that holds anything else; `.damaged` for a file of the log that is
     ///   not there; `.diskFull`, `.ioFailure`.
-    package mutating func run() throws -> BackupCounts {
+    package mutating func run() throws -> BackupReport {
         let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(target) }
         var known = try knownBackup(listing)
+        for name in listing.temporaries { try wrapping { () throws(FileSystemError) in try target.remove(name) } }
         if let manifest = known { known = try endChain(of: manifest) }
         let sizes = try moment.names.map { try byteCount(of: $0) }
-        counts.byteCount = sizes.reduce(0, +)
+        report.byteCount = sizes.reduce(0, +) + moment.chain.reduce(0) { $0 + $1.end }
         var done = 0
         for (name, byteCount) in zip(moment.names, sizes) {
             if listing.segments.contains(name), isSame(name, byteCount, in: known) {
-                counts.keptFileCount += 1
+                report.keptFileCount += 1
             } else {
                 try put(name, byteCount, isThere: listing.segments.contains(name), from: done)
             }
             done += byteCount
-            note(done, counts.byteCount)
+            note(done, report.byteCount)
         }
         try wrapping { () throws(FileSystemError) in try target.sync() }
+        try sealChain(listing, known, from: done)
         try commit(over: known)
         removeOthers(listing)
-        return counts
+        return report
+    }
+
+    /// Writes what is in the chain as sealed segments.
+    ///
+    /// They cannot have the numbers of the chain's own: the next backup brings these with all that they came to hold,
+    /// while the manifest of this one must stay right until it is replaced.
+    private mutating func sealChain(_ listing: LogDirectory, _ known: Manifest?, from start: Int) throws {
+        var place = source
+        place.directory = target
+        let numbers = (listing.segments + (known?.segments ?? []).map(\.name) + moment.names).map(\.identifier)
+        var number = max(numbers.max() ?? 0, SegmentName.firstOfCopies).advanced(by: 1)
+        guard number.advanced(by: UInt32(clamping: moment.chain.count)) < .max else {
+            throw refusal("its segment numbers are used up")
+        }
+        var done = start
+        for part in moment.chain {
+            if let segment = try seal(part, as: SegmentName(number, .output), in: place) {
+                moment.manifest.segments.append(segment)
+                report.copiedFileCount += 1
+                report.copiedByteCount += segment.byteCount
+                number = number.next
+            }
+            done += part.end
+            note(done, report.byteCount)
+        }
+    }
+
+    /// - Returns: the segment, complete and durable; nil where nothing of `part` is for a copy.
+    private func seal(_ part: LogMoment.Part, as name: SegmentName, in place: LogIdentity) throws -> Manifest.Segment? {
+        guard let file = moment.files[part.name.identifier] else { throw missing(part.name) }
+        let output = try OutputSegment(identity: place, name: name, created: moment.time)
+        do {
+            let seed = source.seed(of: part.name.identifier)
+            var scanner = SegmentScanner(file, seed: seed, end: part.end)
+            let end = try scanner.scan { frame in
+                guard frame.header.kind.isCopied else { return }
+                let entry = SegmentFooter.Entry(frame.header, offset: frame.offset, value: try frame.valueFile())
+                _ = try output.append(copyOf: frame, entry)
+            }
+            guard end.offset == part.end else {
+                throw CheckpointLogError.damaged(
+                    "The log cannot be backed up: what was read of it a moment ago does not read back.",
+                    path: file.path.string, offset: end.offset)
+            }
+            guard output.byteCount > SegmentHeader.byteCount else {
+                output.abandon()
+                return nil
+            }
+            return try output.finish()
+        } catch {
+            output.abandon()
+            throw error
+        }
     }
 
     /// The manifest of an earlier backup of this log; nil where the directory is empty, or has what a backup that was
     /// cut off has left.
     private func knownBackup(_ listing: LogDirectory) throws -> Manifest? {
         guard let known = try Manifest.read(in: target) else {
-            for name in listing.segments {
-                let file = try wrapping { () throws(FileSystemError) in try target.openFile(name, .read) }
-                defer { file.close() }
-                let head = try wrapping { () throws(FileSystemError) in try file.bytes(0..<SegmentHeader.byteCount) }
-                guard let head, try SegmentHeader(head, of: source.identifier, path: file.path.string) != nil else {
-                    throw refusal("it holds \(name), which is not of this log")
-                }
+            // A power cut can leave some of them without their content, but not all: the log has sealed segments.
+            if let first = listing.segments.first, try !listing.segments.contains(where: isOfThisLog) {
+                throw refusal("it holds \(first), which is not of this log")
             }
             return nil
         }
@@ -98,6 +163,13 @@ package struct LogBackup {
             listing.chain(after: known).isEmpty
         else { throw refusal("it holds a log that began as a copy of this one and has gone on by itself") }
         return known
+    }
+
+    private func isOfThisLog(_ name: SegmentName) throws -> Bool {
+        let file = try wrapping { () throws(FileSystemError) in try target.openFile(name, .read) }
+        defer { file.close() }
+        let head = try wrapping { () throws(FileSystemError) in try file.bytes(0..<SegmentHeader.byteCount) }
+        return try head.map { try SegmentHeader($0, of: source.identifier, path: file.path.string) != nil } ?? false
     }
 
     /// Has the earlier backup take no segment for its own that is put beside it: a log goes on in those that follow the
@@ -112,8 +184,9 @@ package struct LogBackup {
         return ended
     }
 
-    /// Refuses a directory with files that are no log's, before anything is made in it.
-    package static func requireNothingElse(in target: any OpenDirectory) throws {
+    /// Refuses the log's own directory, and one with files that are no log's, before anything is made in it.
+    package static func requireNothingElse(in target: any OpenDirectory, than source: any OpenDirectory) throws {
+        guard target.placeIdentifier != source.placeIdentifier else { throw refusal(target, "it is the log itself") }
         let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(target) }
         guard let foreign = listing.foreign.first else { return }
         throw refusal(target, "it holds \(foreign), which is no file of a log")
@@ -145,36 +218,53 @@ package struct LogBackup {
 
     private func byteCount(of name: SegmentName) throws -> Int {
         do throws(FileSystemError) {
+            if let file = moment.files[name.identifier] { return try file.byteCount() }
             return try length(of: name, in: source.directory)
         } catch {
-            throw lost(name, error)
+            throw error.code == .noSuchFileOrDirectory ? missing(name) : CheckpointLogError(error)
         }
     }
 
-    private func lost(_ name: SegmentName, _ error: FileSystemError) -> CheckpointLogError {
-        guard error.code == .noSuchFileOrDirectory else { return CheckpointLogError(error) }
-        return CheckpointLogError.damaged(
+    private func missing(_ name: SegmentName) -> CheckpointLogError {
+        .damaged(
             "A file of the log is missing, so it cannot be backed up: run log-verify.", path: source.path(name).string)
     }
 
     private mutating func put(_ name: SegmentName, _ byteCount: Int, isThere: Bool, from done: Int) throws {
         // What no manifest names is what a backup that was cut off has left.
         if isThere { try wrapping { () throws(FileSystemError) in try target.remove(name) } }
-        let isLinked = try wrapping { () throws(FileSystemError) in
-            try source.directory.link(name.fileName, to: name.fileName, in: target)
-        }
-        if isLinked {
-            counts.linkedFileCount += 1
+        if try link(name) {
+            report.linkedFileCount += 1
         } else {
             try copy(name, byteCount, from: done)
-            counts.copiedFileCount += 1
-            counts.copiedByteCount += byteCount
+            report.copiedFileCount += 1
+            report.copiedByteCount += byteCount
+        }
+    }
+
+    /// Gives a file of the log a second name; false where that cannot be.
+    private func link(_ name: SegmentName) throws -> Bool {
+        let opened = moment.files[name.identifier]
+        do throws(FileSystemError) {
+            guard try source.directory.link(name.fileName, to: name.fileName, in: target) else { return false }
+            // The writer may not have synced a value yet.
+            if name.role == .value { try opened?.sync() }
+            return true
+        } catch  where opened != nil && error.code == .noSuchFileOrDirectory {
+            // The writer has removed it since: its content is still there.
+            return false
+        } catch {
+            throw CheckpointLogError(error)
         }
     }
 
     private func copy(_ name: SegmentName, _ byteCount: Int, from done: Int) throws {
-        let file = try wrapping { () throws(FileSystemError) in try source.directory.openFile(name, .read) }
-        defer { file.close() }
+        let opened = moment.files[name.identifier]
+        let file = try wrapping { () throws(FileSystemError) in
+            if let opened { return opened }
+            return try source.directory.openFile(name, .read)
+        }
+        defer { if opened == nil { file.close() } }
         let replacement = try wrapping { () throws(FileSystemError) in
             try Replacement(of: name.fileName, in: target)
         }
@@ -188,7 +278,7 @@ package struct LogBackup {
                 }
                 try replacement.file.write(bytes, at: offset)
                 offset = end
-                note(done + offset, counts.byteCount)
+                note(done + offset, report.byteCount)
             }
             try replacement.finish(syncsName: false)
         } catch {
@@ -220,7 +310,7 @@ package struct LogBackup {
     private func removeOthers(_ listing: LogDirectory) {
         let wanted = Set(moment.names)
         for name in listing.segments where !wanted.contains(name) { try? target.remove(name) }
-        for name in listing.temporaries + [FileName.snapshot] { try? target.remove(name) }
+        try? target.remove(FileName.snapshot)
         try? target.sync()
     }
 }

@@ -118,7 +118,7 @@ final class SimulatedDirectory: OpenDirectory {
         try system.perform(call(.isLocked, name)) { (disk, _) throws(Errno) in disk.isAnnounced(name, in: number) }
     }
 
-    var placeIdentifier: UInt64 { system.place }
+    var placeIdentifier: UInt64 { system.place &+ UInt64(number) }
 
     /// Nothing is to be given back.
     func close() {}
