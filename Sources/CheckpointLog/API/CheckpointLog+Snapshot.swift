@@ -13,10 +13,10 @@ extension CheckpointLog {
     /// own. Its own snapshot is itself.
     ///
     /// It is let go by ``close()``, or when nobody refers to it any more, and at the latest when this log is closed;
-    /// its calls throw `.closed` then. Until then it keeps the files on the disk that it reads, however much of them is
-    /// superseded: ``Statistics/openSnapshotCount``, ``Statistics/oldestSnapshotAge`` and
-    /// ``Statistics/heldByteCount`` show one that is forgotten. Of a log that is open for reading it holds each of its
-    /// files open instead: one descriptor for each segment and for each large value.
+    /// its calls throw `.closed` then. A log to which only a snapshot refers stays open for it. Until then it keeps the
+    /// files on the disk that it reads, however much of them is superseded: ``Statistics/openSnapshotCount``,
+    /// ``Statistics/oldestSnapshotAge`` and ``Statistics/heldByteCount`` show one that is forgotten. Of a log that is
+    /// open for reading it holds each of its files open instead: one descriptor for each segment and each large value.
     ///
     /// - Throws: ``CheckpointLogError``: `.closed`, `.writerFailed` in a child of the process that opened the log; of a
     ///   log that is open for reading, as a restore, and `.ioFailure` where the process may not have so many files
@@ -26,14 +26,18 @@ extension CheckpointLog {
     public nonisolated func snapshot() async throws -> CheckpointLog {
         if engine.isSnapshot { return try ownSnapshot() }
         let engine = engine
-        guard engine.follower != nil else { return CheckpointLog(try engine.snapshot()) }
-        return try await engine.blocking.run { CheckpointLog(try engine.snapshot()) }
+        guard engine.follower != nil else { return try takeSnapshot() }
+        return try await engine.blocking.run { try self.takeSnapshot() }
     }
 
     /// Gives the log as it is at one moment, as ``snapshot()`` does, on the thread that calls.
     @available(*, noasync, message: "Use the asynchronous snapshot.")
     public nonisolated func snapshotBlocking() throws -> CheckpointLog {
-        engine.isSnapshot ? try ownSnapshot() : CheckpointLog(try engine.snapshot())
+        engine.isSnapshot ? try ownSnapshot() : try takeSnapshot()
+    }
+
+    private nonisolated func takeSnapshot() throws -> CheckpointLog {
+        CheckpointLog(try engine.snapshot(), snapshotOf: self)
     }
 
     private nonisolated func ownSnapshot() throws -> CheckpointLog {

@@ -30,8 +30,12 @@ public actor CheckpointLog {
     /// What sources were asked for and have not answered, by number.
     nonisolated let expected = Lock<[SequenceNumber: ExpectedCheckpoint]>([:])
 
-    init(_ engine: LogEngine) {
+    /// The log that a snapshot is of: it is not to end before the snapshot is let go.
+    private let original: CheckpointLog?
+
+    init(_ engine: LogEngine, snapshotOf original: CheckpointLog? = nil) {
         self.engine = engine
+        self.original = original
         let configuration = engine.configuration
         node = TreeNode(name: configuration.name, rank: configuration.rank)
         failures = FailureReports(configuration)

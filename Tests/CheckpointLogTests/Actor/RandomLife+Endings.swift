@@ -21,7 +21,8 @@ extension RandomLife {
         if disk.isPowerCut { return }
         oracle.acknowledgeSave()
         heldReceipt = nil
-        try verify(allowing: [])
+        moments = []
+        try verify(Self.path, allowing: [])
         configure()
         self.log = try await open()
         if disk.isPowerCut { return }
@@ -38,7 +39,7 @@ extension RandomLife {
             attempts += 1
             // The power may have gone before there was a log, or a POSITION.
             if disk.contents(of: Self.path.appending(FileName.manifest)) != nil {
-                try verify(allowing: [.tornTail, .rebuildable])
+                try verify(Self.path, allowing: [.tornTail, .rebuildable])
             }
             var observation: CheckpointOracle.Observation?
             if attempts < 4, generator.isOne(in: 4) { observation = try await observeForReading() }
@@ -56,7 +57,7 @@ extension RandomLife {
             let found = try await observe(opened)
             if disk.isPowerCut { continue }
             if let observation { try compare(observation, with: found) }
-            try expectNone(oracle.resume(from: found, powerWasCut: powerWasCut, inFlight: inFlight))
+            try expectNone(oracle.resume(from: found, powerWasCut: powerWasCut, inFlight: inFlight + late))
             oracle.keep(oracle.retention)
         } while disk.isPowerCut
         inFlight = []
@@ -71,13 +72,14 @@ extension RandomLife {
         log = nil
         reader = nil
         heldReceipt = nil
+        moments = []
         disk = disk.crashImage(kind, boot: boot)
         return boot == .another
     }
 
     /// The verifier finds nothing where nothing was damaged, however groups, removals and compactions have met.
-    private func verify(allowing severities: Set<VerificationFinding.Severity>) throws {
-        let report = LogVerifier(directory: Self.path, level: .deep, fileSystem: disk, threadCount: 1).run()
+    func verify(_ path: FilePath, allowing severities: Set<VerificationFinding.Severity>) throws {
+        let report = LogVerifier(directory: path, level: .deep, fileSystem: disk, threadCount: 1).run()
         // Leftovers and foreign files are notes.
         let findings = report.findings.filter { $0.severity != .note && !severities.contains($0.severity) }
         try expect(findings.isEmpty, "the verifier finds \(findings)")

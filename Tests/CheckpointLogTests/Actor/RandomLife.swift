@@ -17,6 +17,7 @@ final class RandomLife {
         case checkpoint, submit, wait, commit, remove, removeVersion, label, removeAll, save
         case restore, restoreAnyLevel, restoreVersion, restoreAsOf, restoreGroup, history, list
         case compact, reopen, crash, cutSoon, read, damage
+        case snapshot, compareSnapshot, backUp, late
 
         /// How often, in thousandths.
         var weight: Int {
@@ -32,8 +33,9 @@ final class RandomLife {
             case .list, .read: 12
             case .save: 8
             case .compact: 6
-            case .removeAll, .reopen, .crash, .damage: 4
-            case .cutSoon: 6
+            case .removeAll, .reopen, .crash, .damage, .backUp: 4
+            case .cutSoon, .snapshot: 6
+            case .compareSnapshot, .late: 20
             }
         }
     }
@@ -58,6 +60,11 @@ final class RandomLife {
     let clockGoesBack: Bool
     /// What the log is doing: it happened or did not when a crash comes now.
     var inFlight: [OracleEvent] = []
+    /// What a source was asked for and has not answered: it may come of it or not.
+    var late: [OracleEvent] = []
+    /// Values that came from sources, of which nothing is said beside them.
+    var plain: Set<Int> = []
+    var moments: [Moment] = []
     var heldReceipt: (receipt: CheckpointReceipt, version: OracleVersion)?
     /// What was taken, by value.
     var slots: [Int: OracleSlot] = [:]
@@ -132,6 +139,7 @@ final class RandomLife {
     /// Runs `body`; when the power was cut meanwhile, nothing that it saw counts, and the log is opened again.
     private func survive(_ body: () async throws -> Void) async throws {
         inFlight = []
+        late = []
         do {
             try await body()
         } catch  where !disk.isPowerCut {
@@ -168,6 +176,10 @@ final class RandomLife {
         case .cutSoon: cutSoon(within: 60)
         case .read: try await compareReader()
         case .damage: try await damageCopy()
+        case .snapshot: try await takeSnapshot()
+        case .compareSnapshot: try await compareSnapshot()
+        case .backUp: try await backUp()
+        case .late: try await takeLate()
         }
     }
 

@@ -6,8 +6,9 @@ import Testing
 ///
 /// A life is one log on one simulated disk: checkpoints, groups, removals and restores of every kind, among them rolls,
 /// compactions, closings, ends of the process, power cuts also inside an opening, readers beside the writer, and
-/// damaged copies. A failure prints the seed of its life and the shortest script found that still fails. 10,000
-/// operations in a debug build, 200,000 in release, 10⁸ in the long run.
+/// damaged copies, snapshots that stay, copies of the live log, and sources that answer late. A failure prints the seed
+/// of its life and the shortest script found that still fails. 10,000 operations in a debug build, 200,000 in release,
+/// 10⁸ in the long run.
 @Suite struct RandomOperationsTests {
     static let lifeLength = 2_500
 

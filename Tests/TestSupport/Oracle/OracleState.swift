@@ -145,8 +145,10 @@ package struct OracleState: Sendable {
     private mutating func insert(_ version: OracleVersion, keeping retention: [Int: OracleRetention]) {
         let count = retention[version.slot.level]?.count ?? 1
         update(version.slot) { held in
-            held.insert(Held(value: version.value), at: 0)
-            if held.count > count { held[count].isDispensable = true }
+            // What was asked for before others were taken has its place among them.
+            let place = held.firstIndex { $0.value < version.value } ?? held.count
+            held.insert(Held(value: version.value), at: place)
+            if held.count > count { held[max(count, place)].isDispensable = true }
         }
     }
 

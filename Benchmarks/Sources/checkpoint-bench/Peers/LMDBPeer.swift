@@ -45,12 +45,27 @@ final class LMDBPeer: Peer, @unchecked Sendable {
     }
 
     func get(_ key: [UInt8], into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        try beginReading()
+        defer { mdb_txn_reset(reading) }
+        return try found(key, into: buffer)
+    }
+
+    /// A transaction for reading is a snapshot.
+    func withSnapshot(_ body: (_ get: SnapshotGet) throws -> Void) throws {
+        try beginReading()
+        defer { mdb_txn_reset(reading) }
+        try body { try self.found($0, into: $1) }
+    }
+
+    private func beginReading() throws {
         if reading == nil {
             try Self.check(mdb_txn_begin(environment, nil, UInt32(MDB_RDONLY), &reading))
         } else {
             try Self.check(mdb_txn_renew(reading))
         }
-        defer { mdb_txn_reset(reading) }
+    }
+
+    private func found(_ key: [UInt8], into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         var value = MDB_val()
         let code = key.withUnsafeBytes { key in
             var key = MDB_val(mv_size: key.count, mv_data: UnsafeMutableRawPointer(mutating: key.baseAddress))

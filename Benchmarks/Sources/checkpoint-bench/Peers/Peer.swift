@@ -13,10 +13,19 @@ protocol Peer: AnyObject, Sendable {
     /// Brings the value of `key`, whose length is known, into memory that nothing else has.
     func getFresh(_ key: [UInt8], byteCount: Int) throws -> FreshBytes
 
+    /// Calls `body` with a ``get(_:into:)`` that sees the store as it was before the call, whatever is put meanwhile.
+    func withSnapshot(_ body: (_ get: SnapshotGet) throws -> Void) throws
+
     func close()
 }
 
+typealias SnapshotGet = (_ key: [UInt8], _ buffer: UnsafeMutableRawBufferPointer) throws -> Int
+
 extension Peer {
+    func withSnapshot(_ body: (_ get: SnapshotGet) throws -> Void) throws {
+        throw PeerFailure("The store is not measured with snapshots.")
+    }
+
     func load(count: Int, _ pair: (Int) -> (key: [UInt8], value: [UInt8])) throws {
         for number in 0..<count {
             let (key, value) = pair(number)

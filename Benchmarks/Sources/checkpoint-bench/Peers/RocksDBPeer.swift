@@ -8,6 +8,7 @@ final class RocksDBPeer: Peer, @unchecked Sendable {
     private let database: OpaquePointer
     private let writing: OpaquePointer
     private let reading: OpaquePointer
+    private let snapshotReading: OpaquePointer
 
     init(_ directory: String, _ promise: Promise, keepsLargeValues: Bool) throws {
         let options = rocksdb_options_create()
@@ -36,13 +37,14 @@ final class RocksDBPeer: Peer, @unchecked Sendable {
         var message: UnsafeMutablePointer<CChar>?
         let opened = rocksdb_open(options, directory, &message)
         try Self.check(message)
-        guard let opened, let writing = rocksdb_writeoptions_create(), let reading = rocksdb_readoptions_create() else {
-            throw PeerFailure("RocksDB did not open.")
-        }
+        guard let opened, let writing = rocksdb_writeoptions_create(), let reading = rocksdb_readoptions_create(),
+            let snapshotReading = rocksdb_readoptions_create()
+        else { throw PeerFailure("RocksDB did not open.") }
         rocksdb_writeoptions_set_sync(writing, promise == .synced ? 1 : 0)
         database = opened
         self.writing = writing
         self.reading = reading
+        self.snapshotReading = snapshotReading
     }
 
     func put(_ key: [UInt8], _ value: [UInt8]) throws {
@@ -58,6 +60,22 @@ final class RocksDBPeer: Peer, @unchecked Sendable {
     }
 
     func get(_ key: [UInt8], into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        try get(key, reading, into: buffer)
+    }
+
+    func withSnapshot(_ body: (_ get: SnapshotGet) throws -> Void) throws {
+        let snapshot = rocksdb_create_snapshot(database)
+        rocksdb_readoptions_set_snapshot(snapshotReading, snapshot)
+        defer {
+            rocksdb_readoptions_set_snapshot(snapshotReading, nil)
+            rocksdb_release_snapshot(database, snapshot)
+        }
+        try body { try self.get($0, snapshotReading, into: $1) }
+    }
+
+    private func get(
+        _ key: [UInt8], _ reading: OpaquePointer, into buffer: UnsafeMutableRawBufferPointer
+    ) throws -> Int {
         var message: UnsafeMutablePointer<CChar>?
         let found = key.withUnsafeBytes { key in
             rocksdb_get_pinned(

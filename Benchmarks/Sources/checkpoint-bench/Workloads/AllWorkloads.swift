@@ -9,6 +9,7 @@ let allWorkloads: [any Workload] =
         MemoryLevel(changesAnElement: false), MemoryLevel(changesAnElement: true),
         RestoreSmall(keyCount: 10_000, isDecoded: false), RestoreSmall(keyCount: 10_000, isDecoded: true),
         RestoreSmall(keyCount: 1_000_000, isDecoded: false), RestoreSmall(keyCount: 1_000_000, isDecoded: true),
+        ManyKeys(isListing: true), ManyKeys(isListing: false), SnapshotRestore(),
         RestoreLarge(), Reopen(wasKilled: false, isDistinct: false), Reopen(wasKilled: true, isDistinct: false),
         Reopen(wasKilled: false, isDistinct: true), Reopen(wasKilled: true, isDistinct: true), IndexMemory(),
         OverwriteSoak(choice: .uniform), OverwriteSoak(choice: .zipf),
