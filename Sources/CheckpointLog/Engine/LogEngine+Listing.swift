@@ -89,14 +89,20 @@ extension LogEngine {
     ) throws -> [CheckpointKey: Result] {
         try checkOpen()
         try refresh()
+        let entries = newestEntries(level)
         var results: [CheckpointKey: Result] = [:]
+        results.reserveCapacity(entries.count)
+        // Where no key can come twice, nobody asks which of its checkpoints counts.
+        let mayComeTwice =
+            memory.count > 0 || !catalog.origins.isEmpty || (level == nil && levelsInUse.count > 1)
         var ranks: [CheckpointKey: Rank] = [:]
         func isWanted(_ key: CheckpointKey, _ rank: Rank) -> Bool {
-            key.hasPrefix(prefix) && ranks[key].map { $0 < rank } ?? true
+            key.hasPrefix(prefix) && (!mayComeTwice || ranks[key].map { $0 < rank } ?? true)
         }
         func take(_ result: Result?, _ key: CheckpointKey, _ rank: Rank) {
             guard let result else { return }
-            (results[key], ranks[key]) = (result, rank)
+            results[key] = result
+            if mayComeTwice { ranks[key] = rank }
         }
         for record in memory.records(level: level) {
             let rank = Rank(isOwn: record.origin.isOwn, number: record.number)
@@ -106,7 +112,7 @@ extension LogEngine {
             let result = unsafe try remembered(record) ?? withContent(query) { unsafe try decode(record.key, $0, $1) }
             take(result, record.key, rank)
         }
-        for (hash, _) in newestEntries(level) {
+        for (hash, _) in entries {
             try retryingMoved { _ in
                 guard let entry = try newestEntry(hash) else { return }
                 let record = FrameReader.Record(at: entry.location, number: entry.sequenceNumber, level: hash.level)

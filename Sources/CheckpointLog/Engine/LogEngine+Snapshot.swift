@@ -11,29 +11,31 @@ extension LogEngine {
         // What is over its age then is over its age for good, and what is not is not.
         configuration.now = { now }
         let place = snapshots.reserve()
-        let mode: Mode
+        let engine: LogEngine
         if let follower {
-            let view = try follower.frozenView()
-            mode = .snapshot(view, MemoryStore(), isInMemory: false) { [snapshots] in snapshots.remove(place) }
+            engine = LogEngine(snapshotOf: self, try follower.frozenView(), MemoryStore(), configuration) {
+                [snapshots] in snapshots.remove(place)
+            }
         } else if let writer {
             try checkProcess()
             let hold = writer.held.begin()
             let names = files.names
             let (catalog, memory) = writer.appender.whileStill {
-                batchIndexing.withLock { _ in (self.catalog.copy(), MemoryStore(copying: self.memory)) }
+                batchIndexing.withLock { _ in
+                    (RecordCatalog(freezing: self.catalog), MemoryStore(copying: self.memory))
+                }
             }
             writer.held.settle(hold, below: writer.manifest.nextSegment)
             let view = LogView(identity, configuration, copying: view, catalog: catalog, names: names)
-            mode = .snapshot(view, memory, isInMemory: false) { [snapshots] in
+            engine = LogEngine(snapshotOf: self, view, memory, configuration) { [snapshots] in
                 snapshots.remove(place)
                 writer.letGo(hold)
             }
         } else {
-            mode = .snapshot(view, MemoryStore(copying: memory), isInMemory: true) { [snapshots] in
+            engine = LogEngine(snapshotOf: self, view, MemoryStore(copying: memory), configuration) { [snapshots] in
                 snapshots.remove(place)
             }
         }
-        let engine = LogEngine(mode, identity: identity, configuration: configuration, report: report)
         snapshots.add(engine, at: place, taken: now)
         // The log may have been closed meanwhile, and knew nothing of this one then.
         do { try checkOpen() } catch {

@@ -37,10 +37,10 @@ package final class LogEngine: Sendable {
     package let batchesUnderWay = Lock(0)
     /// Held while the index is told of a large batch, which no pending entry says, and while it is copied.
     let batchIndexing = Lock(())
-    package let blocking = BlockingThreads()
+    package let blocking: BlockingThreads
     /// For calls that run code of the program's own, such as a type's `init(from:)`: however long that takes, listings,
     /// appends and closings do not wait for it.
-    package let decoding = BlockingThreads(limit: 8)
+    package let decoding: BlockingThreads
     private let encodeBuffers: EncodeBuffers
     private let isClosed = Atomic(false)
     private let process = ProcessMark()
@@ -79,8 +79,6 @@ package final class LogEngine: Sendable {
         case follower(LogFollower)
         /// Without a directory: every level is of the memory.
         case memory(LogView)
-        /// As a log was at one moment; what it held in memory, too. `end` lets the files go.
-        case snapshot(LogView, MemoryStore, isInMemory: Bool, end: @Sendable () -> Void)
     }
 
     package init(
@@ -91,22 +89,38 @@ package final class LogEngine: Sendable {
             case .writer(let writer, let view): (writer, nil, view, false)
             case .follower(let follower): (nil, follower, nil, false)
             case .memory(let view): (nil, nil, view, true)
-            case .snapshot(let view, _, let isInMemory, _): (nil, nil, view, isInMemory)
             }
-        if case .snapshot(_, let memory, _, let end) = mode {
-            (self.memory, endsSnapshot) = (memory, end)
-        } else {
-            (memory, endsSnapshot) = (MemoryStore(), nil)
-        }
+        (memory, endsSnapshot) = (MemoryStore(), nil)
         self.identity = identity
         self.configuration = configuration
         self.report = report
+        blocking = BlockingThreads()
+        decoding = BlockingThreads(limit: 8)
         encodeBuffers = EncodeBuffers(configuration.encoder)
         ownCatalog = ownView?.catalog
         let policies = ownView?.policies ?? follower?.view.policies
         storagePolicies = (0...UInt8.max).map { StoragePolicy(policies?[$0] ?? .standard(for: Int($0))) }
         countsVersions = policies?.countsVersions ?? false
         hasMemoryLevel = isInMemory || ownView?.policies.hasMemoryLevel ?? false
+    }
+
+    /// A log as `other` was at one moment, which has no threads of its own.
+    ///
+    /// - Parameters:
+    ///   - memory: what the memory level held.
+    ///   - end: lets the files go.
+    init(
+        snapshotOf other: LogEngine, _ view: LogView, _ memory: MemoryStore, _ configuration: Configuration,
+        end: @escaping @Sendable () -> Void
+    ) {
+        (writer, follower, ownView, isInMemory) = (nil, nil, view, other.isInMemory)
+        (self.memory, endsSnapshot) = (memory, end)
+        (identity, self.configuration, report) = (other.identity, configuration, other.report)
+        (blocking, decoding, encodeBuffers) = (other.blocking, other.decoding, other.encodeBuffers)
+        ownCatalog = view.catalog
+        storagePolicies = other.storagePolicies
+        countsVersions = false
+        hasMemoryLevel = other.hasMemoryLevel
     }
 
     /// What is known of the log now. Of a reader it may be another the next time.
@@ -207,8 +221,7 @@ package final class LogEngine: Sendable {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         snapshots.endAll()
         defer {
-            blocking.stop()
-            decoding.stop()
+            endThreads()
             view.files.closeAll()
             endsSnapshot?()
         }
@@ -255,6 +268,13 @@ package final class LogEngine: Sendable {
         if let unsaved { throw unsaved }
     }
 
+    /// Lets the threads for reading end; a snapshot's are those of its log.
+    private func endThreads() {
+        guard !isSnapshot else { return }
+        blocking.stop()
+        decoding.stop()
+    }
+
     /// Writes the memory level out before the log closes; gives the first failure, which does not keep it from closing.
     private func saveForClose() -> (any Error)? {
         guard !isClosed.load(ordering: .acquiring), let writer, writer.appender.failure == nil, hasMemoryLevel else {
@@ -272,8 +292,7 @@ package final class LogEngine: Sendable {
     package func abandon() {
         guard process.isThisProcess, !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         snapshots.endAll()
-        blocking.stop()
-        decoding.stop()
+        endThreads()
         endsSnapshot?()
         guard let writer else { return }
         writer.held.stop()

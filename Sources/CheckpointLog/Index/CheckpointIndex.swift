@@ -8,6 +8,8 @@ package final class CheckpointIndex: Sendable {
     private static let shardCount = 64
 
     private let shards: [Lock<IndexShard>]
+    /// The shards of an index that nothing changes any more, which needs no locks; empty for any other.
+    private let frozen: [IndexShard]
     /// What `removeAllCheckpoints` left: records of the level with a smaller number are dead. Index 0 is for every
     /// level.
     private let floors = Lock([SequenceNumber](repeating: SequenceNumber(rawValue: 0), count: 256))
@@ -18,11 +20,36 @@ package final class CheckpointIndex: Sendable {
 
     package init() {
         shards = (0..<Self.shardCount).map { _ in Lock(IndexShard()) }
+        frozen = []
     }
 
-    package var count: Int { shards.reduce(0) { sum, shard in sum + shard.withLock { $0.count } } }
+    /// What `other` has now, for reading alone.
+    ///
+    /// - Complexity: O(1) for each shard; the first change of a shard of `other` copies it.
+    init(freezing other: CheckpointIndex) {
+        shards = []
+        frozen = other.frozen.isEmpty ? other.shards.map { shard in shard.withLock { $0 } } : other.frozen
+        for level in other.levelsInUse { levels.insert(level) }
+        guard other.hasFloors.load(ordering: .acquiring) else { return }
+        let allFloors = other.allFloors
+        floors.withLock { $0 = allFloors }
+        hasFloors.store(true, ordering: .releasing)
+    }
 
-    package var memoryByteCount: Int { shards.reduce(0) { sum, shard in sum + shard.withLock { $0.memoryByteCount } } }
+    /// Calls `body` with a shard that nobody changes meanwhile.
+    @inline(__always)
+    private func read<Result>(_ index: Int, _ body: (IndexShard) throws -> Result) rethrows -> Result {
+        guard frozen.isEmpty else { return try body(frozen[index]) }
+        return try shards[index].withLock { shard in try body(shard) }
+    }
+
+    private func sum(_ count: (IndexShard) -> Int) -> Int {
+        (0..<Self.shardCount).reduce(0) { sum, index in sum + read(index, count) }
+    }
+
+    package var count: Int { sum(\.count) }
+
+    package var memoryByteCount: Int { sum(\.memoryByteCount) }
 
     /// Levels that any record ever had, ascending.
     package var levelsInUse: [UInt8] {
@@ -40,7 +67,7 @@ package final class CheckpointIndex: Sendable {
     /// Calls `body` with the newest version under the shard's lock, where a reader pins its segment.
     package func newest<Result>(_ hash: KeyHash, whileLocked body: (IndexEntry) -> Result) -> Result? {
         let floor = floor(of: hash.level)
-        return shards[hash.shard].withLock { shard in
+        return read(hash.shard) { shard in
             guard let entry = shard.newest(hash), !entry.isRemoval, entry.sequenceNumber > floor else { return nil }
             return body(entry)
         }
@@ -51,7 +78,7 @@ package final class CheckpointIndex: Sendable {
 
     package func versions<Result>(_ hash: KeyHash, whileLocked body: (IndexEntry) -> Result) -> [Result] {
         let floor = floor(of: hash.level)
-        return shards[hash.shard].withLock { shard in
+        return read(hash.shard) { shard in
             shard.versions(hash).filter { !$0.isRemoval && !$0.isRemovedVersion && $0.sequenceNumber > floor }.map(body)
         }
     }
@@ -136,17 +163,17 @@ package final class CheckpointIndex: Sendable {
     package func location(
         _ hash: KeyHash, _ sequenceNumber: SequenceNumber, isRemovedVersion: Bool = false
     ) -> FrameLocation? {
-        shards[hash.shard].withLock { $0.location(hash, sequenceNumber, isRemovedVersion: isRemovedVersion) }
+        read(hash.shard) { $0.location(hash, sequenceNumber, isRemovedVersion: isRemovedVersion) }
     }
 
     /// What a version must be newer than: the last removal of its key, or of all.
     package func end(of hash: KeyHash) -> SequenceNumber {
-        let removal = shards[hash.shard].withLock { $0.removal(hash) }
+        let removal = read(hash.shard) { $0.removal(hash) }
         return max(floor(of: hash.level), removal ?? SequenceNumber(rawValue: 0))
     }
 
     /// The newest record of a key, which may be a removal, or have taken the place of a version.
-    package func newestRecord(_ hash: KeyHash) -> IndexEntry? { shards[hash.shard].withLock { $0.newestRecord(hash) } }
+    package func newestRecord(_ hash: KeyHash) -> IndexEntry? { read(hash.shard) { $0.newestRecord(hash) } }
 
     /// Takes one version of a key out; false where the index has it not.
     func remove(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> Bool {
@@ -173,7 +200,7 @@ package final class CheckpointIndex: Sendable {
 
     /// The shards, one after another, each as it stands at its moment.
     func forEachShard(_ body: (IndexShard) throws -> Void) rethrows {
-        for shard in shards { try body(shard.withLock { $0 }) }
+        for index in 0..<Self.shardCount { try body(read(index) { $0 }) }
     }
 
     static var shardTotal: Int { shardCount }
@@ -192,15 +219,6 @@ package final class CheckpointIndex: Sendable {
             floors: [SequenceNumber](repeating: SequenceNumber(rawValue: 0), count: 256), levels: [])
     }
 
-    /// Takes in all that `other` has now, in the place of what is here.
-    ///
-    /// - Complexity: O(1) for each shard; the first change of a shard, of either, copies it.
-    func replace(by other: CheckpointIndex) {
-        var tables: [IndexShard] = []
-        other.forEachShard { tables.append($0) }
-        replace(shards: tables, floors: other.allFloors, levels: other.levelsInUse)
-    }
-
     var allFloors: [SequenceNumber] { floors.withLock { $0 } }
 
     /// Drops entries whose segment is not of the log any more: what stood there was dead, or stands elsewhere.
@@ -217,8 +235,8 @@ package final class CheckpointIndex: Sendable {
 
     /// Visits all entries, shard by shard; the lock of a shard is held only while it is copied.
     package func forEach(_ body: (KeyHash, IndexEntry, _ isNewest: Bool) -> Void) {
-        for shard in shards {
-            let copy = shard.withLock { $0 }
+        for index in 0..<Self.shardCount {
+            let copy = read(index) { $0 }
             copy.forEach(body)
         }
     }

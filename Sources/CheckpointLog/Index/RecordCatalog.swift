@@ -40,7 +40,7 @@
 /// compaction agree.
 package final class RecordCatalog: Sendable {
     package let hashSecret: HashSecret
-    package let index = CheckpointIndex()
+    package let index: CheckpointIndex
     package let groups = GroupTable()
     package let usage = SegmentUsage()
     package let values = ValueTable()
@@ -54,7 +54,22 @@ package final class RecordCatalog: Sendable {
     package init(hashSecret: HashSecret, retentions: Retentions) {
         self.hashSecret = hashSecret
         self.retentions = retentions
+        index = CheckpointIndex()
         limits = (0...UInt8.max).map { retentions[$0].limit }
+    }
+
+    /// The same as `other` is now, for reading alone. Nobody may add records to `other` meanwhile.
+    ///
+    /// - Complexity: O(1) but for the references to large values; the first change of each part of the index copies it.
+    package init(freezing other: RecordCatalog) {
+        hashSecret = other.hashSecret
+        retentions = other.retentions
+        limits = other.limits
+        index = CheckpointIndex(freezing: other.index)
+        usage.replace(by: other.usage)
+        replace(other.sides)
+        groups.replace(by: other.groups)
+        labels.replace(by: other.labels)
     }
 
     /// Takes in a record whose frame is in place.
@@ -192,12 +207,6 @@ package final class RecordCatalog: Sendable {
         let labelled = labels.versions(hash).filter { !numbers.contains($0.number) }
             .map { IndexEntry(sequenceNumber: $0.number, location: $0.location) }
         return labelled.isEmpty ? kept : (kept + labelled).sorted { $0.sequenceNumber > $1.sequenceNumber }
-    }
-
-    /// Whether something that is appended superseded the value of this segment for good.
-    package func isDeadValue(_ segment: SegmentNumber) -> Bool {
-        // One that is not here yet is on its way.
-        values.reference(to: segment).map { !isLive($0) } ?? false
     }
 
     /// A version whose value was not known to be synced when its reference was appended.

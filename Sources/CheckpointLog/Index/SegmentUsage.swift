@@ -35,6 +35,12 @@ package final class SegmentUsage: Sendable {
     /// Live bytes by segment, for a snapshot.
     var all: [SegmentNumber: Int] { live.withLock { $0.all } }
 
+    /// Takes in what `other` counts now.
+    func replace(by other: SegmentUsage) {
+        let counters = other.live.withLock { $0 }
+        live.withLock { $0 = counters }
+    }
+
     func replace(_ usage: [SegmentNumber: Int]) { live.withLock { $0 = SegmentCounters(usage) } }
 
     /// Keeps a segment from compaction until all of its records are in the index.

@@ -31,15 +31,19 @@ package final class SegmentFiles: Sendable {
 
     package init(_ identity: LogIdentity) { self.identity = identity }
 
-    /// Files of a log as it was at one moment.
+    /// Those that `other` knows, and has open, and more.
+    ///
+    /// - Parameters:
+    ///   - names: segments that `other` may have forgotten by now.
+    ///   - pinned: files that stay open until the end.
     package init(
-        _ identity: LogIdentity, names: [SegmentNumber: SegmentName], pinned: [SegmentNumber: any OpenFile]
+        copying other: SegmentFiles, names: [SegmentNumber: SegmentName], pinned: [SegmentNumber: any OpenFile]
     ) {
-        self.identity = identity
-        state.withLock { state in
-            state.names = names
-            state.pinned = pinned
-        }
+        identity = other.identity
+        var copy = other.state.withLock { $0 }
+        copy.names.merge(names) { known, _ in known }
+        copy.pinned = pinned
+        state.withLock { [copy] in $0 = copy }
     }
 
     /// The segments that are known, by number.

@@ -20,7 +20,7 @@ extension LogFollower {
     /// - Complexity: O(n) in the segments and large values.
     package func frozenView() throws -> LogView {
         try atOneMoment { state in
-            let (view, catalog) = (view, view.catalog.copy())
+            let (view, catalog) = (view, RecordCatalog(freezing: view.catalog))
             let pinned = try open(state.told, catalog.liveValues)
             return LogView(identity, configuration, copying: view, catalog: catalog, pinned: pinned)
         }

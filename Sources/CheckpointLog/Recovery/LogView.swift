@@ -20,7 +20,7 @@ package final class LogView: Sendable {
     ) {
         number = other.number
         self.catalog = catalog
-        files = SegmentFiles(identity, names: names.merging(other.files.names) { first, _ in first }, pinned: pinned)
+        files = SegmentFiles(copying: other.files, names: names, pinned: pinned)
         frames = FrameReader(identity, files, valueByteLimit: configuration.valueByteLimit)
         policies = other.policies
     }

@@ -37,7 +37,8 @@ struct ManyKeys: Workload {
                 var count = 0
                 let time = try await seconds {
                     count =
-                        isListing ? try await log.keys(level: 1).count
+                        isListing
+                        ? try await log.keys(level: 1).count
                         : try await log.restoreAll(as: Sample.self, level: 1).count
                 }
                 guard count == keyCount else { throw PeerFailure("ours gave \(count) keys") }

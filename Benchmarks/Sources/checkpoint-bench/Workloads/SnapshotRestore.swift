@@ -3,8 +3,9 @@ import CheckpointLog
 /// A job that reads several keys of one moment while it goes on: a snapshot, a checkpoint that it must not see, 16
 /// restores from the snapshot, and its end.
 ///
-/// The checkpoint comes while the snapshot is open, since that is when ours pays for it: the first change of a part of
-/// the index copies that part.
+/// LMDB reads its map, which is no call of the system at all, and is printed without being counted, as for single
+/// restores. The checkpoint comes while the snapshot is open, since that is when ours pays for it: the first change of
+/// a part of the index copies that part.
 struct SnapshotRestore: Workload {
     let name = "snapshot-restore"
     let unit = "µs"
@@ -21,7 +22,7 @@ struct SnapshotRestore: Workload {
 
     func contenders(isQuick: Bool) -> [Contender] {
         let keyCount = keys(isQuick)
-        return [ours(keyCount), peer(.rocksdb, .peer, keyCount), peer(.lmdb, .peer, keyCount)]
+        return [ours(keyCount), peer(.rocksdb, .peer, keyCount), peer(.lmdb, .shown, keyCount)]
     }
 
     /// Which keys are asked for in one measurement.
