@@ -80,8 +80,8 @@ public struct CheckpointGroup: Sendable {
     /// Gives back the member under `key` with the value that was committed with the group; nil when it has no such
     /// member. Decoded where the caller is isolated.
     ///
-    /// - Throws: ``CheckpointLogError``: `.decodingFailed`, `.damaged`, `.closed`; `.unavailable` when a newer group of
-    ///   the name has taken this one's place since.
+    /// - Throws: ``CheckpointLogError``: `.decodingFailed`, `.damaged`, `.closed`; `.unavailable` when the group is not
+    ///   kept any more: newer ones of the name have taken its place since, or it was ended.
     public func restore<Value: Codable>(_ type: Value.Type, for key: CheckpointKey) async throws -> Value? {
         try await fetch(key).map { try decode(type, $0, key) }
     }
@@ -109,7 +109,7 @@ public struct CheckpointGroup: Sendable {
         return .some(try decode(first, second, repeat each rest, of: content, key))
     }
 
-    private typealias Content = (bytes: [UInt8], flags: FrameHeader.Flags)
+    typealias Content = (bytes: [UInt8], flags: FrameHeader.Flags)
 
     private func decode<Value: Codable>(_ type: Value.Type, _ content: Content, _ key: CheckpointKey) throws -> Value {
         unsafe try content.bytes.withUnsafeBytes {
@@ -133,7 +133,7 @@ public struct CheckpointGroup: Sendable {
         return try await engine.blocking.run { try read(key) }
     }
 
-    private func read(_ key: CheckpointKey) throws -> Content? {
+    func read(_ key: CheckpointKey) throws -> Content? {
         try engine.checkOpen()
         guard let index = keys.firstIndex(of: key) else { return nil }
         if engine.isInMemory { return (try records[index].encode(), records[index].flags) }
@@ -150,8 +150,9 @@ extension CheckpointLog {
     /// over like all records.
     ///
     /// - Parameters:
-    ///   - name: the name of the group, 1 to 1,024 bytes of UTF-8, apart from the names of keys. A later group of the
-    ///     same name takes its place; until then its members are kept whatever their level's retention says.
+    ///   - name: the name of the group, 1 to 1,024 bytes of UTF-8, apart from the names of keys. As many groups of a
+    ///     name are kept as versions of a key, by number and age; their members as long as they are, whatever has come
+    ///     of their keys since.
     ///   - level: 1…255; its ``LevelPolicy`` says what is promised on return.
     ///   - build: puts 1 to 65,536 members in; what it throws is passed on and nothing is written.
     /// - Throws: ``CheckpointLogError``: `.valueTooLarge` for a group over `valueByteLimit`, `.invalidGroup` for one
@@ -203,94 +204,9 @@ extension CheckpointLog {
         let members = try builder.members.map { try record($0.key, $0.bytes, $0.flags, $0.metadata, space: .key) }
         let (last, hash) = try record(name, [], [], [], space: .group)
         let group = MemoryStore.Group(
-            number: last.number, level: level, name: name, members: members.map(\.record))
+            number: last.number, timestamp: last.timestamp, level: level, name: name, members: members.map(\.record))
         try engine.putAllInMemory(
             members, group: (group, hash), keep: engine.retention(of: attributes.level.rawValue).count)
         return CheckpointReceipt(last, hash, engine)
-    }
-
-    /// The newest complete group of `name`, at `level` or, without one, at whichever level is newest; nil when there is
-    /// none, or a key it holds was removed since.
-    ///
-    /// - Throws: ``CheckpointLogError``: `.damaged` when the list of its members cannot be read; `.invalidKey`,
-    ///   `.invalidLevel`, `.closed`.
-    public nonisolated func restoreGroup(
-        _ name: CheckpointKey, level: Int? = nil
-    ) async throws -> CheckpointGroup? {
-        let engine = engine
-        try engine.checkOpen()
-        if engine.follower != nil { try await engine.blocking.run { try engine.refresh() } }
-        return try newestGroup(name, level)
-    }
-
-    /// The newest complete group of `name` as ``restoreGroup(_:level:)`` gives it, for code that is not asynchronous;
-    /// blocks while it reads.
-    @available(*, noasync, message: "Use the asynchronous restoreGroup.")
-    public nonisolated func restoreGroupBlocking(
-        _ name: CheckpointKey, level: Int? = nil
-    ) throws -> CheckpointGroup? {
-        try engine.checkOpen()
-        if engine.follower != nil { try engine.refresh() }
-        return try newestGroup(name, level)
-    }
-
-    private nonisolated func newestGroup(_ name: CheckpointKey, _ level: Int?) throws -> CheckpointGroup? {
-        let levels =
-            try level.map { [try Level(validating: $0)] } ?? engine.levelsInUse.compactMap { Level(rawValue: $0) }
-        // Without a level the name itself is still checked.
-        _ = try engine.hash(of: name, level: 1, origin: .own)
-        var newest: (level: Level, number: SequenceNumber)?
-        for level in levels {
-            guard let number = try engine.groupNumber(name, level) else { continue }
-            if newest.map({ $0.number < number }) ?? true { newest = (level, number) }
-        }
-        return try newest.flatMap { try group(name, $0.level) }
-    }
-
-    private nonisolated func group(_ name: CheckpointKey, _ level: Level) throws -> CheckpointGroup? {
-        let hash = try engine.hash(of: name, level: level.rawValue, origin: .own, space: .group)
-        if engine.isInMemory {
-            guard let group = engine.memory.group(hash) else { return nil }
-            return CheckpointGroup(
-                sequenceNumber: group.number, level: Int(level.rawValue), keys: group.members.map(\.key),
-                records: group.members, name: hash, engine: engine)
-        }
-        guard let group = engine.catalog.groups.group(hash) else { return nil }
-        if var damage = group.damage {
-            let number = group.sequenceNumber
-            damage.lost = [
-                CheckpointLogError.LostRecord(
-                    level: Int(level.rawValue), key: name, sequenceNumbers: number...number)
-            ]
-            throw damage
-        }
-        return CheckpointGroup(
-            sequenceNumber: group.sequenceNumber, level: Int(level.rawValue),
-            keys: group.members.map { CheckpointKey(String(decoding: $0.key, as: UTF8.self)) }, records: [],
-            name: hash, engine: engine)
-    }
-}
-
-extension LogEngine {
-    func groupNumber(_ name: CheckpointKey, _ level: Level) throws -> SequenceNumber? {
-        let hash = try hash(of: name, level: level.rawValue, origin: .own, space: .group)
-        return isInMemory ? memory.group(hash)?.number : catalog.groups.group(hash)?.sequenceNumber
-    }
-
-    func content(
-        ofMember index: Int, in name: KeyHash, number: SequenceNumber, level: UInt8
-    ) throws -> ([UInt8], FrameHeader.Flags) {
-        try retryingMoved { _ in
-            // Asked anew each time: compaction moves members.
-            guard let group = catalog.groups.group(name), group.sequenceNumber == number,
-                group.members.indices.contains(index)
-            else { throw CheckpointLogError.groupReplaced }
-            let member = group.members[index]
-            return unsafe try member.key.withUnsafeBytes { key in
-                let record = unsafe FrameReader.Record(
-                    at: member.location, number: member.sequenceNumber, level: level, key: key)
-                return unsafe try frames.withContent(of: record) { unsafe (Array($1), $0.header.flags) }
-            }
-        }
     }
 }

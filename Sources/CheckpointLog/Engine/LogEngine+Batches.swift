@@ -93,7 +93,6 @@ extension LogEngine {
     /// Tells the index of all records of a batch, the group first, so that none of its members is ever taken for dead.
     private func addToIndex(_ batch: PreparedBatch, _ placements: [RecordWriter.Placement], _ list: GroupMembers?) {
         batch.withDrafts { drafts in
-            var released: [GroupTable.Member] = []
             if let list, let group = drafts.last, let placement = placements.last {
                 let members = zip(zip(drafts, placements), list.keys).map { pair, key in
                     unsafe GroupTable.Member(
@@ -104,8 +103,10 @@ extension LogEngine {
                 }
                 let name = unsafe KeyHash(
                     identity.hashSecret, level: group.header.level, origin: group.origin, key: group.key, space: .group)
-                released = catalog.groups.insert(
-                    name, GroupTable.Group(sequenceNumber: placement.sequenceNumber, members: members))
+                catalog.groups.insert(
+                    name,
+                    GroupTable.Group(
+                        sequenceNumber: placement.sequenceNumber, location: placement.location, members: members))
             }
             for (index, (draft, placement)) in zip(drafts, placements).enumerated() {
                 unsafe catalog.insert(
@@ -113,10 +114,6 @@ extension LogEngine {
                         kind: draft.header.kind, level: draft.header.level, sequenceNumber: placement.sequenceNumber,
                         location: placement.location, key: draft.key, origin: draft.origin,
                         value: batch.value(at: index), isMarked: draft.header.flags.contains(.marked)))
-            }
-            if !released.isEmpty { catalog.values.noteGroupChange() }
-            for member in released where !catalog.index.holds(member.hash, member.sequenceNumber) {
-                catalog.usage.remove(member.location)
             }
         }
     }

@@ -194,7 +194,7 @@ extension LogEngine {
         return try frames.reference(at: location)?.contentByteCount ?? 0
     }
 
-    private static func date(_ timestamp: Int64) -> Date {
+    static func date(_ timestamp: Int64) -> Date {
         Date(timeIntervalSince1970: Double(timestamp) / 1_000_000)
     }
 }

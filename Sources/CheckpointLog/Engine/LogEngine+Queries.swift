@@ -101,7 +101,7 @@ extension LogEngine {
     ///
     /// The newest that was ever taken has no age, nor has one with a label. Where that newest one was removed, the
     /// others are as old as before: what was hidden stays hidden.
-    private func entries(_ hash: KeyHash, _ mode: ReadMode) throws -> [IndexEntry] {
+    func entries(_ hash: KeyHash, _ mode: ReadMode) throws -> [IndexEntry] {
         let entries = catalog.versions(hash)
         guard let age = catalog.retentions[hash.level].age else { return entries }
         let newest = catalog.index.newestRecord(hash)?.sequenceNumber
@@ -125,7 +125,7 @@ extension LogEngine {
 
     /// When a record was taken; nil for one whose header is damaged. Such a record stays among the versions: whoever
     /// reads it is told, and whoever goes around damage can.
-    private func timestamp(of entry: IndexEntry, _ mode: ReadMode) throws -> Int64? {
+    func timestamp(of entry: IndexEntry, _ mode: ReadMode) throws -> Int64? {
         do {
             return try frames.header(at: entry.location, mode).header.timestamp
         } catch let error as CheckpointLogError where error.code == .damaged && !Self.isGone(error) {

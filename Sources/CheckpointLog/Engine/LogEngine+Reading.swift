@@ -76,13 +76,7 @@ extension LogEngine {
     ) throws -> Result? {
         var skipped: [CheckpointLogError] = []
         defer {
-            for error in skipped {
-                let message: Logger.Message =
-                    error.code == .damaged
-                    ? "a damaged checkpoint was skipped" : "a checkpoint that does not decode was skipped"
-                configuration.logger?.warning(message, metadata: ["cause": "\(error)"])
-                fallback.report?(error)
-            }
+            for error in skipped { tell(error, fallback) }
         }
         return try retryingMoved { isLast in
             skipped = []
@@ -98,6 +92,15 @@ extension LogEngine {
             if let first = skipped.first { throw first }
             return nil
         }
+    }
+
+    /// Tells of something newer that could not be used.
+    func tell(_ error: CheckpointLogError, _ fallback: RestoreFallback) {
+        let message: Logger.Message =
+            error.code == .damaged
+            ? "a damaged checkpoint was skipped" : "a checkpoint that does not decode was skipped"
+        configuration.logger?.warning(message, metadata: ["cause": "\(error)"])
+        fallback.report?(error)
     }
 
     private func withContent<Result>(

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// The newest complete group of each name: members that a later checkpoint of their key has superseded live on here.
+/// The complete groups of each name, as many as their level keeps: members that a later checkpoint of their key has
+/// superseded live on here.
 package final class GroupTable: Sendable {
     package struct Member: Sendable, Equatable {
         package var key: [UInt8]
@@ -18,21 +19,54 @@ package final class GroupTable: Sendable {
 
     package struct Group: Sendable {
         package var sequenceNumber: SequenceNumber
+        /// Where its own frame stands.
+        package var location: FrameLocation
         package var members: [Member]
         /// Why the members are not known: what a restore of the group throws.
         package var damage: CheckpointLogError?
 
-        package init(sequenceNumber: SequenceNumber, members: [Member], damage: CheckpointLogError? = nil) {
+        package init(
+            sequenceNumber: SequenceNumber, location: FrameLocation, members: [Member],
+            damage: CheckpointLogError? = nil
+        ) {
             self.sequenceNumber = sequenceNumber
+            self.location = location
             self.members = members
             self.damage = damage
         }
     }
 
     private struct State {
-        var groups: [KeyHash: Group] = [:]
+        /// Newest first; none is empty.
+        var groups: [KeyHash: [Group]] = [:]
         /// How many groups hold a frame; a frame is in one or, while a group is replaced, in two.
         var held: [FrameLocation: Int] = [:]
+        /// Whose the frames of groups are.
+        var names: [FrameLocation: KeyHash] = [:]
+
+        /// Takes groups out, and gives the members that no group holds any more.
+        mutating func forget(_ name: KeyHash, where isOver: (Group) -> Bool) -> [Member] {
+            guard let known = groups[name] else { return [] }
+            var released: [Member] = []
+            var kept: [Group] = []
+            for group in known {
+                guard isOver(group) else {
+                    kept.append(group)
+                    continue
+                }
+                names[group.location] = nil
+                for member in group.members where release(member.location) { released.append(member) }
+            }
+            groups[name] = kept.isEmpty ? nil : kept
+            return released
+        }
+
+        /// Whether that was the last group to hold the frame.
+        private mutating func release(_ location: FrameLocation) -> Bool {
+            guard let count = held[location] else { return false }
+            held[location] = count > 1 ? count - 1 : nil
+            return count == 1
+        }
     }
 
     private let state = Lock(State())
@@ -41,7 +75,12 @@ package final class GroupTable: Sendable {
 
     package init() {}
 
-    package func group(_ name: KeyHash) -> Group? { state.withLock { $0.groups[name] } }
+    /// The newest group of the name.
+    package func group(_ name: KeyHash) -> Group? { state.withLock { $0.groups[name]?.first } }
+
+    package func group(_ name: KeyHash, _ number: SequenceNumber) -> Group? {
+        state.withLock { $0.groups[name]?.first { $0.sequenceNumber == number } }
+    }
 
     package func holds(_ location: FrameLocation) -> Bool {
         guard isUsed.load(ordering: .acquiring) else { return false }
@@ -53,7 +92,7 @@ package final class GroupTable: Sendable {
     /// - Complexity: O(n) in the members of all groups.
     package func holds(key hash: KeyHash) -> Bool {
         guard isUsed.load(ordering: .acquiring) else { return false }
-        return state.withLock { $0.groups.values.contains { $0.members.contains { $0.hash == hash } } }
+        return state.withLock { $0.groups.values.joined().contains { $0.members.contains { $0.hash == hash } } }
     }
 
     /// The group that has this very record; nil where none does.
@@ -62,8 +101,13 @@ package final class GroupTable: Sendable {
     package func holder(of hash: KeyHash, _ number: SequenceNumber) -> (name: KeyHash, number: SequenceNumber)? {
         guard isUsed.load(ordering: .acquiring) else { return nil }
         return state.withLock { state in
-            state.groups.first { $0.value.members.contains { $0.hash == hash && $0.sequenceNumber == number } }
-                .map { ($0.key, $0.value.sequenceNumber) }
+            for (name, groups) in state.groups {
+                for group in groups
+                where group.members.contains(where: { $0.hash == hash && $0.sequenceNumber == number }) {
+                    return (name, group.sequenceNumber)
+                }
+            }
+            return nil
         }
     }
 
@@ -73,7 +117,7 @@ package final class GroupTable: Sendable {
     package func location(_ hash: KeyHash, _ number: SequenceNumber) -> FrameLocation? {
         guard isUsed.load(ordering: .acquiring) else { return nil }
         return state.withLock { state in
-            for group in state.groups.values {
+            for group in state.groups.values.joined() {
                 for member in group.members where member.hash == hash && member.sequenceNumber == number {
                     return member.location
                 }
@@ -82,53 +126,54 @@ package final class GroupTable: Sendable {
         }
     }
 
-    /// Puts a group in the place of an older one of its name, and gives the frames that no group holds any more.
-    package func insert(_ name: KeyHash, _ group: Group) -> [Member] {
+    /// Puts a group among those of its name; it stays until one of the calls below takes it out.
+    package func insert(_ name: KeyHash, _ group: Group) {
         isUsed.store(true, ordering: .releasing)
-        return state.withLock { state in
-            if let known = state.groups[name], known.sequenceNumber >= group.sequenceNumber { return [] }
+        state.withLock { state in
+            var groups = state.groups[name] ?? []
+            let place = groups.firstIndex { $0.sequenceNumber <= group.sequenceNumber } ?? groups.count
+            guard place == groups.count || groups[place].sequenceNumber < group.sequenceNumber else { return }
             for member in group.members { state.held[member.location, default: 0] += 1 }
-            let old = state.groups.updateValue(group, forKey: name)?.members ?? []
-            return old.filter { Self.release($0.location, &state) }
+            state.names[group.location] = name
+            groups.insert(group, at: place)
+            state.groups[name] = groups
         }
     }
+
+    // Each of these gives the members that no group holds any more.
 
     /// Forgets groups that hold a key removed at `number`.
-    package func forget(holding hash: KeyHash, below number: SequenceNumber) {
-        forget { group in group.sequenceNumber < number && group.members.contains { $0.hash == hash } }
+    func forget(holding hash: KeyHash, below number: SequenceNumber) -> [Member] {
+        forget { _, group in group.sequenceNumber < number && group.members.contains { $0.hash == hash } }
     }
 
-    /// Forgets a group whose name has a newer one: it is never restored again, also where the newer one is ended by a
-    /// removal.
-    package func forget(_ name: KeyHash, below number: SequenceNumber) {
-        guard isUsed.load(ordering: .acquiring) else { return }
-        state.withLock { state in
-            guard let group = state.groups[name], group.sequenceNumber < number else { return }
-            for member in group.members { _ = Self.release(member.location, &state) }
-            state.groups[name] = nil
+    /// Forgets the group of that number.
+    func forget(_ name: KeyHash, _ number: SequenceNumber) -> [Member] {
+        guard isUsed.load(ordering: .acquiring) else { return [] }
+        return state.withLock { $0.forget(name) { $0.sequenceNumber == number } }
+    }
+
+    /// Forgets the group whose own frame stands there, if it is one's.
+    func forget(frame location: FrameLocation) -> [Member] {
+        guard isUsed.load(ordering: .acquiring) else { return [] }
+        return state.withLock { state in
+            guard let name = state.names[location] else { return [] }
+            return state.forget(name) { $0.location == location }
         }
     }
 
-    package func forget(level: UInt8, below number: SequenceNumber) {
-        state.withLock { state in
-            for (name, group) in state.groups
-            where (level == 0 || name.level == level) && group.sequenceNumber < number {
-                for member in group.members { _ = Self.release(member.location, &state) }
-                state.groups[name] = nil
-            }
-        }
+    func forget(level: UInt8, below number: SequenceNumber) -> [Member] {
+        forget { name, group in (level == 0 || name.level == level) && group.sequenceNumber < number }
     }
 
     /// Forgets groups with a member in a segment that left the log, and those whose own frame is not known any more:
     /// whatever replaced or ended them may have left the log, too.
-    package func forget(
+    func forget(
         whereSegment isGone: (_ segment: SegmentNumber) -> Bool, orFrame isUnknown: (KeyHash, SequenceNumber) -> Bool
-    ) {
-        guard isUsed.load(ordering: .acquiring) else { return }
-        let known = state.withLock { $0.groups.mapValues(\.sequenceNumber) }
-        let lost = known.filter { isUnknown($0.key, $0.value) }
-        for (name, number) in lost { forget(name, below: SequenceNumber(rawValue: number.rawValue + 1)) }
-        forget { group in group.members.contains { isGone($0.location.segment) } }
+    ) -> [Member] {
+        forget { name, group in
+            isUnknown(name, group.sequenceNumber) || group.members.contains { isGone($0.location.segment) }
+        }
     }
 
     func removeAll() { state.withLock { $0 = State() } }
@@ -142,32 +187,37 @@ package final class GroupTable: Sendable {
         state.withLock { $0 = content }
     }
 
+    /// Whether a frame moved that is a group's, or a member's.
     package func relocate(from old: FrameLocation, to new: FrameLocation) -> Bool {
-        state.withLock { state in
+        guard isUsed.load(ordering: .acquiring) else { return false }
+        return state.withLock { state in
+            if let name = state.names.removeValue(forKey: old) {
+                state.names[new] = name
+                for index in state.groups[name]?.indices ?? 0..<0 where state.groups[name]?[index].location == old {
+                    state.groups[name]?[index].location = new
+                }
+            }
             guard let count = state.held.removeValue(forKey: old) else { return false }
             state.held[new] = count
-            for (name, group) in state.groups {
-                for index in group.members.indices where group.members[index].location == old {
-                    state.groups[name]?.members[index].location = new
+            for (name, groups) in state.groups {
+                for (place, group) in groups.enumerated() {
+                    for index in group.members.indices where group.members[index].location == old {
+                        state.groups[name]?[place].members[index].location = new
+                    }
                 }
             }
             return true
         }
     }
 
-    private func forget(where condition: (Group) -> Bool) {
-        state.withLock { state in
-            for (name, group) in state.groups where condition(group) {
-                for member in group.members { _ = Self.release(member.location, &state) }
-                state.groups[name] = nil
+    private func forget(where isOver: (KeyHash, Group) -> Bool) -> [Member] {
+        guard isUsed.load(ordering: .acquiring) else { return [] }
+        return state.withLock { state in
+            var released: [Member] = []
+            for (name, groups) in state.groups where groups.contains(where: { isOver(name, $0) }) {
+                released += state.forget(name) { isOver(name, $0) }
             }
+            return released
         }
-    }
-
-    /// Whether that was the last group to hold the frame.
-    private static func release(_ location: FrameLocation, _ state: inout State) -> Bool {
-        guard let count = state.held[location] else { return false }
-        state.held[location] = count > 1 ? count - 1 : nil
-        return count == 1
     }
 }

@@ -5,12 +5,17 @@ package final class MemoryStore: Sendable {
     /// Members of a group that was committed to a log without a directory.
     package struct Group: Sendable {
         package var number: SequenceNumber
+        /// Microseconds since 1970-01-01 UTC.
+        package var timestamp: Int64
         package var level: Level
         package var name: CheckpointKey
         package var members: [MemoryRecord]
 
-        package init(number: SequenceNumber, level: Level, name: CheckpointKey, members: [MemoryRecord]) {
+        package init(
+            number: SequenceNumber, timestamp: Int64, level: Level, name: CheckpointKey, members: [MemoryRecord]
+        ) {
             self.number = number
+            self.timestamp = timestamp
             self.level = level
             self.name = name
             self.members = members
@@ -20,7 +25,8 @@ package final class MemoryStore: Sendable {
     private struct State {
         /// Newest first; never an empty list.
         var records: [KeyHash: [MemoryRecord]] = [:]
-        var groups: [KeyHash: Group] = [:]
+        /// Newest first; none is empty.
+        var groups: [KeyHash: [Group]] = [:]
         var byteCount = 0
         var origins: Set<Origin> = []
         var levels: Set<UInt8> = []
@@ -104,8 +110,10 @@ package final class MemoryStore: Sendable {
                 Self.note(record, &state)
             }
             state.byteCount = byteCount
-            if let (group, name) = group, state.groups[name].map({ $0.number < group.number }) ?? true {
-                state.groups[name] = group
+            if let (group, name) = group {
+                var groups = state.groups[name] ?? []
+                groups.insert(group, at: groups.firstIndex { $0.number < group.number } ?? groups.count)
+                state.groups[name] = Array(groups.prefix(keep))
             }
             return true
         }
@@ -179,7 +187,7 @@ package final class MemoryStore: Sendable {
         state.withLock { state in
             Self.filter(&state, hash) { $0.number > number }
             guard !state.groups.isEmpty else { return }
-            state.groups = state.groups.filter { name, group in
+            Self.filterGroups(&state) { name, group in
                 group.number > number || name.level != hash.level || !group.members.contains { $0.key == key }
             }
         }
@@ -190,7 +198,7 @@ package final class MemoryStore: Sendable {
         state.withLock { state in
             guard state.records[hash]?.contains(where: { $0.number == number }) == true else { return false }
             Self.filter(&state, hash) { $0.number != number }
-            state.groups = state.groups.filter { !$0.value.members.contains { $0.number == number } }
+            Self.filterGroups(&state) { !$1.members.contains { $0.number == number } }
             return true
         }
     }
@@ -201,13 +209,21 @@ package final class MemoryStore: Sendable {
             for (hash, _) in state.records where level == nil || hash.level == level {
                 Self.filter(&state, hash) { $0.number > number }
             }
-            state.groups = state.groups.filter { hash, group in
+            Self.filterGroups(&state) { hash, group in
                 group.number > number || (level != nil && hash.level != level)
             }
         }
     }
 
-    package func group(_ name: KeyHash) -> Group? { state.withLock { $0.groups[name] } }
+    /// The groups of that name, newest first.
+    package func groups(_ name: KeyHash) -> [Group] { state.withLock { $0.groups[name] ?? [] } }
+
+    private static func filterGroups(_ state: inout State, _ isKept: (KeyHash, Group) -> Bool) {
+        for (name, groups) in state.groups {
+            let kept = groups.filter { isKept(name, $0) }
+            if kept.count < groups.count { state.groups[name] = kept.isEmpty ? nil : kept }
+        }
+    }
 
     private static func filter(_ state: inout State, _ hash: KeyHash, _ isKept: (MemoryRecord) -> Bool) {
         guard let versions = state.records[hash] else { return }

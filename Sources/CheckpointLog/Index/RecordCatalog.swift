@@ -88,46 +88,58 @@ package final class RecordCatalog: Sendable {
                 labels.forget {
                     (record.level == 0 || $0.hash.level == record.level) && $0.number < record.sequenceNumber
                 })
+            release(groups.forget(level: record.level, below: record.sequenceNumber))
             // The frame itself stays live: its floor must outlast every older record.
             outcome = InsertOutcome(dead: index.raiseFloor(of: record.level, to: record.sequenceNumber))
-            groups.forget(level: record.level, below: record.sequenceNumber)
-            values.noteGroupChange()
         case .removal:
             let hash = record.hash(hashSecret)
             let entry = IndexEntry(
                 sequenceNumber: record.sequenceNumber, location: record.location, isRemoval: true)
             release(labels.forget(hash) { $0.number < record.sequenceNumber })
+            release(groups.forget(holding: hash, below: record.sequenceNumber))
             outcome = index.insert(hash, entry, keep: limits[Int(record.level)])
-            groups.forget(holding: hash, below: record.sequenceNumber)
-            values.noteGroupChange()
         case .value, .reference, .group, .mark, .labels:
             let entry = IndexEntry(
                 sequenceNumber: record.sequenceNumber, location: record.location, isMarked: record.isMarked)
             let hash = record.hash(hashSecret)
-            if record.kind == .group {
-                sawGroup.withLock { $0 = true }
-                groups.forget(hash, below: record.sequenceNumber)
-                values.noteGroupChange()
-            }
+            if record.kind == .group { sawGroup.withLock { $0 = true } }
             if record.kind == .labels { labels.note(hash, of: record.hash(hashSecret, space: .key)) }
-            let isNamed = record.kind != .value && record.kind != .reference
-            outcome = index.insert(hash, entry, keep: isNamed ? .one : limits[Int(record.level)])
+            outcome = index.insert(hash, entry, keep: limit(of: record))
+            if record.kind == .group { releaseGroups(outcome) }
         case .versionRemoval, .groupRemoval:
             let entry = IndexEntry(
                 sequenceNumber: record.sequenceNumber, location: record.location, isMarked: record.isMarked,
                 isRemovedVersion: true)
             let hash = record.hash(hashSecret)
-            if record.kind == .groupRemoval {
-                groups.forget(hash, below: SequenceNumber(rawValue: record.sequenceNumber.rawValue + 1))
-                values.noteGroupChange()
-            }
+            if record.kind == .groupRemoval { release(groups.forget(hash, record.sequenceNumber)) }
             release(labels.forget(hash) { $0.number == record.sequenceNumber })
-            outcome = index.insert(
-                hash, entry, keep: record.kind == .groupRemoval ? .one : limits[Int(record.level)])
+            outcome = index.insert(hash, entry, keep: limit(of: record))
+            if record.kind == .groupRemoval { releaseGroups(outcome) }
         }
         usage.apply(record.location, outcome) { groups.holds($0) || labels.holds($0) }
         if values.isUsed { outcome.forEachDead { values.noteDead($0) } }
         if let file = record.value { note(file, of: record) }
+    }
+
+    /// Of groups as many as of keys, but none for its place in the count; of marks and labels the newest.
+    private func limit(of record: CatalogRecord) -> VersionLimit {
+        switch record.kind {
+        case .group, .groupRemoval: VersionLimit(count: limits[Int(record.level)].count)
+        case .mark, .labels: .one
+        default: limits[Int(record.level)]
+        }
+    }
+
+    /// Takes in that groups whose frames died are not kept any more.
+    private func releaseGroups(_ outcome: InsertOutcome) {
+        outcome.forEachDead { release(groups.forget(frame: $0)) }
+    }
+
+    /// Takes in that no group holds these members any more.
+    private func release(_ members: [GroupTable.Member]) {
+        guard !members.isEmpty else { return }
+        noteDead(members.filter { !index.holds($0.hash, $0.sequenceNumber) }.map(\.location))
+        values.noteGroupChange()
     }
 
     /// After the record is in the index: before, it would be taken for dead.
@@ -162,12 +174,16 @@ package final class RecordCatalog: Sendable {
 
     /// Gives up a version that is over its level's age, unless it is the newest of its key.
     package func expire(_ record: CatalogRecord) {
-        if index.removeOlder(record.hash(hashSecret), record.sequenceNumber) { noteDead([record.location]) }
+        guard index.removeOlder(record.hash(hashSecret), record.sequenceNumber) else { return }
+        noteDead([record.location])
+        release(groups.forget(frame: record.location))
     }
 
     /// Gives up all versions that are over their level's age; none that is the newest of its key is asked about.
     package func expire(where isOver: (KeyHash, IndexEntry) -> Bool) {
-        noteDead(index.removeOlder(where: isOver))
+        let dead = index.removeOlder(where: isOver)
+        noteDead(dead)
+        for location in dead { release(groups.forget(frame: location)) }
     }
 
     private func noteDead(_ locations: [FrameLocation]) {
@@ -182,14 +198,6 @@ package final class RecordCatalog: Sendable {
         index.holds(reference.hash, reference.sequenceNumber)
             || groups.location(reference.hash, reference.sequenceNumber) != nil
             || labels.location(reference.hash, reference.sequenceNumber) != nil
-    }
-
-    /// Takes in that no label keeps these versions any more.
-    package func release(_ versions: [LabelTable.Version]) {
-        for version in versions where !index.holds(version.hash, version.number) && !groups.holds(version.location) {
-            usage.remove(version.location)
-            if values.isUsed { values.noteDead(version.location) }
-        }
     }
 
     /// The newest version that can be restored; nil where there is none.
@@ -318,13 +326,6 @@ package final class RecordCatalog: Sendable {
         return index.newestRecord(hash)?.sequenceNumber != record.sequenceNumber || index.newest(hash) == nil
     }
 
-    /// Whether the record is the newest frame of a group that cannot be restored any more, since a member was removed,
-    /// or of labels that keep nothing.
-    package func isEnded(_ record: CatalogRecord) -> Bool {
-        if record.kind == .labels { return labels.isEnded(record.hash(hashSecret, space: .key), record.sequenceNumber) }
-        return record.kind == .group && groups.group(record.hash(hashSecret))?.sequenceNumber != record.sequenceNumber
-    }
-
     /// Swaps the place of a record that compaction copied.
     ///
     /// - Parameter isKeptAnyway: whether the frame is needed on disk although the index has forgotten it.
@@ -380,7 +381,7 @@ package final class RecordCatalog: Sendable {
         laneCount: Int, where isGone: @escaping @Sendable (_ segment: SegmentNumber) -> Bool
     ) {
         index.removeEntries(laneCount: laneCount, where: isGone)
-        groups.forget(whereSegment: isGone, orFrame: { !index.holds($0, $1) })
+        release(groups.forget(whereSegment: isGone, orFrame: { !index.holds($0, $1) }))
         _ = labels.forget { isGone($0.location.segment) }
         values.removeFrames(where: isGone)
         for segment in usage.all.keys where isGone(segment) { usage.forget(segment) }

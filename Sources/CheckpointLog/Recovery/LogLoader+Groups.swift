@@ -1,8 +1,9 @@
 import SystemPackage
 
 extension LogLoader {
-    /// Puts the newest group of each name together again. Its frame lists the members' keys; their numbers are the ones
-    /// before its own; where the index dropped a member as superseded, the segments are gone through once more for it.
+    /// Puts the groups together again that their levels keep. A group's frame lists its members' keys; their numbers
+    /// are the ones before its own; where the index dropped a member as superseded, the segments are gone through once
+    /// more for it.
     ///
     /// - Parameter note: told of each segment that cannot be gone through, in a salvage; without one the first is
     ///   thrown.
@@ -18,8 +19,10 @@ extension LogLoader {
             do {
                 (header, members) = try groupMembers(at: entry.location)
             } catch let error as CheckpointLogError where error.code == .damaged {
-                _ = catalog.groups.insert(
-                    hash, GroupTable.Group(sequenceNumber: entry.sequenceNumber, members: [], damage: error))
+                catalog.groups.insert(
+                    hash,
+                    GroupTable.Group(
+                        sequenceNumber: entry.sequenceNumber, location: entry.location, members: [], damage: error))
                 continue
             }
             var list: [GroupTable.Member] = []
@@ -46,8 +49,10 @@ extension LogLoader {
                     ended.insert(group)
                 }
             }
+            // What a level kept less of has lost values that a newer one wants.
             guard let (group, member) = wanted[record.sequenceNumber],
-                record.hash(catalog.hashSecret) == groups[group].members[member].hash
+                record.hash(catalog.hashSecret) == groups[group].members[member].hash,
+                record.value.map({ !catalog.values.isFreed($0.segment) }) ?? true
             else { return }
             groups[group].members[member].location = record.location
         }
@@ -56,12 +61,14 @@ extension LogLoader {
             for member in group.members where !catalog.index.holds(member.hash, member.sequenceNumber) {
                 catalog.usage.add(member.location)
             }
-            _ = catalog.groups.insert(
-                group.name, GroupTable.Group(sequenceNumber: group.entry.sequenceNumber, members: group.members))
+            catalog.groups.insert(
+                group.name,
+                GroupTable.Group(
+                    sequenceNumber: group.entry.sequenceNumber, location: group.entry.location, members: group.members))
         }
     }
 
-    /// The newest group frames whose members may all be there, and those that cannot be read.
+    /// The group frames that are kept whose members may all be there, and those that cannot be read.
     ///
     /// A member is a record, and of one group only. Where more members are listed than there are records, some groups
     /// are at an end and their members gone, or their lists are made to fill the memory: then the records are counted
@@ -79,20 +86,22 @@ extension LogLoader {
         return frames.indices.filter { counts[$0] == 0 || complete.contains($0) }.map { frames[$0] }
     }
 
-    /// The newest group frame of each name, and the count of all records.
+    /// The group frames that are kept, and the count of all records.
     private func groupFrames(
         _ outcome: ChainReader.Outcome, _ note: (CheckpointLogError) -> Void
     ) throws -> (frames: [(KeyHash, IndexEntry)], recordCount: Int) {
-        var newest: [KeyHash: IndexEntry] = [:]
+        var kept: [SequenceNumber: (KeyHash, IndexEntry)] = [:]
         var recordCount = 0
         try forEachRecord(outcome, note) { record in
             recordCount += 1
             guard record.kind == .group else { return }
             let hash = record.hash(catalog.hashSecret)
-            guard let entry = catalog.index.newest(hash), entry.sequenceNumber == record.sequenceNumber else { return }
-            newest[hash] = entry
+            let number = record.sequenceNumber
+            guard number > catalog.index.floor(of: record.level), let location = catalog.index.location(hash, number)
+            else { return }
+            kept[number] = (hash, IndexEntry(sequenceNumber: number, location: location))
         }
-        return (Array(newest), recordCount)
+        return (kept.sorted { $0.key < $1.key }.map(\.value), recordCount)
     }
 
     /// Calls `body` with every record of the log.

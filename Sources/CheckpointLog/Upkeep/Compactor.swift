@@ -199,7 +199,7 @@ package final class Compactor: Sendable {
     private struct Selection {
         var live: [LiveFrame] = []
         /// Removals, and frames of ended groups, that nothing needs any more.
-        var droppedMarkers: [(KeyHash, SequenceNumber)] = []
+        var droppedMarkers: [(hash: KeyHash, number: SequenceNumber, kind: RecordKind)] = []
         var droppedReferences: [FrameLocation] = []
         var droppedStatements: [FrameLocation] = []
     }
@@ -230,7 +230,8 @@ package final class Compactor: Sendable {
                 } else if entry.kind == .removal || catalog.isSpentRemoval(record) || catalog.isEnded(record),
                     entry.sequenceNumber < oldest, entry.sequenceNumber.epoch < epoch
                 {
-                    selection.droppedMarkers.append((record.hash(catalog.hashSecret), entry.sequenceNumber))
+                    selection.droppedMarkers.append(
+                        (record.hash(catalog.hashSecret), entry.sequenceNumber, entry.kind))
                 } else {
                     var entry = entry
                     entry.key = unsafe Array(key)
@@ -274,7 +275,7 @@ package final class Compactor: Sendable {
             catalog.relocate(
                 copy.hash, copy.sequenceNumber, from: copy.old, to: copy.new, isKeptAnyway: copy.isKeptAnyway)
         }
-        for (hash, number) in selection.droppedMarkers { catalog.index.forget(hash, number) }
+        for marker in selection.droppedMarkers { catalog.dropMarker(marker.hash, marker.number, marker.kind) }
         for location in selection.droppedStatements { catalog.values.dropStatement(at: location) }
         try drop(plan.inputs, references: selection.droppedReferences)
         return CompactionOutcome(

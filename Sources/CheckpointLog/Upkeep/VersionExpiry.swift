@@ -38,7 +38,7 @@ struct VersionExpiry {
 
     /// Gives up one version that is too old by its own time.
     func expire(_ entry: SegmentFooter.Entry, _ record: CatalogRecord) {
-        guard entry.kind == .value || entry.kind == .reference, let limit = limits[Int(entry.level)],
+        guard [.value, .reference, .group].contains(entry.kind), let limit = limits[Int(entry.level)],
             entry.timestamp < limit
         else { return }
         catalog.expire(record)

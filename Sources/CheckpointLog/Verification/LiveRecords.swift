@@ -66,7 +66,7 @@ struct LiveRecords {
         let version = Version(number: record.sequenceNumber, location: record.location)
         switch record.kind {
         case .roll, .promise, .chunk, .freed: break
-        case .reference where freed.contains(record.valueSegment): break
+        case .reference where isFreed(record): break
         case .removalOfAll:
             let level = Int(record.level)
             if floors[level].map({ $0.number < version.number }) ?? true { floors[level] = version }
@@ -87,10 +87,16 @@ struct LiveRecords {
         }
     }
 
+    /// Whether it refers to a value whose file is no more.
+    func isFreed(_ record: CheckOutcome.Record) -> Bool {
+        record.kind == .reference && freed.contains(record.valueSegment)
+    }
+
     private mutating func insertVersion(_ version: Version, _ record: CheckOutcome.Record) {
         let hash = record.hash(hashSecret)
         switch record.kind {
-        case .group, .groupRemoval, .mark, .labels: insert(version, hash, keep: 1)
+        case .mark, .labels: insert(version, hash, keep: 1)
+        case .group, .groupRemoval: insert(version, hash, keep: retentions[record.level].count)
         default:
             let retention = retentions[record.level]
             insert(version, hash, keep: retention.count)
@@ -143,6 +149,12 @@ struct LiveRecords {
         return newest.flatMap { $0 > end(hash) ? $0 : nil }
     }
 
+    /// Whether the group of that number is among those that its level keeps, and is left.
+    func keeps(_ name: KeyHash, _ number: SequenceNumber) -> Bool {
+        guard let known = values[name], number > end(name), removed[name]?[number] == nil else { return false }
+        return known.newest.number == number || known.older.contains { $0.number == number }
+    }
+
     /// Whether the record holds something that can be restored. The end of a key stands in a footer too.
     func isLive(_ record: CheckOutcome.Record) -> Bool {
         guard record.isCheckpoint else { return false }
@@ -181,7 +193,7 @@ struct LiveRecords {
     /// Says of the members of all groups whether they are live; asked again when records came after them.
     mutating func settleGroups() {
         held = []
-        for group in groups where newest(group.name) == group.record.sequenceNumber && !isEnded(group) {
+        for group in groups where keeps(group.name, group.record.sequenceNumber) && !isEnded(group) {
             held.formUnion(group.members.compactMap(\.location))
         }
     }

@@ -76,7 +76,7 @@ struct RebuiltIndex {
 
     // MARK: Groups
 
-    /// Finds the members of the newest group of each name, which are live whatever came after them.
+    /// Finds the members of the groups that are kept, which are live whatever came after them.
     private mutating func restoreGroups() {
         var groups = possibleGroups()
         var wanted: [SequenceNumber: (group: Int, member: Int)] = [:]
@@ -85,13 +85,14 @@ struct RebuiltIndex {
         }
         forEachRecord { record in
             guard let (group, member) = wanted[record.sequenceNumber],
-                record.hash(identity.hashSecret) == groups[group].members[member].hash
+                record.hash(identity.hashSecret) == groups[group].members[member].hash, !live.isFreed(record)
             else { return }
             groups[group].members[member].location = record.location
         }
         for group in groups where !live.isEnded(group) {
             if let missing = group.members.first(where: { $0.location == nil }) {
-                groupFindings.append(finding(group, lacks: missing))
+                // An older one may be from when its level kept less.
+                if isNewest(group) { groupFindings.append(finding(group, lacks: missing)) }
             } else {
                 live.insert(group)
             }
@@ -99,37 +100,39 @@ struct RebuiltIndex {
         live.settleGroups()
     }
 
-    /// The newest group of each name whose members may all be there. A group that lacks some is judged by itself when
+    private func isNewest(_ group: LiveRecords.Group) -> Bool { live.newest(group.name) == group.record.sequenceNumber }
+
+    /// The groups that are kept whose members may all be there. A group that lacks some is judged by itself when
     /// more members are listed than there are records: lists can be made to fill the memory.
     private mutating func possibleGroups() -> [LiveRecords.Group] {
-        let (newest, recordCount) = newestGroups()
-        let counts = newest.map { members(at: $0.record.location)?.keys.count ?? 0 }
-        guard counts.reduce(0, +) > recordCount else { return newest.compactMap { group($0.name, $0.record) } }
-        var ranges = MemberRanges(zip(newest, counts).map { ($0.record.sequenceNumber, $1) })
+        let (kept, recordCount) = keptGroups()
+        let counts = kept.map { members(at: $0.record.location)?.keys.count ?? 0 }
+        guard counts.reduce(0, +) > recordCount else { return kept.compactMap { group($0.name, $0.record) } }
+        var ranges = MemberRanges(zip(kept, counts).map { ($0.record.sequenceNumber, $1) })
         forEachRecord { ranges.note($0.sequenceNumber) }
         let complete = ranges.complete
         var possible: [LiveRecords.Group] = []
-        for (index, (name, record)) in newest.enumerated() {
+        for (index, (name, record)) in kept.enumerated() {
             guard let group = group(name, record) else { continue }
             if complete.contains(index) {
                 possible.append(group)
-            } else if !live.isEnded(group) {
+            } else if !live.isEnded(group), isNewest(group) {
                 groupFindings.append(finding(group, lacks: nil))
             }
         }
         return possible
     }
 
-    private func newestGroups() -> (groups: [(name: KeyHash, record: CheckOutcome.Record)], recordCount: Int) {
-        var newest: [KeyHash: CheckOutcome.Record] = [:]
+    private func keptGroups() -> (groups: [(name: KeyHash, record: CheckOutcome.Record)], recordCount: Int) {
+        var kept: [SequenceNumber: (KeyHash, CheckOutcome.Record)] = [:]
         var recordCount = 0
         forEachRecord { record in
             recordCount += 1
             guard record.kind == .group else { return }
             let hash = record.hash(identity.hashSecret)
-            if live.newest(hash) == record.sequenceNumber { newest[hash] = record }
+            if live.keeps(hash, record.sequenceNumber) { kept[record.sequenceNumber] = (hash, record) }
         }
-        return (newest.map { ($0.key, $0.value) }, recordCount)
+        return (Array(kept.values), recordCount)
     }
 
     /// The group with its members; nil for a list that cannot be read, which is a finding of its frame.

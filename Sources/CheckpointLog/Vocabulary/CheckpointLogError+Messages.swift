@@ -82,7 +82,9 @@ extension CheckpointLogError {
 
     package static var groupReplaced: CheckpointLogError {
         CheckpointLogError(
-            code: .unavailable, message: "A newer group of this name has taken its place; restore the group again.")
+            code: .unavailable,
+            message: "The group is not kept any more: newer ones have taken its place, or it was ended; restore the "
+                + "newest.")
     }
 
     package static func decodingFailed(

@@ -28,10 +28,11 @@ public struct LevelPolicy: Sendable, Hashable {
     /// LevelPolicy(durability: .synced, retention: .newest(3).andEvery(100).younger(than: .seconds(7 * 86_400)))
     /// ```
     public struct Retention: Sendable, Hashable {
-        /// Versions kept of each key, 1…1,024.
+        /// Versions kept of each key, and groups of each name, 1…1,024.
         public var count: Int
         /// Of how many versions of a key, counted in the order they were taken, one is kept beside the newest
-        /// ``count``: 2…1,000,000; nil for none. Versions are counted from when their level first keeps so.
+        /// ``count``: 2…1,000,000; nil for none. Versions are counted from when their level first keeps so; groups are
+        /// not counted.
         public var interval: Int?
         /// The age over which a version is given up, microseconds at the least; nil for none. The newest version has no
         /// age.

@@ -85,20 +85,36 @@ extension RandomLife {
     }
 
     func compare(_ group: OracleGroup, in log: CheckpointLog) async throws {
-        let expected = oracle.current.groups[group]
-        let values = try await members(of: group, in: log)
+        let newest = try await log.restoreGroup(CheckpointKey(group.name), level: group.level)
+        let values = try await newest.asyncMap { try await members(of: $0, group) }
+        let expected = oracle.newestChoices(group)
         try expect(
-            values == expected?.map(\.value),
-            "group \(group.level)/\(group.name) gives \(values ?? []), not \(expected?.map(\.value) ?? [])")
+            expected.contains(values),
+            "group \(group.level)/\(group.name) gives \(values ?? []), not one of \(expected)")
+        let seen = try await seen(in: log, group)
+        try expectNone(oracle.contradiction(seen, of: group, holding: oracle.current.groups(group)))
     }
 
-    /// The values of the group's members in their order; nil when there is no such group.
-    func members(of group: OracleGroup, in log: CheckpointLog) async throws -> [Int]? {
-        guard let found = try await log.restoreGroup(CheckpointKey(group.name), level: group.level) else { return nil }
+    /// The values of the members of each group of that name, newest first.
+    func seen(in log: CheckpointLog, _ name: OracleGroup) async throws -> [[Int]] {
+        var seen: [[Int]] = []
+        for version in try await log.groupHistory(of: CheckpointKey(name.name), level: name.level) {
+            let found = try await log.restoreGroup(
+                CheckpointKey(name.name), level: name.level, version: .sequence(version.sequenceNumber))
+            guard let found, found.keys == version.keys else {
+                throw Contradiction("group \(name.level)/\(name.name) is listed as \(version), and not given so")
+            }
+            seen.append(try await members(of: found, name))
+        }
+        return seen
+    }
+
+    /// The values of the group's members in their order.
+    private func members(of group: CheckpointGroup, _ name: OracleGroup) async throws -> [Int] {
         var values: [Int] = []
-        for key in found.keys {
-            guard let value = try await restored(key.name, of: found) else {
-                throw Contradiction("group \(group.level)/\(group.name) does not give its member \(key)")
+        for key in group.keys {
+            guard let value = try await restored(key.name, of: group) else {
+                throw Contradiction("group \(name.level)/\(name.name) does not give its member \(key)")
             }
             values.append(value)
         }
@@ -213,9 +229,17 @@ extension RandomLife {
             }
             for name in Self.groupNames {
                 let group = OracleGroup(level: level, name: name)
-                observation.groups[group] = try await members(of: group, in: log)
+                let seen = try await seen(in: log, group)
+                observation.groups[group] = seen.isEmpty ? nil : seen
             }
         }
         return observation
+    }
+}
+
+extension Optional {
+    fileprivate func asyncMap<Result>(_ body: (Wrapped) async throws -> Result) async rethrows -> Result? {
+        guard let wrapped = self else { return nil }
+        return try await body(wrapped)
     }
 }

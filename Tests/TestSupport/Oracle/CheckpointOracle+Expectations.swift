@@ -82,13 +82,55 @@ extension CheckpointOracle {
                 return wrong
             }
         }
-        for group in Set(observation.groups.keys).union(state.groups.keys) {
-            let held = state.groups[group]?.map(\.value)
-            if held != observation.groups[group] {
-                return "group \(group.level)/\(group.name) gives \(observation.groups[group] ?? []), not \(held ?? [])"
-            }
+        for group in Set(observation.groups.keys).union(state.groupNames) {
+            let seen = observation.groups[group] ?? []
+            if let wrong = contradiction(seen, of: group, holding: state.groups(group)) { return wrong }
         }
         return nil
+    }
+
+    private func mustHold(_ group: OracleState.HeldGroup, level: Int) -> Bool {
+        if group.isNewest { return true }
+        guard !group.isDispensable, let last = group.values.last else { return false }
+        return !isAged(last, level: level, at: greatestNow, orEqual: true)
+    }
+
+    private func mayHold(_ group: OracleState.HeldGroup, level: Int) -> Bool {
+        guard !group.isNewest, let last = group.values.last else { return true }
+        return !isAged(last, level: level, at: now, orEqual: false)
+    }
+
+    /// What the newest group of a name may be: one that may be gone, or the next, or none.
+    package func newestChoices(_ name: OracleGroup) -> [[Int]?] {
+        var choices: [[Int]?] = []
+        for group in current.groups(name) {
+            if mayHold(group, level: name.level) { choices.append(group.values) }
+            if mustHold(group, level: name.level) { return choices }
+        }
+        return choices + [nil]
+    }
+
+    /// What is wrong with the groups seen of a name, which holds `held`.
+    package func contradiction(
+        _ seen: [[Int]], of name: OracleGroup, holding held: [OracleState.HeldGroup]
+    ) -> String? {
+        var next = 0
+        func missed(before end: Int) -> String? {
+            held[next..<end].first { mustHold($0, level: name.level) }.map {
+                "group \(name.level)/\(name.name) misses \($0.values)"
+            }
+        }
+        for values in seen {
+            guard let index = held[next...].firstIndex(where: { $0.values == values }) else {
+                return "group \(name.level)/\(name.name) shows \(values), which it must not hold, or not there"
+            }
+            if let missed = missed(before: index) { return missed }
+            guard mayHold(held[index], level: name.level) else {
+                return "group \(name.level)/\(name.name) shows \(values), which is too old"
+            }
+            next = index + 1
+        }
+        return missed(before: held.count)
     }
 
     /// Finds what a log holds after a crash, from what it shows, and goes on from there.

@@ -26,8 +26,8 @@ package struct CheckpointOracle: Sendable {
     /// All that a log answers.
     package struct Observation: Sendable {
         package var versions: [OracleSlot: [Seen]] = [:]
-        /// The values of the members of each group, in their order.
-        package var groups: [OracleGroup: [Int]] = [:]
+        /// The values of the members of each group, in their order; the groups of a name newest first.
+        package var groups: [OracleGroup: [[Int]]] = [:]
 
         package init() {}
     }

@@ -107,8 +107,39 @@ package struct OracleState: Sendable {
         let left = held.filter { !$0.isRemoved }
         return left.isEmpty ? nil : left
     }
-    /// The members of the newest group of each name, in their order.
-    package private(set) var groups: [OracleGroup: [OracleVersion]] = [:]
+    /// A group that was committed.
+    package struct HeldGroup: Sendable, Hashable {
+        /// In their order.
+        package var members: [OracleVersion]
+        /// As that of a version.
+        package var isDispensable = false
+        /// Whether one of its members, or the key of one, was removed: it counts among the newer ones, and is not
+        /// there.
+        var isEnded = false
+        /// Whether nothing newer was ever committed: it has no age.
+        package var isNewest = false
+
+        package var values: [Int] { members.map(\.value) }
+    }
+
+    private var groupRecords: [OracleGroup: [HeldGroup]] = [:]
+
+    package var groupNames: [OracleGroup] { Array(groupRecords.keys) }
+
+    /// The groups of that name, newest first.
+    package func groups(_ group: OracleGroup) -> [HeldGroup] {
+        var held = groupRecords[group] ?? []
+        for index in held.indices { held[index].isNewest = index == 0 }
+        return held.filter { !$0.isEnded }
+    }
+
+    private mutating func endGroups(where isEnded: (OracleGroup, HeldGroup) -> Bool) {
+        for (name, held) in groupRecords {
+            for (index, group) in held.enumerated() where isEnded(name, group) {
+                groupRecords[name]?[index].isEnded = true
+            }
+        }
+    }
 
     package init() {}
 
@@ -118,17 +149,19 @@ package struct OracleState: Sendable {
             for version in taken { insert(version, keeping: retention) }
         case .commit(let group, let members):
             for version in members { insert(version, keeping: retention) }
-            groups[group] = members
+            let count = retention[group.level]?.count ?? 1
+            var held = groupRecords[group] ?? []
+            held.insert(HeldGroup(members: members), at: 0)
+            if held.count > count { held[count].isDispensable = true }
+            groupRecords[group] = held
         case .remove(let slot):
             set([], of: slot)
-            groups = groups.filter { group, members in
-                group.level != slot.level || !members.contains { $0.slot == slot }
-            }
+            endGroups { name, group in name.level == slot.level && group.members.contains { $0.slot == slot } }
         case .removeVersion(let version):
             update(version.slot) { held in
                 for index in held.indices where held[index].value == version.value { held[index].isRemoved = true }
             }
-            groups = groups.filter { !$0.value.contains(version) }
+            endGroups { $1.members.contains(version) }
         case .label(let version, let isTag, let isSet):
             update(version.slot) { held in
                 for index in held.indices {
@@ -138,7 +171,7 @@ package struct OracleState: Sendable {
             }
         case .removeAll(let level):
             for slot in records.keys where level.map({ slot.level == $0 }) ?? true { set([], of: slot) }
-            groups = groups.filter { group, _ in level.map { group.level != $0 } ?? false }
+            groupRecords = groupRecords.filter { group, _ in level.map { group.level != $0 } ?? false }
         }
     }
 
@@ -154,6 +187,11 @@ package struct OracleState: Sendable {
 
     /// Gives up what a new retention does not keep.
     package mutating func shorten(to retention: [Int: OracleRetention]) {
+        for (name, held) in groupRecords {
+            for index in held.indices.dropFirst(retention[name.level]?.count ?? 1) {
+                groupRecords[name]?[index].isDispensable = true
+            }
+        }
         for slot in records.keys {
             update(slot) { held in
                 for index in held.indices.dropFirst(retention[slot.level]?.count ?? 1) {

@@ -1,0 +1,33 @@
+extension RecordCatalog {
+    /// The files of the large values that can be restored.
+    package var liveValues: [SegmentNumber] {
+        values.content.references.values.filter(isLive).map(\.file.segment)
+    }
+
+    /// Forgets a removal, the frame of a group that has ended, or that of labels that keep nothing: it is dropped.
+    package func dropMarker(_ hash: KeyHash, _ number: SequenceNumber, _ kind: RecordKind) {
+        // Behind a group others may be that are kept.
+        if kind == .group { _ = index.remove(hash, number) } else { index.forget(hash, number) }
+    }
+
+    /// Whether something that is appended superseded the value of this segment for good.
+    package func isDeadValue(_ segment: SegmentNumber) -> Bool {
+        // One that is not here yet is on its way.
+        values.reference(to: segment).map { !isLive($0) } ?? false
+    }
+
+    /// Takes in that no label keeps these versions any more.
+    package func release(_ versions: [LabelTable.Version]) {
+        for version in versions where !index.holds(version.hash, version.number) && !groups.holds(version.location) {
+            usage.remove(version.location)
+            if values.isUsed { values.noteDead(version.location) }
+        }
+    }
+
+    /// Whether the record is the frame of a group that cannot be restored any more, since a member was removed,
+    /// or of labels that keep nothing.
+    package func isEnded(_ record: CatalogRecord) -> Bool {
+        if record.kind == .labels { return labels.isEnded(record.hash(hashSecret, space: .key), record.sequenceNumber) }
+        return record.kind == .group && groups.group(record.hash(hashSecret), record.sequenceNumber) == nil
+    }
+}
