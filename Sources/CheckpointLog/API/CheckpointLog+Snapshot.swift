@@ -19,8 +19,8 @@ extension CheckpointLog {
     /// open for reading it holds each of its files open instead: one descriptor for each segment and each large value.
     ///
     /// - Throws: ``CheckpointLogError``: `.closed`, `.writerFailed` in a child of the process that opened the log; of a
-    ///   log that is open for reading, as a restore, and `.ioFailure` where the process may not have so many files
-    ///   open.
+    ///   log that is open for reading, as a restore, `.unavailable` where it changes faster than it is read, and
+    ///   `.ioFailure` where the process may not have so many files open.
     /// - Complexity: O(1) in the keys, and O(n) in the large values. The first checkpoint to each of the 64 parts of
     ///   the index copies that part. Of a log that is open for reading O(n) in its files.
     public nonisolated func snapshot() async throws -> CheckpointLog {

@@ -80,7 +80,8 @@ extension LogEngine {
                 }
                 continue
             }
-            for entry in try entries(hash, mode) where catalog.groups.group(hash, entry.sequenceNumber) != nil {
+            let complete = Set(catalog.groups.groups(hash).map(\.sequenceNumber))
+            for entry in try entries(hash, mode) where complete.contains(entry.sequenceNumber) {
                 found.append(FoundGroup(level: level, hash: hash, number: entry.sequenceNumber, entry: entry))
             }
         }

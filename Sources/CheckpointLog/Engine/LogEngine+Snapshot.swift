@@ -44,7 +44,6 @@ extension LogEngine {
         }
         return engine
     }
-
 }
 
 extension LogEngine.Writer {

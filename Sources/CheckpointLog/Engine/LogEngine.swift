@@ -226,12 +226,14 @@ package final class LogEngine: Sendable {
             endsSnapshot?()
         }
         guard let writer else { return }
-        defer { writer.held.stop() }
         // A value that cannot be freed now is by the next opening.
         try? writer.maintenance.values.finish()
         _ = writer.appender.refuseAppends()
         writer.records.finish()
-        defer { writer.lock.unlock() }
+        defer {
+            writer.held.stop()
+            writer.lock.unlock()
+        }
         let failure: (any Error)?
         do {
             try writer.sync.waitUntilSynced(writer.appender.writtenPosition)

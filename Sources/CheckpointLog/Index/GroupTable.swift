@@ -78,6 +78,9 @@ package final class GroupTable: Sendable {
     /// The newest group of the name.
     package func group(_ name: KeyHash) -> Group? { state.withLock { $0.groups[name]?.first } }
 
+    /// The groups of the name, newest first.
+    package func groups(_ name: KeyHash) -> [Group] { state.withLock { $0.groups[name] ?? [] } }
+
     package func group(_ name: KeyHash, _ number: SequenceNumber) -> Group? {
         state.withLock { $0.groups[name]?.first { $0.sequenceNumber == number } }
     }

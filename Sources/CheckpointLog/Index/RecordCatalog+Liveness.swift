@@ -4,6 +4,11 @@ extension RecordCatalog {
         values.content.references.values.filter(isLive).map(\.file.segment)
     }
 
+    /// The files of values that nothing can restore any more, and that nothing had to make durable.
+    package var deadUnsyncedValues: Set<SegmentNumber> {
+        Set(values.unsyncedReferences.filter { !isLive($0.reference) }.map(\.reference.file.segment))
+    }
+
     /// Forgets a removal, the frame of a group that has ended, or that of labels that keep nothing: it is dropped.
     package func dropMarker(_ hash: KeyHash, _ number: SequenceNumber, _ kind: RecordKind) {
         // Behind a group others may be that are kept.

@@ -36,9 +36,12 @@ extension LogFollower {
             let sealed = manifest.segments.map(\.name)
             let chain = try chain(of: state)
             let segments = sealed + chain.map(\.name)
-            let values = view.catalog.values.referenced(in: Set(segments.map(\.identifier)))
+            let catalog = view.catalog
+            let values = catalog.values.referenced(in: Set(segments.map(\.identifier)))
+            // A power cut may have taken what was dead before anything had to make it durable.
+            let files = try open(Set(segments), values, goingWithout: catalog.deadUnsyncedValues)
             return Moment(
-                manifest: manifest, chain: chain, values: values, files: try open(Set(segments), values))
+                manifest: manifest, chain: chain, values: values.filter { files[$0] != nil }, files: files)
         }
     }
 
@@ -71,19 +74,24 @@ extension LogFollower {
                     if attempt >= Self.attemptsAtRest, generation == before { throw error }
                 }
             }
+            guard state.isOneMoment else { throw CheckpointLogError.changesTooFast }
             return try body(state)
         }
     }
 
-    /// Opens segments and the files of large values. A salvage goes without what is missing.
+    /// Opens segments and the files of large values. A salvage goes without whatever is missing, others without values
+    /// that nobody wants.
     private func open(
-        _ segments: Set<SegmentName>, _ values: [SegmentNumber]
+        _ segments: Set<SegmentName>, _ values: [SegmentNumber], goingWithout unwanted: Set<SegmentNumber> = []
     ) throws -> [SegmentNumber: any OpenFile] {
         var files: [SegmentNumber: any OpenFile] = [:]
         for name in segments + values.map({ SegmentName($0, .value) }) {
             do throws(FileSystemError) {
                 files[name.identifier] = try identity.directory.openFile(name, .read)
-            } catch  where isSalvage && error.code == .noSuchFileOrDirectory {
+            } catch
+                where error.code == .noSuchFileOrDirectory
+                && (isSalvage || (name.role == .value && unwanted.contains(name.identifier)))
+            {
                 continue
             } catch {
                 throw CheckpointLogError(error)

@@ -80,6 +80,12 @@ extension CheckpointLogError {
                 + "circle.")
     }
 
+    package static var changesTooFast: CheckpointLogError {
+        CheckpointLogError(
+            code: .unavailable,
+            message: "The log changes faster than this reader reads it, so no moment of it is known; try again.")
+    }
+
     package static var groupReplaced: CheckpointLogError {
         CheckpointLogError(
             code: .unavailable,

@@ -214,8 +214,9 @@ package final class LogAppender: Sendable {
             let byteCount = draft.header.frameByteCount
             try findRoom(byteCount, makesRoom: draft.header.kind.makesRoom, &state)
             let appended = try put(draft, continues: false, &state)
-            appended.segment.addPendingEntry()
             try publish(&state)
+            // Not before: of a call that throws nobody tells the index.
+            appended.segment.addPendingEntry()
             return appended
         }
     }
@@ -239,8 +240,8 @@ package final class LogAppender: Sendable {
                 try clear(from: start.0, &state)
                 throw error
             }
-            for appended in appended { appended.segment.addPendingEntry() }
             try publish(&state)
+            for appended in appended { appended.segment.addPendingEntry() }
             return appended
         }
     }

@@ -249,6 +249,30 @@ import Testing
         try await log.close()
     }
 
+    /// Before anybody has opened the log for writing again, a copy goes without what a power cut took and nobody wants.
+    @Test func aLogIsCopiedAsAPowerCutLeftIt() async throws {
+        let disk = SimulatedFileSystem(seed: 6)
+        let log = try await Self.open(disk)
+        try await log.checkpoint(Self.large, for: "large")
+        try await log.checkpoint(Self.large + [1], for: "large")
+        try await log.checkpoint(Self.large + [2], for: "large")
+        try await log.save()
+        let image = disk.crashImage(.syncedOnly, boot: .another)
+        log.engine.abandon()
+        let values = image.fileNames(in: "/log").filter { $0.hasSuffix(".val") }.sorted()
+        // Nothing had to make the two that were superseded durable, nor their names.
+        for name in values.dropLast() { #expect(image.removeFile(FilePath("/log").appending(name))) }
+        #expect(values.count == 3)
+        let reader = try await CheckpointLog.openForReading(at: "/log", configuration: Self.configuration(image))
+        try await reader.backup(to: "/copy")
+        try await reader.close()
+        await Self.check(image)
+        let copy = try await Self.open(image, at: "/copy")
+        #expect(try await copy.restore([UInt8].self, for: "large") == Self.large + [2])
+        try await copy.close()
+        await Self.check(image)
+    }
+
     /// On a real disk: files with two names, and the log goes on without a change to them.
     @Test func aRealDiskIsCopiedTo() async throws {
         let directory = try TemporaryDirectory()

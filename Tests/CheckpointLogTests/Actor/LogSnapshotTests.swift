@@ -248,6 +248,19 @@ import Testing
         try await again?.close()
     }
 
+    /// A log that has failed in the middle of an append gives what it holds, and hangs nobody.
+    @Test func aLogThatHasFailedGivesASnapshot() async throws {
+        let disk = SimulatedFileSystem(seed: 8)
+        disk.mapping = .refused
+        let log = try await Log.open(disk)
+        try await log.checkpoint(1, for: "a")
+        disk.fail(.write, where: { $0.lastComponent?.string == "POSITION" }, with: .ioError)
+        await #expect(throws: CheckpointLogError.self) { try await log.checkpoint(2, for: "a") }
+        let snapshot = try await log.snapshot()
+        #expect(try await snapshot.restore(Int.self, for: "a") == 1)
+        await #expect(throws: CheckpointLogError.self) { try await log.close() }
+    }
+
     /// A crash with a snapshot open costs nothing: what it held are orphans.
     @Test func afterACrashTheHeldFilesGo() async throws {
         let disk = SimulatedFileSystem(seed: 7)

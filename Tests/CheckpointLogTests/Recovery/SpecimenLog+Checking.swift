@@ -149,8 +149,10 @@ extension SpecimenLog {
                 }
             }
         }
-        for address in Self.groupAddresses {
-            guard let group = engine.catalog.groups.group(Self.hash(engine, address, isGroup: true)) else { continue }
+        let groups = Self.groupAddresses.flatMap { address in
+            engine.catalog.groups.groups(Self.hash(engine, address, isGroup: true)).map { (address, $0) }
+        }
+        for (address, group) in groups {
             if group.damage != nil {
                 if outcome == .intact { outcome = .restoreDamaged }
                 continue
