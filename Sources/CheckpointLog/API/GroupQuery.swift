@@ -23,10 +23,12 @@ extension LogEngine {
         var level: Level
         var hash: KeyHash
         var number: SequenceNumber
-        /// Where its frame stands; nil in a log without a directory.
-        var entry: IndexEntry?
-        /// When it was committed, where that is known without its frame.
-        var timestamp: Int64?
+        var content: Content
+
+        enum Content {
+            case stored(IndexEntry, GroupTable.Group)
+            case remembered(MemoryStore.Group)
+        }
     }
 
     /// Calls `body` with the group that answers `query`, and with older ones as `fallback` says.
@@ -38,9 +40,9 @@ extension LogEngine {
     ) throws -> Result? {
         var skipped: [CheckpointLogError] = []
         defer { for error in skipped { tell(error, fallback) } }
-        for found in try groups(query, mode) {
+        for found in try retryingMoved({ _ in try groups(query, mode) }) {
             do {
-                return try group(found, query.name).map(body)
+                return try body(try group(found, query.name))
             } catch let error as CheckpointLogError where fallback.report != nil && fallback.skips(error) {
                 skipped.append(error)
             }
@@ -50,18 +52,24 @@ extension LogEngine {
     }
 
     func groupHistory(_ query: GroupQuery) throws -> [GroupVersion] {
-        try groups(query, .waiting).compactMap { found in
-            let time = try found.timestamp ?? found.entry.flatMap { try timestamp(of: $0, .waiting) } ?? 0
-            let keys: [CheckpointKey]
-            do {
-                guard let group = try group(found, query.name) else { return nil }
-                keys = group.keys
-            } catch let error as CheckpointLogError where error.code == .damaged {
-                keys = []
+        try retryingMoved { _ in
+            try groups(query, .waiting).map { found in
+                var keys: [CheckpointKey] = []
+                do {
+                    keys = try group(found, query.name).keys
+                } catch let error as CheckpointLogError where error.code == .damaged {}
+                return GroupVersion(
+                    name: query.name, level: Int(found.level.rawValue), sequenceNumber: found.number,
+                    date: Self.date(try time(of: found, .waiting) ?? 0), keys: keys)
             }
-            return GroupVersion(
-                name: query.name, level: Int(found.level.rawValue), sequenceNumber: found.number,
-                date: Self.date(time), keys: keys)
+        }
+    }
+
+    /// When a group was committed; nil where its frame's header is damaged.
+    private func time(of found: FoundGroup, _ mode: ReadMode) throws -> Int64? {
+        switch found.content {
+        case .remembered(let group): group.timestamp
+        case .stored(let entry, _): try timestamp(of: entry, mode)
         }
     }
 
@@ -76,13 +84,12 @@ extension LogEngine {
             let hash = try hash(of: query.name, level: level.rawValue, origin: .own, space: .group)
             if isInMemory {
                 found += memory.groups(hash).map { group in
-                    FoundGroup(level: level, hash: hash, number: group.number, timestamp: group.timestamp)
+                    FoundGroup(level: level, hash: hash, number: group.number, content: .remembered(group))
                 }
                 continue
             }
-            let complete = Set(catalog.groups.groups(hash).map(\.sequenceNumber))
-            for entry in try entries(hash, mode) where complete.contains(entry.sequenceNumber) {
-                found.append(FoundGroup(level: level, hash: hash, number: entry.sequenceNumber, entry: entry))
+            found += try completeGroups(hash, mode).map { entry, group in
+                FoundGroup(level: level, hash: hash, number: entry.sequenceNumber, content: .stored(entry, group))
             }
         }
         found.sort { $0.number > $1.number }
@@ -90,22 +97,37 @@ extension LogEngine {
         case .newest, .tag: return found
         case .sequence(let number): return found.filter { $0.number == number }
         case .asOf(let time):
-            return try found.filter { group in
-                try (group.timestamp ?? group.entry.flatMap { try timestamp(of: $0, mode) }).map { $0 <= time } ?? true
+            return try found.filter { group in try self.time(of: group, mode).map { $0 <= time } ?? true }
+        }
+    }
+
+    /// The groups of one name and level, as the index and the table have them at one moment: each is told of a commit
+    /// by itself, and between the two a group that has just been replaced would hide the one in its place.
+    private func completeGroups(_ hash: KeyHash, _ mode: ReadMode) throws -> [(IndexEntry, GroupTable.Group)] {
+        while true {
+            let newest = catalog.index.newestRecord(hash)?.sequenceNumber
+            let entries = try entries(hash, mode)
+            let groups = catalog.groups.groups(hash)
+            guard catalog.index.newestRecord(hash)?.sequenceNumber == newest else { continue }
+            return entries.compactMap { entry in
+                groups.first { $0.sequenceNumber == entry.sequenceNumber }.map { (entry, $0) }
             }
         }
     }
 
-    /// The group as it is known now; nil where it has ended meanwhile.
-    private func group(_ found: FoundGroup, _ name: CheckpointKey) throws -> CheckpointGroup? {
+    /// What is given of a group that was found.
+    ///
+    /// - Throws: `.damaged` where the list of its members cannot be read.
+    private func group(_ found: FoundGroup, _ name: CheckpointKey) throws -> CheckpointGroup {
         let level = Int(found.level.rawValue)
-        if isInMemory {
-            guard let group = memory.groups(found.hash).first(where: { $0.number == found.number }) else { return nil }
+        let group: GroupTable.Group
+        switch found.content {
+        case .stored(_, let stored): group = stored
+        case .remembered(let group):
             return CheckpointGroup(
                 sequenceNumber: group.number, level: level, keys: group.members.map(\.key), records: group.members,
                 name: found.hash, engine: self)
         }
-        guard let group = catalog.groups.group(found.hash, found.number) else { return nil }
         if var damage = group.damage {
             damage.lost = [
                 CheckpointLogError.LostRecord(level: level, key: name, sequenceNumbers: found.number...found.number)

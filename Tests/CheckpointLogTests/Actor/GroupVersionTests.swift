@@ -141,6 +141,29 @@ import Testing
         try await log.close()
     }
 
+    /// While groups of a name are replaced one after another, there is one at every moment.
+    @Test func aNameThatIsCommittedAgainIsNeverWithoutAGroup() async throws {
+        for retention in 1...2 {
+            var configuration = Self.configuration(SimulatedFileSystem(seed: 7))
+            configuration.levels[2]?.retention = .newest(retention)
+            let log = try await CheckpointLog.open(at: "/log", configuration: configuration)
+            try await log.commit("epoch", level: 2) { try $0.put(0, for: "step") }
+            let isDone = Lock(false)
+            let writing = Task {
+                for round in 1...3_000 { try await log.commit("epoch", level: 2) { try $0.put(round, for: "step") } }
+                isDone.withLock { $0 = true }
+            }
+            var (asked, missing) = (0, 0)
+            while !isDone.withLock({ $0 }) {
+                asked += 1
+                if try await log.restoreGroup("epoch", level: 2) == nil { missing += 1 }
+            }
+            try await writing.value
+            #expect(missing == 0 && asked > 0, "\(missing) of \(asked), \(retention) kept")
+            try await log.close()
+        }
+    }
+
     @Test func groupsGrowOld() async throws {
         let clock = Lock(Int64(1_700_000_000_000_000))
         let disk = SimulatedFileSystem(seed: 4)
