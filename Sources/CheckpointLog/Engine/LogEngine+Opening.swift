@@ -77,7 +77,9 @@ extension LogEngine {
             identity, configuration, lock: lock, manifest: manifestFile, view: view,
             hasSoundPosition: position?.isSound == true,
             lastTimestamp: startTime(after: outcome.lastTimestamp, configuration.now()),
-            replayedByteCount: report.replayedByteCount)
+            snapshots: SnapshotSchedule(
+                leastByteCount: configuration.snapshotByteCount, replayedByteCount: report.replayedByteCount,
+                keyCount: report.snapshotKeyCount))
         say(report, configuration)
         return LogEngine(
             .writer(writer, view), identity: identity, configuration: configuration, report: report)
@@ -187,8 +189,7 @@ extension LogEngine {
 
     private static func makeWriter(
         _ identity: LogIdentity, _ configuration: Configuration, lock: any FileLock, manifest: ManifestFile,
-        view: LogView, hasSoundPosition: Bool, lastTimestamp: Int64,
-        replayedByteCount: Int
+        view: LogView, hasSoundPosition: Bool, lastTimestamp: Int64, snapshots: SnapshotSchedule
     ) throws -> Writer {
         let (catalog, files) = (view.catalog, view.files)
         let (epoch, active) = try wrapping { () throws(FileSystemError) in
@@ -233,8 +234,7 @@ extension LogEngine {
         }
         let maintenance = Maintenance(
             appender: appender, sync: sync, compactor: compactor, values: values, catalog: catalog,
-            configuration: configuration,
-            replayedByteCount: replayedByteCount)
+            configuration: configuration, snapshots: snapshots)
         notes.withLock { $0.maintenance = maintenance }
         maintenance.start()
         let records = RecordWriter(

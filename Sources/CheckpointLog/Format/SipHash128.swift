@@ -38,15 +38,15 @@ package struct SipHash128 {
         v0 ^= word
     }
 
-    package mutating func update(_ byte: UInt8) {
-        tail |= UInt64(byte) << (8 * (byteCount & 7))
-        byteCount += 1
-        if byteCount & 7 == 0 {
-            absorb(tail)
-            tail = 0
-        }
+    /// The first four bytes, lowest first.
+    @inline(__always)
+    package init(key: HashSecret, beginning bytes: UInt32) {
+        self.init(key: key)
+        tail = UInt64(bytes)
+        byteCount = 4
     }
 
+    @inline(__always)
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
         // Each word is joined from the bytes that wait and as many of the next eight as are missing.
         let waiting = 8 * (byteCount & 7)
@@ -58,13 +58,22 @@ package struct SipHash128 {
             tail = word >> (64 - waiting)
             offset += 8
         }
-        byteCount += UInt64(offset)
-        while offset < bytes.count {
-            unsafe update(bytes[offset])
+        byteCount += UInt64(bytes.count)
+        let rest = UInt64(bytes.count - offset) * 8
+        if rest == 0 { return }
+        var word: UInt64 = 0
+        for shift in stride(from: 0, to: rest, by: 8) {
+            word |= unsafe UInt64(bytes[offset]) << shift
             offset += 1
+        }
+        tail |= word << waiting
+        if waiting + rest >= 64 {
+            absorb(tail)
+            tail = word >> (64 - waiting)
         }
     }
 
+    @inline(__always)
     package mutating func finish() -> (UInt64, UInt64) {
         absorb(tail | byteCount << 56)
         v2 ^= 0xEE
@@ -111,12 +120,10 @@ package struct KeyHash: Hashable, Sendable {
         _ hashSecret: HashSecret, level: UInt8, origin: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer,
         space: Space = .key
     ) {
-        var hash = SipHash128(key: hashSecret)
-        hash.update(level)
-        hash.update(space.rawValue)
-        hash.update(UInt8(truncatingIfNeeded: origin.count))
-        hash.update(UInt8(truncatingIfNeeded: origin.count >> 8))
-        unsafe hash.update(origin)
+        let originByteCount = UInt32(UInt16(truncatingIfNeeded: origin.count))
+        var hash = SipHash128(
+            key: hashSecret, beginning: UInt32(level) | UInt32(space.rawValue) << 8 | originByteCount << 16)
+        if origin.count > 0 { unsafe hash.update(origin) }
         unsafe hash.update(key)
         let (first, second) = hash.finish()
         high = first

@@ -63,6 +63,7 @@ package struct LogLoader {
             let chain = directory.chain(after: manifest).map(\.identifier)
             catalog.removeEntries(
                 outside: manifest.segments.map(\.name.identifier) + chain, laneCount: identity.laneCount)
+            report.snapshotKeyCount = catalog.index.count
         }
         // Beside a snapshot a record may be known already, and may have moved since.
         let feed = CatalogFeed(catalog, isUpdate: covered != nil)

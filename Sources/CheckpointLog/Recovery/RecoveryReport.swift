@@ -31,6 +31,8 @@ public struct RecoveryReport: Sendable {
 
     /// Bytes of segments that no snapshot covered.
     package var replayedByteCount = 0
+    /// Keys that came from the snapshot.
+    package var snapshotKeyCount = 0
 
     package init() {}
 }

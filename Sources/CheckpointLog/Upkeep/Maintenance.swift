@@ -13,8 +13,6 @@ package final class Maintenance: Sendable {
     private struct State {
         var sealer = Worker()
         var compactor = Worker()
-        /// Bytes of frames when the last snapshot of the index was written.
-        var snapshotPoint = 0
         var isStopping = false
         var lastCompaction: CompactionOutcome?
         var compactionCount = 0
@@ -31,17 +29,17 @@ package final class Maintenance: Sendable {
     private let catalog: RecordCatalog
     private let configuration: Configuration
     private let state = Lock(State())
+    private let snapshots: Lock<SnapshotSchedule>
     private let roomTurn = Lock(())
     /// Whoever waits for a seal may seal himself.
     private let sealTurn = Lock(())
 
-    /// - Parameter replayedByteCount: bytes of the log that the last snapshot does not cover.
     package init(
         appender: LogAppender, sync: SyncQueue, compactor: Compactor, values: ValueReclaimer, catalog: RecordCatalog,
-        configuration: Configuration, replayedByteCount: Int
+        configuration: Configuration, snapshots: SnapshotSchedule
     ) {
         self.catalog = catalog
-        state.withLock { $0.snapshotPoint = -replayedByteCount }
+        self.snapshots = Lock(snapshots)
         self.appender = appender
         self.sync = sync
         self.compactor = compactor
@@ -262,22 +260,22 @@ package final class Maintenance: Sendable {
         }
     }
 
-    /// How many times the bytes of the index the log grows before the index is written anew.
-    private static let snapshotGrowth = 4
+    private var extent: SnapshotSchedule.Extent {
+        SnapshotSchedule.Extent(
+            frameByteCount: appender.counters.frameBytes, keyCount: catalog.index.count,
+            indexByteCount: catalog.index.memoryByteCount)
+    }
 
     /// Writes a snapshot of the index when the log has grown enough since the last one for that to pay.
     package func writeSnapshotIfDue() throws {
-        let written = appender.counters.frameBytes
-        let growth = written - state.withLock { $0.snapshotPoint }
-        let least = max(configuration.snapshotByteCount, catalog.index.memoryByteCount * Self.snapshotGrowth)
-        guard growth >= least else { return }
-        try writeSnapshot()
+        let now = extent
+        if snapshots.withLock({ $0.isDue(now) }) { try writeSnapshot() }
     }
 
     /// Writes a snapshot for the next opening when footers would take that longer. A failure costs time alone.
     package func writeSnapshotAtClose() {
-        let growth = appender.counters.frameBytes - state.withLock { $0.snapshotPoint }
-        guard growth > 0, growth >= configuration.snapshotByteCount else { return }
+        let written = appender.counters.frameBytes
+        guard snapshots.withLock({ $0.isDueAtClose(frameByteCount: written) }) else { return }
         do {
             try writeSnapshot()
         } catch {
@@ -286,7 +284,7 @@ package final class Maintenance: Sendable {
     }
 
     package func writeSnapshot() throws {
-        let written = appender.counters.frameBytes
+        let written = extent
         try compactor.whileIdle {
             _ = try IndexSnapshot.write(
                 catalog, manifest: appender.manifest.current, excluding: { catalog.usage.isHeld($0) },
@@ -295,7 +293,7 @@ package final class Maintenance: Sendable {
                 try sync.waitUntilSynced(appender.writtenPosition)
             }
         }
-        state.withLock { $0.snapshotPoint = written }
+        snapshots.withLock { $0.didWrite(written) }
         configuration.logger?.debug("wrote a snapshot of the index")
     }
 

@@ -35,4 +35,18 @@ import Testing
             #expect(digest == Self.digest(bytes))
         }
     }
+
+    @Test func aHashBegunWithFourBytesIsTheHashOfThem() {
+        let key = HashSecret(first: 0x0706_0504_0302_0100, second: 0x0F0E_0D0C_0B0A_0908)
+        for count in 4..<40 {
+            let bytes = (0..<count).map { UInt8($0) }
+            var hash = SipHash128(key: key, beginning: 0x0302_0100)
+            unsafe Array(bytes[4...]).withUnsafeBytes { unsafe hash.update($0) }
+            let (first, second) = hash.finish()
+            var digest: [UInt8] = []
+            digest.append(littleEndian: first)
+            digest.append(littleEndian: second)
+            #expect(digest == Self.digest(bytes))
+        }
+    }
 }

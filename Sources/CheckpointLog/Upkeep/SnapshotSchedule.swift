@@ -1,0 +1,63 @@
+/// When the index is written for the next opening: an opening after a kill reads what was appended since then.
+///
+/// Two reasons, each with a bound on what the snapshots cost. The log has grown by four times the index: then they are
+/// at most a quarter of what is written. Or a third of the keys are new: then each key is written three times at the most,
+/// however many there will be. By the first reason alone, a log of a great many small records under keys of their own
+/// would never get one, for the index grows with it.
+package struct SnapshotSchedule: Sendable {
+    /// What a log had at some moment.
+    package struct Extent: Sendable {
+        /// Bytes of frames that were appended since the opening.
+        package var frameByteCount: Int
+        package var keyCount: Int
+        /// Bytes of the index in memory.
+        package var indexByteCount: Int
+
+        package init(frameByteCount: Int, keyCount: Int, indexByteCount: Int) {
+            self.frameByteCount = frameByteCount
+            self.keyCount = keyCount
+            self.indexByteCount = indexByteCount
+        }
+    }
+
+    private static let indexFactor = 4
+    /// Fewer new keys are read from the footers in a moment.
+    private static let leastKeyCount = 500_000
+
+    /// Bytes of frames that no snapshot is written for.
+    private let leastByteCount: Int
+    private let leastKeyCount: Int
+    private var frameByteCount: Int
+    private var keyCount: Int
+
+    /// - Parameters:
+    ///   - leastByteCount: the growth of the log, in bytes of frames, that a snapshot is written for.
+    ///   - replayedByteCount: bytes that the opening read beside the last snapshot.
+    ///   - keyCount: keys that this snapshot had; 0 where there is none.
+    package init(
+        leastByteCount: Int, leastKeyCount: Int = Self.leastKeyCount, replayedByteCount: Int, keyCount: Int
+    ) {
+        self.leastByteCount = leastByteCount
+        self.leastKeyCount = leastKeyCount
+        frameByteCount = -replayedByteCount
+        self.keyCount = keyCount
+    }
+
+    package func isDue(_ now: Extent) -> Bool {
+        let growth = now.frameByteCount - frameByteCount
+        let newKeyCount = now.keyCount - keyCount
+        return growth >= leastByteCount
+            && (growth >= now.indexByteCount * Self.indexFactor
+                || newKeyCount >= max(leastKeyCount, now.keyCount / 3))
+    }
+
+    /// Whether a closing writes one: footers would take the next opening longer.
+    package func isDueAtClose(frameByteCount now: Int) -> Bool {
+        now > frameByteCount && now - frameByteCount >= leastByteCount
+    }
+
+    package mutating func didWrite(_ extent: Extent) {
+        frameByteCount = extent.frameByteCount
+        keyCount = extent.keyCount
+    }
+}
