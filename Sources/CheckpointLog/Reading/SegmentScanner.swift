@@ -3,6 +3,8 @@ import SystemPackage
 /// Reads the frames of a segment in order. It reports; only recovery changes files.
 package struct SegmentScanner {
     private static let windowByteCount = 4 << 20
+    /// What is read at a place that a payload was passed by for: a header and what stands before the next payload.
+    private static let leastWindowByteCount = 8 << 10
     private static let zeroRun = 4 << 10
 
     /// Where and why a scan stopped.
@@ -29,8 +31,14 @@ package struct SegmentScanner {
     private let checksPayload: Bool
     private var window: [UInt8] = []
     private var windowStart = 0
+    private var nextWindowByteCount = Self.windowByteCount
+    /// Bytes of the file, once that was asked for.
+    private var fileByteCount: Int?
 
-    /// - Parameter end: where to stop, in bytes; nothing at or after it is read, nor what no position can state.
+    /// - Parameters:
+    ///   - end: where to stop, in bytes; nothing at or after it is read, nor what no position can state.
+    ///   - checksPayload: whether payloads are read and checked. Otherwise a long one is passed by, and the frame that
+    ///     is visited has only what stands before it.
     package init(_ file: any OpenFile, seed: FrameSeed, end: Int, checksPayload: Bool = true) {
         self.file = file
         self.seed = seed
@@ -173,11 +181,16 @@ package struct SegmentScanner {
             if isEmpty, try isZero(from: offset) { return .failure(nil) }
             return .failure(error)
         }
-        try load(from: offset, byteCount: header.frameByteCount)
         let isChecked = checksPayload
-        return unsafe try window.withUnsafeBytes { [start = offset - windowStart] bytes in
-            guard bytes.count - start >= header.frameByteCount else { return .failure(.truncated) }
-            let frame = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<start + header.frameByteCount])
+        var byteCount = header.frameByteCount
+        if !isChecked, byteCount > Self.leastWindowByteCount, !header.kind.namesValue {
+            guard try offset + byteCount <= min(end, fileEnd()) else { return .failure(.truncated) }
+            byteCount = header.prefixByteCount
+        }
+        try load(from: offset, byteCount: byteCount)
+        return unsafe try window.withUnsafeBytes { [start = offset - windowStart, byteCount] bytes in
+            guard bytes.count - start >= byteCount else { return .failure(.truncated) }
+            let frame = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<start + byteCount])
             if isChecked {
                 do throws(FrameFault) {
                     unsafe try FrameDecoder.checkPayload(of: header, in: frame)
@@ -197,8 +210,18 @@ package struct SegmentScanner {
         try fill(from: offset, byteCount: byteCount)
     }
 
+    private mutating func fileEnd() throws -> Int {
+        if let fileByteCount { return fileByteCount }
+        let count = try wrapping { () throws(FileSystemError) in try file.byteCount() }
+        fileByteCount = count
+        return count
+    }
+
     private mutating func fill(from offset: Int, byteCount: Int) throws {
-        let count = max(0, min(max(Self.windowByteCount, byteCount), end - offset))
+        // Where payloads are passed by, there may be another one; what follows on is read in larger and larger pieces.
+        let isNext = window.isEmpty || offset <= windowStart + window.count
+        nextWindowByteCount = isNext ? min(4 * nextWindowByteCount, Self.windowByteCount) : Self.leastWindowByteCount
+        let count = max(0, min(max(nextWindowByteCount, byteCount), end - offset))
         if window.count != count { window = [UInt8](repeating: 0, count: count) }
         windowStart = offset
         let file = file

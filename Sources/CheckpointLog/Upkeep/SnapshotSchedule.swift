@@ -1,9 +1,9 @@
 /// When the index is written for the next opening: an opening after a kill reads what was appended since then.
 ///
 /// Two reasons, each with a bound on what the snapshots cost. The log has grown by four times the index: then they are
-/// at most a quarter of what is written. Or a third of the keys are new: then each key is written three times at the most,
-/// however many there will be. By the first reason alone, a log of a great many small records under keys of their own
-/// would never get one, for the index grows with it.
+/// at most a quarter of what is written. Or a third of the keys are new: then each key is written three times at the
+/// most, however many there will be. By the first reason alone, a log of a great many small records under keys of their
+/// own would never get one, for the index grows with it.
 package struct SnapshotSchedule: Sendable {
     /// What a log had at some moment.
     package struct Extent: Sendable {

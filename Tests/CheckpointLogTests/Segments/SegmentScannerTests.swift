@@ -43,12 +43,14 @@ import Testing
         }
     }
 
-    static func scan(_ bytes: [UInt8], end: Int? = nil) throws -> (visited: [Int], end: SegmentScanner.End) {
+    static func scan(
+        _ bytes: [UInt8], end: Int? = nil, checksPayload: Bool = true
+    ) throws -> (visited: [Int], end: SegmentScanner.End) {
         let disk = SimulatedFileSystem()
         disk.setContents(bytes, of: "/segment")
         let file = try disk.openFile("/segment", .read)
         var visited: [Int] = []
-        var scanner = SegmentScanner(file, seed: seed, end: end ?? bytes.count)
+        var scanner = SegmentScanner(file, seed: seed, end: end ?? bytes.count, checksPayload: checksPayload)
         let scanEnd = try scanner.scan { visited.append($0.offset) }
         return (visited, scanEnd)
     }
@@ -171,5 +173,34 @@ import Testing
         let (visited, end) = try Self.scan(log.bytes)
         #expect(visited == log.offsets)
         #expect(end.offset == log.bytes.count && end.cause == .empty)
+    }
+
+    /// Small and large ones in turn, so that payloads are passed by and read along with others.
+    @Test func aListOfFramesNeedsNoPayload() throws {
+        var log = Builder()
+        for index in 0..<59 {
+            log.add(continues: index % 7 == 3, byteCount: [20, 8_000, 9_000, 300_000, 700, 900_001][index % 6])
+        }
+        let list = try Self.scan(log.bytes, checksPayload: false)
+        #expect(list.visited == log.offsets)
+        #expect(list.end.offset == log.bytes.count && list.end.cause == .empty)
+        // A payload that nobody reads.
+        let large = log.offsets[3] + 100_000
+        log.bytes[large] ^= 1
+        #expect(try Self.scan(log.bytes, checksPayload: false).visited == log.offsets)
+        #expect(try Self.scan(log.bytes).end.offset == log.offsets[3])
+    }
+
+    /// The file has to have what is passed by.
+    @Test(arguments: [20, 8_000, 300_000]) func aListOfFramesEndsBeforeACutOne(byteCount: Int) throws {
+        var log = Builder()
+        log.add(byteCount: 300_000)
+        log.add(byteCount: byteCount)
+        for cut in [1, 16] {
+            let (visited, end) = try Self.scan(
+                Array(log.bytes.dropLast(cut)), end: log.bytes.count, checksPayload: false)
+            #expect(visited == [log.offsets[0]])
+            #expect(end.offset == log.offsets[1] && end.cause == .fault(.truncated, at: log.offsets[1]))
+        }
     }
 }
