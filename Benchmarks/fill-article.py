@@ -178,6 +178,52 @@ ROWS = [
 ]
 
 
+# What a workload costs at least in the same run, by a contender that does a part of the work and is not counted.
+FLOORS = [
+    ("small-written", "encode and store, each file synced"),
+    ("small-written-direct", "encode and store, each file synced"),
+    ("small-written-raw", "encode and store, each file synced"),
+    ("medium-written-32k", "the same, each file synced"),
+    ("medium-written-256k", "the same, each file synced"),
+    ("medium-written-1m", "the same, each file synced"),
+    ("medium-written-4m", "the same, each file synced"),
+    ("medium-written-64m", "the same, each file synced"),
+    ("durable-16", "tasks handing over to a sync"),
+    ("large-durable-noisy", "direct write over the same blocks"),
+    ("restore-small-raw-10k", "read that may not wait, into an array"),
+    ("restore-small-raw-1m", "read that may not wait, into an array"),
+    ("reopen-distinct-killed", "slots filled in memory"),
+    ("codec-encode-struct", "Codable alone"),
+    ("codec-decode-struct", "Codable alone"),
+    ("codec-encode-structs", "Codable alone"),
+    ("codec-decode-structs", "Codable alone"),
+]
+
+
+def floors(report):
+    """A table of ours beside the best peer, the limit, and the floor."""
+    lines = [
+        "",
+        "What a part of the work costs alone, in the same rounds; `Benchmarks/README.md` says what each of these does:",
+        "",
+        "| workload | unit | ours | best peer | limit | a part of the work alone |",
+        "|---|---|---|---|---|---|",
+    ]
+    found = 0
+    for workload, contender in FLOORS:
+        row = report.rows.get(workload)
+        if row is None or contender not in row["notCounted"]:
+            continue
+        found += 1
+        best = report.peer(workload)[0] if row["peers"] else None
+        peer = f"{row['peers'][best]:.3g} ({NAMES.get(best, best)})" if best else "–"
+        limit = "–" if row["limit"] is None else f"{row['limit']:.3g}"
+        lines.append(
+            f"| `{workload}` | {row['unit']} | {row['ours']:.3g} | {peer} | {limit} | "
+            f"{row['notCounted'][contender]:.3g}: {contender} |")
+    return lines if found else []
+
+
 def outcome(report, measure):
     """What was measured, and whether the target is met; None where the run left the workload out."""
     try:
@@ -210,6 +256,7 @@ def table(report, source):
         f"{missed} of {total} targets that were measured are missed. "
         + (f"A counted peer is ahead in: {', '.join(behind)}." if behind else "No counted peer is ahead in any workload."),
     ]
+    lines += floors(report)
     return "\n".join(lines)
 
 

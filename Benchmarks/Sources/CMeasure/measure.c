@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 int measure_sync_file_system(const char *path) {
@@ -19,6 +20,15 @@ int measure_sync_file_system(const char *path) {
     (void)path;
     sync();
     return 0;
+#endif
+}
+
+int64_t measure_read_if_cached(int file, void *buffer, int64_t count, int64_t offset) {
+#if defined(__linux__)
+    struct iovec part = {buffer, (size_t)count};
+    return preadv2(file, &part, 1, offset, RWF_NOWAIT);
+#else
+    return pread(file, buffer, (size_t)count, offset);
 #endif
 }
 

@@ -265,6 +265,9 @@ extension LogEngine {
     }
 
     /// Asks the memory and the page cache. The key is looked up once, whichever way its record is then read.
+    ///
+    /// Inlined into the form that knows the type: copies of the answer would otherwise be calls of the runtime.
+    @inline(__always)
     private func answerAtOnce<Result>(
         _ query: RecordQuery, _ fallback: RestoreFallback, _ remembered: (MemoryRecord) -> Result?,
         _ decode: (ContentFacts, UnsafeRawBufferPointer) throws -> Result

@@ -12,12 +12,19 @@ package final class BufferPool: Sendable {
     private let free = Lock<[Buffer]>([])
 
     /// Calls `body` with a buffer of exactly `byteCount` bytes of undefined content.
+    @inline(__always)
     package func withBuffer<Result>(
         byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Result
     ) rethrows -> Result {
         if byteCount <= Self.stackByteCount {
             return unsafe try withUnsafeTemporaryAllocation(byteCount: byteCount, alignment: 16, body)
         }
+        return unsafe try withKeptBuffer(byteCount: byteCount, body)
+    }
+
+    private func withKeptBuffer<Result>(
+        byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws -> Result
+    ) rethrows -> Result {
         var buffer =
             free.withLock { free in
                 let found = free.lastIndex { $0.capacity >= byteCount } ?? free.indices.last

@@ -4,7 +4,7 @@ package struct Origin: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// The greatest length, in bytes of UTF-8.
     package static let byteLimit = 1_024
 
-    package static let own = Origin(bytes: [])
+    package static var own: Origin { Origin(bytes: []) }
 
     package let bytes: [UInt8]
 

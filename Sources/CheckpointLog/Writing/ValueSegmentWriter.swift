@@ -243,8 +243,11 @@ extension ValueSegment {
                 isCached: unsynced != nil)
             // Two threads that write to one file in the page cache wait for each other: what they win is compression.
             let isShort = unsynced != nil && content.count <= 4 * chunkByteCount
-            let (trailer, chunkCount, byteCount) = try writer.run(
-                header, segment, laneCount: isShort ? 1 : identity.laneCount)
+            var laneCount = isShort ? 1 : identity.laneCount
+            // Past the page cache writes end together, and the device waits while as many threads make the next blocks:
+            // with one more it has always something to do.
+            if laneCount > 1, unsynced == nil { laneCount += 1 }
+            let (trailer, chunkCount, byteCount) = try writer.run(header, segment, laneCount: laneCount)
             let reference = ValueReference(
                 segment: segment, chunkCount: chunkCount, contentByteCount: content.count, fileByteCount: byteCount,
                 footerCRC: trailer.footerCRC, chunkNumber: number)

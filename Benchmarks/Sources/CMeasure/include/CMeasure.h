@@ -6,6 +6,9 @@
 /// Brings everything that waits in the page cache of the file system of `path` to its disk. 0, or -1 with errno set.
 int measure_sync_file_system(const char *path);
 
+/// Reads from the page cache alone; -1 with errno set where it does not have the bytes.
+int64_t measure_read_if_cached(int file, void *buffer, int64_t count, int64_t offset);
+
 /// Gives the system back what the allocator keeps of freed memory.
 void measure_give_back_memory(void);
 

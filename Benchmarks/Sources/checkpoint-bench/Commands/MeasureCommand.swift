@@ -36,6 +36,10 @@ struct MeasureCommand: AsyncParsableCommand {
     @Option(help: "The directory for the stores; on the disk that is to be measured.")
     var directory = ".build-bench-stores"
 
+    @Flag(
+        help: "Keeps a virtual machine's free memory with it meanwhile, as root: its host may take it back otherwise.")
+    var settleMemory = false
+
     @Flag(help: "Lists the workloads and their sizes.")
     var list = false
 
@@ -76,12 +80,15 @@ struct MeasureCommand: AsyncParsableCommand {
             if let plots { try Plots(report: report, directory: plots).draw() }
             return
         }
+        let memory = settleMemory ? try SettledMemory() : nil
+        defer { try? memory?.end() }
         let runner = Runner(
             rounds: countedRounds, isQuick: quick,
             peers: Set(peers.isEmpty ? PeerKind.allCases.map(\.rawValue) : peers),
             directory: directory)
         var report = Report(
-            machine: machine(storesIn: directory), date: ISO8601DateFormatter().string(from: Date()),
+            machine: machine(storesIn: directory) + (settleMemory ? ", memory settled" : ""),
+            date: ISO8601DateFormatter().string(from: Date()),
             rounds: countedRounds,
             rows: [])
         print(Table.head)

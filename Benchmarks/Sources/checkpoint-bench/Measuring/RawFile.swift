@@ -1,3 +1,4 @@
+import CMeasure
 import Foundation
 
 /// What the system gives a raw loop: the limits that are measured in the same run.
@@ -14,6 +15,7 @@ final class RawFile: @unchecked Sendable {
     // Used by one thread at a time: those who share a file read it alone.
     private let file: Int32
     private var offset = 0
+    private var mapping: UnsafeMutableRawBufferPointer?
 
     /// - Parameters:
     ///   - isDirect: past the page cache, where the file system allows it.
@@ -40,9 +42,31 @@ final class RawFile: @unchecked Sendable {
         }
     }
 
+    /// As ``read(_:at:into:)``, but never from the disk: what a thread has to ask that must not wait.
+    func readIfCached(_ count: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+        guard measure_read_if_cached(file, buffer.baseAddress, Int64(count), Int64(offset)) == count else {
+            throw PeerFailure("raw file: \(errno)")
+        }
+    }
+
+    func map(_ byteCount: Int) throws {
+        guard let start = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0), start != MAP_FAILED else {
+            throw PeerFailure("raw file: \(errno)")
+        }
+        mapping = UnsafeMutableRawBufferPointer(start: start, count: byteCount)
+    }
+
+    func store(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+        guard let mapping else { return }
+        UnsafeMutableRawBufferPointer(rebasing: mapping[offset..<offset + bytes.count]).copyMemory(from: bytes)
+    }
+
     func sync() throws { guard fdatasync(file) == 0 else { throw PeerFailure("raw file: \(errno)") } }
 
     func rewind() { offset = 0 }
 
-    func close() { _ = Glibc.close(file) }
+    func close() {
+        if let mapping { munmap(mapping.baseAddress, mapping.count) }
+        _ = Glibc.close(file)
+    }
 }

@@ -6,7 +6,9 @@ import Foundation
 ///
 /// Each side keeps its coder and ours its buffer, as the engine does. Times are for each struct, or for each double of
 /// an array; JSON codes an eighth of the doubles, which is linear and slow enough. The limit for doubles is `memcpy` of
-/// the same. Their arrays are over 32 MiB, so that fresh ones have fresh pages on both sides; see ``RestoreLarge``.
+/// the same. "Codable alone" is the same code of the type with a coder that writes nothing and gives constants:
+/// containers, keys and witnesses, which every coder pays. Arrays of doubles
+/// are over 32 MiB, so that fresh ones have fresh pages on both sides; see ``RestoreLarge``.
 struct Codec: Workload {
     enum Shape: String, CaseIterable {
         case encodeStruct = "encode-struct"
@@ -75,11 +77,19 @@ struct Codec: Workload {
     }
 
     private func encoding<Value: Codable & Sendable>(_ value: Value, repeats: Int, elements: Int) -> [Contender] {
-        [ours(encoding: value, repeats, elements), json(encoding: value, repeats, elements)]
+        [
+            ours(encoding: value, repeats, elements), json(encoding: value, repeats, elements),
+            contender("Codable alone", .shown, repeats, elements) { { try value.encode(to: NullEncoder()) } },
+        ]
     }
 
     private func decoding<Value: Codable & Sendable>(_ value: Value, repeats: Int, elements: Int) -> [Contender] {
-        [ours(decoding: value, repeats, elements), json(decoding: value, repeats, elements)]
+        [
+            ours(decoding: value, repeats, elements), json(decoding: value, repeats, elements),
+            contender("Codable alone", .shown, repeats, elements) {
+                { _ = try Value(from: ConstantDecoder(elementCount: elements == 1 ? 2 : elements)) }
+            },
+        ]
     }
 
     private func ours<Value: Codable & Sendable>(encoding value: Value, _ repeats: Int, _ elements: Int) -> Contender {

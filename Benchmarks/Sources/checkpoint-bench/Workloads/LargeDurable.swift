@@ -22,7 +22,8 @@ struct LargeDurable: Workload {
     func contenders(isQuick: Bool) -> [Contender] {
         let count = count(isQuick)
         return [ours(count)]
-            + [PeerKind.lmdb, .lmdbWriteMap, .rocksdb, .leveldb, .sqlite].map { peer($0, count) } + [limit(count)]
+            + [PeerKind.lmdb, .lmdbWriteMap, .rocksdb, .leveldb, .sqlite].map { peer($0, count) }
+            + [overwriting(count), limit(count)]
     }
 
     private func values(_ count: Int) -> [Double] { doubles(count: count, isNoisy: isNoisy, seed: 1) }
@@ -66,15 +67,37 @@ struct LargeDurable: Workload {
                 return Double(bytes.buffer.count) / 1e9
                     / (try await seconds {
                         let file = try RawFile(path, isDirect: true, preallocating: bytes.buffer.count)
-                        for start in stride(from: 0, to: bytes.buffer.count, by: 1 << 20) {
-                            let end = min(start + 1 << 20, bytes.buffer.count)
-                            try file.append(UnsafeRawBufferPointer(rebasing: bytes.buffer[start..<end]))
-                        }
-                        try file.sync()
+                        try Self.write(bytes.buffer, to: file)
                         file.close()
                     })
             }
         }
+    }
+
+    /// The same over blocks that were written before, as LMDB does: what new blocks cost on this disk shows between the
+    /// two.
+    private func overwriting(_ count: Int) -> Contender {
+        Contender(name: "direct write over the same blocks", role: .shown) { directory in
+            let bytes = try AlignedBytes(values(count))
+            let file = try RawFile(directory + "/file", isDirect: true, preallocating: bytes.buffer.count)
+            return Session {
+                Double(bytes.buffer.count) / 1e9
+                    / (try await seconds {
+                        file.rewind()
+                        try Self.write(bytes.buffer, to: file)
+                    })
+            } finish: {
+                file.close()
+            }
+        }
+    }
+
+    private static func write(_ bytes: UnsafeRawBufferPointer, to file: RawFile) throws {
+        for start in stride(from: 0, to: bytes.count, by: 1 << 20) {
+            let end = min(start + 1 << 20, bytes.count)
+            try file.append(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+        }
+        try file.sync()
     }
 
     /// Memory that direct writing takes.

@@ -30,7 +30,7 @@ struct MediumWritten: Workload {
     func contenders(isQuick: Bool) -> [Contender] {
         let total = count(isQuick)
         return [ours(total)] + [PeerKind.lmdb, .rocksdb, .leveldb, .sqlite].map { peer($0, .peer, total) }
-            + [peer(.lmdbWriteMap, .shown, total), floor(total), limit(total)]
+            + [peer(.lmdbWriteMap, .shown, total), floor(total), synced(total), limit(total)]
     }
 
     private func values(_ key: Int) -> [Double] { doubles(count: byteCount / 8, isNoisy: true, seed: UInt64(key)) }
@@ -96,6 +96,27 @@ struct MediumWritten: Workload {
                 for file in files { file.close() }
                 for path in paths { try FileManager.default.removeItem(atPath: path) }
                 return time / Double(total) * 1e6
+            }
+        }
+    }
+
+    /// As ``floor(_:)``, and each full file is synced behind. LMDB without syncs does not outlive a power cut.
+    private func synced(_ total: Int) -> Contender {
+        Contender(name: "the same, each file synced", role: .shown) { directory in
+            let buffer = CBOREncodingBuffer()
+            let field = values(1)
+            let files = SyncedFiles(directory)
+            return Session {
+                let time = try await seconds {
+                    for _ in 0..<total {
+                        buffer.removeAll()
+                        try buffer.encode(field)
+                        try files.append(buffer.bytes)
+                    }
+                }
+                return time / Double(total) * 1e6
+            } finish: {
+                files.close()
             }
         }
     }

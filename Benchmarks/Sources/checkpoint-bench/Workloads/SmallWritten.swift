@@ -1,3 +1,4 @@
+import CBOR
 import CheckpointLog
 
 /// W1, W2: a simulation that hands over a small state after every step, under many keys in turn, and must not lose it
@@ -45,7 +46,7 @@ struct SmallWritten: Workload {
             }
         return [ours]
             + [PeerKind.lmdb, .rocksdb, .leveldb, .sqlite].map { peer($0, .peer, total) }
-            + [peer(.lmdbWriteMap, .shown, total), peer(.json, .peer, total / 100), limit(total)]
+            + [peer(.lmdbWriteMap, .shown, total), peer(.json, .peer, total / 100), floor(total), limit(total)]
     }
 
     private func ours<State: Codable & Sendable>(
@@ -116,6 +117,40 @@ struct SmallWritten: Workload {
                 return time / Double(total) * 1e6
             } finish: {
                 peer.close()
+            }
+        }
+    }
+
+    /// The encoding in this form, and a store of as many bytes as a frame of ours has into mapped files, each of which
+    /// is synced behind. No checksum, no lock, no table of the keys.
+    private func floor(_ total: Int) -> Contender {
+        let form = form
+        return Contender(name: "encode and store, each file synced", role: .shown) { directory in
+            // A frame's header has 64 bytes.
+            let padding = 64 + key(0).utf8.count
+            let states = (0..<Self.keyCount).map { Sample($0) }
+            let direct = (0..<Self.keyCount).map { DirectSample($0) }
+            let values = try states.map { try CBOREncoder().encode($0) }
+            let buffer = CBOREncodingBuffer()
+            let files = SyncedFiles(directory, isMapped: true)
+            return Session {
+                let time = try await seconds {
+                    for number in 0..<total {
+                        let index = number % Self.keyCount
+                        buffer.removeAll()
+                        switch form {
+                        case .codable: try buffer.encode(states[index])
+                        case .direct: try buffer.encode(direct[index])
+                        case .raw:
+                            try values[index].withUnsafeBytes { try files.append($0, padding: padding) }
+                            continue
+                        }
+                        try files.append(buffer.bytes, padding: padding)
+                    }
+                }
+                return time / Double(total) * 1e6
+            } finish: {
+                files.close()
             }
         }
     }
