@@ -83,11 +83,15 @@ package final class FrameReader: Sendable {
     private let files: SegmentFiles
     /// The greatest value that is wanted, in bytes.
     private let valueByteLimit: Int
+    package let cache: FrameCache
 
-    package init(_ identity: LogIdentity, _ files: SegmentFiles, valueByteLimit: Int) {
+    /// - Parameter cache: that of another reader of the same history of the log; by default a new one.
+    package init(_ identity: LogIdentity, _ files: SegmentFiles, valueByteLimit: Int, cache: FrameCache = FrameCache())
+    {
         self.identity = identity
         self.files = files
         self.valueByteLimit = valueByteLimit
+        self.cache = cache
     }
 
     /// Reads and checks the frame at `location` of `file`, and calls `body` with it and its content.
@@ -117,25 +121,36 @@ package final class FrameReader: Sendable {
         of record: Record, _ mode: ReadMode = .waiting, receive: Receive<Result>? = nil,
         _ body: (FrameView, UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {
-        if mode == .cachedOnly, record.location.byteCountBound > Self.inlineByteLimit { throw WouldWait() }
-        let segment = record.location.segment
-        let file = try wrapping { () throws(FileSystemError) in try files.file(of: segment) }
+        let (segment, offset) = (record.location.segment, record.location.offset)
+        func isWanted(_ frame: FrameView) throws -> Bool {
+            guard record.is(frame) else { return false }
+            if frame.header.kind == .reference, mode == .cachedOnly { throw WouldWait() }
+            return true
+        }
+        func use(_ frame: FrameView, _ content: UnsafeRawBufferPointer) throws -> Result {
+            guard frame.header.kind == .reference else { return unsafe try body(frame, content) }
+            return unsafe try withLargeValue(content, frame, receive, body)
+        }
         do {
-            return unsafe try Self.withFrame(
-                at: record.location, in: file, seed: identity.seed(of: segment), mode,
-                where: { frame in
-                    guard record.is(frame) else { return false }
-                    if frame.header.kind == .reference, mode == .cachedOnly { throw WouldWait() }
-                    return true
+            let answer = cache.frame(at: record.location)
+            if case .held(let bytes) = answer {
+                return unsafe try bytes.withUnsafeBytes { bytes in
+                    unsafe try FrameDecoder.withFrame(
+                        in: bytes, at: offset, seed: identity.seed(of: segment), where: isWanted, use)
                 }
+            }
+            if mode == .cachedOnly, record.location.byteCountBound > Self.inlineByteLimit { throw WouldWait() }
+            let file = try wrapping { () throws(FileSystemError) in try files.file(of: segment) }
+            return unsafe try Self.withFrame(
+                at: record.location, in: file, seed: identity.seed(of: segment), mode, where: isWanted
             ) { frame, content in
-                guard frame.header.kind == .reference else { return unsafe try body(frame, content) }
-                return unsafe try withLargeValue(content, frame, receive, body)
+                if case .wanted = answer { unsafe cache.insert(frame.bytes, at: record.location) }
+                return unsafe try use(frame, content)
             }
         } catch let fault as FrameFault {
             throw CheckpointLogError.damaged(
                 "A checkpoint cannot be read: \(fault.rawValue). An older version may still be intact.",
-                path: file.path.string, offset: record.location.offset, lost: record.lost)
+                path: files.path(of: segment).string, offset: offset, lost: record.lost)
         } catch var error as CheckpointLogError where error.code == .damaged && error.lost.isEmpty {
             error.lost = record.lost
             throw error

@@ -21,7 +21,8 @@ package final class LogView: Sendable {
         number = other.number
         self.catalog = catalog
         files = SegmentFiles(copying: other.files, names: names, pinned: pinned)
-        frames = FrameReader(identity, files, valueByteLimit: configuration.valueByteLimit)
+        frames = FrameReader(
+            identity, files, valueByteLimit: configuration.valueByteLimit, cache: other.frames.cache)
         policies = other.policies
     }
 

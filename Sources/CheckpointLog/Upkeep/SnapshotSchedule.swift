@@ -1,7 +1,7 @@
 /// When the index is written for the next opening: an opening after a kill reads what was appended since then.
 ///
 /// Two reasons, each with a bound on what the snapshots cost. The log has grown by four times the index: then they are
-/// at most a quarter of what is written. Or a third of the keys are new: then each key is written three times at the
+/// at most a quarter of what is written. Or a quarter of the keys are new: then each key is written four times at the
 /// most, however many there will be. By the first reason alone, a log of a great many small records under keys of their
 /// own would never get one, for the index grows with it.
 package struct SnapshotSchedule: Sendable {
@@ -48,7 +48,7 @@ package struct SnapshotSchedule: Sendable {
         let newKeyCount = now.keyCount - keyCount
         return growth >= leastByteCount
             && (growth >= now.indexByteCount * Self.indexFactor
-                || newKeyCount >= max(leastKeyCount, now.keyCount / 3))
+                || newKeyCount >= max(leastKeyCount, now.keyCount / 4))
     }
 
     /// Whether a closing writes one: footers would take the next opening longer.
