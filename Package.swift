@@ -144,7 +144,7 @@ let package = Package(
                 "CheckpointLog", "CBOR", "CChecksum", "FuzzTargets", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            exclude: ["Golden", "Peer/reader.py"], swiftSettings: testSettings),
+            exclude: ["Golden", "Peer/compare.py"], swiftSettings: testSettings),
         // A process for tests to kill.
         .executableTarget(
             name: "KilledWriter", dependencies: ["CheckpointLog", "TestSupport"], path: "Tests/KilledWriter",

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes the figures of a full run into the table of the performance article.
+"""Writes the figures of a full run into the tables of the performance article and of the README.
 
-usage: fill-article.py [--check] [REPORT [ARTICLE]]
+usage: fill-article.py [--check] [REPORT]
 
-REPORT is what `Scripts/bench --json` wrote; by default the newest of Benchmarks/Results. --check writes nothing, and fails when the
-article does not say what the report says.
+REPORT is what `Scripts/bench --json` wrote; by default the newest of Benchmarks/Results. --check writes nothing, and fails when article or
+README do not say what the report says.
 """
 
 import glob
@@ -14,8 +14,9 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ARTICLE = os.path.join(ROOT, "Sources/CheckpointLog/Documentation.docc/Performance.md")
-BEGIN = "@Comment { Figures: written by Benchmarks/fill-article.py. }"
-END = "@Comment { Figures end. }"
+README = os.path.join(ROOT, "README.md")
+BEGIN = "Figures: written by Benchmarks/fill-article.py."
+END = "Figures end."
 
 
 class Report:
@@ -260,9 +261,52 @@ def table(report, source):
     return "\n".join(lines)
 
 
+# What the README shows: the workload, and the stores beside ours.
+README_ROWS = [
+    ("save a struct of 9 fields; survives `kill -9`", "small-written"),
+    ("the same; survives power loss", "durable-1"),
+    ("restore one of 10,000 keys, as bytes", "restore-small-raw-10k"),
+    ("save 64 MiB of doubles; survives power loss", "large-durable-noisy"),
+]
+README_STORES = ["sqlite", "lmdb", "json"]
+
+
+def readme_table(report, source):
+    def cell(workload, store):
+        row = report.rows[workload]
+        value = row["ours"] if store is None else {**row["peers"], **row["notCounted"]}.get(store)
+        return "–" if value is None else f"{value:.3g} {row['unit']}"
+
+    return "\n".join(
+        ["| | CheckpointLog | SQLite | LMDB | a file replaced atomically |", "|---|---|---|---|---|"]
+        + [f"| {label} | " + " | ".join(cell(workload, store) for store in [None] + README_STORES) + " |"
+           for label, workload in README_ROWS]
+        + ["", f"Medians of {report.content['rounds']} rounds in one run, {report.content['date'][:10]}: {report.content['machine']}. "
+           "LMDB restores from a mapping, without a system call. [All figures](Sources/CheckpointLog/Documentation.docc/Performance.md), "
+           "also where others are faster."])
+
+
+def fill(path, text, checks, source):
+    """Puts `text` between the two comments of a file."""
+    with open(path) as file:
+        before = file.read()
+    lines = before.split("\n")
+    begins = [index for index, line in enumerate(lines) if BEGIN in line]
+    ends = [index for index, line in enumerate(lines) if END in line]
+    if len(begins) != 1 or len(ends) != 1 or begins[0] > ends[0]:
+        raise SystemExit(f"{path} has no line with «{BEGIN}», or none with «{END}»")
+    filled = "\n".join(lines[:begins[0] + 1] + ["", text, ""] + lines[ends[0]:])
+    if checks and filled != before:
+        raise SystemExit(f"{path} does not say what {source} says; run Benchmarks/fill-article.py")
+    if not checks:
+        with open(path, "w") as file:
+            file.write(filled)
+        print(f"{path} has the figures of {source}")
+
+
 def main():
     arguments = sys.argv[1:]
-    if "--help" in arguments or "-h" in arguments or len([a for a in arguments if not a.startswith("--")]) > 2:
+    if "--help" in arguments or "-h" in arguments or len([a for a in arguments if not a.startswith("--")]) > 1:
         print(__doc__.strip())
         sys.exit(0 if "--help" in arguments or "-h" in arguments else 64)
     checks = "--check" in arguments
@@ -271,21 +315,9 @@ def main():
     if not paths and not reports:
         raise SystemExit("there is no report in Benchmarks/Results; make one with Scripts/bench --json FILE")
     path = paths[0] if paths else reports[-1]
-    article = paths[1] if len(paths) > 1 else ARTICLE
-    with open(article) as file:
-        text = file.read()
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise SystemExit(f"{article} has no line «{BEGIN}», or no line «{END}»")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    filled = f"{before}{BEGIN}\n\n{table(Report(path), os.path.relpath(path, ROOT))}\n\n{END}{after}"
-    if checks:
-        if filled != text:
-            raise SystemExit(f"{article} does not say what {path} says; run Benchmarks/fill-article.py")
-        return
-    with open(article, "w") as file:
-        file.write(filled)
-    print(f"{article} has the figures of {path}")
+    report, source = Report(path), os.path.relpath(path, ROOT)
+    fill(ARTICLE, table(report, source), checks, source)
+    fill(README, readme_table(report, source), checks, source)
 
 
 main()
