@@ -31,6 +31,42 @@ import Testing
         }
     }
 
+    /// Each code has its row: meaning, cause, and what to do.
+    @Test func everyErrorCodeIsExplained() throws {
+        let source = try String(
+            contentsOf: SourceTree.root.appending(
+                path: "Sources/CheckpointLog/Vocabulary/CheckpointLogError.swift"), encoding: .utf8)
+        let article = try String(
+            contentsOf: SourceTree.root.appending(
+                path: "Sources/CheckpointLog/Documentation.docc/Troubleshooting.md"), encoding: .utf8)
+        let codes = Set(source.matches(of: /public static var (\w+): Code/).map { String($0.1) })
+        let explained = article.split(separator: "\n").compactMap { row -> String? in
+            let cells = row.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+            guard cells.count == 4, let code = cells[0].wholeMatch(of: /`\.(\w+)`/) else { return nil }
+            return String(code.1)
+        }
+        #expect(codes.count > 20)
+        #expect(Set(explained) == codes && explained.count == codes.count)
+    }
+
+    /// What README and the article "Development" name is there.
+    @Test func theSuitesAndFilesThatOtherDocumentsNameExist() throws {
+        let tests = try Self.functions()
+        let readme = try String(contentsOf: SourceTree.root.appending(path: "README.md"), encoding: .utf8)
+        let suites = readme.matches(of: /`([A-Z]\w+Tests)`/).map { String($0.1) }
+        #expect(suites.count > 4)
+        for suite in suites { #expect(tests[suite] != nil, "\(suite)") }
+        let map = try String(
+            contentsOf: SourceTree.root.appending(path: "Sources/CheckpointLog/Documentation.docc/Development.md"),
+            encoding: .utf8)
+        let files = map.matches(of: /`([A-Z][\w+]+\.swift)`/).map { String($0.1) }
+        #expect(files.count > 15)
+        let names = FileManager.default.enumerator(
+            at: SourceTree.root.appending(path: "Sources"), includingPropertiesForKeys: nil)
+        let there = Set((names?.allObjects as? [URL] ?? []).map(\.lastPathComponent))
+        for file in files { #expect(there.contains(file), "\(file)") }
+    }
+
     /// The functions of each suite, by what the sources of all tests declare.
     private static func functions() throws -> [String: Set<String>] {
         var functions: [String: Set<String>] = [:]
