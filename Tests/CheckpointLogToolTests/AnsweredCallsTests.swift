@@ -129,7 +129,7 @@ import Testing
         let log = directory.path.appending("log").string
         _ = try await tool(["put", log, "key"], input: [1], call: "none", error)
         let (written, _) = try await tool(["put", log, "key"], input: [2], call: "lock", error)
-        #expect(written.exitCode == 2 && written.complaint.contains("The system has no locks for this path"))
+        #expect(written.exitCode == 2 && written.complaint.contains("The file system of this path has no locks"))
         #expect(written.complaint.contains("local file system"))
         let (read, wasMet) = try await tool(["get", log, "key"], call: "lock", error)
         #expect(read.exitCode == 0 && read.output == [1] && wasMet, "\(read.complaint)")

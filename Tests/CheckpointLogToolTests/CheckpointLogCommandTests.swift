@@ -65,7 +65,7 @@ import Testing
         for command in ["put", "get"] {
             let outcome = try await tool(command, path, "key", "--level", level)
             #expect(outcome.exitCode == 64)
-            #expect(outcome.complaint.contains("Level \(level) does not exist"))
+            #expect(outcome.complaint.contains("There is no level \(level)"))
         }
         #expect(try await tool("put", path, "").exitCode == 64)
         #expect(try await tool("get", path, "key").output == [1])

@@ -69,7 +69,7 @@ extension CheckpointLog {
         }
     }
 
-    /// Gives back a checkpoint of one value by a rule of the caller's own: yesterday's struct as today's.
+    /// Restores a checkpoint of one value, decoded by the caller's own rule: for example an older layout of its type.
     ///
     /// ```swift
     /// let state = try await log.restore(for: "state") { decoder in

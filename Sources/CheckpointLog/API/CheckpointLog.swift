@@ -90,8 +90,9 @@ public actor CheckpointLog {
     ///
     /// - Parameters:
     ///   - directory: the path of the log's directory, found once: a reader stays with a directory that is moved.
-    ///   - configuration: how the log is read; what concerns writing does not matter.
-    ///   - salvage: whether damage is gone around, and listed in ``recoveryReport``, rather than thrown.
+    ///   - configuration: logger, limits, and the like. Settings of writing have no effect, nor have levels: a reader
+    ///     finds what the log itself keeps.
+    ///   - salvage: whether to go around damage, and list it in ``recoveryReport``, rather than throw.
     /// - Throws: ``CheckpointLogError``: `.notALog`, `.damaged`, `.unsupportedFormat`, `.invalidArgument`,
     ///   `.ioFailure`.
     public static func openForReading(

@@ -1,7 +1,7 @@
 /// Counts of what a log did since it was opened, and of what it holds.
 ///
 /// ```swift
-/// print("\(log.statistics.amplification) bytes on disk for each live one")
+/// print("\(log.statistics.amplification) bytes in sealed segments for each live one")
 /// ```
 public struct Statistics: Sendable, Hashable, Codable {
     /// Records appended: values, removals, groups, marks.
@@ -63,7 +63,8 @@ public struct Statistics: Sendable, Hashable, Codable {
     /// Bytes of those files of large values that something can still restore.
     public var liveValueByteCount = 0
 
-    /// Bytes on disk for each live byte, those of large values included; 1 for an empty log.
+    /// Bytes of sealed segments and large values for each live byte; 1 for an empty log. The active segment, the one
+    /// prepared after it and the reserve do not count, so a small log takes more of the disk.
     public var amplification: Double {
         let live = liveByteCount + liveValueByteCount
         return live > 0 ? Double(sealedByteCount + valueByteCount) / Double(live) : 1

@@ -7,66 +7,90 @@ extension CheckpointLogError {
         if error.operation == .limit {
             self.init(
                 code: .diskFull,
-                message: "The log takes as much disk as `spaceLimit` allows, and no compaction can make room for this "
-                    + "write now; remove checkpoints, keep fewer versions, or raise the limit.",
+                message: "The log has reached `spaceLimit`, and compaction cannot make room for this write now. Remove "
+                    + "checkpoints, keep fewer versions, or raise the limit.",
                 location: Location(path: path), cause: error)
         } else if error.code == .fileTooLarge {
             self.init(
                 code: .ioFailure,
-                message: "The file would be longer than this process or the file system allows; raise the limit "
-                    + "(`ulimit -f`), or store the value in parts.",
+                message: "The file would be longer than this process or the file system allows. Raise the limit "
+                    + "(`ulimit -f`), or save the value in parts.",
                 location: Location(path: path), cause: error)
         } else if error.code == .diskQuotaExceeded {
             self.init(
                 code: .diskFull,
-                message: "The user's quota has no room for this write; free some, have it raised, or compact the log, "
-                    + "and try again.",
+                message: "The user's disk quota has no room for this write. Free some space, have the quota raised, or "
+                    + "compact the log; then try again.",
                 location: Location(path: path), cause: error)
         } else if error.code == .noSpace, error.operation == .open {
             self.init(
                 code: .diskFull,
                 message: "The file system has no room for another file: it is out of blocks or of inodes (`df`, "
-                    + "`df -i`); remove some files, or compact the log, and try again.",
+                    + "`df -i`). Remove some files, or compact the log; then try again.",
                 location: Location(path: path), cause: error)
         } else if error.isDiskFull {
             self.init(
                 code: .diskFull,
-                message: "There is no room on the disk for this write; free some, or compact the log, and try again.",
+                message: "The disk has no room for this write. Free some space, or compact the log; then try again.",
                 location: Location(path: path), cause: error)
         } else if error.isOutOfPlace {
             self.init(
                 code: .writerFailed,
-                message: "The log's directory was removed, or its LOCK was removed or replaced: what is written there "
-                    + "is lost, or another process may write the log. Open it again where it is.",
+                message: "Somebody removed the log's directory, or removed or replaced its LOCK. What is written there "
+                    + "now would be lost, or another process may be writing the log. Open the log again where it is.",
                 location: Location(path: path), cause: error)
         } else if error.code == .overflow {
             self.init(
                 code: .ioFailure,
-                message: "The log cannot count on: it lists as many segments, or has had as many openings, as it can; "
-                    + "load its checkpoints into a new log.",
+                message: "The log has reached a limit of its format: it lists as many segments, or was opened as "
+                    + "often, as it can. Load its checkpoints into a new log.",
                 location: Location(path: path), cause: error)
         } else if error.operation == .lock, Self.meansNoLocks(error.code) {
             self.init(
                 code: .ioFailure,
-                message: "The system has no locks for this path (\(error.code)), and without one two processes could "
-                    + "write the log at once; keep it on a local file system, or open it for reading.",
+                message: "The file system of this path has no locks (\(error.code)), and without one two processes "
+                    + "could write the log at once. Keep the log on a local file system, or open it for reading.",
                 location: Location(path: path), cause: error)
         } else {
             let advice =
                 switch error.code {
                 case .noSuchFileOrDirectory where error.operation == .createDirectory && path.hasPrefix("~"):
-                    "`~` is not expanded here, give the whole path"
-                case .noSuchFileOrDirectory where error.operation == .createDirectory: "make its parent directory first"
-                case .permissionDenied, .notPermitted: "give this user access to the path"
-                case .readOnlyFileSystem: "open it for reading, or make the file system writable"
-                case .notDirectory, .fileExists: "something other than a directory is in its place; choose another path"
-                case .tooManyOpenFiles, .tooManyOpenFilesInSystem: "raise the limit on open files"
-                default: "see to the device or path and open the log again"
+                    "Give the whole path: `~` is not expanded here"
+                case .noSuchFileOrDirectory where error.operation == .createDirectory:
+                    "Create its parent directory first"
+                case .permissionDenied, .notPermitted: "Give this user access to the path"
+                case .readOnlyFileSystem: "Open the log for reading, or make the file system writable"
+                case .notDirectory, .fileExists: "Something other than a directory is at the path; choose another one"
+                case .tooManyOpenFiles, .tooManyOpenFilesInSystem: "Raise the limit of open files (`ulimit -n`)"
+                default: "Check the device and the path, then open the log again"
                 }
             self.init(
                 code: .ioFailure,
-                message: "The system could not do the \(error.operation.rawValue) (\(error.code)); \(advice).",
+                message: "\(error.operation.attempt) failed (\(error.code)). \(advice).",
                 location: Location(path: path), cause: error)
+        }
+    }
+}
+
+extension FileSystemError.Operation {
+    /// What was tried, as the subject of a sentence.
+    fileprivate var attempt: String {
+        switch self {
+        case .open: "Opening the file"
+        case .createDirectory: "Creating the directory"
+        case .list: "Listing the directory"
+        case .rename: "Renaming the file"
+        case .link: "Linking the file"
+        case .remove: "Removing the file"
+        case .syncDirectory: "Syncing the directory"
+        case .lock: "Locking the file"
+        case .size: "Finding the length of the file"
+        case .read: "Reading the file"
+        case .write, .limit: "Writing the file"
+        case .reserve: "Reserving disk space for the file"
+        case .map: "Mapping the file into memory"
+        case .truncate: "Cutting the file to its length"
+        case .sync: "Syncing the file"
         }
     }
 }

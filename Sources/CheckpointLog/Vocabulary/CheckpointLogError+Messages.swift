@@ -8,11 +8,11 @@ extension CheckpointLogError {
     package static func invalidKey(byteCount: Int) -> CheckpointLogError {
         let problem = byteCount == 0 ? "The key is empty" : "The key has \(byteCount) bytes of UTF-8"
         return CheckpointLogError(
-            code: .invalidKey, message: "\(problem); give one of 1 to \(CheckpointKey.maximumByteCount) bytes.")
+            code: .invalidKey, message: "\(problem). Give one of 1 to \(CheckpointKey.maximumByteCount) bytes.")
     }
 
     package static func invalidLevel(_ level: Int) -> CheckpointLogError {
-        CheckpointLogError(code: .invalidLevel, message: "Level \(level) does not exist; levels go from 1 to 255.")
+        CheckpointLogError(code: .invalidLevel, message: "There is no level \(level). Levels go from 1 to 255.")
     }
 
     package static func invalidConfiguration(_ message: String) -> CheckpointLogError {
@@ -23,8 +23,8 @@ extension CheckpointLogError {
     package static func valueTooLarge(byteCount: Int, limit: Int?, setting: String) -> CheckpointLogError {
         let what =
             limit.map { "\(byteCount) encoded bytes are over the limit of \($0)" }
-            ?? "The value has more encoded bytes than the limit allows; encoding ended at \(byteCount)"
-        return CheckpointLogError(code: .valueTooLarge, message: "\(what); raise `\(setting)` or store less.")
+            ?? "The value has more encoded bytes than the limit allows: encoding stopped at \(byteCount)"
+        return CheckpointLogError(code: .valueTooLarge, message: "\(what). Raise `\(setting)`, or save less.")
     }
 
     /// - Parameters:
@@ -35,7 +35,7 @@ extension CheckpointLogError {
     ) -> CheckpointLogError {
         let place = path.isEmpty ? "" : " at " + path.map(\.stringValue).joined(separator: ".")
         let outcome =
-            isKept ? "it stays in memory and is not in the log; mend its `encode(to:)`" : "nothing was written"
+            isKept ? "it stays in memory and is not in the log: repair its `encode(to:)`" : "nothing was written"
         return CheckpointLogError(
             code: .encodingFailed, message: "The value for key \"\(key)\" does not encode\(place); \(outcome).",
             cause: cause)
@@ -45,8 +45,8 @@ extension CheckpointLogError {
         CheckpointLogError(
             code: .invalidGroup,
             message: memberCount == 0
-                ? "The group is empty; put one member or more into it."
-                : "The group has \(memberCount) members and may have \(limit); make several groups of it.")
+                ? "The group is empty. Put one member or more into it."
+                : "The group has \(memberCount) members and may have \(limit). Make several groups of it.")
     }
 
     /// - Parameter byteCount: what the list of the keys takes: each key, and one or two bytes for its length.
@@ -56,40 +56,39 @@ extension CheckpointLogError {
         CheckpointLogError(
             code: .invalidGroup,
             message: "The keys of the group's \(memberCount) members take \(byteCount) bytes, with one or two more for "
-                + "each, and may take \(limit); make several groups of it, or give shorter keys.")
+                + "each, and may take \(limit). Make several groups, or use shorter keys.")
     }
 
     /// - Parameter what: as "The origin".
     package static func overLimit(_ what: String, byteCount: Int, limit: Int) -> CheckpointLogError {
         CheckpointLogError(
             code: .invalidArgument,
-            message: "\(what) has \(byteCount) bytes and may have \(limit); nothing was written.")
+            message: "\(what) has \(byteCount) bytes and may have \(limit). Nothing was written.")
     }
 
     package static func overLimit(labels count: Int, of key: CheckpointKey) -> CheckpointLogError {
         CheckpointLogError(
             code: .invalidArgument,
-            message: "The key \"\(key)\" would have \(count) pins and tags, and 4,096 is the limit; unpin versions "
-                + "that are not needed. Nothing was written.")
+            message: "The key \"\(key)\" would have \(count) pins and tags, and may have 4,096. Unpin versions that "
+                + "are not needed. Nothing was written.")
     }
 
     package static func originTooLong(_ origin: Origin) -> CheckpointLogError {
         .invalidTree(
-            "What comes from below has an origin of \(origin.bytes.count) bytes, and \(Origin.byteLimit) is the limit: "
-                + "give shorter names, or fewer ranks. Where origins grow with every update, logs are registered in a "
-                + "circle.")
+            "A record from below has an origin of \(origin.bytes.count) bytes, and may have \(Origin.byteLimit). Use "
+                + "shorter names, or fewer ranks. If origins grow with every update, logs are registered in a circle.")
     }
 
     package static var changesTooFast: CheckpointLogError {
         CheckpointLogError(
             code: .unavailable,
-            message: "The log changes faster than this reader reads it, so no moment of it is known; try again.")
+            message: "The log changes faster than this reader can read it. Try again.")
     }
 
     package static var groupReplaced: CheckpointLogError {
         CheckpointLogError(
             code: .unavailable,
-            message: "The group is not kept any more: newer ones have taken its place, or it was ended; restore the "
+            message: "The log no longer keeps this group: newer ones took its place, or it was removed. Restore the "
                 + "newest.")
     }
 
@@ -101,7 +100,7 @@ extension CheckpointLogError {
                 "it has no field \"\(field.stringValue)\". Restore it with `defaults:`, which has what the stored "
                     + "value lacks, or by a rule of your own with `restore(for:decoding:)`."
             } else {
-                "restore it as the type it was taken with."
+                "restore it as the type that it was saved with."
             }
         return CheckpointLogError(
             code: .decodingFailed,
@@ -119,24 +118,24 @@ extension CheckpointLogError {
     package static func locked(path: String, holder: LockHolder?) -> CheckpointLogError {
         let by = holder.map { $0.isThisProcess ? "this process itself" : "\($0)" } ?? "another writer"
         return CheckpointLogError(
-            code: .locked, message: "The log is open for writing by \(by); close it there, or open it for reading.",
+            code: .locked, message: "The log is open for writing by \(by). Close it there, or open it for reading.",
             location: Location(path: path))
     }
 
     package static var closed: CheckpointLogError {
-        CheckpointLogError(code: .closed, message: "The log is closed; open it again.")
+        CheckpointLogError(code: .closed, message: "The log is closed. Open it again.")
     }
 
     package static var readOnly: CheckpointLogError {
         CheckpointLogError(
-            code: .readOnly, message: "The log was opened for reading; open it for writing to change it.")
+            code: .readOnly, message: "The log was opened for reading. Open it for writing to change it.")
     }
 
     package static var openInParent: CheckpointLogError {
         CheckpointLogError(
             code: .writerFailed,
-            message: "The log was open when this process was forked, and is its parent's to write; open it in the "
-                + "child once the parent has closed it.")
+            message: "The log was open when this process was forked, and only its parent may write it. Open it in the "
+                + "child after the parent has closed it.")
     }
 
     package static func notALog(path: String, _ reason: String) -> CheckpointLogError {
@@ -157,7 +156,7 @@ extension CheckpointLogError {
     package static func unsupportedFormat(_ feature: String, path: String) -> CheckpointLogError {
         CheckpointLogError(
             code: .unsupportedFormat,
-            message: "The file needs \(feature), which this version of CheckpointLog does not read; use a newer one.",
+            message: "The file needs \(feature), which this version of CheckpointLog does not read. Use a newer one.",
             location: Location(path: path))
     }
 
@@ -165,15 +164,15 @@ extension CheckpointLogError {
         CheckpointLogError(
             code: .writerFailed,
             message:
-                "An earlier failure closed this log for writing; reads go on. Close it, see to the cause, and open "
-                + "it again: recovery keeps all that was acknowledged.",
+                "An earlier failure closed this log for writing; restores go on. Close the log, remove the cause, "
+                + "and open it again: recovery keeps everything that was acknowledged.",
             location: cause.location, cause: cause)
     }
 
     package static func memoryFull(count: Int, byteCount: Int) -> CheckpointLogError {
         CheckpointLogError(
             code: .memoryFull,
-            message: "The memory level is full at \(count) keys or \(byteCount) bytes, and nothing was changed; remove "
+            message: "The memory level is full at \(count) keys or \(byteCount) bytes, and nothing was changed. Remove "
                 + "checkpoints, or raise `memoryCountLimit` or `memoryByteLimit`.")
     }
 
@@ -184,26 +183,26 @@ extension CheckpointLogError {
     package static func unavailable(_ name: String, cause: (any Error)?) -> CheckpointLogError {
         CheckpointLogError(
             code: .unavailable,
-            message: "The checkpointing actor \"\(name)\" cannot be reached; see to it, or deregister it.", cause: cause
+            message: "The log \"\(name)\" of the tree cannot be reached. Repair it, or deregister it.", cause: cause
         )
     }
 
     package static func wentBack(child name: String) -> CheckpointLogError {
         CheckpointLogError(
             code: .wentBack,
-            message: "The log of the child \"\(name)\" is not the one that was taken over from last: its directory was "
-                + "put back from a backup, or is a copy that has gone on. All that it holds now is taken; keys that it "
-                + "has no more stay here, so remove those that must not.")
+            message: "The log of the child \"\(name)\" is not the one that was copied from last: its directory was "
+                + "restored from a backup, or is a copy that went on by itself. Everything that it holds now is "
+                + "copied. Keys that it no longer has stay here; remove those that must not.")
     }
 
     package static func duplicateKeyInGroup(_ key: CheckpointKey) -> CheckpointLogError {
         CheckpointLogError(
-            code: .duplicateKeyInGroup, message: "Key \"\(key)\" was put into the group twice; put it in once.")
+            code: .duplicateKeyInGroup, message: "The key \"\(key)\" was put into the group twice. Put it in once.")
     }
 
     package static func deadlineExceeded(_ deadline: Duration, of work: String) -> CheckpointLogError {
         CheckpointLogError(
             code: .deadlineExceeded,
-            message: "\(deadline) were not enough for \(work); allow more, or look for what holds up the disk.")
+            message: "\(deadline) were not enough for \(work). Allow more, or find out what holds up the disk.")
     }
 }

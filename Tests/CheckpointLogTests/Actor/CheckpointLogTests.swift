@@ -310,7 +310,7 @@ import Testing
         #expect(several.contains("(Int, String)"))
         try await log.close()
         let nowhere = await message { _ = try await CheckpointLog.open(at: path + "/no/parent") }
-        #expect(nowhere.contains("make its parent directory first"))
+        #expect(nowhere.contains("Create its parent directory first"))
     }
 
     @Test func readersSeeWhatWasWritten() async throws {

@@ -334,7 +334,7 @@ import Testing
     }
 
     @Test func aPathThatIsNotThereSaysWhatToDo() async throws {
-        for (path, advice) in [("~/log", "is not expanded"), ("/no such place/log", "make its parent directory")] {
+        for (path, advice) in [("~/log", "is not expanded"), ("/no such place/log", "Create its parent directory")] {
             do {
                 _ = try await CheckpointLog.open(at: path)
                 Issue.record("opened \(path)")

@@ -122,7 +122,7 @@ import Testing
             }
         }
         #expect(errors.map(\.code) == [.invalidArgument, .invalidArgument, .invalidArgument])
-        #expect(errors.first?.message == "The metadata has 4097 bytes and may have 4096; nothing was written.")
+        #expect(errors.first?.message == "The metadata has 4097 bytes and may have 4096. Nothing was written.")
         #expect(try log.engine.requireWriter().appender.writtenPosition == end)
         #expect(try await log.history(for: "key").map(\.metadata) == [["n": .text(text)]])
         try await log.close()

@@ -99,6 +99,8 @@ import Testing
             for key in keys { try await log.checkpoint(bytes: Self.value + [round], for: key) }
         }
         for key in keys { #expect(try await log.restoreBytes(for: key)?.last == 5) }
+        // A closing seals what is active, for which a disk that is full at that moment may have no room.
+        disk.byteQuota = nil
         try await log.close()
         #expect(await LogVerifier(directory: "/log", level: .deep, fileSystem: disk).verify().exitCode == 0)
     }

@@ -69,5 +69,6 @@ import Testing
             }
         }
         #expect(verdicts["sound"] ?? 0 > 0 && verdicts["damage"] ?? 0 > 0, "\(verdicts)")
+        tellCounts("ReaderAgreement", ["damaged logs": verdicts.values.reduce(0, +)])
     }
 }
