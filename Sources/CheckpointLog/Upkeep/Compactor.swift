@@ -88,9 +88,9 @@ package final class Compactor: Sendable {
         var isKeptAnyway: Bool
     }
 
-    /// How many compactions have left less than there was, and how many files went later since they were held. Counted
-    /// before another one begins.
-    package var winCount: Int { wins.withLock { $0 } + held.removedCount }
+    /// How many compactions have left less than there was, and how often a holder of files let go. Counted before
+    /// another one begins.
+    package var winCount: Int { wins.withLock { $0 } + held.releaseCount }
 
     /// Runs `body` while no compaction does: entries then stand where the manifest says.
     package func whileIdle<Result>(_ body: () throws -> Result) rethrows -> Result {

@@ -18,7 +18,7 @@ package final class HeldFiles: Sendable {
         var holdCount = 0
         /// Files to remove once nobody holds them.
         var leaving: [SegmentName: Leaving] = [:]
-        var removedCount = 0
+        var releaseCount = 0
         var isStopped = false
 
         func holds(_ segment: SegmentNumber) -> Bool { holds.values.contains { segment < $0 } }
@@ -59,6 +59,7 @@ package final class HeldFiles: Sendable {
     package func end(_ hold: Hold) {
         state.withLock { $0.holds[hold.number] = nil }
         removeUnheld()
+        state.withLock { $0.releaseCount += 1 }
     }
 
     /// Removes nothing from now on: the log may be another's.
@@ -70,8 +71,9 @@ package final class HeldFiles: Sendable {
     /// Bytes of the files that are there for holders alone.
     package var byteCount: Int { state.withLock { $0.leaving.values.reduce(0) { $0 + $1.byteCount } } }
 
-    /// How many files went when their last holder let go.
-    package var removedCount: Int { state.withLock { $0.removedCount } }
+    /// How often a holder let go, and a file went for that: each may have made room, or let a compaction make some that
+    /// went around what was held.
+    package var releaseCount: Int { state.withLock { $0.releaseCount } }
 
     /// Removes a file that the log is done with, or has it removed once nobody holds it. One that is gone already is as
     /// wanted.
@@ -111,7 +113,7 @@ package final class HeldFiles: Sendable {
         }
         for name in unheld.sorted(by: { $0.identifier < $1.identifier }) {
             guard (try? removeNow(name)) != nil else { continue }
-            state.withLock { $0.removedCount += 1 }
+            state.withLock { $0.releaseCount += 1 }
         }
     }
 }

@@ -51,7 +51,8 @@ package final class Maintenance: Sendable {
 
     package var compactionCount: Int { state.withLock { $0.compactionCount } }
 
-    /// How often anything made room on the disk: compactions that won some, and values that were freed.
+    /// How often anything made room on the disk: compactions that won some, holders that let files go, and values that
+    /// were freed.
     package var roomMade: Int { compactor.winCount + values.freedCount }
 
     package var isCompacting: Bool { compactor.isCompacting }

@@ -99,10 +99,31 @@ import Testing
             for key in keys { try await log.checkpoint(bytes: Self.value + [round], for: key) }
         }
         for key in keys { #expect(try await log.restoreBytes(for: key)?.last == 5) }
-        // A closing seals what is active, for which a disk that is full at that moment may have no room.
-        disk.byteQuota = nil
         try await log.close()
         #expect(await LogVerifier(directory: "/log", level: .deep, fileSystem: disk).verify().exitCode == 0)
+    }
+
+    /// That no room can be made is believed for a while, but not beyond the snapshot that was in the way.
+    @Test func aRefusalIsForgottenOnceASnapshotIsLetGo() async throws {
+        let disk = Self.disk(segments: 14)
+        // No thread of the log's own compacts before the next append asks.
+        let log = try await Self.open(disk) { $0.runsInline = true }
+        let keys = (0..<42).map { CheckpointKey("key \($0)") }
+        for key in keys { try await log.checkpoint(bytes: Self.value, for: key) }
+        let snapshot = try await log.snapshot()
+        var isRefused = false
+        for key in keys + keys where !isRefused {
+            do {
+                try await log.checkpoint(bytes: Self.value + [1], for: key)
+            } catch let error as CheckpointLogError where error.code == .diskFull {
+                isRefused = true
+            }
+        }
+        #expect(isRefused)
+        try await snapshot.close()
+        for key in keys { try await log.checkpoint(bytes: Self.value + [2], for: key) }
+        for key in keys { #expect(try await log.restoreBytes(for: key)?.last == 2) }
+        try await log.close()
     }
 
     /// Who compacts himself is not waited for.
