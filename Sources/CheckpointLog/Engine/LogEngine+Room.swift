@@ -50,8 +50,15 @@ extension LogEngine {
                 } catch let error as CheckpointLogError where error.isLackOfRoom {
                     failure = error
                 }
-                guard try maintenance.makeRoom(until: end) else { throw failure }
-                return nil
+                if try maintenance.makeRoom(until: end) { return nil }
+                do {
+                    // What was in the way may have ended since the first try: a compaction of the background closes
+                    // the gate, wins, and opens it again.
+                    return try body()
+                } catch let error as CheckpointLogError where error.isLackOfRoom && maintenance.isMakingRoom {
+                    failure = error
+                    return nil
+                }
             }
             if let result { return result }
         }

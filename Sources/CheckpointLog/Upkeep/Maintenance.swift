@@ -57,6 +57,9 @@ package final class Maintenance: Sendable {
 
     package var isCompacting: Bool { compactor.isCompacting }
 
+    /// Whether room is being won at this moment, which whoever wants some waits for.
+    package var isMakingRoom: Bool { appender.gate.isBusy }
+
     /// Looks for what the last opening left: values that are dead, and what is due for compaction.
     package func start() {
         if appender.wantsNext || values.hasWork { noteRoll() }
@@ -221,7 +224,7 @@ package final class Maintenance: Sendable {
         _ = regainReserve()
         // The next segment could not be prepared meanwhile.
         noteRoll()
-        if isMade || appender.gate.isBusy { return true }
+        if isMade || isMakingRoom { return true }
         let now = ContinuousClock.now
         state.withLock { $0.vain = (now, before, live) }
         return false
