@@ -17,6 +17,7 @@ import os
 import re
 import struct
 import sys
+import time
 import zlib
 
 VALUE, REFERENCE, REMOVAL, REMOVAL_OF_ALL, GROUP, ROLL, PROMISE, CHUNK, MARK, FREED, VERSION_REMOVAL, GROUP_REMOVAL, LABELS = range(1, 14)
@@ -306,6 +307,7 @@ class Log:
     def __init__(self, directory):
         self.directory = directory
         self.records = []
+        self.lost = set()  # places of references whose values did not reach the disk, and that something superseded
         self.read_manifest()
         self.read_position()
         for entry in self.entries:
@@ -524,7 +526,7 @@ class Log:
             except Invalid:
                 pass
             if self.is_superseded(frame, records):
-                self.lost = getattr(self, "lost", set()) | {frame.place}
+                self.lost.add(frame.place)
                 continue
             cut = frame.place
             records = self.records + [other for other in chain if other.place < cut]
@@ -544,12 +546,16 @@ class Log:
     def retention(self, level):
         return self.policies.get(level, (1 if level == 1 else 2, 0, 0))
 
+    def is_over(self, record, age):
+        """Whether a version that is not the newest is too old to be kept."""
+        return age > 0 and record.time < self.now - age
+
     def floor(self, level):
         return max([record.number for record in self.records
                     if record.kind == REMOVAL_OF_ALL and record.level in (0, level)], default=0)
 
     def decide_what_is_live(self):
-        lost = getattr(self, "lost", set())
+        self.now = int(time.time() * 1e6)
         floors = {level: self.floor(level) for level in {record.level for record in self.records}}
         removals, versions, groups, labels, members = {}, {}, {}, {}, {}
         for record in self.records:
@@ -558,7 +564,7 @@ class Log:
                 removals[name] = max(removals.get(name, 0), record.number)
             elif record.kind == VERSION_REMOVAL:
                 versions.setdefault(name, {})[record.number] = record
-            elif record.kind in (VALUE, REFERENCE) and record.place not in lost:
+            elif record.kind in (VALUE, REFERENCE) and record.place not in self.lost:
                 versions.setdefault(name, {}).setdefault(record.number, record)
                 members[record.number, record.level, record.key] = record
             elif record.kind == GROUP_REMOVAL:
@@ -575,6 +581,7 @@ class Log:
             labelled = self.labelled(labels[name]) if name in labels else set()
             kept = [number for index, number in enumerate(numbers)
                     if index < count or interval and records[number].flags & MARKED or number in labelled]
+            kept = [number for number in kept if number == numbers[0] or number in labelled or not self.is_over(records[number], age)]
             kept = [records[number] for number in kept if records[number].kind != VERSION_REMOVAL]
             if kept:
                 self.versions[name] = kept
@@ -583,7 +590,7 @@ class Log:
             numbers = sorted((number for number in records if number > floors[name[0]]), reverse=True)
             for number in numbers[:self.retention(name[0])[0]]:
                 group = records[number]
-                if group.kind == GROUP_REMOVAL:
+                if group.kind == GROUP_REMOVAL or number != numbers[0] and self.is_over(group, self.retention(name[0])[2]):
                     continue
                 keys = self.member_keys(group)
                 if any(removals.get((name[0], b"", key), 0) > number for key in keys):

@@ -15,6 +15,9 @@ import Testing
         configuration.compactsAutomatically = false
         configuration.levels[2] = LevelPolicy(durability: .written, retention: .newest(40), compression: .lz4)
         configuration.levels[3] = LevelPolicy(durability: .written, retention: .newest(40), compression: .zlib)
+        // All but the newest is over its age by the time that it is read.
+        configuration.levels[5] = LevelPolicy(
+            durability: .written, retention: .newest(9).younger(than: .milliseconds(1)))
         return configuration
     }
 
@@ -24,6 +27,7 @@ import Testing
             try await log.checkpoint(text, for: "text \(step % 7)")
             try await log.checkpoint(step, [Double](repeating: 0.5, count: step), for: "two \(step % 5)", level: 2)
             try await log.checkpoint((0..<200).map { Double($0 * step) / 7 }, for: "numbers \(step % 4)", level: 3)
+            if step % 6 == 0 { try await log.checkpoint(step, for: "aged \(step % 4)", level: 5) }
             if step % 20 == 9 {
                 try await log.checkpoint((0..<4_000).map { Double($0 + step) }, for: "large \(opening)")
                 try await log.commit("pair", level: 2) { group in
