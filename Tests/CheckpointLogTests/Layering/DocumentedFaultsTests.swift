@@ -49,6 +49,26 @@ import Testing
         #expect(Set(explained) == codes && explained.count == codes.count)
     }
 
+    /// Each call that the article names is declared under that name.
+    @Test func everyCallOfTheInterfaceAtAGlanceExists() throws {
+        let sources = SourceTree.root.appending(path: "Sources")
+        let article = try String(
+            contentsOf: sources.appending(path: "CheckpointLog/Documentation.docc/InterfaceAtAGlance.md"),
+            encoding: .utf8)
+        var declared: Set<String> = []
+        let files = FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil)
+        for case let file as URL in files?.allObjects ?? [] where file.pathExtension == "swift" {
+            let text = try String(contentsOf: file, encoding: .utf8)
+            for match in text.matches(of: /public [^\n]*?(?:func|macro|struct|class|actor) (\w+)/) {
+                declared.insert(String(match.1))
+            }
+        }
+        let calls = Set(article.matches(of: /[`. #@](\w+)\(/).map { String($0.1) })
+        #expect(calls.count > 40)
+        // The program's own type.
+        #expect(calls.subtracting(declared) == ["A"])
+    }
+
     /// What README and the article "Development" name is there.
     @Test func theSuitesAndFilesThatOtherDocumentsNameExist() throws {
         let tests = try Self.functions()
