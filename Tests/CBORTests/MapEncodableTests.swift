@@ -337,4 +337,16 @@ import Testing
         #expect(unsafe Array(buffer.bytes) == before)
         Keeping.shared.map = nil
     }
+
+    /// The state of the outer value is not counted while it is encoded: a second use must not let go of it.
+    @Test func aValueCannotUseTheBufferThatItIsEncodedInto() async {
+        await #expect(processExitsWith: .failure) {
+            struct Greedy: Encodable {
+                let buffer: CBOREncodingBuffer
+                func encode(to encoder: any Encoder) throws { try buffer.encode(1) }
+            }
+            let buffer = CBOREncodingBuffer()
+            try? buffer.encode(Greedy(buffer: buffer))
+        }
+    }
 }

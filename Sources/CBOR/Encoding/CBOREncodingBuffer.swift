@@ -13,6 +13,7 @@
 public final class CBOREncodingBuffer: @unchecked Sendable {
     private var state: EncodingState
     private let encoder: CBOREncoder
+    private var isEncoding = false
 
     /// Makes an empty buffer with the limits of `encoder`.
     public init(_ encoder: CBOREncoder = CBOREncoder()) {
@@ -35,17 +36,24 @@ public final class CBOREncodingBuffer: @unchecked Sendable {
 
     /// Encodes `value` behind what is there; on an error the buffer is as it was.
     ///
+    /// - Precondition: the value's own `encode(to:)` does not use this buffer.
     /// - Throws: as ``CBOREncoder/encode(_:)``.
     /// - Complexity: O(n) in the bytes; one allocation for each keyed container.
     public func encode<Value: Encodable>(_ value: Value) throws { try encode(value, isOnly: false) }
 
     func encode<Value: Encodable>(_ value: Value, isOnly: Bool) throws {
+        precondition(!isEncoding, "A value that is being encoded uses the same buffer for another one.")
+        isEncoding = true
         defer {
+            isEncoding = false
             // A value that kept its encoder must not write into what comes after it.
             if !isKnownUniquelyReferenced(&state) { replaceState() }
         }
         do {
-            try state.encodeOutermost(value, isOnly: isOnly)
+            // Without a retain and a release of the state: nothing replaces it until this call ends.
+            unsafe try Unmanaged.passUnretained(state)._withUnsafeGuaranteedRef {
+                try $0.encodeOutermost(value, isOnly: isOnly)
+            }
         } catch {
             failedCodingPath = state.failedPath
             throw error

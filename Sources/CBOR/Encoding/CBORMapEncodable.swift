@@ -51,7 +51,11 @@ public struct CBORMapWriter {
     /// Appends an integer.
     @inline(__always)
     func encode(integer value: some FixedWidthInteger, for key: StaticString) throws {
-        try state.addEntry(to: place, key) { state.append(value) }
+        guard state.beginEntry(of: place, key) else {
+            return try state.addEntrySlowly(to: place, key) { state.append(value) }
+        }
+        state.append(value)
+        state.endEntry()
     }
 
     /// Appends an integer.
@@ -77,53 +81,93 @@ public struct CBORMapWriter {
 
     /// Appends a number in the shortest form that keeps every bit.
     public func encode(_ value: Double, for key: StaticString) throws {
-        try state.addEntry(to: place, key) { state.append(value) }
+        guard state.beginEntry(of: place, key) else {
+            return try state.addEntrySlowly(to: place, key) { state.append(value) }
+        }
+        state.append(value)
+        state.endEntry()
     }
 
     /// Appends a number in the shortest form that keeps every bit.
     public func encode(_ value: Float, for key: StaticString) throws {
-        try state.addEntry(to: place, key) { state.append(value) }
+        guard state.beginEntry(of: place, key) else {
+            return try state.addEntrySlowly(to: place, key) { state.append(value) }
+        }
+        state.append(value)
+        state.endEntry()
     }
 
     /// Appends a truth value.
     public func encode(_ value: Bool, for key: StaticString) throws {
-        try state.addEntry(to: place, key) { state.append(value) }
+        guard state.beginEntry(of: place, key) else {
+            return try state.addEntrySlowly(to: place, key) { state.append(value) }
+        }
+        state.append(value)
+        state.endEntry()
     }
 
     /// Appends a text.
     public func encode(_ value: String, for key: StaticString) throws {
-        try state.addEntry(to: place, key) { state.append(value) }
+        guard state.beginEntry(of: place, key) else {
+            return try state.addEntrySlowly(to: place, key) { state.append(value) }
+        }
+        state.append(value)
+        state.endEntry()
     }
 
     /// Appends an array of numbers in one piece.
     public func encode(_ value: [Double], for key: StaticString) throws {
-        try state.addEntry(to: place, key) { state.append(numbers: value) }
+        guard state.beginEntry(of: place, key) else {
+            return try state.addEntrySlowly(to: place, key) { state.append(numbers: value) }
+        }
+        state.append(numbers: value)
+        state.endEntry()
     }
 
     /// Appends an array of numbers in one piece.
     public func encode(_ value: [Float], for key: StaticString) throws {
-        try state.addEntry(to: place, key) { state.append(numbers: value) }
+        guard state.beginEntry(of: place, key) else {
+            return try state.addEntrySlowly(to: place, key) { state.append(numbers: value) }
+        }
+        state.append(numbers: value)
+        state.endEntry()
     }
 
     /// Appends an array of numbers in one piece.
     public func encode(_ value: [Int], for key: StaticString) throws {
-        try state.addEntry(to: place, key) { state.append(numbers: value) }
+        guard state.beginEntry(of: place, key) else {
+            return try state.addEntrySlowly(to: place, key) { state.append(numbers: value) }
+        }
+        state.append(numbers: value)
+        state.endEntry()
     }
 
     /// Appends bytes as a byte string.
     public func encode(_ value: [UInt8], for key: StaticString) throws {
-        try state.addEntry(to: place, key) { state.append(byteString: value) }
+        guard state.beginEntry(of: place, key) else {
+            return try state.addEntrySlowly(to: place, key) { state.append(byteString: value) }
+        }
+        state.append(byteString: value)
+        state.endEntry()
     }
 
     /// Appends bytes as a byte string.
     public func encode(_ value: Data, for key: StaticString) throws {
-        try state.addEntry(to: place, key) { state.append(value) }
+        guard state.beginEntry(of: place, key) else {
+            return try state.addEntrySlowly(to: place, key) { state.append(value) }
+        }
+        state.append(value)
+        state.endEntry()
     }
 
     /// Appends an array of texts.
     public func encode(_ value: [String], for key: StaticString) throws {
         guard !state.isFull(place) else { return try encode(any: value, for: key) }
-        try state.addEntry(to: place, key) { state.append(texts: value) }
+        guard state.beginEntry(of: place, key) else {
+            return try state.addEntrySlowly(to: place, key) { state.append(texts: value) }
+        }
+        state.append(texts: value)
+        state.endEntry()
     }
 
     /// Appends a value that writes its own map.
@@ -156,7 +200,11 @@ public struct CBORMapWriter {
                 try state.append(value, form, parent: state.node(of: place), key: TextKey(text: key))
             }
         } else {
-            try state.addEntry(to: place, key) { state.append(value, form) }
+            guard state.beginEntry(of: place, key) else {
+                return try state.addEntrySlowly(to: place, key) { state.append(value, form) }
+            }
+            state.append(value, form)
+            state.endEntry()
         }
     }
 

@@ -40,14 +40,25 @@ final class OutermostType {
 }
 
 extension EncodingState {
-    /// Appends an entry whose value cannot fail, with a key that is not there yet.
+    /// Appends a key that is not there yet, for a value that cannot fail and is appended next; ``endEntry()`` follows.
+    ///
+    /// Between the two no closure stands, since one would retain and release the state at every entry.
+    ///
+    /// - Returns: false where the map is not the innermost container, and nothing was appended.
     @inline(__always)
-    func addEntry(to place: Int, _ key: StaticString, _ write: () -> Void) throws {
-        let node = top
-        guard place == topPlace else { return try addEntry(to: place, TextKey(text: key), nil, write) }
+    func beginEntry(of place: Int, _ key: StaticString) -> Bool {
+        guard place == topPlace else { return false }
         append(key: key)
-        write()
-        nodes[node].count += 1
+        return true
+    }
+
+    @inline(__always)
+    func endEntry() { nodes[top].count += 1 }
+
+    /// Appends an entry to a map that is not the innermost container.
+    @inline(never)
+    func addEntrySlowly(to place: Int, _ key: StaticString, _ write: () -> Void) throws {
+        try addEntry(to: place, TextKey(text: key), nil, write)
     }
 
     /// Appends an entry whose value may have containers, with a key that is not there yet.
@@ -71,36 +82,33 @@ extension EncodingState {
 
     @inline(__always)
     private func append(key: StaticString) {
-        key.withUTF8Buffer { unsafe bytes.append(text: $0) }
+        // A static string of one scalar may have no address.
+        guard key.hasPointerRepresentation else { return bytes.append(text: "\(key)") }
+        unsafe bytes.append(text: UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount))
     }
 
     /// Encodes a map that writes itself, as ``encodeNested(_:parent:key:)`` does a value of `Codable`.
-    @inline(__always)
+    ///
+    /// No closure captures `value`: it would be copied for that, and a copy retains all that a value holds.
     func encodeMap<Value: CBORMapEncodable>(_ value: Value, parent: Int, key: some CodingKey) throws {
-        unsafe try withUnsafePointer(to: value) { unsafe try encodeMap(at: $0, parent: parent, key: key) }
-    }
-
-    /// By its address, since a copy retains all that a value holds.
-    private func encodeMap<Value: CBORMapEncodable>(
-        at value: UnsafePointer<Value>, parent: Int, key: some CodingKey
-    ) throws {
-        try encodeContainer((), as: .map, parent: parent, key: key) { place in
-            unsafe try Self.write(value.pointee, to: CBORMapWriter(state: self, place: place))
+        let enclosing = try openContainer((), as: .map, parent: parent, key: key)
+        let node = top
+        do {
+            try value.encodeEntries(into: CBORMapWriter(state: self, place: topPlace))
+            if misuseOwner >= node, let misuse { throw misuse }
+        } catch {
+            fail(node)
+            throw error
         }
-    }
-
-    @inline(__always)
-    private static func write<Value: CBORMapEncodable>(_ value: borrowing Value, to map: CBORMapWriter) throws {
-        try value.encodeEntries(into: map)
+        closeContainer(node, in: enclosing)
     }
 
     func encodeArray<Value: CBORMapEncodable>(_ values: [Value], parent: Int, key: some CodingKey) throws {
         try encodeContainer(values, as: .array, parent: parent, key: key) { place in
             unsafe try values.withUnsafeBufferPointer { values in
                 for index in values.indices {
-                    guard let value = unsafe values.baseAddress.map({ unsafe $0 + index }) else { return }
                     try addItem(to: place) {
-                        unsafe try encodeMap(at: value, parent: node(of: place), key: IndexKey(index))
+                        unsafe try encodeMap(values[index], parent: node(of: place), key: IndexKey(index))
                     }
                 }
             }
@@ -186,7 +194,7 @@ extension EncodingState {
     @inline(__always)
     private func encodeMap<Own: CBORMapEncodable>(_ type: Own.Type, at source: UnsafeRawPointer) throws {
         let value = unsafe source.assumingMemoryBound(to: Own.self)
-        unsafe try encodeMap(at: value, parent: -1, key: NoKey())
+        unsafe try encodeMap(value.pointee, parent: -1, key: NoKey())
         let count = countOutermost(1) + 1
         guard isChecked(count) else { return }
         writeFinished()

@@ -119,27 +119,52 @@ final class EncodingState {
         _ value: Value, as form: EncodingNode.Form, parent: Int, key: some CodingKey,
         _ write: (_ place: Int) throws -> Void
     ) throws {
-        try checkLimit()
-        guard depth(in: parent) < depthLimit, nodes.count == 0 || hasStack() else {
-            throw tooDeep(value, parent: parent, key: key)
-        }
-        let (enclosing, enclosingPlace) = (top, topPlace)
-        open(parent: parent, key: key, isUnderWay: true)
+        let enclosing = try openContainer(value, as: form, parent: parent, key: key)
         let node = top
         do {
-            if form != .slot { nodes[node].form = form }
             try write(topPlace)
             if misuseOwner >= node, let misuse { throw misuse }
             if parent < 0, isUntouched(node) { throw nothingEncoded(value) }
         } catch {
-            noteFailure(at: node)
-            forgetMisuse(from: node)
+            fail(node)
             throw error
         }
+        closeContainer(node, in: enclosing)
+    }
+
+    /// The innermost open node when another one was opened.
+    struct Enclosing {
+        let top: Int
+        let place: Int
+    }
+
+    /// Opens a node of `form`, which becomes ``top``, for `value`; ``closeContainer(_:in:)`` closes it.
+    @inline(__always)
+    func openContainer<Value>(
+        _ value: Value, as form: EncodingNode.Form, parent: Int, key: some CodingKey
+    ) throws -> Enclosing {
+        try checkLimit()
+        guard depth(in: parent) < depthLimit, nodes.count == 0 || hasStack() else {
+            throw tooDeep(value, parent: parent, key: key)
+        }
+        let enclosing = Enclosing(top: top, place: topPlace)
+        open(parent: parent, key: key, isUnderWay: true)
+        if form != .slot { nodes[top].form = form }
+        return enclosing
+    }
+
+    @inline(__always)
+    func closeContainer(_ node: Int, in enclosing: Enclosing) {
         if node >= treeCount { close(downTo: node) } else { finished = nodes[node].tree }
         nodes.removeLast(nodes.count - node)
         treeCount = min(treeCount, node)
-        (top, topPlace) = enclosing < treeCount ? (-1, -1) : (enclosing, enclosingPlace)
+        (top, topPlace) = enclosing.top < treeCount ? (-1, -1) : (enclosing.top, enclosing.place)
+    }
+
+    /// Notes that the value of `node` could not be encoded.
+    func fail(_ node: Int) {
+        noteFailure(at: node)
+        forgetMisuse(from: node)
     }
 
     /// On another thread than the one that the stack was asked for, that thread's counts.

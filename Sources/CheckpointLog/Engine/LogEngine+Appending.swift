@@ -75,7 +75,7 @@ extension LogEngine {
             CatalogRecord(
                 kind: kind, level: level?.rawValue ?? 0, sequenceNumber: appended.sequenceNumber,
                 location: appended.location, key: key, origin: origin, value: value, isMarked: isMarked))
-        appended.segment.removePendingEntry()
+        appended.indexed()
         settleInline()
         if catalog.values.hasCandidates { writer?.maintenance.noteValues() }
     }

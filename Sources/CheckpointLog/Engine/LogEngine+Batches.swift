@@ -58,7 +58,7 @@ extension LogEngine {
         addToIndex(
             batch,
             appended.map { RecordWriter.Placement(sequenceNumber: $0.sequenceNumber, location: $0.location) }, list)
-        for appended in appended { appended.segment.removePendingEntry() }
+        for appended in appended { appended.indexed() }
         settleInline()
         return AppendedBatch(
             sequenceNumber: last.sequenceNumber, frameByteCount: appended.reduce(0) { $0 + $1.frameByteCount },

@@ -74,7 +74,7 @@ extension LogEngine {
             }
         }
         catalog.release(catalog.labels.set(labels, of: hash, name: name, record: appended.sequenceNumber))
-        appended.segment.removePendingEntry()
+        appended.indexed()
         settleInline()
         if catalog.values.hasCandidates { writer.maintenance.noteValues() }
     }

@@ -76,7 +76,7 @@ extension LogEngine {
                         isMarked: draft.header.flags.contains(.marked)))
             }
         }
-        for appended in appended { appended.segment.removePendingEntry() }
+        for appended in appended { appended.indexed() }
         settleInline()
         if catalog.values.hasCandidates { writer.maintenance.noteValues() }
     }

@@ -126,7 +126,7 @@ package final class ValueReclaimer: Sendable {
                 CatalogRecord(
                     kind: .freed, level: 0, sequenceNumber: appended.sequenceNumber, location: appended.location,
                     key: .empty, origin: .empty, value: file))
-            appended.segment.removePendingEntry()
+            appended.indexed()
             catalog.values.note(file.segment, isThere: true)
             return appended.end
         }

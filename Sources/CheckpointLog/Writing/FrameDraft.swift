@@ -26,12 +26,32 @@
 }
 
 /// A frame that has its place.
-package struct Appended: Sendable {
+@safe package struct Appended: Sendable {
     package var sequenceNumber: SequenceNumber
     package var timestamp: Int64
     package var location: FrameLocation
     package var frameByteCount: Int
     /// Everything before this position was written before, or with, this frame.
     package var end: LogPosition
-    package var segment: ActiveSegment
+    /// Not counted, since every copy of this struct on a checkpoint's way would be a retain and a release. Sealing and
+    /// closing wait for the pending entry, and keep the segment until then.
+    private unowned(unsafe) let segment: ActiveSegment
+
+    init(
+        sequenceNumber: SequenceNumber, timestamp: Int64, location: FrameLocation, frameByteCount: Int,
+        end: LogPosition, segment: ActiveSegment
+    ) {
+        self.sequenceNumber = sequenceNumber
+        self.timestamp = timestamp
+        self.location = location
+        self.frameByteCount = frameByteCount
+        self.end = end
+        unsafe self.segment = segment
+    }
+
+    /// Says that the index has to be told of the frame: ``indexed()`` follows, once.
+    func addPendingEntry() { unsafe segment.addPendingEntry() }
+
+    /// Says that the index was told of the frame. The segment may be sealed, and be gone, from then on.
+    package func indexed() { unsafe segment.removePendingEntry() }
 }

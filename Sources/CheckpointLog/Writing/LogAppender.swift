@@ -216,7 +216,7 @@ package final class LogAppender: Sendable {
             let appended = try put(draft, continues: false, &state)
             try publish(&state)
             // Not before: of a call that throws nobody tells the index.
-            appended.segment.addPendingEntry()
+            appended.addPendingEntry()
             return appended
         }
     }
@@ -241,7 +241,7 @@ package final class LogAppender: Sendable {
                 throw error
             }
             try publish(&state)
-            for appended in appended { appended.segment.addPendingEntry() }
+            for appended in appended { appended.addPendingEntry() }
             return appended
         }
     }

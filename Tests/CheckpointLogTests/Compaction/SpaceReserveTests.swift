@@ -101,7 +101,7 @@ import Testing
                     let key = unsafe UnsafeRawBufferPointer(rebasing: payload.prefix(3))
                     let frame = unsafe try writer.appender.append(
                         FrameDraft(header: header, key: key, payload: payload))
-                    frame.segment.removePendingEntry()
+                    frame.indexed()
                 }
             }
         }

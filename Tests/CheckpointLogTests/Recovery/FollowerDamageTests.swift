@@ -20,7 +20,7 @@ import Testing
         let second = try append(2)
         _ = try append(3)
         try FailedSyncTests.sync(engine)
-        let path = SpecimenLog.path.appending(second.segment.name.fileName)
+        let path = SpecimenLog.path.appending(SegmentName(second.location.segment, .log).fileName)
         #expect(disk.flipBit((second.location.offset + 20) * 8, of: path))
         guard isSalvage else {
             let error = #expect(throws: CheckpointLogError.self) { try reader.refresh() }
