@@ -22,6 +22,9 @@ if Context.environment["CHECKPOINT_LOG_WARNINGS_AS_ERRORS"] != nil {
 var testSettings = swiftSettings
 if Context.environment["CHECKPOINT_LOG_PLAIN_TESTS"] != nil { testSettings.append(.unsafeFlags(["-Onone", "-gnone"])) }
 
+let sampleSettings: [SwiftSetting] =
+    Context.environment["CHECKPOINT_LOG_WARNINGS_AS_ERRORS"] != nil ? [.treatAllWarnings(as: .error)] : []
+
 let package = Package(
     name: "checkpoint-log",
     platforms: [.macOS(.v15)],
@@ -163,6 +166,18 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             exclude: ["Answers"], swiftSettings: testSettings),
+        // The samples of the guides, compiled as a user's code is.
+        .testTarget(
+            name: "GuideTests",
+            dependencies: [
+                "CheckpointLog", "CheckpointLogLifecycle", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(
+                    name: "ServiceLifecycle", package: "swift-service-lifecycle",
+                    condition: .when(traits: ["Lifecycle"])),
+            ],
+            swiftSettings: sampleSettings),
         .testTarget(
             name: "CheckpointKeyMacrosTests",
             dependencies: [

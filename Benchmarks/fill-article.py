@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes the figures of a full run into the tables of the performance article and of the README.
+"""Writes the figures of a full run into the tables of the performance article and of the README, and draws their pictures.
 
 usage: fill-article.py [--check] [REPORT]
 
-REPORT is what `Scripts/bench --json` wrote; by default the newest of Benchmarks/Results. --check writes nothing, and fails when article or
-README do not say what the report says.
+REPORT is what `Scripts/bench --json` wrote; by default the newest of Benchmarks/Results. --check writes nothing, and fails when article,
+README or pictures do not say what the report says. Drawing needs gnuplot (gnuplot-nox), checking does not.
 """
 
 import glob
@@ -12,9 +12,12 @@ import json
 import os
 import sys
 
+import pictures
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ARTICLE = os.path.join(ROOT, "Sources/CheckpointLog/Documentation.docc/Performance.md")
 README = os.path.join(ROOT, "README.md")
+PICTURES = os.path.join(ROOT, "Sources/CheckpointLog/Documentation.docc/Pictures")
 BEGIN = "Figures: written by Benchmarks/fill-article.py."
 END = "Figures end."
 
@@ -318,6 +321,13 @@ def main():
     report, source = Report(path), os.path.relpath(path, ROOT)
     fill(ARTICLE, table(report, source), checks, source)
     fill(README, readme_table(report, source), checks, source)
+    name = f"{source}, SHA-256 {pictures.checksum(path)}"
+    if checks:
+        pictures.check(report, name, PICTURES)
+    else:
+        os.makedirs(PICTURES, exist_ok=True)
+        pictures.draw(report, name, PICTURES)
+        print(f"{PICTURES} has the pictures of {source}")
 
 
 main()

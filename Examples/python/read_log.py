@@ -585,14 +585,19 @@ class Log:
             kept = [records[number] for number in kept if records[number].kind != VERSION_REMOVAL]
             if kept:
                 self.versions[name] = kept
-        self.groups = {}
+        self.groups, self.damaged_groups = {}, []
         for name, records in groups.items():
             numbers = sorted((number for number in records if number > floors[name[0]]), reverse=True)
             for number in numbers[:self.retention(name[0])[0]]:
                 group = records[number]
                 if group.kind == GROUP_REMOVAL or number != numbers[0] and self.is_over(group, self.retention(name[0])[2]):
                     continue
-                keys = self.member_keys(group)
+                try:
+                    keys = self.member_keys(group)
+                except Damage as damage:
+                    # Of this group alone; its members have versions of their own.
+                    self.damaged_groups.append(damage)
+                    continue
                 if any(removals.get((name[0], b"", key), 0) > number for key in keys):
                     continue
                 found = [members.get((number - len(keys) + index, name[0], key)) for index, key in enumerate(keys)]
@@ -696,6 +701,8 @@ def run(options):
             for version in versions:
                 log.content(version)
                 count += 1
+        for damage in log.damaged_groups:
+            raise damage
         print(json.dumps({"verdict": log.verdict, "values": count}) if options.json else "%s; %d values can be read" % (log.verdict, count))
         return 0
     found = [versions for name, versions in log.versions.items()

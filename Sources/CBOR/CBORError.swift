@@ -16,13 +16,13 @@ public struct CBORError: Error, Sendable, Equatable, CustomStringConvertible {
         case reservedHead = "a reserved initial byte"
         /// Text that is not UTF-8.
         case invalidUTF8 = "text that is not UTF-8"
-        /// A key that its map has twice.
+        /// A map that has a key twice.
         case duplicateKey = "a key that its map has already"
-        /// Items nested deeper than the limit.
+        /// Items that nest deeper than the limit.
         case tooDeep = "items nested over the depth limit"
-        /// A tag whose item is not the value but the number of one that stands elsewhere (25 or 29).
+        /// A tag that refers to another item (25 or 29).
         case sharedReference = "a reference to another item (tag 25 or 29), which is not supported"
-        /// Bytes after the one item.
+        /// Bytes after the item.
         case trailingBytes = "bytes after the item"
         /// An encoding longer than `CBOREncoder.byteLimit`.
         case overByteLimit = "an encoding over `byteLimit`"
@@ -30,7 +30,7 @@ public struct CBORError: Error, Sendable, Equatable, CustomStringConvertible {
 
     /// What is wrong.
     public var reason: Reason
-    /// The byte at which it was noticed, from the start.
+    /// The distance from the start at which the error was found, in bytes.
     public var offset: Int
 
     /// Makes an error.

@@ -24,7 +24,7 @@ struct CBORHead {
     var argument: UInt64
     /// The low five bits: which width the argument has, or 31 for an indefinite length.
     var additional: UInt8
-    /// The offset behind the head.
+    /// The offset after the head.
     var end: Int
 
     /// The number, where it is one that has no tag and no point.

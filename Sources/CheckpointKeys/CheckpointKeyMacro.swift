@@ -1,7 +1,7 @@
 #if KeyMacro
 public import CheckpointLog
 
-/// Makes a key of the module, the enclosing function and the arguments as they are written.
+/// Makes a key from the module, the enclosing function, and the arguments as they are written.
 ///
 /// The parts are joined with underscores:
 ///
@@ -12,8 +12,9 @@ public import CheckpointLog
 /// }
 /// ```
 ///
-/// The arguments are named, not evaluated: two calls of the function make the same key. Where every worker or step
-/// needs a key of its own, use ``checkpointKey(values:_:)``.
+/// The macro uses the text of the arguments, not their values: two calls of the function make the same key. If every
+/// worker or step needs a key of its own, use ``checkpointKey(values:_:)``. Two types with a method of the same name
+/// get the same key.
 ///
 /// * The module is that of `#fileID` and the function that of `#function`, up to its parameters, both where the macro
 ///   stands: an initialiser gives `init`, a computed property its name, a closure the function around it, the initial
@@ -23,18 +24,18 @@ public import CheckpointLog
 ///   members; comments go. So a formatter that breaks a line differently does not change the key. Quotation marks stay.
 /// * Without arguments the key is the module and the function: `MyModule_mykey`.
 ///
-/// Closures, strings with interpolation and strings of several lines cannot be part of a key, nor can text that would
-/// make the key longer than `CheckpointKey.maximumByteCount`: each is an error with a fix-it.
+/// Closures, strings with interpolation and strings of several lines cannot be part of a key. Neither can text that
+/// makes the key longer than `CheckpointKey.maximumByteCount`. Each is an error with a fix-it.
 ///
-/// Renaming the function or an argument renames the key; a checkpoint taken under the old name stays there. Write the
-/// key as a literal where it must outlive the source.
+/// If you rename the function or an argument, the key changes, and checkpoints under the old key stay there. Write the
+/// key as a literal if it must outlive the source.
 ///
 /// - Complexity: O(n) in the length of the key, on each evaluation.
 @freestanding(expression)
 public macro checkpointKey<each Argument>(_ arguments: repeat each Argument) -> CheckpointKey =
     #externalMacro(module: "CheckpointKeyMacros", type: "CheckpointKeyMacro")
 
-/// Makes a key of the module, the enclosing function and the values of the arguments.
+/// Makes a key from the module, the enclosing function, and the values of the arguments.
 ///
 /// Module and function are those of ``checkpointKey(_:)``; each value gives its `description`:
 ///

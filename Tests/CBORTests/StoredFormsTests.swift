@@ -2,7 +2,7 @@ import CBOR
 import Foundation
 import Testing
 
-/// What the article "How values are stored" says of each type, and of changes to a type.
+/// What the article "How values are stored" says of each type, and "Evolving your types" of changes to a type.
 @Suite struct StoredFormsTests {
     static let article: String = {
         let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..")

@@ -111,6 +111,18 @@ private let first = 1
         #expect(#checkpointKey(values: true, 0.5, 1...3) == "CheckpointKeysTests_valuesMakeTheKey_true_0.5_1...3")
     }
 
+    /// The sample of "Coming from Actors.jl".
+    @Test func aCheckpointIsTakenUnderItsFunctionAndArguments() async throws {
+        let log = try await CheckpointLog.inMemory()
+        let (a, b, c) = (1, 2.5, "three")
+        func mykey() async throws {
+            try await log.checkpoint(a, b, c, for: #checkpointKey(a, b, c, 123))  // MyModule_mykey_a_b_c_123
+        }
+        try await mykey()
+        #expect(try await log.keys() == ["CheckpointKeysTests_mykey_a_b_c_123"])
+        try await log.close()
+    }
+
     @Test func whatIsTakenUnderAMacroKeyIsRestoredUnderItsText() async throws {
         var configuration = Configuration()
         configuration.fileSystem = SimulatedFileSystem()

@@ -80,7 +80,7 @@ enum FrameTarget {
         }
     }
 
-    /// Mends the checksums of the frame at `start`, as far as its lengths make sense, and gives the offset behind it.
+    /// Mends the checksums of the frame at `start`, as far as its lengths make sense, and gives the offset after it.
     @discardableResult
     static func seal(_ bytes: inout [UInt8], at start: Int, seed: FrameSeed, offset: Int) -> Int? {
         guard bytes.count - start >= FrameHeader.byteCount else { return nil }

@@ -53,7 +53,7 @@ enum FuzzLog {
         }
     }
 
-    /// Puts the masked checksum of the bytes behind it at `offset`.
+    /// Puts the masked checksum of the bytes after it at `offset`.
     static func seal(_ bytes: inout [UInt8], at offset: Int, to end: Int? = nil) {
         let end = end ?? bytes.count
         guard offset + 4 <= end, end <= bytes.count else { return }

@@ -1,6 +1,6 @@
 import CheckpointLog
 
-/// A manifest behind its magic and checksum. The sound log's own identity is put in where the input's first bit asks
+/// A manifest after its magic and checksum. The sound log's own identity is put in where the input's first bit asks
 /// for it, so that its files fit.
 enum ManifestTarget {
     static func run(_ input: [UInt8]) {

@@ -1,6 +1,6 @@
 import CheckpointLog
 
-/// A snapshot: the slots of the tables, then the head behind the log's identity. The input's first two bytes are the
+/// A snapshot: the slots of the tables, then the head after the log's identity. The input's first two bytes are the
 /// count of slots in it.
 enum SnapshotTarget {
     private static let slotByteCount = 32
@@ -27,7 +27,7 @@ enum SnapshotTarget {
         FuzzLog.survey(with: [FileName.snapshot: tables + head + trailer])
     }
 
-    /// Each table's checksum stands behind its count of slots.
+    /// Each table's checksum stands after its count of slots.
     private static func sealTables(_ tables: [UInt8], _ head: inout [UInt8]) {
         var offset = 0
         for table in 0..<tableCount {

@@ -1,4 +1,4 @@
-/// Decodes the elements of one array in turn, each as a type of its own.
+/// Decodes the elements of an array one after another, each as a type of its own.
 ///
 /// ```swift
 /// try bytes.withUnsafeBytes { buffer in
@@ -10,9 +10,9 @@
 public final class CBORArrayDecoder {
     private var container: UnkeyedReader
 
-    /// Begins with the first element of the one array in `bytes`, which must stay valid while elements are decoded.
+    /// Makes a decoder for the array in `bytes`, which must stay valid while you decode elements.
     ///
-    /// - Throws: `DecodingError` where the bytes are not exactly one array.
+    /// - Throws: `DecodingError` if the bytes are not exactly one array.
     public init(_ bytes: UnsafeRawBufferPointer) throws {
         let reader = unsafe CBORReader(bytes)
         let state = DecodingState(reader: reader, userInfo: [:])
@@ -27,11 +27,11 @@ public final class CBORArrayDecoder {
         container = UnkeyedReader(state: state, head: head, at: 0, path: nil)
     }
 
-    /// Whether every element was decoded.
+    /// Whether every element has been decoded.
     public var isAtEnd: Bool { container.isAtEnd }
 
     /// Decodes the next element.
     ///
-    /// - Throws: `DecodingError`, also where no element is left.
+    /// - Throws: `DecodingError`, also if no element is left.
     public func decodeNext<Value: Decodable>(_ type: Value.Type) throws -> Value { try container.decode(type) }
 }

@@ -1,24 +1,24 @@
 /// Decodes `Codable` values from CBOR (RFC 8949) of any source.
 ///
-/// Every length is checked against the bytes there are before anything is allocated. Keys are looked for where the
-/// type's own encoding puts them first, so decoding needs no dictionary. Indefinite lengths, every width of number,
+/// The decoder checks every length against the bytes before it allocates anything. It looks for keys first where the
+/// type's own encoding puts them, so it needs no dictionary. It accepts indefinite lengths, every width of number,
 /// arrays of numbers in either form (plain, or typed arrays of RFC 8746, also of other elements that fit), keys that
-/// are numbers, bignums, decimal fractions, and dates as text or as numbers are accepted; tags a type does not know are
-/// stepped over, but those that refer to another item (25 and 29) are refused. Types are exact where silence would
-/// change a value: a floating-point number is no integer, also where it is whole; an integer is a floating-point number
-/// where that holds it exactly; a magnitude that `Float` lacks is refused. Text that is not UTF-8 and a key that its
-/// map has twice are refused as well, with their offset.
+/// are numbers, bignums, decimal fractions, and dates as text or as numbers. It ignores tags that a type does not know,
+/// but refuses those that refer to another item (25 and 29). It never changes a value silently: it does not decode a
+/// floating-point number as an integer, even a whole one; it decodes an integer as a floating-point number only if that
+/// is exact; and it refuses a magnitude that is too large for `Float`. It refuses text that is not UTF-8, and a map
+/// that has a key twice, and names the offset.
 ///
 /// ```swift
 /// let state = try CBORDecoder().decode(State.self, from: bytes)
 /// ```
 public struct CBORDecoder: Sendable {
-    /// How many arrays and maps may stand in one another. Default: 512.
+    /// How deep arrays and maps may nest. Default: 512.
     ///
-    /// Values that decode themselves in one another leave a quarter of their thread's stack, and 256 KiB at the most,
-    /// to what they put there themselves: at whatever depth one that finds less throws with its coding path.
+    /// At any depth, the decoder throws an error with the coding path if less than a quarter of the thread's stack is
+    /// left, or less than 256 KiB: that is for what a value's own `init(from:)` needs.
     public var depthLimit = 512
-    /// What `Decoder.userInfo` gives to the values.
+    /// The `userInfo` of the decoder that values see.
     public var userInfo: [CodingUserInfoKey: any Sendable] = [:]
 
     /// Makes a decoder.
@@ -26,8 +26,8 @@ public struct CBORDecoder: Sendable {
 
     /// Decodes a value of `bytes`, which must be exactly one item.
     ///
-    /// - Throws: `DecodingError` with its coding path; its underlying error is a ``CBORError`` where the bytes are not
-    ///   CBOR.
+    /// - Throws: `DecodingError` with its coding path. If the bytes are not CBOR, its underlying error is a
+    ///   ``CBORError``.
     /// - Complexity: O(n · d) in the bytes and the depth of the maps.
     public func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value {
         unsafe try bytes.withUnsafeBytes { unsafe try decode(type, from: $0) }
@@ -40,8 +40,8 @@ public struct CBORDecoder: Sendable {
         return try state.decode(type, at: 0, path: nil)
     }
 
-    /// Calls `body` with a decoder over `bytes`, which must be exactly one item: for a value that decodes itself by a
-    /// rule of its own, such as yesterday's form of today's type.
+    /// Calls `body` with a decoder of `bytes`, which must be exactly one item. Use it to decode with code of your own,
+    /// for example an older layout of a type.
     ///
     /// - Throws: as ``decode(_:from:)-(_,[UInt8])``, and what `body` throws.
     public func decode<Value>(

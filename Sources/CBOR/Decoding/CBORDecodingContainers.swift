@@ -90,7 +90,7 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         return found >= 0 ? found : try search(key)
     }
 
-    /// The value of the entry at the cursor, or of the one behind it, where its key is `name`; else -1.
+    /// The value of the entry at the cursor, or of the one after it, where its key is `name`; else -1.
     @inline(__always)
     private func findNext(_ name: UnsafeBufferPointer<UInt8>) -> Int {
         guard name.count < 24, let text = name.baseAddress else { return -1 }

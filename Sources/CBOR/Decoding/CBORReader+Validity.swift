@@ -1,5 +1,5 @@
 extension CBORReader {
-    /// The offset behind the item at `offset`, which is checked as ``skip(from:)`` does, and that all text is UTF-8 and
+    /// The offset after the item at `offset`, which is checked as ``skip(from:)`` does, and that all text is UTF-8 and
     /// no key is in its map twice.
     ///
     /// - Complexity: O(n) in the heads, without recursion. A map whose keys may be the same by a few of their bytes, or

@@ -52,7 +52,7 @@
         Integer(bigEndian: unsafe bytes.loadUnaligned(fromByteOffset: offset, as: type))
     }
 
-    /// The range of a string's content behind its head; nil for an indefinite length.
+    /// The range of a string's content after its head; nil for an indefinite length.
     @inline(__always)
     func content(of head: CBORHead) throws(CBORError) -> Range<Int>? {
         if head.isIndefinite { return nil }
@@ -60,7 +60,7 @@
         return head.end..<head.end + Int(head.argument)
     }
 
-    /// The offset behind the whole item at `offset`, which is checked to be well-formed.
+    /// The offset after the whole item at `offset`, which is checked to be well-formed.
     ///
     /// - Complexity: O(n) in the item's heads; strings are stepped over. Without recursion: hostile input nests deep.
     @inline(__always)
@@ -299,7 +299,7 @@
         return true
     }
 
-    /// Steps over tags: the head behind them, where it stands, and the last tag. What stands under a tag of references
+    /// Steps over tags: the head after them, where it stands, and the last tag. What stands under a tag of references
     /// is not the value, so those are refused.
     @inline(__always)
     func untagged(at offset: Int) throws(CBORError) -> (head: CBORHead, offset: Int, tag: UInt64?) {

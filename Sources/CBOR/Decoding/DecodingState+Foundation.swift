@@ -30,7 +30,7 @@ extension DecodingState {
             }
             return Date(timeIntervalSince1970: seconds)
         case 1:
-            // From behind the tag, which would have it count from 2001.
+            // From after the tag, which would have it count from 2001.
             return Date(timeIntervalSince1970: try double(at: item.offset, path: path))
         case nil, 55_799:
             return Date(timeIntervalSinceReferenceDate: try double(at: item.offset, path: path))

@@ -34,7 +34,7 @@ internal import CPlatform
         }
     }
 
-    /// Makes room for `more` bytes and gives the place behind the last.
+    /// Makes room for `more` bytes and gives the place after the last.
     @inline(__always)
     func reserve(_ more: Int) -> UnsafeMutableRawPointer {
         if more > capacity - count { grow(count + more) }

@@ -1,5 +1,5 @@
 extension CBOREncoder {
-    /// Appends the head of an array of `count` items, which the caller encodes behind it one by one.
+    /// Appends the head of an array of `count` items, which the caller encodes after it one by one.
     ///
     /// ```swift
     /// CBOREncoder.appendArrayHead(count: 2, to: &buffer)

@@ -1,26 +1,26 @@
 /// Encodes `Codable` values as CBOR (RFC 8949): preferred serialization, definite lengths.
 ///
-/// Arrays of numbers become RFC 8746 typed arrays and `[UInt8]` and `Data` byte strings, each copied in one piece. A
-/// date becomes epoch time (tag 1) where that gives the same date back, else seconds since 2001 as `Date` itself
-/// encodes; a `UUID` tag 37, a `URL` tag 32, a `Decimal` a decimal fraction (tag 4), an integer over 64 bits a bignum
-/// (tags 2 and 3). Keys are text; of a key encoded twice the last value stands. A case of an enumeration of keys is
-/// asked for its text once, and not for each value: it always has the same.
+/// Arrays of numbers become typed arrays (RFC 8746); `[UInt8]` and `Data` become byte strings. Each is copied in one
+/// piece. A date becomes epoch time (tag 1) if that gives the same date back, and otherwise seconds since 2001, as
+/// `Date` itself encodes. A `UUID` has tag 37, a `URL` tag 32, a `Decimal` is a decimal fraction (tag 4), and an
+/// integer of more than 64 bits a bignum (tags 2 and 3). Keys are text. If a value encodes a key twice, the last value
+/// counts. The encoder asks each case of an enumeration of keys for its text once, so a case must always have the same
+/// text.
 ///
 /// ```swift
 /// var buffer: [UInt8] = []
 /// try CBOREncoder().encode(state, appendingTo: &buffer)
 /// ```
 public struct CBOREncoder: Sendable {
-    /// The greatest encoding, in bytes; over it `encode` throws ``CBORError``. Default: 4 GiB.
+    /// The greatest encoding, in bytes. `encode` throws ``CBORError`` for a longer one. Default: 4 GiB.
     public var byteLimit = 4 << 30
-    /// How many arrays and maps may stand in one another: what nests deeper could not be decoded. Default: 512, as that
-    /// of ``CBORDecoder/depthLimit``, which is to be no less.
+    /// How deep arrays and maps may nest. Default: 512, like ``CBORDecoder/depthLimit``, which must not be less.
     ///
-    /// A value that is too deep throws with its coding path. So does one, at whatever depth, that finds less than a
-    /// quarter of its thread's stack left, or than 256 KiB: a value that contains itself, or a chain of thousands on a
-    /// thread of 512 KiB.
+    /// If a value nests deeper, `encode` throws an error with its coding path. It does the same at any depth if less
+    /// than a quarter of the thread's stack is left, or less than 256 KiB. So a value that contains itself is an error,
+    /// and so is a chain of thousands on a thread of 512 KiB.
     public var depthLimit = 512
-    /// What `Encoder.userInfo` gives to the values.
+    /// The `userInfo` of the encoder that values see.
     public var userInfo: [CodingUserInfoKey: any Sendable] = [:]
 
     /// Makes an encoder.
@@ -28,8 +28,8 @@ public struct CBOREncoder: Sendable {
 
     /// Encodes `value` into new bytes.
     ///
-    /// - Throws: what an `encode(to:)` throws, `EncodingError` with its coding path, and ``CBORError`` over
-    ///   ``byteLimit``.
+    /// - Throws: what an `encode(to:)` throws; `EncodingError` with its coding path; ``CBORError`` if the encoding is
+    ///   longer than ``byteLimit``.
     /// - Complexity: O(n) in the bytes.
     public func encode<Value: Encodable>(_ value: Value) throws -> [UInt8] {
         var bytes: [UInt8] = []
@@ -37,9 +37,9 @@ public struct CBOREncoder: Sendable {
         return bytes
     }
 
-    /// Encodes `value` at the end of `output`, whose capacity is used; on an error `output` is as it was.
+    /// Appends the encoding of `value` to `output`. On an error `output` does not change.
     ///
-    /// A ``CBOREncodingBuffer`` that is used again saves the copy, and the allocations.
+    /// If you encode many values, a ``CBOREncodingBuffer`` saves the copy and the allocations.
     ///
     /// - Throws: as ``encode(_:)``.
     public func encode<Value: Encodable>(_ value: Value, appendingTo output: inout [UInt8]) throws {

@@ -1,4 +1,4 @@
-/// Bytes that values are encoded into one after another, in memory that is used again.
+/// A buffer that encodes values one after another, and uses its memory again.
 ///
 /// ```swift
 /// let buffer = CBOREncodingBuffer()
@@ -21,20 +21,20 @@ public final class CBOREncodingBuffer: @unchecked Sendable {
         state = EncodingState(encoder)
     }
 
-    /// What was encoded so far; valid until the next change of the buffer.
+    /// What has been encoded so far. Valid until the next change of the buffer.
     public var bytes: UnsafeRawBufferPointer { unsafe state.bytes.bytes }
 
-    /// How many bytes there are.
+    /// How many bytes have been encoded so far.
     public var count: Int { state.bytes.count }
 
-    /// How many bytes the buffer's memory holds.
+    /// How many bytes fit into the buffer's memory.
     public var capacity: Int { state.bytes.capacity }
 
-    /// Where in its value the last error of ``encode(_:)`` arose: the keys from the outside in, empty for the value
+    /// Where in the value the last error of ``encode(_:)`` arose: the keys from the outside in; empty for the value
     /// itself.
     public private(set) var failedCodingPath: [any CodingKey] = []
 
-    /// Encodes `value` behind what is there; on an error the buffer is as it was.
+    /// Appends the encoding of `value`. On an error the buffer does not change.
     ///
     /// - Precondition: the value's own `encode(to:)` does not use this buffer.
     /// - Throws: as ``CBOREncoder/encode(_:)``.
@@ -60,7 +60,7 @@ public final class CBOREncodingBuffer: @unchecked Sendable {
         }
     }
 
-    /// Begins an array whose `count` elements are encoded next.
+    /// Appends the head of an array. The next `count` values that you encode are its elements.
     public func appendArrayHead(count: Int) { state.bytes.appendHead(.array, UInt64(clamping: max(0, count))) }
 
     /// Removes the bytes and keeps their memory.

@@ -4,11 +4,10 @@ public import FoundationEssentials
 public import Foundation
 #endif
 
-/// A type that writes its map itself, without the calls of `Codable` for each member: several times as fast, and the
-/// same bytes.
+/// A type that encodes its map directly, without `Codable`: several times as fast, and to the same bytes.
 ///
-/// `@Checkpointable` of `CheckpointKeys` makes the conformance of a struct whose `encode(to:)` the compiler makes. By
-/// hand it is:
+/// `@Checkpointable` of `CheckpointKeys` generates the conformance for a struct whose `encode(to:)` the compiler
+/// generates. By hand it looks like this:
 ///
 /// ```swift
 /// struct Walker: Codable {
@@ -26,24 +25,24 @@ public import Foundation
 /// }
 /// ```
 ///
-/// A ``CBOREncodingBuffer`` goes this way for a value of such a type and for an array of them, and for members of such
-/// types inside of one; in a value that encodes itself with `Codable`, all its members do. The first value of a type
-/// that a buffer encodes, the second, the fourth and so on are encoded both ways, over 1 MiB only the first: where
-/// these differ, the encoding throws, and nothing is written. ``CBOREncoder/encode(_:)``, which has one value, goes by
+/// A ``CBOREncodingBuffer`` calls it for a value of such a type, for an array of them, and for members of such types
+/// inside of one. A value that encodes itself with `Codable` also encodes its members with `Codable`. The buffer
+/// encodes the first value of a type, the second, the fourth and so on both ways (over 1 MiB only the first). If the
+/// bytes differ, the encoding throws, and nothing is written. ``CBOREncoder/encode(_:)`` encodes one value and uses
 /// `Codable`.
 public protocol CBORMapEncodable: Encodable {
-    /// Writes each entry once, in the order in which `encode(to:)` encodes them.
+    /// Appends each entry once, in the order of `encode(to:)`.
     ///
-    /// - Parameter map: where to; of use inside of this call alone.
+    /// - Parameter map: the writer. Do not use it after the call.
     /// - Throws: what the writer throws.
     func encodeEntries(into map: CBORMapWriter) throws
 }
 
-/// The map of a ``CBORMapEncodable`` that is being written.
+/// Writes the map of a ``CBORMapEncodable``.
 ///
-/// Every call appends one entry, whose key no other has; the form for an optional value appends none for nil, as the
-/// compiler's `encode(to:)` does. Errors are those of ``CBOREncoder/encode(_:)``; those of a member have its key in
-/// their path.
+/// Each call appends one entry. No two entries may have the same key. The form for an optional value appends nothing
+/// for nil, as the compiler's `encode(to:)` does. The calls throw what ``CBOREncoder/encode(_:)`` throws, with the
+/// member's key in the path.
 public struct CBORMapWriter {
     let state: EncodingState
     let place: Int

@@ -10,7 +10,7 @@ final class EncodedTree {
     private(set) var count = 0
     /// The single value, the entries' values, or an array's items up to the last tree.
     private var items: [Item] = []
-    /// The items of an array behind its last tree.
+    /// The items of an array after its last tree.
     private var tail: [UInt8] = []
     private var names: [String] = []
     private var indices: [String: Int] = [:]

@@ -1,6 +1,6 @@
 /// One encoding under way.
 ///
-/// Values are written straight into one buffer as long as they come in order: each item behind the one before, in the
+/// Values are written straight into one buffer as long as they come in order: each item after the one before, in the
 /// innermost open container or in one around it, whose inner ones are closed by that. What comes in any other order (an
 /// item for a container that was closed, or in which a value is under way; a key for the second time) first turns all
 /// that is under way into trees, which take items at any place; from there on only what is inside of a new value goes

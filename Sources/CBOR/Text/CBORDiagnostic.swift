@@ -1,4 +1,4 @@
-/// CBOR as people read it: the diagnostic notation of RFC 8949, section 8.
+/// CBOR as readable text: the diagnostic notation of RFC 8949, section 8.
 ///
 /// ```swift
 /// print(CBORDiagnostic.text(of: try CBOREncoder().encode(["step": 7])))  // {"step": 7}
@@ -14,14 +14,14 @@ public enum CBORDiagnostic {
         var end: Character
     }
 
-    /// The notation of all items in `bytes`, one after another with commas.
+    /// The notation of all items in `bytes`, separated by commas.
     ///
-    /// Bytes that are not CBOR end the text with what is wrong and where. Never fails, whatever the bytes are.
+    /// It never fails: if bytes are not CBOR, the text ends with what is wrong, and where.
     ///
     /// - Parameters:
     ///   - bytes: any bytes.
-    ///   - characterLimit: the text ends with an ellipsis where it would grow longer, in bytes of UTF-8. Default: 64
-    ///     Ki.
+    ///   - characterLimit: the greatest length of the text, in bytes of UTF-8. A longer text ends with an ellipsis.
+    ///     Default: 64 Ki.
     /// - Complexity: O(n) in the bytes, without recursion.
     public static func text(of bytes: [UInt8], characterLimit: Int = 65_536) -> String {
         unsafe bytes.withUnsafeBytes { unsafe text(of: $0, characterLimit: characterLimit) }

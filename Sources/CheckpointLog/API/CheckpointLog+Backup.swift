@@ -1,40 +1,40 @@
 internal import SystemPackage
 
-/// How far a backup is.
+/// The progress of a backup.
 public struct BackupProgress: Sendable, Hashable {
-    /// Bytes of the backup that are in their place; those of an earlier backup count at once.
+    /// How many bytes are in their place; bytes of an earlier backup count at once.
     public var byteCount: Int
-    /// Bytes that the backup will have.
+    /// How many bytes the backup will have.
     public var totalByteCount: Int
 }
 
 extension CheckpointLog {
-    /// Makes `directory` a copy of this log as it is at one moment within the call, with every version, number, date,
-    /// group, origin, policy, metadata, pin and tag.
+    /// Makes `directory` a copy of this log at one moment within the call, with every version, number, date, group,
+    /// origin, policy, metadata, pin and tag.
     ///
     /// ```swift
     /// try await log.backup(to: "/mnt/backup/simulation") { print("\($0.byteCount) of \($0.totalByteCount) bytes") }
     /// ```
     ///
-    /// The log is written, compacted and read meanwhile; only what the copy is made of is left where it is until the
-    /// end. What the memory level holds is written out first. A log that is open for reading can be backed up too,
-    /// while another process writes it: all that was written by a moment within the call is then in the copy, durable
-    /// there, and nothing that the writer has only in memory. A directory with an earlier backup of this log gets what
-    /// is new. Killed at any point, by a power cut too, the directory holds the backup from before or the new one, and
-    /// the next call goes on. The copy is a log like any other: ``LogVerifier`` proves it sound, and an opening of it
-    /// continues it.
+    /// You can write, compact and read the log meanwhile; until the call ends, the log only keeps the files that the
+    /// copy is made of. The call first writes the memory level to the disk. You can also back up a log that is open for
+    /// reading while another process writes it: the copy then has everything that was written by one moment within the
+    /// call, but not what the writer holds only in memory. If `directory` has an earlier backup of this log, the call
+    /// copies only what is new. If the process is killed or the power fails, the directory holds the earlier backup or
+    /// the new one, and the next call goes on. The copy is a log like any other: ``LogVerifier`` can check it, and you
+    /// can open it and go on with it.
     ///
-    /// On the log's own disk files are not copied but get a second name, where the file system has such. That is
-    /// quick, takes no room, and is no help when that disk fails.
+    /// If `directory` is on the log's own disk, and the file system has hard links, the call links files instead of
+    /// copying them. That is quick and takes no space, but does not help if that disk fails.
     ///
     /// - Parameters:
-    ///   - directory: the path; made where it is not there. Its parent must exist.
-    ///   - progress: is told on a thread of the engine's how far it is, after each file and each MiB.
-    /// - Returns: what was copied, linked and kept.
-    /// - Throws: ``CheckpointLogError``: `.invalidArgument` for a directory that holds anything else, another log, or a
-    ///   copy that has gone on by itself; `.locked` where that is open for writing; `.unsupported` for a log without a
-    ///   directory, a snapshot, and a log that is open for salvage; `.damaged` for a file of the log that is missing,
-    ///   `.diskFull`, `.ioFailure`; as ``save()``. Nothing of the log or of the earlier backup has changed then.
+    ///   - directory: the path of the backup. The call creates it if it does not exist; its parent must exist.
+    ///   - progress: called after each file and each MiB, on a thread of the log.
+    /// - Returns: what the call copied, linked and kept.
+    /// - Throws: ``CheckpointLogError``: `.invalidArgument` if the directory holds something else, another log, or a
+    ///   copy that somebody has written to; `.locked` if the copy is open for writing; `.unsupported` for a log without
+    ///   a directory, a snapshot, or a log that is open for salvage; `.damaged` if a file of the log is missing;
+    ///   `.diskFull`, `.ioFailure`; as ``save()``. The log and the earlier backup are then unchanged.
     /// - Complexity: O(n) in the bytes that are new since the earlier backup.
     @discardableResult
     public nonisolated func backup(

@@ -1,8 +1,7 @@
 internal import SystemPackage
 
-/// The forms for code that is not asynchronous. Each blocks its thread, and cannot be called from asynchronous code,
-/// whose threads are not to be blocked. All but ``updateBlocking()`` do their work on the thread that calls, and need
-/// no other.
+/// The forms for synchronous code. Each blocks its thread, so the compiler refuses it in asynchronous code. All but
+/// ``updateBlocking()`` work on the calling thread and need no other.
 extension CheckpointLog {
     /// Opens a log as ``open(at:configuration:waitingForLock:)`` does, and blocks until it is open.
     @available(*, noasync, message: "Use the asynchronous open.")
@@ -39,8 +38,8 @@ extension CheckpointLog {
 
     /// Updates as ``update()`` does, and blocks until every source and child has had its turn.
     ///
-    /// Sources are asynchronous, so this waits for tasks: it must not be called on a thread that they need, as a
-    /// function is that a task calls and that is not asynchronous itself.
+    /// Sources are asynchronous, so the call waits for tasks. Do not call it on a thread that tasks need, for example
+    /// in a synchronous function that a task calls.
     @available(*, noasync, message: "Use the asynchronous update.")
     public nonisolated func updateBlocking() throws {
         try Self.block { try await self.update() }

@@ -1,25 +1,24 @@
 extension CheckpointLog {
     /// Takes a checkpoint of `value` under `key` and returns once the level's promise holds.
     ///
-    /// It is stored as its CBOR. A value of the memory level is kept as it is, any other encoded, on the caller's
-    /// executor and before the call suspends, so later changes do not reach the checkpoint. A call whose promise holds
-    /// by then, as at a level of `.written`, does not suspend. After a crash in the middle the checkpoint is wholly
-    /// there or not at all. With a parent in the tree, and a level over this actor's rank, it is passed up to the first
+    /// The log stores the value as CBOR. It encodes the value on the caller's executor, before the call suspends, so
+    /// later changes do not reach the checkpoint. The memory level keeps the value itself. At a level of `.written`
+    /// durability the call does not suspend. After a crash in the middle, the checkpoint is complete or absent. If the
+    /// log has a parent, and the level is greater than this log's rank, the log passes the checkpoint up to the first
     /// actor of that rank.
     ///
-    /// Where the disk is full it suspends for as long as compactions win room, ten seconds at the most.
+    /// On a full disk the call suspends while compaction can win room, ten seconds at most.
     ///
     /// - Parameters:
-    ///   - value: any value. What a struct or enumeration holds by reference is not copied by the memory level: a later
-    ///     change of that object reaches the checkpoint. Take such values at another level.
+    ///   - value: any value. The memory level does not copy objects that a struct or enumeration refers to: a later
+    ///     change of such an object reaches the checkpoint. Save such values at another level.
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255; its ``LevelPolicy`` says what is promised.
-    /// - Returns: a receipt, on which more can be waited for.
+    /// - Returns: a receipt, which can wait for more than the level promises.
     /// - Throws: ``CheckpointLogError``: `.invalidKey`, `.invalidLevel`, `.encodingFailed`, `.valueTooLarge` (nothing
-    ///   was written); `.diskFull` (nothing was written, the log is open);
-    ///   `.unavailable` for a parent that failed (this actor has the checkpoint); `.writerFailed`, `.closed`,
-    ///   `.readOnly`, `.ioFailure`.
-    /// - Complexity: O(n) in the encoded bytes; O(1) at a level of the memory.
+    ///   was written); `.diskFull` (nothing was written, the log stays open); `.unavailable` if a parent failed (this
+    ///   log has the checkpoint); `.writerFailed`, `.closed`, `.readOnly`, `.ioFailure`.
+    /// - Complexity: O(n) in the encoded bytes; O(1) at a memory level.
     @discardableResult
     public nonisolated(nonsending) func checkpoint<Value: Codable & Sendable>(
         _ value: Value, for key: CheckpointKey, level: Int = 1
@@ -32,16 +31,16 @@ extension CheckpointLog {
         }
     }
 
-    /// Takes a checkpoint of `value` as ``checkpoint(_:for:level:)`` does, and says something of it.
+    /// Takes a checkpoint of `value` as ``checkpoint(_:for:level:)`` does, with metadata beside the value.
     ///
     /// - Parameters:
     ///   - value: any value.
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255; its ``LevelPolicy`` says what is promised.
-    ///   - metadata: what is said of this version beside its value, 4,096 bytes at the most; listings show it without
-    ///     reading the value. It goes with the checkpoint wherever that goes.
-    /// - Returns: a receipt, on which more can be waited for.
-    /// - Throws: as without metadata; `.invalidArgument` for too much of it.
+    ///   - metadata: facts about this version, at most 4,096 bytes, such as a step or a loss. Listings show them
+    ///     without reading the value. Compaction, backups and parents keep them.
+    /// - Returns: a receipt, which can wait for more than the level promises.
+    /// - Throws: as without metadata; `.invalidArgument` if the metadata is too long.
     @discardableResult
     public nonisolated(nonsending) func checkpoint<Value: Codable & Sendable>(
         _ value: Value, for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata
@@ -53,7 +52,7 @@ extension CheckpointLog {
         }
     }
 
-    /// Takes a checkpoint of two values or more under `key`; they are stored as an array of their CBOR.
+    /// Takes a checkpoint of two or more values under `key`. The log stores them as one CBOR array.
     ///
     /// In everything else as the form for one value.
     @discardableResult
@@ -70,11 +69,11 @@ extension CheckpointLog {
         }
     }
 
-    /// Takes a checkpoint of a value that cannot go to another thread, as ``checkpoint(_:for:level:)`` does.
+    /// Takes a checkpoint of a value that is not `Sendable`, as ``checkpoint(_:for:level:)`` does.
     ///
-    /// It is encoded where the caller is isolated, also at a level of the memory, so a conformance to `Codable` may be
-    /// isolated to the main actor, as those of a module are whose default isolation that is. Values that are `Sendable`
-    /// take the other form by themselves.
+    /// The call encodes the value where the caller is isolated, also at a memory level. So the value's conformance to
+    /// `Codable` may be isolated to the main actor, as in a module whose default isolation is the main actor. For
+    /// values that are `Sendable` the compiler chooses the other form.
     @discardableResult
     public nonisolated(nonsending) func checkpoint<Value: Codable>(
         _ value: Value, for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata = [:]
@@ -86,14 +85,16 @@ extension CheckpointLog {
         }
     }
 
-    /// Takes a checkpoint of `value` under `key` and returns when it is written, whatever the level's policy.
+    /// Takes a checkpoint of `value` under `key`, and returns when it is written, at any level.
     ///
-    /// What is written survives the end of the process; a level of `.synced` checkpoints is durable once the receipt
-    /// says so. At a level of the memory nothing is written. A value over `largeValueByteCount` blocks until its own
-    /// file is synced. Where the disk is full it blocks for as long as compactions win room, a second at the most.
+    /// A written checkpoint survives the end of the process. It survives power loss after the receipt's
+    /// ``CheckpointReceipt/wait(for:)`` for `.synced` has returned. At a memory level the call writes nothing. For a
+    /// value larger than `largeValueByteCount` the call blocks until the value's own file is synced. On a full disk it
+    /// blocks while compaction can win room, a second at most.
     ///
     /// - Throws: as ``checkpoint(_:for:level:)``.
-    /// - Complexity: O(n) in the encoded bytes; no system call for small ones where mapped stores are safe.
+    /// - Complexity: O(n) in the encoded bytes. Small values need no system call on file systems whose files can safely
+    ///   be mapped.
     @discardableResult
     public nonisolated func submit<Value: Codable & Sendable>(
         _ value: Value, for key: CheckpointKey, level: Int = 1
@@ -101,8 +102,8 @@ extension CheckpointLog {
         receipt(try attempt(value, for: key, level, waits: true))
     }
 
-    /// Takes a checkpoint of `value` as ``submit(_:for:level:)`` does, and says something of it, as
-    /// ``checkpoint(_:for:level:metadata:)-2sfkb`` does.
+    /// Takes a checkpoint of `value` as ``submit(_:for:level:)`` does, with metadata as in
+    /// ``checkpoint(_:for:level:metadata:)-2sfkb``.
     @discardableResult
     public nonisolated func submit<Value: Codable & Sendable>(
         _ value: Value, for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata
@@ -110,7 +111,7 @@ extension CheckpointLog {
         receipt(try attempt(value, for: key, level, metadata, waits: true))
     }
 
-    /// Takes a checkpoint of two values or more under `key` and returns when it is written.
+    /// Takes a checkpoint of two or more values under `key`, and returns when it is written.
     ///
     /// In everything else as the form for one value.
     @discardableResult
@@ -123,9 +124,9 @@ extension CheckpointLog {
         receipt(try attempt(first, second, repeat each rest, for: key, level, metadata, waits: true))
     }
 
-    /// Takes a checkpoint of a value that cannot go to another thread, as ``submit(_:for:level:)`` does.
+    /// Takes a checkpoint of a value that is not `Sendable`, as ``submit(_:for:level:)`` does.
     ///
-    /// It is encoded before the call returns, also at a level of the memory.
+    /// The call encodes the value before it returns, also at a memory level.
     ///
     /// ```swift
     /// final class Simulation: Codable { var step = 0 }
@@ -147,8 +148,8 @@ extension CheckpointLog {
         receipt(try attempt(encoding: first, second, repeat each rest, for: key, level, metadata, waits: true))
     }
 
-    /// Takes a checkpoint of bytes as they are, without CBOR; ``restoreBytes(for:level:version:origin:fallback:)``
-    /// gives them back.
+    /// Takes a checkpoint of bytes without encoding them; ``restoreBytes(for:level:version:origin:fallback:)`` gives
+    /// them back.
     ///
     /// - Throws: as ``checkpoint(_:for:level:)``.
     @discardableResult

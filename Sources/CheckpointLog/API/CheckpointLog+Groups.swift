@@ -1,7 +1,7 @@
 import CBOR
 import SystemPackage
 
-/// What a named group is put together of, inside ``CheckpointLog/commit(_:level:_:)``.
+/// Collects the members of a group inside ``CheckpointLog/commit(_:level:_:)``.
 ///
 /// ```swift
 /// try await log.commit("epoch", level: 2) { group in
@@ -23,22 +23,21 @@ public struct CheckpointGroupBuilder {
 
     init(_ encoder: CBOREncoder) { self.encoder = encoder }
 
-    /// Puts a checkpoint of `value` under `key` into the group. Encoded at once.
+    /// Adds a checkpoint of `value` under `key` to the group. The call encodes the value at once.
     ///
     /// - Parameters:
     ///   - value: any value.
     ///   - key: 1 to 1,024 bytes of UTF-8.
-    ///   - metadata: what is said of this version of the key beside its values, 4,096 bytes at the most.
-    /// - Throws: ``CheckpointLogError``: `.encodingFailed`; `.invalidArgument` for too much metadata;
-    ///   `.duplicateKeyInGroup` for a key that is in the group already.
+    ///   - metadata: facts about this version of the key, at most 4,096 bytes.
+    /// - Throws: ``CheckpointLogError``: `.encodingFailed`; `.invalidArgument` if the metadata is too long;
+    ///   `.duplicateKeyInGroup` if the group already has the key.
     public mutating func put<Value: Codable>(
         _ value: Value, for key: CheckpointKey, metadata: CheckpointMetadata = [:]
     ) throws {
         try add(key, metadata) { try CheckpointLog.encode(value, for: key, into: $0) }
     }
 
-    /// Puts a checkpoint of two values or more under `key` into the group; as the form for one value in everything
-    /// else.
+    /// Adds a checkpoint of two or more values under `key` to the group; in everything else as the form for one value.
     public mutating func put<First: Codable, Second: Codable, each Rest: Codable>(
         _ first: First, _ second: Second, _ rest: repeat each Rest, for key: CheckpointKey,
         metadata: CheckpointMetadata = [:]
@@ -58,7 +57,7 @@ public struct CheckpointGroupBuilder {
     }
 }
 
-/// The members of a group that was committed together, with the values they had then.
+/// A group that was committed together: its members, with the values that they had then.
 ///
 /// ```swift
 /// if let group = try await log.restoreGroup("epoch", level: 2) {
@@ -77,16 +76,16 @@ public struct CheckpointGroup: Sendable {
     let name: KeyHash
     let engine: LogEngine
 
-    /// Gives back the member under `key` with the value that was committed with the group; nil when it has no such
-    /// member. Decoded where the caller is isolated.
+    /// Restores the member under `key` with the value that was committed with the group; nil if the group has no such
+    /// member. The call decodes the value where the caller is isolated.
     ///
-    /// - Throws: ``CheckpointLogError``: `.decodingFailed`, `.damaged`, `.closed`; `.unavailable` when the group is not
-    ///   kept any more: newer ones of the name have taken its place since, or it was ended.
+    /// - Throws: ``CheckpointLogError``: `.decodingFailed`, `.damaged`, `.closed`; `.unavailable` if the log no longer
+    ///   keeps the group, because newer groups of its name replaced it or somebody removed it.
     public func restore<Value: Codable>(_ type: Value.Type, for key: CheckpointKey) async throws -> Value? {
         try await fetch(key).map { try decode(type, $0, key) }
     }
 
-    /// Gives back a member of two values or more as an optional tuple; as the form for one value in everything else.
+    /// Restores a member of two or more values as an optional tuple; in everything else as the form for one value.
     public func restore<First: Codable, Second: Codable, each Rest: Codable>(
         _ first: First.Type, _ second: Second.Type, _ rest: repeat (each Rest).Type, for key: CheckpointKey
     ) async throws -> (First, Second, repeat each Rest)? {
@@ -94,13 +93,13 @@ public struct CheckpointGroup: Sendable {
         return .some(try decode(first, second, repeat each rest, of: content, key))
     }
 
-    /// Gives back a member as ``restore(_:for:)`` does, for code that is not asynchronous; blocks while it reads.
+    /// Restores a member as ``restore(_:for:)`` does, for synchronous code; blocks while it reads.
     @available(*, noasync, message: "Use the asynchronous restore.")
     public func restoreBlocking<Value: Codable>(_ type: Value.Type, for key: CheckpointKey) throws -> Value? {
         try read(key).map { try decode(type, $0, key) }
     }
 
-    /// Gives back a member of two values or more, for code that is not asynchronous; blocks while it reads.
+    /// Restores a member of two or more values, for synchronous code; blocks while it reads.
     @available(*, noasync, message: "Use the asynchronous restore.")
     public func restoreBlocking<First: Codable, Second: Codable, each Rest: Codable>(
         _ first: First.Type, _ second: Second.Type, _ rest: repeat (each Rest).Type, for key: CheckpointKey
@@ -142,21 +141,20 @@ public struct CheckpointGroup: Sendable {
 }
 
 extension CheckpointLog {
-    /// Takes checkpoints of several keys, all or none of them, also across a crash, and keeps them together under
-    /// `name`.
+    /// Takes checkpoints of several keys, all or none, also across a crash, and keeps them together under `name`.
     ///
-    /// A group is written at once, also at a level of the memory; one over `largeValueByteCount` is synced too. It
-    /// stays with this actor: it is not passed up the tree, whatever its level, but a parent's update takes its members
-    /// over like all records.
+    /// The call writes a group at once, also at a memory level. It syncs a group that is larger than
+    /// `largeValueByteCount`. A group is not passed up the tree, at any level; but a parent's update copies its members
+    /// like all records.
     ///
     /// - Parameters:
-    ///   - name: the name of the group, 1 to 1,024 bytes of UTF-8, apart from the names of keys. As many groups of a
-    ///     name are kept as versions of a key, by number and age; their members as long as they are, whatever has come
-    ///     of their keys since.
+    ///   - name: the name of the group, 1 to 1,024 bytes of UTF-8. Names of groups and keys are independent. The
+    ///     level's retention decides, by count and age, how many groups of a name the log keeps. It keeps a group's
+    ///     members as long as the group, even if their keys have newer versions.
     ///   - level: 1…255; its ``LevelPolicy`` says what is promised on return.
-    ///   - build: puts 1 to 65,536 members in; what it throws is passed on and nothing is written.
-    /// - Throws: ``CheckpointLogError``: `.valueTooLarge` for a group over `valueByteLimit`, `.invalidGroup` for one
-    ///   without members or with too many; as ``checkpoint(_:for:level:)``. Nothing is written then.
+    ///   - build: adds 1 to 65,536 members. If it throws, the call throws the same error and writes nothing.
+    /// - Throws: ``CheckpointLogError``: `.valueTooLarge` for a group larger than `valueByteLimit`; `.invalidGroup` for
+    ///   a group without members or with too many; as ``checkpoint(_:for:level:)``. Nothing is written then.
     /// - Complexity: O(n) in the encoded bytes.
     @discardableResult
     public nonisolated func commit(

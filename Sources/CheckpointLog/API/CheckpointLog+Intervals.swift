@@ -4,10 +4,10 @@ extension CheckpointLog {
         return timers.intervals
     }
 
-    /// Changes the intervals, also while the timers run; what is not given stays.
+    /// Changes the intervals, also while the timers run. An argument that you leave out changes nothing.
     ///
     /// - Parameters:
-    ///   - on: starts or stops the timers; what is under way is not waited for.
+    ///   - on: starts or stops the timers. The call does not wait for updates that are under way.
     ///   - update: 1 ms or more, or zero to switch this timer off.
     ///   - save: 1 ms or more, or zero to switch this timer off.
     /// - Throws: ``CheckpointLogError``: `.invalidConfiguration`; nothing is changed then. `.closed`.
@@ -28,7 +28,8 @@ extension CheckpointLog {
         }
     }
 
-    /// Starts updating and saving by the intervals, the first time at once. Starting twice is one timer.
+    /// Starts updating and saving at the intervals, the first time at once. If it has started already, the call does
+    /// nothing.
     public func startCheckpointing() {
         timers.isSet = true
         guard !timers.isRunning, (try? engine.checkOpen()) != nil else { return }
@@ -36,10 +37,10 @@ extension CheckpointLog {
         restartTimers()
     }
 
-    /// Stops updating and saving by the intervals, and returns once what is under way with sources and children has
-    /// ended, and is stored.
+    /// Stops updating and saving at the intervals. The call returns after updates that are under way have ended and are
+    /// saved.
     ///
-    /// A source that calls this does not wait for itself.
+    /// If a source makes this call, the call does not wait for that source.
     public func stopCheckpointing() async {
         timers.intervals.on = false
         timers.isSet = true
@@ -54,10 +55,10 @@ extension CheckpointLog {
         if !timers.isSet { startCheckpointing() }
     }
 
-    /// The time between checkpoints of `level` that loses the least work, from what they cost here so far.
+    /// The time between checkpoints of `level` that loses the least work, computed from what they have cost so far.
     ///
-    /// By Daly's higher-order estimate, which Young's √(2δM) is the first term of: δ is the mean time that a checkpoint
-    /// of the level took, M the mean time between failures (J. W. Young, "A first order approximation to the optimum
+    /// It is Daly's higher-order estimate; its first term is Young's √(2δM). δ is the mean time that a checkpoint of
+    /// the level took, M the mean time between failures (J. W. Young, "A first order approximation to the optimum
     /// checkpoint interval", 1974; J. T. Daly, "A higher order estimate of the optimum checkpoint interval for restart
     /// dumps", 2006).
     ///

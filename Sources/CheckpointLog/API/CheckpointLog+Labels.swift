@@ -1,8 +1,8 @@
 extension CheckpointLog {
-    /// Keeps a version of `key` for good, whatever its level's retention says, until it is unpinned or removed.
+    /// Pins a version of `key`: the log keeps it, whatever the retention says, until you unpin or remove it.
     ///
-    /// Durable on return as the level's checkpoints are. It costs one small record for each change, and the memory of
-    /// the key's labels.
+    /// On return the pin is as durable as the level's checkpoints. Each change costs one small record, and the labels
+    /// of the key are kept in memory.
     ///
     /// ```swift
     /// let receipt = try await log.checkpoint(model, for: "model", level: 2)
@@ -10,10 +10,10 @@ extension CheckpointLog {
     /// ```
     ///
     /// - Parameters:
-    ///   - number: of the version, as its receipt or a history of this very log gives it.
+    ///   - number: the version's number, from its receipt or from a history of this log.
     ///   - key: 1 to 1,024 bytes of UTF-8.
-    ///   - level: 1…255, or nil for whichever has that version.
-    ///   - origin: as `C4/C1`, for what came up the tree that way; nil for this actor's own.
+    ///   - level: 1…255, or nil for the level that has that version.
+    ///   - origin: such as `C4/C1`, for records that came up the tree that way; nil for this log's own.
     /// - Returns: whether there is such a version.
     /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)``; `.unsupported` in a log without
     ///   a directory; `.invalidArgument` for over 4,096 pins and tags of one key.
@@ -26,7 +26,7 @@ extension CheckpointLog {
         }
     }
 
-    /// Leaves a version of `key` to its level's retention again. Its tags, if it has any, keep it all the same.
+    /// Removes the pin of a version of `key`. The level's retention then applies again, unless the version has a tag.
     ///
     /// - Returns: whether it was pinned.
     /// - Throws: as ``pin(_:of:level:origin:)``.
@@ -39,9 +39,10 @@ extension CheckpointLog {
         }
     }
 
-    /// Gives a version of `key` a name, which ``RestoreVersion/tag(_:)`` asks for, and keeps it as long as it has that.
+    /// Gives a version of `key` a name, for ``RestoreVersion/tag(_:)``. The log keeps the version as long as it has
+    /// one.
     ///
-    /// A name is of one version at a time: one that another version of the key has at that level is taken from it.
+    /// One version has a name at a time: if another version of the key at that level has it, it loses it.
     ///
     /// ```swift
     /// try await log.tag(receipt.sequenceNumber, of: "model", as: "best", level: 2)
@@ -49,11 +50,11 @@ extension CheckpointLog {
     /// ```
     ///
     /// - Parameters:
-    ///   - number: of the version, as its receipt or a history of this very log gives it.
+    ///   - number: the version's number, from its receipt or from a history of this log.
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - name: 1 to 255 bytes of UTF-8.
-    ///   - level: 1…255, or nil for whichever has that version.
-    ///   - origin: as `C4/C1`, for what came up the tree that way; nil for this actor's own.
+    ///   - level: 1…255, or nil for the level that has that version.
+    ///   - origin: such as `C4/C1`, for records that came up the tree that way; nil for this log's own.
     /// - Returns: whether there is such a version.
     /// - Throws: as ``pin(_:of:level:origin:)``; `.invalidArgument` for a name of another length.
     @discardableResult
@@ -71,7 +72,7 @@ extension CheckpointLog {
         }
     }
 
-    /// Takes a name from the version of `key` that has it.
+    /// Removes a name from the version of `key` that has it.
     ///
     /// - Returns: whether a version had it.
     /// - Throws: as ``pin(_:of:level:origin:)``.

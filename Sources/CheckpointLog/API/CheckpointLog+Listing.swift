@@ -1,10 +1,10 @@
 extension CheckpointLog {
-    /// The stored versions of `key`, newest first; without a level those of every level.
+    /// The versions of `key` that the log keeps, newest first, at `level` or at every level.
     ///
     /// - Parameters:
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255, or nil.
-    ///   - origin: as `C4/C1`; nil for this actor's own versions and, where it has none, those of every origin.
+    ///   - origin: such as `C4/C1`. Nil means this log's own versions or, if it has none, those of every origin.
     /// - Throws: ``CheckpointLogError``: `.damaged`, `.closed`, `.invalidKey`, `.invalidLevel`, `.ioFailure`.
     public nonisolated func history(
         for key: CheckpointKey, level: Int? = nil, origin: String? = nil
@@ -14,8 +14,7 @@ extension CheckpointLog {
         return try await engine.blocking.run { try engine.history(query) }
     }
 
-    /// The stored versions of `key` as ``history(for:level:origin:)`` gives them, for code that is not asynchronous;
-    /// blocks while it reads.
+    /// The versions of `key` as ``history(for:level:origin:)`` lists them, for synchronous code; blocks while it reads.
     @available(*, noasync, message: "Use the asynchronous history.")
     public nonisolated func historyBlocking(
         for key: CheckpointKey, level: Int? = nil, origin: String? = nil
@@ -23,7 +22,7 @@ extension CheckpointLog {
         try engine.history(try RecordQuery(key, level, .newest, origin))
     }
 
-    /// The newest stored version of `key` that `condition` chooses; nil where it chooses none.
+    /// The newest version of `key` for which `condition` is true; nil if there is none.
     ///
     /// ```swift
     /// let stable = try await log.newest(for: "model", level: 2) { $0.metadata["stable"] == "yes" }
@@ -38,7 +37,7 @@ extension CheckpointLog {
         try await history(for: key, level: level, origin: origin).first(where: condition)
     }
 
-    /// The stored version of `key` whose metadata have the best number under the name `metric`; nil where none has one.
+    /// The version of `key` whose metadata have the best number under the name `metric`; nil if no version has one.
     ///
     /// ```swift
     /// if let best = try await log.best(of: "loss", .lowest, for: "model", level: 2) {
@@ -47,7 +46,7 @@ extension CheckpointLog {
     /// }
     /// ```
     ///
-    /// Of several that are as good it is the newest. Versions without that number, or with not-a-number, do not count.
+    /// Of several equally good versions it returns the newest. It skips versions without that number, and NaN.
     ///
     /// - Throws: as ``history(for:level:origin:)``.
     /// - Complexity: O(n) in the versions kept; of each the frame's header is read, and no value.
@@ -63,13 +62,13 @@ extension CheckpointLog {
         return best?.version
     }
 
-    /// The newest checkpoint of each key, by level, key and origin; without a level those of every level.
+    /// The newest checkpoint of each key, ordered by level, key and origin, at `level` or at every level.
     ///
     /// - Parameters:
     ///   - level: 1…255, or nil.
     ///   - prefix: what the keys begin with, byte for byte; empty for all.
     /// - Throws: ``CheckpointLogError``: `.damaged`, `.closed`, `.invalidLevel`, `.ioFailure`.
-    /// - Complexity: O(n log n) in all keys: they are not in memory, so each newest frame's header is read.
+    /// - Complexity: O(n log n) in all keys. Keys are not kept in memory, so the call reads the header of each frame.
     public nonisolated func checkpoints(
         level: Int? = nil, prefix: CheckpointKey = ""
     ) async throws -> [CheckpointVersion] {
@@ -78,7 +77,7 @@ extension CheckpointLog {
         return try await engine.blocking.run { try engine.checkpoints(level: level, prefix: prefix) }
     }
 
-    /// The keys that have a checkpoint at `level`, or at any level, each once, in the order of their bytes.
+    /// The keys that have a checkpoint at `level`, or at any level, in the order of their bytes, each once.
     ///
     /// ```swift
     /// for key in try await log.keys(prefix: "worker/") { print(key) }
@@ -95,15 +94,15 @@ extension CheckpointLog {
         return try await engine.blocking.run { try engine.keys(level: level, prefix: prefix) }
     }
 
-    /// Every newest checkpoint at `level`, or of each key at whichever level is newest, as values of one type.
+    /// Restores the newest checkpoint of every key, at `level` or at any level, as values of one type.
     ///
     /// - Parameters:
-    ///   - type: what each checkpoint was taken of. A checkpoint of another type fails the call.
+    ///   - type: the type of all values. If a checkpoint is of another type, the call throws.
     ///   - level: 1…255, or nil.
     ///   - prefix: what the keys begin with, byte for byte; empty for all.
-    /// - Returns: the values by key. Of a key with several origins the actor's own counts, else the newest.
+    /// - Returns: the values by key. If a key has several origins, the log's own value, or else the newest.
     /// - Throws: as ``restore(_:for:level:version:origin:fallback:)-5xn3o``.
-    /// - Complexity: O(n) in the bytes of all newest checkpoints, which are read in the order of the files.
+    /// - Complexity: O(n) in the bytes of these checkpoints. The call reads them in the order of the files.
     public nonisolated func restoreAll<Value: Codable & Sendable>(
         as type: Value.Type, level: Int? = nil, prefix: CheckpointKey = ""
     ) async throws -> [CheckpointKey: Value] {

@@ -1,14 +1,14 @@
 extension CheckpointLog {
-    /// Forgets every version of `key`, at `level` or, without one, at every level that has it.
+    /// Removes every version of `key`, at `level` or at every level.
     ///
-    /// Durable on return as the level's checkpoints are. Groups that hold the key are forgotten. Records of other
-    /// origins stay, and so do copies that actors above have: these still answer a restore at a level over this actor's
+    /// On return the removal is as durable as the level's checkpoints. Groups that hold the key end. Records of other
+    /// origins stay. Copies in actors above stay too, and still answer a restore at a level greater than this log's
     /// rank.
     ///
     /// - Parameters:
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255, or nil.
-    ///   - origin: as `C4/C1`, for what came up the tree that way; nil for this actor's own.
+    ///   - origin: such as `C4/C1`, for records that came up the tree that way; nil for this log's own.
     /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)``. A key without checkpoints is
     ///   not an error.
     /// - Complexity: O(1) for each level that has the key.
@@ -39,11 +39,11 @@ extension CheckpointLog {
         if durability == .synced { try await sync() }
     }
 
-    /// Forgets one version of `key`: a damaged one, or one that nobody is to go back to.
+    /// Removes one version of `key`, for example a damaged one.
     ///
-    /// The other versions stay, and none comes back that its level's retention has given up. A group that has the
-    /// version is forgotten, and so are its pin and its tags. Durable on return as the level's checkpoints are. Copies
-    /// that actors above have stay.
+    /// The other versions stay, and versions that retention has dropped do not come back. The version's pin and tags
+    /// go, and a group that has it as a member ends. On return the removal is as durable as the level's checkpoints.
+    /// Copies in actors above stay.
     ///
     /// ```swift
     /// for version in try await log.history(for: "model", level: 2) where version.metadata["diverged"] == "yes" {
@@ -52,12 +52,12 @@ extension CheckpointLog {
     /// ```
     ///
     /// - Parameters:
-    ///   - number: of the version, as its receipt or a history of this very log gives it.
+    ///   - number: the version's number, from its receipt or from a history of this log.
     ///   - key: 1 to 1,024 bytes of UTF-8.
-    ///   - level: 1…255, or nil for whichever has that version.
-    ///   - origin: as `C4/C1`, for what came up the tree that way; nil for this actor's own.
+    ///   - level: 1…255, or nil for the level that has that version.
+    ///   - origin: such as `C4/C1`, for records that came up the tree that way; nil for this log's own.
     /// - Returns: whether there was such a version.
-    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)``; `.damaged` for a member of a
+    /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)``; `.damaged` if the version is a member of a
     ///   group whose list of members cannot be read.
     /// - Complexity: O(n) in the members of all groups.
     @discardableResult
@@ -73,20 +73,20 @@ extension CheckpointLog {
         }
     }
 
-    /// Forgets every version of every key that begins with `prefix`, at `level` or at every level.
+    /// Removes every version of every key that begins with `prefix`, at `level` or at every level.
     ///
     /// ```swift
     /// try await log.removeCheckpoints(prefix: "run-17/")
     /// ```
     ///
-    /// Durable on return as the level's checkpoints are. It is no group: a crash in the middle leaves some of the keys,
-    /// each whole. For the rest as ``removeCheckpoint(for:level:origin:)`` of the actor's own; a key that is new by the
-    /// time this ends may stay.
+    /// On return the removals are as durable as the level's checkpoints. They are not atomic: after a crash in the
+    /// middle some of the keys may still be there. A key that somebody saves during the call may stay. In everything
+    /// else as ``removeCheckpoint(for:level:origin:)``.
     ///
     /// - Parameters:
-    ///   - prefix: what the keys begin with, byte for byte; not empty. ``removeAllCheckpoints(level:)`` removes all.
+    ///   - prefix: the beginning of the keys, byte for byte; not empty. ``removeAllCheckpoints(level:)`` removes all.
     ///   - level: 1…255, or nil.
-    /// - Returns: how many keys were removed.
+    /// - Returns: how many keys the call removed.
     /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)`` and ``keys(level:prefix:)``;
     ///   `.invalidArgument` for an empty prefix.
     /// - Complexity: as ``keys(level:prefix:)``.
@@ -135,7 +135,7 @@ extension CheckpointLog {
         }
     }
 
-    /// Forgets every checkpoint of `level`, or of all levels, with one record.
+    /// Removes every checkpoint of `level`, or of all levels, with one record.
     ///
     /// - Throws: ``CheckpointLogError`` as ``checkpoint(_:for:level:)``.
     public nonisolated func removeAllCheckpoints(level: Int? = nil) async throws {

@@ -1,25 +1,25 @@
 internal import CBOR
 
 extension CheckpointLog {
-    /// Gives back the newest checkpoint of `key`, at `level` or, without one, at whichever level is newest.
+    /// Restores the newest checkpoint of `key`: the newest at `level`, or the newest at any level.
     ///
-    /// With a parent in the tree, and a level over this actor's rank, the nearest actor above of that rank answers,
-    /// with what came from this one first; where it has none, this actor does. A value of the memory level comes back
-    /// without being decoded.
+    /// If the log has a parent, and the level is greater than this log's rank, the nearest actor above of that rank
+    /// answers, first with what came from this log. If it has none, this log answers. The memory level returns the
+    /// value itself, without decoding.
     ///
     /// - Parameters:
-    ///   - type: the type that the checkpoint was taken of, or one that decodes what that encoded.
+    ///   - type: the type of the value that was saved, or one that decodes the same form.
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255, or nil.
     ///   - version: which version; the newest by default.
-    ///   - origin: the way by which the checkpoint came up the tree, as `C4/C1`; nil for this actor's own and, where it
-    ///     has none, the newest of any origin.
-    ///   - fallback: what to do when the version found is damaged, or does not decode.
-    /// - Returns: the value, or nil when there is no such checkpoint.
-    /// - Throws: ``CheckpointLogError``: `.decodingFailed` for another type than it was taken of, `.damaged` naming
-    ///   file, offset and number, `.closed`, `.invalidKey`, `.invalidLevel`, `.ioFailure`.
-    /// - Complexity: O(n) in the bytes of the checkpoint. One `preadv2` on the task's thread where the page cache has
-    ///   them, else a `pread` on a thread of the engine's.
+    ///   - origin: the path by which the checkpoint came up the tree, such as `C4/C1`. Nil means this log's own
+    ///     checkpoint or, if it has none, the newest of any origin.
+    ///   - fallback: what to do if the version is damaged, or does not decode.
+    /// - Returns: the value, or nil if there is no such checkpoint.
+    /// - Throws: ``CheckpointLogError``: `.decodingFailed` if the checkpoint is of another type; `.damaged`, naming
+    ///   file, offset and number; `.closed`, `.invalidKey`, `.invalidLevel`, `.ioFailure`.
+    /// - Complexity: O(n) in the bytes of the checkpoint. One `preadv2` on the task's thread if the page cache has
+    ///   them; otherwise a `pread` on a thread of the log.
     public nonisolated func restore<Value: Codable & Sendable>(
         _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
         origin: String? = nil, fallback: RestoreFallback = .none
@@ -34,8 +34,7 @@ extension CheckpointLog {
         }
     }
 
-    /// Gives back a checkpoint of two values or more as an optional tuple; as the form for one value in everything
-    /// else.
+    /// Restores a checkpoint of two or more values as an optional tuple; in everything else as the form for one value.
     public nonisolated func restore<
         First: Codable & Sendable, Second: Codable & Sendable, each Rest: Codable & Sendable
     >(
@@ -52,8 +51,8 @@ extension CheckpointLog {
         }
     }
 
-    /// Gives back the newest checkpoint of `key` as its stored bytes: the CBOR of its values, or the bytes it was taken
-    /// of.
+    /// Restores the stored bytes of the newest checkpoint of `key`: the CBOR of its values, or the bytes that were
+    /// saved.
     ///
     /// - Throws: as ``restore(_:for:level:version:origin:fallback:)-5xn3o``, without `.decodingFailed`.
     public nonisolated func restoreBytes(
@@ -69,7 +68,7 @@ extension CheckpointLog {
         }
     }
 
-    /// Restores a checkpoint of one value, decoded by the caller's own rule: for example an older layout of its type.
+    /// Restores a checkpoint of one value with a decoder of your own, for example for an older layout of its type.
     ///
     /// ```swift
     /// let state = try await log.restore(for: "state") { decoder in
@@ -81,12 +80,12 @@ extension CheckpointLog {
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255, or nil.
     ///   - version: which version; the newest by default.
-    ///   - origin: the way by which the checkpoint came up the tree, or nil.
-    ///   - fallback: what to do when the version found is damaged, or `decode` throws.
-    ///   - decode: is given a decoder over the stored CBOR; called once, or again after a compaction moved the record.
-    /// - Returns: what `decode` made, or nil when there is no such checkpoint.
-    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)-5xn3o``; what `decode` throws is the cause of
-    ///   `.decodingFailed`.
+    ///   - origin: the path by which the checkpoint came up the tree, or nil.
+    ///   - fallback: what to do if the version is damaged, or `decode` throws.
+    ///   - decode: called with a decoder of the stored CBOR; called again if compaction moved the record meanwhile.
+    /// - Returns: what `decode` returned, or nil if there is no such checkpoint.
+    /// - Throws: as ``restore(_:for:level:version:origin:fallback:)-5xn3o``. If `decode` throws, the call throws
+    ///   `.decodingFailed` with that error as its cause.
     public nonisolated func restore<Value: Sendable>(
         for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil,
         fallback: RestoreFallback = .none, decoding decode: @escaping @Sendable (any Decoder) throws -> Value
@@ -109,11 +108,10 @@ extension CheckpointLog {
         }
     }
 
-    /// The newest checkpoint of `key` as people read it, in the diagnostic notation of CBOR: also of a type that is no
-    /// more.
+    /// The newest checkpoint of `key` as readable text, in CBOR's diagnostic notation. It needs no Swift type.
     ///
-    /// - Returns: at most 64 Ki characters; bytes that were taken as they are come as one byte string. Nil when there
-    ///   is no such checkpoint.
+    /// - Returns: at most 64 Ki characters. Bytes that were saved without encoding appear as one byte string. Nil if
+    ///   there is no such checkpoint.
     /// - Throws: as ``restoreBytes(for:level:version:origin:fallback:)``.
     public nonisolated func diagnosticText(
         for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil
@@ -229,7 +227,7 @@ extension CheckpointLog {
         }
     }
 
-    /// What is stored, as far as its bytes tell: the log keeps no names of types.
+    /// What is stored, judged by its bytes: the log keeps no names of types.
     static func storedForm(_ flags: FrameHeader.Flags, _ content: UnsafeRawBufferPointer) -> String {
         if flags.contains(.raw) { return "\(content.count) bytes that are not CBOR" }
         let form = unsafe CBORDiagnostic.outline(of: content)

@@ -1,18 +1,18 @@
 extension CheckpointLog {
-    /// A complete group of `name`, at `level` or, without one, at whichever level is newest: the newest that is left,
-    /// or the version asked for. Nil when there is none.
+    /// Restores a complete group of `name`, at `level` or at any level: the newest one, or the given version. Nil if
+    /// there is none.
     ///
-    /// A group ends when a key that it holds, or one of its members, is removed; those of the name before it stay, as
-    /// many as the level keeps.
+    /// If you remove a key that a group holds, or one of its members, the group ends. Earlier groups of the name stay,
+    /// as many as the level keeps.
     ///
     /// - Parameters:
     ///   - name: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255, or nil.
-    ///   - version: which of the groups that the level keeps. They have no tags.
-    ///   - fallback: what to do when the list of its members, or one of them, is damaged. Whether they decode is known
+    ///   - version: which of the groups that the level keeps. Groups have no tags.
+    ///   - fallback: what to do if the list of members, or a member, is damaged. Whether members decode is known only
     ///     when they are restored: see ``restoreGroup(_:level:version:fallback:decoding:)``.
-    /// - Throws: ``CheckpointLogError``: `.damaged` when the list of its members cannot be read, or, with a fallback,
-    ///   no group is intact; `.invalidArgument` for a tag; `.invalidKey`, `.invalidLevel`, `.closed`, `.ioFailure`.
+    /// - Throws: ``CheckpointLogError``: `.damaged` if the list of members cannot be read or, with a fallback, no group
+    ///   is intact; `.invalidArgument` for a tag; `.invalidKey`, `.invalidLevel`, `.closed`, `.ioFailure`.
     /// - Complexity: O(n) in its members; with a fallback O(n) in their bytes.
     public nonisolated func restoreGroup(
         _ name: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, fallback: RestoreFallback = .none
@@ -25,7 +25,7 @@ extension CheckpointLog {
         return try await engine.decoding.run { try engine.group(query, fallback) { try $0.checked(fallback) } }
     }
 
-    /// Gives back what `decode` makes of a group, going on to an older one where `fallback` says so.
+    /// Restores a group and decodes it with `decode`; tries older groups if `fallback` says so.
     ///
     /// ```swift
     /// let epoch = try await log.restoreGroup("epoch", level: 2, fallback: .lastDecodable) { group in
@@ -39,10 +39,10 @@ extension CheckpointLog {
     ///   - name: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255, or nil.
     ///   - version: which of the groups that the level keeps.
-    ///   - fallback: what to do when `decode` throws `.damaged` or `.decodingFailed`.
-    ///   - decode: is given the newest group, and then older ones as long as it throws what the fallback goes around.
-    ///     Runs on a thread of the engine's, where the blocking forms of the group may be used.
-    /// - Returns: what `decode` made; nil when there is no such group.
+    ///   - fallback: what to do if `decode` throws `.damaged` or `.decodingFailed`.
+    ///   - decode: called with the newest group, then with older ones while it throws an error that the fallback skips.
+    ///     It runs on a thread of the log, so it may call the blocking forms of the group.
+    /// - Returns: what `decode` returned; nil if there is no such group.
     /// - Throws: as ``restoreGroup(_:level:version:fallback:)``; what `decode` throws.
     public nonisolated func restoreGroup<Value: Sendable>(
         _ name: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, fallback: RestoreFallback = .none,
@@ -53,8 +53,8 @@ extension CheckpointLog {
         return try await engine.decoding.run { try engine.group(query, fallback, .waiting, decode) }
     }
 
-    /// A complete group of `name` as ``restoreGroup(_:level:version:fallback:)`` gives it, for code that is not
-    /// asynchronous; blocks while it reads.
+    /// Restores a complete group of `name` as ``restoreGroup(_:level:version:fallback:)`` does, for synchronous code;
+    /// blocks while it reads.
     @available(*, noasync, message: "Use the asynchronous restoreGroup.")
     public nonisolated func restoreGroupBlocking(
         _ name: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, fallback: RestoreFallback = .none
@@ -62,7 +62,7 @@ extension CheckpointLog {
         try engine.group(GroupQuery(name, level, version), fallback) { try $0.checked(fallback) }
     }
 
-    /// The groups of `name` that can be restored, newest first.
+    /// The groups of `name` that the log keeps, newest first.
     ///
     /// - Parameters:
     ///   - name: 1 to 1,024 bytes of UTF-8.

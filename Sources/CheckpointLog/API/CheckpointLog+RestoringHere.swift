@@ -2,12 +2,12 @@ internal import CBOR
 
 /// The forms that decode where the caller is: on its thread, or where it is isolated.
 extension CheckpointLog {
-    /// Gives back one value as ``restore(_:for:level:version:origin:fallback:)-5xn3o`` does, of a type that cannot go
-    /// to another thread.
+    /// Restores one value of a type that is not `Sendable`, as ``restore(_:for:level:version:origin:fallback:)-5xn3o``
+    /// does.
     ///
-    /// It is decoded where the caller is isolated, so a conformance to `Codable` may be isolated to the main actor, as
-    /// those of a module are whose default isolation that is. Types that are `Sendable` take the other form by
-    /// themselves, which decodes in the background what is not in the page cache.
+    /// The call decodes the value where the caller is isolated. So the type's conformance to `Codable` may be isolated
+    /// to the main actor, as in a module whose default isolation is the main actor. For types that are `Sendable` the
+    /// compiler chooses the other form, which decodes in the background if the value is not in the page cache.
     public nonisolated(nonsending) func restore<Value: Codable>(
         _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
         origin: String? = nil, fallback: RestoreFallback = .none
@@ -17,27 +17,27 @@ extension CheckpointLog {
         }
     }
 
-    /// Gives back one value of a type that has more fields than it had when the checkpoint was taken: what the stored
-    /// value lacks is taken from `defaults`.
+    /// Restores one value of a type that has new properties since the checkpoint was taken: `defaults` supplies what is
+    /// not stored.
     ///
     /// ```swift
     /// struct State: Codable { var step = 0; var rate = 0.1 }  // `rate` is new
     /// let state = try await log.restore(State.self, for: "state", defaults: State()) ?? State()
     /// ```
     ///
-    /// Fields of structs within the value are completed too; elements of arrays and dictionaries are not, for nothing
-    /// says which default would be whose. An optional field that is not stored was nil when the checkpoint was taken,
-    /// or is new: it is nil. Decoded where the caller is isolated.
+    /// The call also completes properties of structs inside the value, but not elements of arrays and dictionaries. An
+    /// optional property that is not stored is nil, since it may have been nil. The call decodes the value where the
+    /// caller is isolated.
     ///
     /// - Parameters:
     ///   - type: the type, as it is today.
     ///   - key: 1 to 1,024 bytes of UTF-8.
     ///   - level: 1…255, or nil.
     ///   - version: which version; the newest by default.
-    ///   - origin: the way by which the checkpoint came up the tree, or nil.
-    ///   - fallback: what to do when the version found is damaged, or does not decode with `defaults` either.
-    ///   - defaults: a value that has every field. It is encoded only where a field is missing.
-    /// - Returns: the value, or nil when there is no such checkpoint.
+    ///   - origin: the path by which the checkpoint came up the tree, or nil.
+    ///   - fallback: what to do if the version is damaged, or does not decode with `defaults` either.
+    ///   - defaults: a value with every property. The call encodes it only if a property is missing.
+    /// - Returns: the value, or nil if there is no such checkpoint.
     /// - Throws: as ``restore(_:for:level:version:origin:fallback:)-5xn3o``.
     public nonisolated(nonsending) func restore<Value: Codable>(
         _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
@@ -102,8 +102,8 @@ extension CheckpointLog {
         }
     }
 
-    /// Gives back one value as ``restore(_:for:level:version:origin:fallback:)-5xn3o`` does, for code that is not
-    /// asynchronous; blocks while it reads.
+    /// Restores one value as ``restore(_:for:level:version:origin:fallback:)-5xn3o`` does, for synchronous code; blocks
+    /// while it reads.
     @available(*, noasync, message: "Use the asynchronous restore.")
     public nonisolated func restoreBlocking<Value: Codable & Sendable>(
         _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
@@ -119,7 +119,7 @@ extension CheckpointLog {
         }
     }
 
-    /// Gives back two values or more, for code that is not asynchronous; blocks while it reads.
+    /// Restores two or more values, for synchronous code; blocks while it reads.
     @available(*, noasync, message: "Use the asynchronous restore.")
     public nonisolated func restoreBlocking<
         First: Codable & Sendable, Second: Codable & Sendable, each Rest: Codable & Sendable
@@ -137,7 +137,7 @@ extension CheckpointLog {
         }
     }
 
-    /// Gives back one value of a type that cannot go to another thread, for code that is not asynchronous.
+    /// Restores one value of a type that is not `Sendable`, for synchronous code.
     @available(*, noasync, message: "Use the asynchronous restore.")
     public nonisolated func restoreBlocking<Value: Codable>(
         _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,

@@ -1,5 +1,5 @@
 extension CheckpointLog {
-    /// Gives the log as it is at one moment within the call: what several restores find there belongs together.
+    /// Makes a snapshot: a log that shows one moment within the call, so that several restores from it belong together.
     ///
     /// ```swift
     /// let snapshot = try await log.snapshot()
@@ -7,22 +7,21 @@ extension CheckpointLog {
     /// let optimizer = try await snapshot.restore(Optimizer.self, for: "optimizer")
     /// ```
     ///
-    /// The snapshot is a log that is open for reading and that nothing changes: not what is stored, removed, compacted
-    /// or over its age later. It sees all that was stored before the call, also what the memory level holds, and each
-    /// batch and group whole or not at all. Of a tree it asks this actor alone; the sources and children are not its
-    /// own. Its own snapshot is itself.
+    /// A snapshot is open for reading. Later checkpoints, removals, compactions and ages do not change it. It contains
+    /// everything that was saved before the call, the memory level included, and each group is complete or absent. It
+    /// asks only this log, not its parents, sources or children. The snapshot of a snapshot is the snapshot itself.
     ///
-    /// It is let go by ``close()``, or when nobody refers to it any more, and at the latest when this log is closed;
-    /// its calls throw `.closed` then. A log to which only a snapshot refers stays open for it. Until then it keeps the
-    /// files on the disk that it reads, however much of them is superseded: ``Statistics/openSnapshotCount``,
-    /// ``Statistics/oldestSnapshotAge`` and ``Statistics/heldByteCount`` show one that is forgotten. Of a log that is
-    /// open for reading it holds each of its files open instead: one descriptor for each segment and each large value.
+    /// Close the snapshot when you are done; it also ends when nobody refers to it, or when this log closes. Its calls
+    /// then throw `.closed`. While a snapshot is open, the log stays open, and keeps the files that the snapshot reads,
+    /// even if all in them is superseded. ``Statistics/openSnapshotCount``, ``Statistics/oldestSnapshotAge`` and
+    /// ``Statistics/heldByteCount`` reveal a forgotten one. The snapshot of a log that is open for reading keeps one
+    /// descriptor open for each segment and each large value.
     ///
-    /// - Throws: ``CheckpointLogError``: `.closed`, `.writerFailed` in a child of the process that opened the log; of a
-    ///   log that is open for reading, as a restore, `.unavailable` where it changes faster than it is read, and
-    ///   `.ioFailure` where the process may not have so many files open.
-    /// - Complexity: O(1) in the keys, and O(n) in the large values. The first checkpoint to each of the 64 parts of
-    ///   the index copies that part. Of a log that is open for reading O(n) in its files.
+    /// - Throws: ``CheckpointLogError``: `.closed`; `.writerFailed` in a forked child of the process that opened the
+    ///   log. For a log that is open for reading also what a restore throws, `.unavailable` if the log changes faster
+    ///   than the call can read it, and `.ioFailure` if the process has too many files open.
+    /// - Complexity: O(1) in the keys, and O(n) in the large values. The index has 64 parts; the first checkpoint to
+    ///   each part afterwards copies it. For a log that is open for reading O(n) in its files.
     public nonisolated func snapshot() async throws -> CheckpointLog {
         if engine.isSnapshot { return try ownSnapshot() }
         let engine = engine
@@ -30,7 +29,7 @@ extension CheckpointLog {
         return try await engine.blocking.run { try self.takeSnapshot() }
     }
 
-    /// Gives the log as it is at one moment, as ``snapshot()`` does, on the thread that calls.
+    /// Makes a snapshot as ``snapshot()`` does, for synchronous code; works on the calling thread.
     @available(*, noasync, message: "Use the asynchronous snapshot.")
     public nonisolated func snapshotBlocking() throws -> CheckpointLog {
         engine.isSnapshot ? try ownSnapshot() : try takeSnapshot()

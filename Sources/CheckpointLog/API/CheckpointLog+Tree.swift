@@ -1,40 +1,38 @@
 internal import SystemPackage
 
 extension CheckpointLog {
-    /// The actor's name, under which its parent knows it; empty for none.
+    /// The name by which a parent knows this log; empty if it has none.
     public nonisolated var name: String { node.name }
 
-    /// The actor's height in the tree, 1…255.
+    /// The log's rank, that is its height in the tree: 1…255.
     public nonisolated var rank: Int { node.rank }
 
     /// The names of the children, in order.
     public nonisolated var children: [String] { node.children.map(\.name) }
 
-    /// Takes an actor of this process in as a child: this one updates from it, and is passed what is over the child's
-    /// rank.
+    /// Registers a log of this process as a child. This log then copies what the child holds at each update, and the
+    /// child passes it checkpoints at levels greater than the child's rank.
     ///
-    /// The child holds its parent weakly, the parent its child strongly, until ``deregister(_:)``. A child that was
-    /// closed is reported by the parent's next update and let go then; under a parent that was closed, what is over the
-    /// child's rank throws `.unavailable` until the child is deregistered there.
+    /// The child refers to its parent weakly, and the parent to its child strongly, until ``deregister(_:)``. If the
+    /// child was closed, the parent's next update reports that and lets it go. If the parent was closed, the child's
+    /// checkpoints at levels greater than its rank throw `.unavailable` until you deregister the child.
     ///
-    /// - Throws: ``CheckpointLogError``: `.invalidTree` for a child without a name, a name that another child has, a
-    ///   rank that is not below this actor's, a child with a parent, or a cycle.
+    /// - Throws: ``CheckpointLogError``: `.invalidTree` if the child has no name, the name of another child, a rank
+    ///   that is not less than this log's, or a parent; or if there would be a cycle.
     public func register(_ child: CheckpointLog) throws {
         try engine.checkOpen()
         try node.adopt(child, below: self)
     }
 
-    /// Takes the log in `directory` in as a child; another process may be writing it, compacting it, or dead. Nothing
-    /// is opened before the first update.
+    /// Registers the log in `directory` as a child. Another process may write or compact it. The first update opens it.
     ///
     /// - Parameters:
-    ///   - directory: the path of the child's log; a relative one is taken from where the process works at this call.
-    ///     Whatever directory is there at an update is the child's.
-    ///   - name: 1 to 255 bytes of UTF-8 without a slash: the origin of what comes from there.
-    /// - Throws: ``CheckpointLogError``: `.invalidTree` for a name that does not serve or that another child has, and
-    ///   at an actor of rank 1, which has no children. A directory that is this log's own is refused by the first
-    ///   update with `.invalidTree`, and so is a circle of any length (this log takes over from one that takes over
-    ///   from this one), by the update that would take this log's own checkpoints in again; nothing of it is written.
+    ///   - directory: the path of the child's log. A relative path starts at the working directory of this call. Each
+    ///     update reads the directory that it finds there.
+    ///   - name: 1 to 255 bytes of UTF-8 without a slash. It becomes the origin of the child's checkpoints.
+    /// - Throws: ``CheckpointLogError``: `.invalidTree` if the name is not possible or another child has it, and in a
+    ///   log of rank 1, which cannot have children. If the directory is this log's own, or the children form a cycle of
+    ///   any length, the update that finds that throws `.invalidTree` and writes nothing.
     public func register(directory: String, name: String) throws {
         try engine.checkOpen()
         guard rank > 1 else {
@@ -45,9 +43,9 @@ extension CheckpointLog {
         try node.adopt(directory: path.string, name: name)
     }
 
-    /// Lets the child of that name go. What was taken over from it stays.
+    /// Lets the child of that name go. Copies of its checkpoints stay.
     ///
-    /// - Throws: ``CheckpointLogError``: `.invalidTree` when there is no such child.
+    /// - Throws: ``CheckpointLogError``: `.invalidTree` if there is no such child.
     public func deregister(_ name: String) async throws {
         guard let child = node.release(name) else {
             throw CheckpointLogError.invalidTree("There is no child named \"\(name)\"; `children` lists them.")
@@ -55,20 +53,20 @@ extension CheckpointLog {
         if case .directory(_, let reader?) = child { try await reader.close() }
     }
 
-    /// Registers a source: at every update, and at once when checkpointing starts or is on, a checkpoint is taken of
-    /// what it gives.
+    /// Registers a source. The log takes a checkpoint of what the source returns at every update, and at once if
+    /// checkpointing is on.
     ///
-    /// A source that is slower than the interval is not asked again before it has answered: such ticks are skipped and
-    /// counted in ``Statistics/skippedTickCount``. What it throws is reported and keeps nothing else back.
+    /// If a source is slower than the interval, the log skips its turns until it has answered, and counts them in
+    /// ``Statistics/skippedTickCount``. If it throws, the log reports that and goes on with the others.
     ///
-    /// Its checkpoint has the number of the moment at which it was asked: a checkpoint of its key that is taken while
-    /// it answers is newer, and stays the newest.
+    /// The checkpoint gets its number when the log asks the source. So a checkpoint of the same key that somebody takes
+    /// while the source answers is newer, and stays the newest.
     ///
     /// - Parameters:
-    ///   - key: the key of its checkpoints; a source registered under the same key and level takes the place of the
-    ///     earlier one, whose answer is thrown away if it comes later.
+    ///   - key: the key of the checkpoints. A second source for the same key and level replaces the first, and the log
+    ///     discards an answer of the first that comes later.
     ///   - level: 1…255.
-    ///   - state: gives the state to keep.
+    ///   - state: returns the state to save.
     /// - Throws: ``CheckpointLogError``: `.invalidKey`, `.invalidLevel`.
     public func register<Value: Codable & Sendable>(
         source key: CheckpointKey, level: Int = 1, _ state: @escaping @Sendable () async throws -> Value
@@ -96,10 +94,10 @@ extension CheckpointLog {
         if timers.update != nil { tick(source) }
     }
 
-    /// Ends a source; nothing happens when there is none of that key and level.
+    /// Removes a source, if there is one for that key and level.
     ///
-    /// What it answers from now on is thrown away. Returns once it has answered, so that nothing of it is stored later;
-    /// at once where the source itself calls this.
+    /// The log discards what the source answers from now on. The call returns when the source has answered, so that
+    /// nothing of it is saved later. If the source itself makes the call, it returns at once.
     public func deregister(source key: CheckpointKey, level: Int = 1) async {
         await removeSource(key, level)?.finishTurn()
     }
@@ -119,21 +117,21 @@ extension CheckpointLog {
     /// Whether there is a source or a child to update from.
     package var hasUpdates: Bool { !sources.isEmpty || !node.children.isEmpty }
 
-    /// Takes a checkpoint of every source, and takes over from every child what is newer there.
+    /// Takes a checkpoint of every source, and copies from every child what is newer there.
     ///
-    /// What comes from one child is one atomic commit, at the level of this actor's rank, durable on return as that
-    /// level's policy says, and under the child's name as origin. Nothing is taken twice; removals are not taken over.
-    /// A crash in the middle leaves the last commit of each child whole. An actor of rank 1 has no children and takes
-    /// from its sources alone. A source that is answering already is asked again afterwards: what is stored on return
-    /// is the state at this call or later.
+    /// What comes from one child is one atomic commit, at the level that equals this log's rank, with the child's name
+    /// as its origin. On return it is as durable as that level's policy says. Nothing is copied twice, and removals are
+    /// not copied. After a crash in the middle, the last commit of each child is complete. A log of rank 1 has only
+    /// sources. If a source is already answering, the log asks it again afterwards: what is saved on return is the
+    /// state at this call or later.
     ///
-    /// One batch holds up to half of `valueByteLimit`; what is more comes in several, each whole.
+    /// A batch holds up to half of `valueByteLimit`. If there is more, it comes in several batches, each complete.
     ///
-    /// A child whose directory was put back from a backup is taken over as it is now, all of it, and
-    /// ``Configuration/onBackgroundFailure`` is told of `.wentBack`; keys that it has no more stay here.
+    /// If a child's directory was restored from a backup, the update copies everything that the child holds now, and
+    /// calls ``Configuration/onBackgroundFailure`` with `.wentBack`. Keys that the child no longer has stay here.
     ///
-    /// - Throws: the first failure, once all others have had their turn: `.unavailable` with the name of a child that
-    ///   is closed or cannot be read, what a source threw, or what storing here threw.
+    /// - Throws: the first failure, after all others have had their turn: `.unavailable` with the name of a child that
+    ///   is closed or cannot be read, what a source threw, or what saving here threw.
     public func update() async throws {
         try engine.checkOpen()
         var first: (any Error)?
@@ -231,15 +229,15 @@ extension CheckpointLog {
         }
     }
 
-    /// Takes over the newest checkpoints of another log, each under its own key, level and origin.
+    /// Copies the newest checkpoint of each key of another log, under its own key, level and origin.
     ///
-    /// Of each only the newest version, under a number and a date of this log, and no groups, pins or tags: for a copy
-    /// of all of that there is ``backup(to:progress:)``. They become the newest here, also where this log has its own
-    /// of the same key. A crash in the middle leaves the first of several batches, each whole; loading again takes all
-    /// anew.
+    /// The copies get numbers and dates of this log, and become the newest here, even if this log has checkpoints of
+    /// the same keys. Earlier versions, groups, pins and tags are not copied: ``backup(to:progress:)`` copies
+    /// everything. After a crash in the middle, some batches are there, each complete; a second call copies everything
+    /// again.
     ///
-    /// - Parameter directory: the path of the other log, which is opened for reading and left as it is.
-    /// - Returns: how many checkpoints were taken over.
+    /// - Parameter directory: the path of the other log, which the call opens for reading and does not change.
+    /// - Returns: how many checkpoints the call copied.
     /// - Throws: ``CheckpointLogError``: as ``openForReading(at:configuration:salvage:)`` and
     ///   ``checkpoint(_:for:level:)``.
     @discardableResult

@@ -1,12 +1,11 @@
 internal import CBOR
 internal import SystemPackage
 
-/// A checkpoint log: hands over the state of a long computation as often as wanted, and gives the newest back after a
-/// failure.
+/// A checkpoint log: saves the state of a long computation as often as you like, and restores the latest after a crash.
 ///
-/// It is a checkpointing actor too: it can stand in a tree of them, take over what its children hold, and update and
-/// save by itself. Appending and restoring never hop to the actor; the actor keeps what needs an order of its own. All
-/// calls can be made from any task or thread.
+/// A log is also a checkpointing actor: it can have a parent and children, take over what its children hold, and update
+/// and save at intervals. Checkpoints and restores never hop to the actor. You can make every call from any task or
+/// thread.
 ///
 /// ```swift
 /// let log = try await CheckpointLog.open(at: "/var/lib/simulation")
@@ -47,23 +46,23 @@ public actor CheckpointLog {
         engine.abandon()
     }
 
-    /// Opens the log in `directory` for writing, after recovery; makes it when there is none.
+    /// Opens the log in `directory` for writing, and creates it if there is none.
     ///
-    /// What a crash left unfinished is cut off, sealed and reported in ``recoveryReport``. The directory has mode 0700,
-    /// its files 0600, unless ``Configuration/filePermissions`` says otherwise. One writer has a log open at a time.
-    /// The log lives in the directory that it finds there now: moved, it goes on where it is, and removed, it throws
-    /// `.writerFailed` before it acknowledges anything more as synced. A child that comes out of this process by
-    /// `fork()` cannot write it.
+    /// After a crash the opening recovers the log: it cuts off an unfinished write, seals the last segment, and reports
+    /// that in ``recoveryReport``. It creates the directory with mode 0700 and files with mode 0600, unless
+    /// ``Configuration/filePermissions`` says otherwise. Only one process can have a log open for writing. If somebody
+    /// moves the directory, the log goes on in its new place. If somebody removes it, the next sync throws
+    /// `.writerFailed`. A child of this process that `fork()` made cannot write the log.
     ///
     /// - Parameters:
     ///   - directory: the path of the log's directory. Its parent must exist; `~` is not expanded.
     ///   - configuration: how the log works.
-    ///   - limit: how long to wait for another writer to end, as where a new process of a deployment begins before the
-    ///     old one has closed the log; by the configuration's clock. Default: not at all.
-    /// - Throws: ``CheckpointLogError``: `.locked`, naming the process, when another writer has it open; `.damaged`
-    ///   when something that was known to be good is not there (nothing is changed then), `.unsupportedFormat`,
-    ///   `.invalidConfiguration`, `.invalidArgument` for a path that is empty or has a NUL in it, `.ioFailure`,
-    ///   `.diskFull`.
+    ///   - limit: how long to wait, by the configuration's clock, while another process has the log open, for example
+    ///     the old process of a deployment. Default: not at all.
+    /// - Throws: ``CheckpointLogError``: `.locked`, naming the process, if another one has the log open for writing;
+    ///   `.damaged` if data that was known to be good is missing (the opening changes nothing then);
+    ///   `.unsupportedFormat`; `.invalidConfiguration`; `.invalidArgument` for a path that is empty or contains a NUL;
+    ///   `.ioFailure`; `.diskFull`.
     /// - Complexity: O(n) in the sealed segments' footers and the bytes after the last seal.
     public static func open(
         at directory: String, configuration: Configuration = Configuration(), waitingForLock limit: Duration = .zero
@@ -84,15 +83,16 @@ public actor CheckpointLog {
         return log
     }
 
-    /// Opens the log in `directory` for reading; another process may be writing it, compacting it, or dead.
+    /// Opens the log in `directory` for reading. Another process may write or compact it meanwhile.
     ///
-    /// Each restore and listing first takes in what was written since. Nothing on disk is changed.
+    /// Each restore and listing first reads what was written since the one before. A reader changes nothing on the
+    /// disk.
     ///
     /// - Parameters:
-    ///   - directory: the path of the log's directory, found once: a reader stays with a directory that is moved.
-    ///   - configuration: logger, limits, and the like. Settings of writing have no effect, nor have levels: a reader
-    ///     finds what the log itself keeps.
-    ///   - salvage: whether to go around damage, and list it in ``recoveryReport``, rather than throw.
+    ///   - directory: the path of the log's directory. If somebody moves the directory, the reader stays with it.
+    ///   - configuration: logger and limits. Settings for writing have no effect, and neither have `levels`: a reader
+    ///     finds what the log keeps.
+    ///   - salvage: whether to skip damage and list it in ``recoveryReport``. If false, damage throws.
     /// - Throws: ``CheckpointLogError``: `.notALog`, `.damaged`, `.unsupportedFormat`, `.invalidArgument`,
     ///   `.ioFailure`.
     public static func openForReading(
@@ -106,9 +106,9 @@ public actor CheckpointLog {
         }
     }
 
-    /// Makes a log without a directory: every level is then of the memory, and ends with the process.
+    /// Creates a log without a directory. Every level is then a memory level, and ends with the process.
     ///
-    /// Waiting for more than `.memory` throws `.unsupported`. A parent in the tree can take its checkpoints over.
+    /// Waiting for more than `.memory` throws `.unsupported`. A parent in the tree can copy its checkpoints.
     ///
     /// - Throws: ``CheckpointLogError``: `.invalidConfiguration`.
     public static func inMemory(configuration: Configuration = Configuration()) async throws -> CheckpointLog {
@@ -120,24 +120,22 @@ public actor CheckpointLog {
     /// What the opening found.
     public nonisolated var recoveryReport: RecoveryReport { engine.report }
 
-    /// The levels that any checkpoint of this log ever had, ascending; as far as a reader knew at its last look.
+    /// The levels that any checkpoint of this log ever had, ascending. A reader gives those that it saw last.
     public nonisolated var levels: [Int] { engine.levelsInUse.map(Int.init) }
 
-    /// The policy in force at `level`, its retention never nil: what the log has, as this opening may have changed it.
-    /// A reader gives what it knew at its last look.
+    /// The policy of `level` that is in force; its retention is never nil. A reader gives the policy that it saw last.
     ///
     /// - Throws: ``CheckpointLogError``: `.invalidLevel` outside 1…255.
     public nonisolated func policy(for level: Int) throws -> LevelPolicy {
         engine.policy(for: try Level(validating: level).rawValue)
     }
 
-    /// Encodes and appends what the memory level holds, as one atomic group up to the value limit, and syncs
-    /// everything.
+    /// Writes the memory level to the disk and syncs everything.
     ///
-    /// On return all checkpoints taken before the call survive power loss. In a log without a directory it does
-    /// nothing.
+    /// On return, every checkpoint taken before the call survives power loss. The memory level is written as one atomic
+    /// group, up to the value limit. In a log without a directory the call does nothing.
     ///
-    /// - Throws: ``CheckpointLogError``: `.encodingFailed` naming the first key whose value does not encode, once all
+    /// - Throws: ``CheckpointLogError``: `.encodingFailed`, naming the first key whose value does not encode, after all
     ///   others are safe; `.closed`, `.readOnly`, `.writerFailed`, `.ioFailure`, `.diskFull`.
     public nonisolated func save() async throws {
         let engine = engine
@@ -152,15 +150,15 @@ public actor CheckpointLog {
         if let refusal { throw refusal }
     }
 
-    /// Stops the timers, updates a last time where that is wanted, and closes the log as ``close()`` does.
+    /// Stops the timers, takes a last checkpoint of every source if you ask for that, and closes the log as ``close()``
+    /// does.
     ///
-    /// For the graceful end of a program: what its sources have then is found at its next start. What is under way with
-    /// sources and children is waited for, without a limit; `CheckpointLogService` of the library
-    /// `CheckpointLogLifecycle` has one.
+    /// Use it when a program ends in order: its next start then finds the last state of each source. The call waits for
+    /// sources and children without a limit; `CheckpointLogService` of the library `CheckpointLogLifecycle` has one.
     ///
-    /// - Parameter updatesFirst: whether to take from every source and child first, as ``update()`` does. Nothing is
-    ///   taken into a log that is open for reading or closed.
-    /// - Throws: the first failure of the update, once the log is closed; what ``close()`` throws.
+    /// - Parameter updatesFirst: whether to call ``update()`` first. A log that is open for reading, or closed, is not
+    ///   updated.
+    /// - Throws: the first failure of the update, after the log is closed; what ``close()`` throws.
     public func close(updatingFirst updatesFirst: Bool) async throws {
         var failure: (any Error)?
         if updatesFirst, !engine.isReadOnly, (try? engine.checkOpen()) != nil {
@@ -171,15 +169,15 @@ public actor CheckpointLog {
         if let failure { throw failure }
     }
 
-    /// Closes the log: stops its timers, saves, ends its threads, seals the last segment and gives the lock back.
+    /// Closes the log: stops its timers, saves, ends its threads, seals the last segment and releases the lock.
     ///
-    /// Where enough is due for compaction, it carries that out for 50 ms, or until one file is written. A second call
-    /// does nothing. Calls under way end normally; later ones throw `.closed`. A parent has what was passed up and what
-    /// its updates took over: call its ``update()`` first for the rest. A log that is dropped without this call gives
-    /// its lock back and loses nothing that was promised; what is of the memory level ends with it.
+    /// If compaction is due, the call compacts for up to 50 ms, or until one file is written. Calls that are under way
+    /// end normally; later ones throw `.closed`. A second `close()` does nothing. A parent keeps only what was passed
+    /// up to it or what its updates copied; call its ``update()`` first if it should have the rest. If you drop a log
+    /// without closing it, it releases its lock and loses nothing that was promised, but the memory level is gone.
     ///
-    /// - Throws: the first cause, for a log that a failure closed for writing; nothing is written then.
-    ///   `.encodingFailed` for a value of the memory level that does not encode; the log is closed all the same.
+    /// - Throws: if an earlier failure closed the log for writing, that failure; nothing is written then.
+    ///   `.encodingFailed` for a value of the memory level that does not encode; the log is closed in any case.
     public func close() async throws {
         timers.cancel()
         for reader in node.removeReaders() { try? await reader.close() }
@@ -189,16 +187,16 @@ public actor CheckpointLog {
         try await threads.run { try engine.close() }
     }
 
-    /// Drops superseded checkpoints now rather than when the compaction thread finds it worth while.
+    /// Removes superseded checkpoints from the disk now, instead of when the compaction thread finds it worthwhile.
     ///
-    /// - Throws: ``CheckpointLogError``: `.damaged` naming a live record that does not read back; its segment is left
-    ///   alone.
+    /// - Throws: ``CheckpointLogError``: `.damaged`, naming a live record that cannot be read; compaction leaves its
+    ///   segment as it is.
     public nonisolated func compact() async throws {
         let writer = try engine.requireWriter()
         try await engine.blocking.run { _ = try writer.maintenance.compact(fully: true) }
     }
 
-    /// Counts of what the log did since it was opened, and what it holds.
+    /// What the log has done since it was opened, and what it holds, in numbers.
     public nonisolated var statistics: Statistics {
         var statistics = engine.statistics
         (statistics.backgroundFailureCount, statistics.skippedTickCount) = failures.counts

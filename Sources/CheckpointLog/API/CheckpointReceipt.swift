@@ -1,5 +1,4 @@
-/// What a checkpoint that was handed over answers with: its number, and a way to wait for more than was promised so
-/// far.
+/// The answer to a checkpoint: its number, and a way to wait for more durability than the level promises.
 ///
 /// ```swift
 /// let receipt = try log.submit(state, for: "simulation")
@@ -14,7 +13,7 @@ public struct CheckpointReceipt: Sendable {
 
     /// The number of the record in the log that was called: its version there.
     public let sequenceNumber: SequenceNumber
-    /// Bytes that the record takes in the log, before compaction; 0 for one of the memory level.
+    /// How many bytes the record takes in the log, before compaction; 0 at the memory level.
     public let byteCount: Int
     private let engine: LogEngine
     private let place: Place
@@ -48,15 +47,15 @@ public struct CheckpointReceipt: Sendable {
         return false
     }
 
-    /// Returns once the checkpoint, or a newer one of its key, has survived what `durability` says.
+    /// Returns when the checkpoint, or a newer one of its key, is as durable as `durability` says.
     ///
-    /// A checkpoint of the memory level is written out when more than `.memory` is waited for. A newer removal of its
-    /// key meets the receipt too. Where the checkpoint was passed up the tree, the actors above are waited for as well,
-    /// those without a directory for no more than memory can give.
+    /// If the checkpoint is at the memory level, and you wait for more than `.memory`, the call writes it to the disk.
+    /// A newer removal of the key ends the wait too. If the checkpoint was passed up the tree, the call also waits for
+    /// the actors above; those without a directory can only give `.memory`.
     ///
-    /// - Throws: ``CheckpointLogError``: `.writerFailed` or `.ioFailure` when it can never get there, `.encodingFailed`
-    ///   for a value of the memory level that does not encode, `.closed`, and `.unsupported` for more than `.memory` in
-    ///   a log without a directory.
+    /// - Throws: ``CheckpointLogError``: `.writerFailed` or `.ioFailure` if that durability can no longer be reached,
+    ///   `.encodingFailed` for a value of the memory level that does not encode, `.closed`, and `.unsupported` for more
+    ///   than `.memory` in a log without a directory.
     public func wait(for durability: LevelPolicy.Durability) async throws {
         let end = try await engine.blockingIfNeeded(needsThread, { try self.position(for: durability) })
         if let end { try await engine.synced(end) }
@@ -76,7 +75,7 @@ public struct CheckpointReceipt: Sendable {
         for receipt in above { try await receipt.waitForPromise(of: level) }
     }
 
-    /// Returns as ``wait(for:)`` does, for code that is not asynchronous.
+    /// Waits as ``wait(for:)`` does, for synchronous code; blocks its thread.
     @available(*, noasync, message: "Use the asynchronous wait.")
     public func waitBlocking(for durability: LevelPolicy.Durability) throws {
         if let end = try position(for: durability) { try waitBlocking(through: end) }

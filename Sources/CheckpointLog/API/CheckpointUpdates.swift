@@ -1,24 +1,23 @@
 extension CheckpointLog {
-    /// The newest version of `key` now, and each that is newer from then on, for as long as the log is open.
+    /// The newest version of `key`, and then each newer one, as long as the log is open.
     ///
     /// ```swift
     /// let reader = try await CheckpointLog.openForReading(at: directory)
     /// for try await state in reader.updates(of: State.self, for: "state") { display(state) }
     /// ```
     ///
-    /// Whoever is slower than the writer gets the newest version each time, and not those in between. The log is asked
-    /// at pauses that follow the writer: half as long after a new version, twice as long after none, from 1 ms to 1 s.
-    /// That a key was removed, or its newest version taken back, is not told of.
+    /// A loop that is slower than the writer gets the newest version each time, and skips those in between. The pause
+    /// between two looks adapts to the writer, from 1 ms to 1 s: it halves after a new version, and doubles after none.
+    /// The sequence does not report removals.
     ///
     /// - Parameters:
-    ///   - type: the type that the checkpoints were taken of, or one that decodes what that encoded.
+    ///   - type: the type of the values that were saved, or one that decodes the same form.
     ///   - key: 1 to 1,024 bytes of UTF-8.
-    ///   - level: 1…255, or nil for whichever is newest.
-    ///   - origin: as `C4/C1`, for what came up the tree that way; nil for this log's own and, where it has none, the
-    ///     newest of any origin.
-    /// - Returns: a sequence that any number of loops can go through, each with a pace of its own. Its iteration ends
-    ///   when the log is closed, or the task cancelled; it throws what
-    ///   ``restore(_:for:level:version:origin:fallback:)-5xn3o`` does.
+    ///   - level: 1…255, or nil for the newest at any level.
+    ///   - origin: such as `C4/C1`, for checkpoints that came up the tree that way. Nil means this log's own or, if it
+    ///     has none, the newest of any origin.
+    /// - Returns: a sequence for any number of loops, each at its own pace. A loop ends when the log is closed or the
+    ///   task is cancelled. It throws what ``restore(_:for:level:version:origin:fallback:)-5xn3o`` throws.
     public nonisolated func updates<Value: Codable & Sendable>(
         of type: Value.Type, for key: CheckpointKey, level: Int? = nil, origin: String? = nil
     ) -> CheckpointUpdates<Value> {
@@ -26,7 +25,7 @@ extension CheckpointLog {
     }
 }
 
-/// The versions of a key as they come: ``CheckpointLog/updates(of:for:level:origin:)``.
+/// The newest versions of a key, as ``CheckpointLog/updates(of:for:level:origin:)`` gives them.
 public struct CheckpointUpdates<Value: Codable & Sendable>: AsyncSequence, Sendable {
     let log: CheckpointLog
     let key: CheckpointKey
@@ -43,7 +42,7 @@ public struct CheckpointUpdates<Value: Codable & Sendable>: AsyncSequence, Senda
 
         init(updates: CheckpointUpdates) { self.updates = updates }
 
-        /// The next version, once there is one; nil when the log is closed, or the task cancelled.
+        /// Waits for the next version and returns it; nil when the log is closed or the task is cancelled.
         public mutating func next() async throws -> Value? {
             do {
                 while true {

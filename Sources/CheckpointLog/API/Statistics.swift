@@ -1,4 +1,4 @@
-/// Counts of what a log did since it was opened, and of what it holds.
+/// What a log has done since it was opened, and what it holds, in numbers.
 ///
 /// ```swift
 /// print("\(log.statistics.amplification) bytes in sealed segments for each live one")
@@ -6,23 +6,23 @@
 public struct Statistics: Sendable, Hashable, Codable {
     /// Records appended: values, removals, groups, marks.
     public var recordCount = 0
-    /// Frames appended: records, and those that a roll or a quiet time adds.
+    /// Frames appended: records, and the frames that a roll or a quiet time adds.
     public var frameCount = 0
-    /// Bytes of these frames.
+    /// Bytes of the appended frames.
     public var frameByteCount = 0
-    /// Files synced, those of large values and of compaction not counted.
+    /// Syncs of files, without those of large values and of compaction.
     public var syncCount = 0
-    /// Empty frames that were appended, and synced, 50 ms after the last sync of a time in which something was synced.
+    /// Promise frames: when the log falls quiet, it appends an empty frame 50 ms after the last sync, and syncs it.
     public var promiseCount = 0
-    /// Bytes of frames that were copied into a mapped segment, which takes no system call; frames of 8 KiB and more
-    /// are written instead.
+    /// Bytes of frames that the log copied into a mapped segment, without a system call. It writes frames of 8 KiB and
+    /// more with a system call.
     public var mappedByteCount = 0
-    /// Calls that wrote to files.
+    /// System calls that wrote to files.
     public var writeCallCount = 0
-    /// All bytes written to files: appended frames, large values, what compaction wrote, footers, manifests, snapshots
-    /// of the index. Against `frameByteCount` it is the write amplification.
+    /// All bytes written to files: appended frames, large values, compaction, footers, manifests, snapshots of the
+    /// index. Divided by `frameByteCount` it is the write amplification.
     public var writtenByteCount = 0
-    /// All syncs of files and directories: those of the frames, of large values, of compaction and of the manifest.
+    /// All syncs of files and directories: of frames, large values, compaction and manifest.
     public var flushCount = 0
     /// Segments that became full.
     public var rollCount = 0
@@ -30,41 +30,42 @@ public struct Statistics: Sendable, Hashable, Codable {
     public var segmentCount = 0
     /// Bytes of the sealed segments.
     public var sealedByteCount = 0
-    /// Bytes that something can still restore, by size classes, which are up to an eighth too large.
+    /// Bytes of the frames that a restore can still reach. The index rounds sizes up, so this can be an eighth too
+    /// large.
     public var liveByteCount = 0
-    /// Keys in the index, each level counted by itself.
+    /// Keys in the index. A key with checkpoints at two levels counts twice.
     public var keyCount = 0
-    /// Bytes of memory that the index takes.
+    /// Bytes of memory that the index uses.
     public var indexByteCount = 0
-    /// Compactions that were carried out.
+    /// Compactions that have finished.
     public var compactionCount = 0
-    /// Whether a compaction is being carried out at this moment.
+    /// Whether a compaction is under way.
     public var isCompacting = false
-    /// Segments that the last compaction rewrote.
+    /// How many segments the last compaction rewrote.
     public var lastCompactionInputCount = 0
 
-    /// Ticks of a timer, or of a source, that met the one before still at work, and were skipped.
+    /// Turns of a timer or a source that the log skipped, because the one before was still at work.
     public var skippedTickCount = 0
     /// Failures that no caller waited for.
     public var backgroundFailureCount = 0
     /// Checkpoints that the memory level holds.
     public var memoryRecordCount = 0
 
-    /// Snapshots of the log that nobody has let go yet.
+    /// Snapshots of the log that are still open.
     public var openSnapshotCount = 0
-    /// How long ago the oldest of them was taken, by the configuration's clock; nil where there is none. One that is
-    /// forgotten shows here: it keeps `heldByteCount` from going down.
+    /// The age of the oldest open snapshot, by the configuration's clock; nil if there is none. A forgotten snapshot
+    /// shows here, and keeps `heldByteCount` from going down.
     public var oldestSnapshotAge: Duration?
-    /// Bytes of files that the log is done with, and that snapshots and backups keep on the disk.
+    /// Bytes of files that the log no longer needs, but that snapshots and backups keep on the disk.
     public var heldByteCount = 0
 
     /// Bytes of the files of large values.
     public var valueByteCount = 0
-    /// Bytes of those files of large values that something can still restore.
+    /// Bytes of those files of large values that a restore can still reach.
     public var liveValueByteCount = 0
 
-    /// Bytes of sealed segments and large values for each live byte; 1 for an empty log. The active segment, the one
-    /// prepared after it and the reserve do not count, so a small log takes more of the disk.
+    /// Bytes of sealed segments and large values, divided by the live bytes; 1 for an empty log. It does not include
+    /// the active segment, the prepared one and the reserve, so a small log uses more of the disk.
     public var amplification: Double {
         let live = liveByteCount + liveValueByteCount
         return live > 0 ? Double(sealedByteCount + valueByteCount) / Double(live) : 1

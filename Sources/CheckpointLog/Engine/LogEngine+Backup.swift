@@ -42,7 +42,7 @@ extension LogEngine {
         guard let follower else { throw CheckpointLogError.closed }
         let known = try follower.moment()
         var manifest = known.manifest
-        // What is in the chain a copy has under other numbers: its own log goes on behind it.
+        // What is in the chain a copy has under other numbers: its own log goes on after it.
         if let last = known.chain.last { manifest.lastSealed = max(manifest.lastSealed, last.name.identifier) }
         let next = max(manifest.nextSegment, manifest.lastSealed.advanced(by: 1))
         guard next < SegmentName.numberLimit else {

@@ -208,7 +208,7 @@ extension LogEngine {
                 mapping: configuration.usesMapping)
         }
         manifest.state(in: position)
-        // From here on the position is this writer's, and nothing behind it is for readers.
+        // From here on the position is this writer's, and nothing after it is for readers.
         lock.announce()
         let notes = Lock(WeakMaintenance())
         let held = HeldFiles(identity.directory)

@@ -1,7 +1,7 @@
 extension LogEngine {
     /// Takes one version of a key away, and the group that holds it; false where the log has no such version.
     ///
-    /// The frames that say so have the numbers of what they end, and stand in their places: so the versions behind it
+    /// The frames that say so have the numbers of what they end, and stand in their places: so the versions after it
     /// are those that would be kept if it were still there. Durable as the level's checkpoints are.
     ///
     /// - Throws: `.damaged` when the frame of the group cannot be read; what an append throws.

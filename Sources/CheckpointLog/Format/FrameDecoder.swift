@@ -24,7 +24,7 @@ package enum FrameDecoder {
     /// The longest frame that there can be, in bytes.
     package static let frameByteLimit = prefixByteLimit + payloadByteLimit
 
-    /// Reads a header, and the key, origin and metadata behind it, out of `bytes`, which begin at `offset` of the
+    /// Reads a header, and the key, origin and metadata after it, out of `bytes`, which begin at `offset` of the
     /// segment.
     ///
     /// `bytes` may end early: ``FrameFault/truncated`` then says that more are needed, or that the file is too short.

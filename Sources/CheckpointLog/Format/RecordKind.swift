@@ -18,7 +18,7 @@ package enum RecordKind: UInt8, Sendable, CaseIterable {
     case chunk = 8
     /// How far a parent has taken over the records of a child, which the key names.
     case mark = 9
-    /// The file of a large value is no more: whatever reference to it is still there is dead for ever.
+    /// The file of a large value no longer exists: every reference to it is dead for ever.
     case freed = 10
     /// The end of one version of a key, whose number and time it has.
     case versionRemoval = 11

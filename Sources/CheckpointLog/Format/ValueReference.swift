@@ -66,7 +66,7 @@ package struct ValueReference: Sendable, Equatable {
     }
 }
 
-/// The payload of a frame that says that the file of a large value is no more. FORMAT.md, "Freed values".
+/// The payload of a frame that says that the file of a large value no longer exists. FORMAT.md, "Freed values".
 package struct FreedValue: Sendable, Equatable {
     package var segment: SegmentNumber
 

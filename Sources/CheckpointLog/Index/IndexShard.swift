@@ -275,7 +275,7 @@ struct IndexShard {
         entry(hash, sequenceNumber, isRemovedVersion: isRemovedVersion)?.location
     }
 
-    /// Forgets a record whose frame is dropped: the newest one of its key, or a removal behind newer ones.
+    /// Forgets a record whose frame is dropped: the newest one of its key, or a removal after newer ones.
     mutating func forget(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) {
         guard let newest = newestRecord(hash) else { return }
         if newest.isRemovedVersion, newest.sequenceNumber == sequenceNumber {

@@ -189,7 +189,7 @@ package struct IndexSnapshot {
                         return false
                     }
                     let entry = IndexEntry(word: word, location: FrameLocation(bits: bits))
-                    // Newest first, and nothing behind a removal: they are searched by halves.
+                    // Newest first, and nothing after a removal: they are searched by halves.
                     if let last = entries.last, last.isRemoval || last.sequenceNumber <= entry.sequenceNumber {
                         return false
                     }

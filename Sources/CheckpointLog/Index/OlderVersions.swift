@@ -12,7 +12,7 @@ extension LevelPolicy.Retention {
     var limit: VersionLimit { VersionLimit(count: count, keepsMarked: interval != nil) }
 }
 
-/// The versions of a key that are not its newest, and behind them the removal that came before them, if there was one.
+/// The versions of a key that are not its newest, and after them the removal that came before them, if there was one.
 ///
 /// They stand oldest first, since nearly all that changes is at the newest end.
 struct OlderVersions: Sendable {

@@ -151,7 +151,7 @@ package final class RecordCatalog: Sendable {
         drop(reference, at: record.location)
     }
 
-    /// Takes in that the file of a large value is no more.
+    /// Notes that the file of a large value no longer exists.
     private func free(_ record: CatalogRecord) {
         guard let file = record.value else { return }
         guard let reference = values.free(file.segment, at: record.location) else { return }

@@ -222,7 +222,7 @@ extension OpenFile {
         }
     }
 
-    /// Writes all of three stretches of memory, one behind the other.
+    /// Writes all of three stretches of memory, one after the other.
     package func write(
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer,
         at offset: Int

@@ -22,7 +22,7 @@ package struct LockHolder: Hashable, Sendable {
     static let byteLimit = 512
 
     /// Whether bytes are what a writer of logs, or a power cut at one, leaves in a lock's file: nothing, a holder, or a
-    /// part of one, and zero bytes behind it. Anything else is somebody else's.
+    /// part of one, and zero bytes after it. Anything else is somebody else's.
     static func mayReplace(_ bytes: [UInt8]) -> Bool {
         guard bytes.count <= byteLimit else { return bytes.allSatisfy { $0 == 0 } }
         var text = bytes

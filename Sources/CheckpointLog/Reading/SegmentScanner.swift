@@ -15,7 +15,7 @@ package struct SegmentScanner {
     }
 
     package enum Cause: Sendable, Equatable {
-        /// A roll frame, which `offset` is behind: the log goes on in the next segment.
+        /// A roll frame, which `offset` is after: the log goes on in the next segment.
         case rolled
         /// Nothing but zeros, or nothing at all, to the end of the file or of what was to be read.
         case empty
@@ -97,7 +97,7 @@ package struct SegmentScanner {
         }
     }
 
-    /// What the headers of frames tell that stand behind the end of a log.
+    /// What the headers of frames tell that stand after the end of a log.
     package struct Stragglers: Sendable {
         /// The greatest promise of any.
         package var promise: LogPosition?
@@ -110,7 +110,7 @@ package struct SegmentScanner {
         }
     }
 
-    /// What all frames from `start` on tell, also behind bytes that are no frame.
+    /// What all frames from `start` on tell, also after bytes that are no frame.
     ///
     /// - Complexity: O(n) in the bytes; a header is looked for at every multiple of 8 that is not zero.
     package mutating func stragglers(from start: Int) throws -> Stragglers {

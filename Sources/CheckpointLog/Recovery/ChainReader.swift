@@ -16,7 +16,7 @@ package struct ChainReader {
     /// The chain's end, and what is known of it.
     package struct Outcome: Sendable {
         package var parts: [Part] = []
-        /// Segments behind the end: prepared and never used, or cut off with the tail.
+        /// Segments after the end: prepared and never used, or cut off with the tail.
         package var surplus: [SegmentName] = []
         /// The first byte that is no part of a complete frame or batch: the end of the log.
         package var end: LogPosition?
@@ -29,7 +29,7 @@ package struct ChainReader {
         package var lastTimestamp: Int64 = 0
         package var highestNumber = SequenceNumber(rawValue: 0)
         package var newestEpoch: UInt32 = 0
-        /// What frames tell that stand behind the end.
+        /// What frames tell that stand after the end.
         package var stragglers = SegmentScanner.Stragglers()
         /// A segment that is neither sealed nor there, and that another names as the one before it.
         package var missing: SegmentNumber?
@@ -72,14 +72,14 @@ package struct ChainReader {
             if let knownGood, let end, end < knownGood {
                 return "The log is damaged before position \(knownGood), up to which it was known good"
             }
-            return "The log is damaged: frames stand behind its end, and \(FileName.position) tells of no power cut"
+            return "The log is damaged: frames stand after its end, and \(FileName.position) tells of no power cut"
         }
 
         /// The numbers of checkpoints that may have been acknowledged as written, and are not in the log any more; nil
         /// where it is known that there are none, or nothing tells of any.
         ///
         /// - Parameters:
-        ///   - cutByteCount: bytes behind the end, other than zeros.
+        ///   - cutByteCount: bytes after the end, other than zeros.
         ///   - manifest: as it was found.
         package func possiblyLost(
             _ position: PositionStatement?, cutByteCount: Int, manifest: Manifest

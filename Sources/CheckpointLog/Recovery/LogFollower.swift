@@ -280,7 +280,7 @@ package final class LogFollower: Sendable {
     }
 
     /// Where the next reading begins. It has to meet the roll frame of a segment whose successor was not there yet:
-    /// from behind it, nothing would tell that the log goes on in another segment.
+    /// from after it, nothing would tell that the log goes on in another segment.
     private static func resumePoint(_ outcome: ChainReader.Outcome) -> LogPosition? {
         outcome.parts.last.map { part in
             let end = part.isRolled ? part.end - FrameHeader.byteCount : part.end

@@ -1,7 +1,7 @@
 import SystemPackage
 
 extension LogLoader {
-    /// The first reference behind what is known to be synced whose value did not reach the disk, although nothing newer
+    /// The first reference after what is known to be synced whose value did not reach the disk, although nothing newer
     /// of its key is in the log: the log ends there, as before a torn frame. FORMAT.md, "Values that were not synced".
     ///
     /// A version that a newer one has superseded is given up instead.

@@ -14,7 +14,7 @@ public struct PolicyChange: Sendable, Hashable, CustomStringConvertible {
     /// What is in force from now on; its retention is never nil.
     public var after: LevelPolicy
 
-    /// Whether the retention that the opening states was not taken, because it would drop versions that the log keeps.
+    /// Whether the log did not accept the stated retention, because it would drop versions that the log keeps.
     public var keptVersions: Bool { stated.retention.map { $0 != after.retention } ?? false }
 
     /// A sentence for people.

@@ -151,7 +151,7 @@ extension LogEngine {
 
     /// A moment at which everything appended is in the index; nil when appends never paused for it.
     ///
-    /// What comes later has greater numbers and stands behind it, large batches too: their segments are numbered after
+    /// What comes later has greater numbers and stands after it, large batches too: their segments are numbered after
     /// every segment of the chain that was there.
     private func settledEnd() throws -> (position: LogPosition, number: SequenceNumber)? {
         if let follower { return try follower.settledEnd() }

@@ -7,7 +7,7 @@ struct ChainCheck {
     let manifest: Manifest
     let names: [SegmentName]
     let position: PositionStatement?
-    /// The written position of a live writer: nothing behind it is looked at.
+    /// The written position of a live writer: nothing after it is looked at.
     let stop: LogPosition?
     let level: VerificationLevel
 
@@ -31,7 +31,7 @@ struct ChainCheck {
         var order: FrameOrder?
         /// The segments that sound headers name as the ones before theirs, each with one that does.
         var named: [SegmentNumber: SegmentName] = [:]
-        /// Whether any frame stands behind the end.
+        /// Whether any frame stands after the end.
         var hasStragglers = false
 
         mutating func note(_ stragglers: SegmentScanner.Stragglers) {
@@ -81,7 +81,7 @@ struct ChainCheck {
         return reading.outcome
     }
 
-    /// Where the reading of a file ends: nothing behind the written position of a live writer counts, and nothing that
+    /// Where the reading of a file ends: nothing after the written position of a live writer counts, and nothing that
     /// a position could not state.
     private func byteCount(of file: any OpenFile, _ name: SegmentName) throws -> Int {
         let byteCount = min(try file.byteCount(), LogPosition.offsetLimit - 8)
@@ -190,7 +190,7 @@ struct ChainCheck {
 
     // MARK: Values
 
-    /// Ends the log before the first reference behind what is known to be good whose value is not there, although
+    /// Ends the log before the first reference after what is known to be good whose value is not there, although
     /// nothing has superseded it; what was superseded may be missing.
     private func cutAtLostValues(_ reading: inout Reading) throws {
         var bad: [CheckOutcome.Record] = []
@@ -304,7 +304,7 @@ struct ChainCheck {
         reading.outcome.chainDamage = finding
     }
 
-    /// What is damage whatever the positions say: a segment that another names and that is nowhere; and frames behind
+    /// What is damage whatever the positions say: a segment that another names and that is nowhere; and frames after
     /// the end where nothing says that the power went.
     private func judgeEvidence(_ reading: inout Reading) throws -> Bool {
         let missing = reading.named.keys.filter { number in
@@ -319,7 +319,7 @@ struct ChainCheck {
         } else if stop == nil, stated == nil, reading.hasStragglers, let found = reading.end {
             finding = VerificationFinding(
                 .damage, found.segment.fileName, offset: Int(found.position.offset),
-                "frames stand behind the end, and \(FileName.position) tells of no power cut",
+                "frames stand after the end, and \(FileName.position) tells of no power cut",
                 actual: found.kind)
         } else {
             return false

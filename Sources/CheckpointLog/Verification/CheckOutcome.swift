@@ -50,7 +50,7 @@ struct CheckOutcome: Sendable {
     var frameCount = 0
     /// Records of the chain's complete batches; those of sealed segments stand in their footers.
     var records: [Record] = []
-    /// Records behind the end of the chain that were acknowledged, as far as their headers can be read.
+    /// Records after the end of the chain that were acknowledged, as far as their headers can be read.
     var lostRecords: [Record] = []
     /// That the chain ends before what was known good; the lost records belong to it.
     var chainDamage: VerificationFinding?

@@ -57,7 +57,7 @@ struct FrameOrder {
             isInBatch = header.flags.contains(.batchContinues)
             isRolled = isRolled || header.kind == .roll
         }
-        if isRolled { return Fault("a frame behind the roll frame") }
+        if isRolled { return Fault("a frame after the roll frame") }
         if header.kind == .chunk { return Fault("a chunk outside of a value segment") }
         if header.appendNumber <= lastAppend {
             return Fault(

@@ -45,7 +45,7 @@
                 rebasing: UnsafeRawBufferPointer(block)[(offset - start)..<count])
         }
 
-        /// Whether bytes behind those at hand could make a truncated frame whole.
+        /// Whether bytes after those at hand could make a truncated frame whole.
         func canGrow(_ offset: Int) -> Bool { start + count < end || start != offset }
 
         mutating func fill(from offset: Int, byteCount: Int) throws {

@@ -87,7 +87,7 @@ struct LiveRecords {
         }
     }
 
-    /// Whether it refers to a value whose file is no more.
+    /// Whether it refers to a value whose file no longer exists.
     func isFreed(_ record: CheckOutcome.Record) -> Bool {
         record.kind == .reference && freed.contains(record.valueSegment)
     }

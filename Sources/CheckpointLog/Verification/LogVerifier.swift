@@ -1,10 +1,11 @@
 package import SystemPackage
 
-/// Proves a log sound, or says exactly what is not: a read-only check, and a second opinion to recovery's.
+/// Checks a log and says exactly what is damaged. It changes nothing, and is a second opinion beside recovery.
 ///
-/// It shares with recovery the bytes of the format and who reads them from files: the listing of the directory, frames,
-/// headers, footers, POSITION and the manifest. What is live, which groups are whole and how a chain ends it finds by
-/// rules of its own. The index's code is asked for one thing, to read the snapshot, which is then held against them.
+/// It shares with recovery the code that reads the format from files: the listing of the directory, frames, headers,
+/// footers, POSITION and the manifest. It decides with code of its own which records are live, which groups are
+/// complete, and where a chain ends. It uses the index's code only to read the snapshot, which it then compares with
+/// its own result.
 ///
 /// ```swift
 /// let report = try await LogVerifier(directory: "/var/lib/simulation", level: .deep).verify { done, total in
@@ -50,7 +51,7 @@ public struct LogVerifier: Sendable {
         self.threadCount = threadCount ?? NamedThread.coreCount
     }
 
-    /// Checks the log, on threads of its own; nothing on disk is changed. A writer may be at work meanwhile.
+    /// Checks the log on threads of its own, and changes nothing on the disk. A process may write the log meanwhile.
     ///
     /// - Returns: what was found; what cannot be read is a finding too. Never throws for what a file holds.
     /// - Complexity: O(n) in the bytes of the log, or in its files for ``VerificationLevel/quick``; at
@@ -62,7 +63,7 @@ public struct LogVerifier: Sendable {
         }
     }
 
-    /// Checks the log as ``verify(progress:)`` does, for code that is not asynchronous.
+    /// Checks the log as ``verify(progress:)`` does, for synchronous code.
     @available(*, noasync, message: "Use the asynchronous form.")
     public func verifyBlocking(progress: @escaping Progress = { _, _ in }) -> VerificationReport { run(progress) }
 

@@ -1,4 +1,4 @@
-/// One thing that is not as it should be, or worth knowing.
+/// One thing that is wrong, or worth knowing.
 ///
 /// ```swift
 /// for finding in report.findings where finding.severity == .damage { print(finding.file, finding.lost) }
@@ -8,28 +8,28 @@ public struct VerificationFinding: Sendable, Hashable, Codable, CustomStringConv
     public enum Severity: String, Sendable, Codable, CaseIterable {
         /// Nothing is wrong: foreign files, orphans.
         case note
-        /// An unfinished last write, which nothing promised.
+        /// An unfinished last write, of a checkpoint that was never acknowledged.
         case tornTail
-        /// A part that the next opening for writing makes anew.
+        /// A part that the next opening for writing rebuilds.
         case rebuildable
-        /// Bytes that are not what was written, or not there.
+        /// Bytes that differ from what was written, or are missing.
         case damage
-        /// A format, or a feature of it, that this version does not read.
+        /// A format, or a feature of it, that this version cannot read.
         case unsupported
-        /// What the system would not give.
+        /// Something that the system could not read.
         case unreadable
 
         /// The exit code of `log-verify` for the worst finding of this kind.
         public var exitCode: Int { Self.allCases.firstIndex(of: self) ?? 0 }
     }
 
-    /// A checkpoint that a finding costs.
+    /// A checkpoint that is lost.
     public struct Lost: Sendable, Hashable, Codable {
         /// 1…255, or 0 where only numbers are known.
         public var level: Int
         /// Empty where only numbers are known.
         public var key: String
-        /// The way by which it came up the tree; empty for the log's own.
+        /// The path by which it came up the tree; empty for the log's own.
         public var origin: String
         /// The number, or the range of numbers as `3.1…3.17`.
         public var sequenceNumber: String
@@ -56,7 +56,7 @@ public struct VerificationFinding: Sendable, Hashable, Codable, CustomStringConv
     public var severity: Severity
     /// The name of the file in the log's directory; empty for the directory itself.
     public var file: String
-    /// Bytes from the start of the file, where that is known.
+    /// The distance from the start of the file, in bytes, if it is known.
     public var offset: Int?
     /// What is wrong, in a few words.
     public var kind: String
@@ -64,9 +64,9 @@ public struct VerificationFinding: Sendable, Hashable, Codable, CustomStringConv
     public var expected: String?
     /// What is there.
     public var actual: String?
-    /// The live checkpoints that it costs.
+    /// The live checkpoints that are lost.
     public var lost: [Lost] = []
-    /// Whether nothing live is lost by it, as far as the rest of the log tells.
+    /// Whether the rest of the log shows that no live checkpoint is lost.
     public var isHarmless = false
 
     init(

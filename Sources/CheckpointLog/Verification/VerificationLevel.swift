@@ -1,18 +1,18 @@
-/// How much of a log a verification looks at.
+/// How much of a log a verification checks.
 ///
 /// ```swift
 /// let verifier = LogVerifier(directory: path, level: .deep)
 /// ```
 public enum VerificationLevel: String, Sendable, Codable, CaseIterable, Comparable {
-    /// The manifest, the files, their lengths and headers.
+    /// Checks the manifest, the files, their lengths and headers.
     case quick
-    /// Every checksum, order, promise, batch, footer and padding as well.
+    /// Also checks every checksum, the order of frames, promises, batches, footers and padding.
     case full
-    /// Decompresses, checks content and CBOR, rebuilds the index and compares it, accounts live bytes, and names
+    /// Also decompresses and decodes every value, rebuilds the index and compares it, counts live bytes, and lists
     /// orphans.
     case deep
 
-    /// Orders by how much is looked at.
+    /// Whether `left` checks less than `right`.
     public static func < (left: VerificationLevel, right: VerificationLevel) -> Bool {
         allCases.firstIndex(of: left) ?? 0 < allCases.firstIndex(of: right) ?? 0
     }

@@ -23,11 +23,11 @@
 /// if report.exitCode > 1 { report.findings.forEach { print($0) } }
 /// ```
 public struct VerificationReport: Sendable, Codable {
-    /// How much was looked at.
+    /// How much was checked.
     public var level: VerificationLevel
     /// The path of the log.
     public var directory: String
-    /// Whether a writer had the log open; what it was still writing was then not looked at.
+    /// Whether a process had the log open for writing. What it was still writing was then not checked.
     public var isWritten = false
     /// Bytes read.
     public var byteCount = 0
@@ -38,11 +38,11 @@ public struct VerificationReport: Sendable, Codable {
     /// Bytes of live frames, each rounded up by less than an eighth as compaction counts them; nil below
     /// ``VerificationLevel/deep``.
     public var liveByteCount: Int?
-    /// What is not as it should be, by file and offset.
+    /// What is wrong, or worth knowing, ordered by file and offset.
     public var findings: [VerificationFinding] = []
 
-    /// 0 intact, 1 torn tail, 2 parts that can be rebuilt, 3 damage, 4 unsupported format, 5 cannot be read: the
-    /// highest of the findings'.
+    /// The highest exit code of the findings: 0 intact, 1 torn tail, 2 parts that can be rebuilt, 3 damage, 4
+    /// unsupported format, 5 cannot be read.
     public var exitCode: Int { findings.map(\.severity.exitCode).max() ?? 0 }
 
     enum CodingKeys: String, CodingKey {

@@ -1,4 +1,4 @@
-/// What a backup took.
+/// What a backup copied.
 ///
 /// ```swift
 /// let report = try await log.backup(to: "/mnt/backup/simulation")
@@ -7,13 +7,13 @@
 public struct BackupReport: Sendable, Hashable, Codable, CustomStringConvertible {
     /// Bytes of the segments and large values of the backup.
     public var byteCount = 0
-    /// Bytes that were copied for it: all others were there, or are shared with the log.
+    /// Bytes that the call copied. All others were there already, or are shared with the log.
     public var copiedByteCount = 0
-    /// Files that were copied.
+    /// Files that the call copied.
     public var copiedFileCount = 0
-    /// Files that have a second name now.
+    /// Files that the call linked: they now have a second name.
     public var linkedFileCount = 0
-    /// Files that an earlier backup had.
+    /// Files that were there from an earlier backup.
     public var keptFileCount = 0
 
     package init() {}

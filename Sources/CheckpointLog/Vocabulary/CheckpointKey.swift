@@ -1,8 +1,8 @@
-/// The name under which a checkpoint is taken and restored.
+/// The name of a checkpoint.
 ///
 /// A key is any non-empty UTF-8 text of at most ``maximumByteCount`` bytes. Keys compare byte for byte: two spellings
-/// of the same character that differ in Unicode normalisation are two keys. A key that breaks a limit can be made, and
-/// is refused with `.invalidKey` by the call that is given it, before anything is written.
+/// of a character that differ in Unicode normalisation are two keys. You can create a key that breaks a limit, but
+/// every call refuses it with `.invalidKey`, and writes nothing.
 ///
 /// ```swift
 /// let worker = 7
@@ -59,7 +59,7 @@ extension CheckpointKey: Hashable, Comparable {
         }
     }
 
-    /// Whether the key's bytes begin with those of `prefix`.
+    /// Whether the key's bytes begin with the bytes of `prefix`.
     func hasPrefix(_ prefix: CheckpointKey) -> Bool {
         unsafe withBytes { bytes in unsafe prefix.withBytes { bytes.holds($0, at: 0) } }
     }

@@ -4,10 +4,10 @@ public import FoundationEssentials
 public import Foundation
 #endif
 
-/// What a checkpoint log throws when it cannot do what it was asked.
+/// The error that a checkpoint log throws.
 ///
-/// `code` tells programs what happened, `message` tells people what to do about it. A missing checkpoint is not an
-/// error: `restore` answers nil.
+/// `code` tells a program what happened; `message` tells a person what to do about it. A missing checkpoint is not an
+/// error: `restore` returns nil.
 ///
 /// ```swift
 /// do {
@@ -19,16 +19,16 @@ public import Foundation
 public struct CheckpointLogError: Error, Sendable {
     /// What happened.
     public var code: Code
-    /// One or two sentences: what happened, and what to do. Never holds a checkpoint's values.
+    /// One or two sentences: what happened, and what to do. It never contains a checkpoint's values.
     public var message: String
-    /// Where it happened, as far as that is known.
+    /// Where it happened, if that is known.
     public var location: Location?
-    /// The error underneath, if there is one.
+    /// The error that caused this one, if there is one.
     public var cause: (any Error)?
-    /// The records that damage costs, for `.damaged`; empty otherwise.
+    /// For `.damaged`: the records that are lost. Empty otherwise.
     public var lost: [LostRecord] = []
 
-    /// A kind of failure. Further codes can be added in any release.
+    /// A kind of failure. A later release may add codes.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Value: String, Sendable {
             case invalidKey, invalidLevel, invalidConfiguration, valueTooLarge, encodingFailed, decodingFailed
@@ -47,28 +47,28 @@ public struct CheckpointLogError: Error, Sendable {
         public static var invalidLevel: Code { Code(.invalidLevel) }
         /// A setting outside its limits, or two that contradict each other.
         public static var invalidConfiguration: Code { Code(.invalidConfiguration) }
-        /// A value or group over a limit of the configuration.
+        /// A value or group larger than a limit of the configuration.
         public static var valueTooLarge: Code { Code(.valueTooLarge) }
         /// A value whose `encode(to:)` threw.
         public static var encodingFailed: Code { Code(.encodingFailed) }
-        /// A stored value that does not decode as the type asked for.
+        /// A stored value that does not decode as the given type.
         public static var decodingFailed: Code { Code(.decodingFailed) }
-        /// A log that another writer has open.
+        /// A log that another process has open for writing.
         public static var locked: Code { Code(.locked) }
         /// A log that was closed.
         public static var closed: Code { Code(.closed) }
-        /// Bytes on disk that are not what was written.
+        /// Bytes on the disk that differ from what was written, or are missing.
         public static var damaged: Code { Code(.damaged) }
-        /// A log written by a version, or with a feature, that this version does not read.
+        /// A log of a version, or with a feature, that this version cannot read.
         public static var unsupportedFormat: Code { Code(.unsupportedFormat) }
-        /// A call that this log, as it was opened, cannot serve.
+        /// A call that this log does not support, because of how it was opened.
         public static var unsupported: Code { Code(.unsupported) }
         /// A system call that failed.
         public static var ioFailure: Code { Code(.ioFailure) }
-        /// A disk or quota without room. The log stays open and valid.
+        /// A full disk, or a quota that is used up. The log stays open and valid.
         public static var diskFull: Code { Code(.diskFull) }
-        /// A log that an earlier failure, given as the cause, closed for writing; one whose directory was removed; in
-        /// the child of a `fork()`, one that its parent has open.
+        /// A log that an earlier failure, given as the cause, closed for writing; a log whose directory was removed; in
+        /// a forked child, a log that its parent has open.
         public static var writerFailed: Code { Code(.writerFailed) }
         /// A write to a log that was opened for reading.
         public static var readOnly: Code { Code(.readOnly) }
@@ -76,22 +76,22 @@ public struct CheckpointLogError: Error, Sendable {
         public static var notALog: Code { Code(.notALog) }
         /// An actor of the tree that cannot be reached.
         public static var unavailable: Code { Code(.unavailable) }
-        /// A key given twice to one group.
+        /// A group that already has the key.
         public static var duplicateKeyInGroup: Code { Code(.duplicateKeyInGroup) }
-        /// An argument that a log cannot hold, as an origin of over 1,024 bytes.
+        /// An argument that a log cannot accept, such as an origin of more than 1,024 bytes.
         public static var invalidArgument: Code { Code(.invalidArgument) }
-        /// A group without members, or with more than fit.
+        /// A group without members, or with too many.
         public static var invalidGroup: Code { Code(.invalidGroup) }
-        /// Work that its deadline overtook; it goes on in the background.
+        /// Work that did not finish before its deadline. It goes on in the background.
         public static var deadlineExceeded: Code { Code(.deadlineExceeded) }
 
-        /// A memory level that holds as much as the configuration allows, in a log that cannot write it out.
+        /// A memory level that is full, in a log without a directory.
         public static var memoryFull: Code { Code(.memoryFull) }
-        /// A registration that would make a cycle, repeat a name, or put an actor under one of no higher rank.
+        /// A registration that would make a cycle, repeat a name, or give a log a parent of no greater rank.
         public static var invalidTree: Code { Code(.invalidTree) }
 
-        /// A child in the tree whose log is another than the one that was taken over from, although it is the same by
-        /// its name: its directory was put back from a backup, or is a copy that has gone on. Reported, never thrown.
+        /// A child of the tree whose directory was restored from a backup, or is a copy that was written to. The log
+        /// reports this code and never throws it.
         public static var wentBack: Code { Code(.wentBack) }
 
         /// The name of the code.

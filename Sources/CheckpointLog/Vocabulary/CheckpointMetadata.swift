@@ -1,25 +1,26 @@
 internal import CBOR
 
-/// What a program says of one checkpoint beside its value, to be listed without reading that: a step, a metric, a note.
+/// Facts that a program saves beside a checkpoint's value, such as a step, a metric or a note. Listings show them
+/// without reading the value.
 ///
 /// ```swift
 /// try await log.checkpoint(model, for: "model", level: 2, metadata: ["step": .integer(step), "loss": .number(loss)])
 /// let best = try await log.best(of: "loss", .lowest, for: "model", level: 2)
 /// ```
 ///
-/// At most 4,096 bytes when encoded: names, and an integer or a number in up to nine bytes each.
+/// At most 4,096 bytes when encoded. An integer or a number takes up to nine bytes; a name or text takes its UTF-8.
 public typealias CheckpointMetadata = [String: MetadataValue]
 
-/// One thing that is said of a checkpoint.
+/// One value of a checkpoint's metadata.
 public enum MetadataValue: Sendable, Hashable {
     /// Text.
     case text(String)
     /// A whole number.
     case integer(Int64)
-    /// Any other number; infinities and not-a-number are kept as they are.
+    /// A floating-point number; infinities and NaN are kept.
     case number(Double)
 
-    /// The number, whole or not; nil for text. Whole numbers over 2⁵³ are rounded. Text is ``description``.
+    /// The number as a `Double`; nil for text. Whole numbers greater than 2⁵³ are rounded.
     public var doubleValue: Double? {
         switch self {
         case .text: nil
@@ -28,7 +29,7 @@ public enum MetadataValue: Sendable, Hashable {
         }
     }
 
-    /// The whole number; nil for text, and for a number that is not stored as a whole one.
+    /// The whole number; nil for text and for floating-point numbers.
     public var integerValue: Int64? { if case .integer(let integer) = self { integer } else { nil } }
 }
 
@@ -73,11 +74,11 @@ extension MetadataValue: Codable {
     }
 }
 
-/// Which number of a metric is the best.
+/// Which number of a metric is best.
 public enum MetricOrder: Sendable, Hashable {
-    /// The least: a loss, an error.
+    /// The least number, for example of a loss or an error.
     case lowest
-    /// The greatest: an accuracy, a score.
+    /// The greatest number, for example of an accuracy or a score.
     case highest
 }
 

@@ -4,7 +4,7 @@ public import FoundationEssentials
 public import Foundation
 #endif
 
-/// One stored checkpoint, without its values.
+/// One version of a checkpoint, without its value.
 ///
 /// ```swift
 /// for version in try await log.history(for: "model", level: 2) {
@@ -16,20 +16,20 @@ public struct CheckpointVersion: Sendable, Hashable, Identifiable {
     public var key: CheckpointKey
     /// The level, 1…255.
     public var level: Int
-    /// The way by which it came up the tree, as `C4/C1`; nil for the actor's own.
+    /// The path by which it came up the tree, such as `C4/C1`; nil for the log's own.
     public var origin: String?
     /// The number, greater for newer checkpoints.
     public var sequenceNumber: SequenceNumber
-    /// When the checkpoint was taken, by the clock: never earlier than an older one of the same opening, nor of an
-    /// earlier one, unless the clock was more than a day ahead then.
+    /// When the checkpoint was taken, by the machine's clock. It is never earlier than the date of an older checkpoint
+    /// of the same opening. The same holds for earlier openings, unless the clock was more than a day ahead then.
     public var date: Date
-    /// Encoded bytes before compression; 0 for a value of the memory level that was not encoded yet.
+    /// The length of the encoded value, before compression; 0 for a value of the memory level that was never encoded.
     public var byteCount: Int
-    /// What was said of the checkpoint beside its value, when it was taken.
+    /// The metadata that was saved with the checkpoint.
     public var metadata: CheckpointMetadata
-    /// Its names, in the order of their bytes.
+    /// The version's tags, in the order of their bytes.
     public var tags: [String] = []
-    /// Whether it is pinned.
+    /// Whether the version is pinned.
     public var isPinned = false
 
     /// The number: no two records have the same.

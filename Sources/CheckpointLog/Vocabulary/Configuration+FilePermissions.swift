@@ -1,9 +1,9 @@
 extension Configuration {
     /// Who may read and write the files of a new log.
     public enum FilePermissions: Sendable, Hashable {
-        /// The user who made it: directories have mode 0700, files 0600.
+        /// Only the user who created it: the directory has mode 0700, files have 0600.
         case ownerOnly
-        /// Whoever the umask of the process that makes it does not keep out: modes 0777 and 0666 without its bits.
+        /// Whoever the umask of the creating process allows: modes 0777 and 0666 without the bits of the umask.
         case umask
     }
 }

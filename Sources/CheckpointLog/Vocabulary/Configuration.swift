@@ -25,69 +25,70 @@ public struct Configuration: Sendable {
     /// When the actor updates from its children and sources, and saves, by itself. Default: off.
     public var intervals = Intervals()
 
-    /// The policies of levels 1…255; one that is not named goes by what the log has, in a new log by
-    /// ``LevelPolicy/standard(for:)``. Default: empty.
+    /// The policies of levels 1…255. A level that is not named keeps the policy that the log has for it, or, in a new
+    /// log, ``LevelPolicy/standard(for:)``. Default: empty.
     ///
-    /// Durability and retention belong to the log: an opening for writing that states others changes them, and reports
-    /// it in ``RecoveryReport/policyChanges``. Openings for reading go by the log's.
+    /// Durability and retention belong to the log. An opening for writing that states others changes them, and reports
+    /// that in ``RecoveryReport/policyChanges``. An opening for reading uses those of the log.
     public var levels: [Int: LevelPolicy] = [:]
 
-    /// Whether ``levels`` may state a retention that keeps less than the log does. Default: false; what either keeps is
-    /// then kept, and ``RecoveryReport/policyChanges`` says so. What a lesser retention drops is gone for good.
+    /// Whether ``levels`` may state a retention that keeps less than the log does. Default: false. The log then keeps
+    /// every version that the old or the new retention keeps, and ``RecoveryReport/policyChanges`` says so. Danger: the
+    /// versions that a lesser retention drops are gone for good.
     public var allowsDroppingVersions = false
 
-    /// The greatest length of a segment, in bytes, 64 KiB…64 MiB. Default: 64 MiB. Smaller segments give disk space
-    /// back sooner and cost more files.
+    /// The greatest length of a segment, in bytes, 64 KiB…64 MiB. Default: 64 MiB. With smaller segments compaction
+    /// gives disk space back sooner, and the log has more files.
     public var segmentByteLimit = 64 << 20
 
-    /// Encoded bytes over which a value gets a file of its own. 4 KiB…1 MiB; a quarter of `segmentByteLimit` where that
-    /// is less. Default: 1 MiB.
+    /// A value with more encoded bytes than this gets a file of its own. 4 KiB…1 MiB, and at most a quarter of
+    /// `segmentByteLimit`. Default: 1 MiB.
     public var largeValueByteCount = 1 << 20
 
-    /// The greatest encoded value, in bytes. Default: 4 GiB. Over it a checkpoint throws and the log is untouched; so
-    /// does a restore, which holds the whole value in memory.
+    /// The greatest encoded value, in bytes. Default: 4 GiB. A larger checkpoint throws `.valueTooLarge` and leaves the
+    /// log untouched. A restore of a larger value throws too, since it would hold all of it in memory.
     public var valueByteLimit = 4 << 30
 
     /// The most disk that appends may make the log take, in bytes; at least six times `segmentByteLimit`. Default: nil,
     /// as much as the disk gives.
     ///
-    /// At the limit it is as on a full disk: an append that needs a new file waits for a compaction that can win room,
-    /// a second at the most in a synchronous call and ten in others, and then throws `.diskFull`. A segment's length of
-    /// it is kept for what a compaction writes. Removals go on as long as their segment has room, an opening for
-    /// writing and `close()` at any rate.
+    /// At the limit the log acts as on a full disk. An append that needs a new file waits for a compaction that can win
+    /// room, at most a second in a synchronous call and ten seconds in others. Then it throws `.diskFull`. The log
+    /// reserves the length of one segment for what compaction writes. Removals succeed while their segment has room;
+    /// an opening for writing and `close()` always succeed.
     public var spaceLimit: Int?
 
-    /// Who may read and write the files of a log that this opening makes. Default: the owner alone.
+    /// Who may read and write the files of a log that this opening creates. Default: the owner alone.
     ///
-    /// It is decided when a log is made. Whoever writes it later, under whatever umask, makes files that are as open to
-    /// others as its `LOCK`, so `chmod` on the directory and all its files changes it for good.
+    /// The first opening decides. Every later opening, whatever its umask, creates files with the permissions of the
+    /// file `LOCK`. To change them for good, use `chmod` on the directory and all its files.
     public var filePermissions = FilePermissions.ownerOnly
 
-    /// Keys that the memory level holds, 1 or more. Default: 100,000. Over it those taken longest ago are written out;
-    /// in a log without a directory a checkpoint of one more key throws `.memoryFull`.
+    /// How many keys the memory level holds, 1 or more. Default: 100,000. If there are more, the log writes the oldest
+    /// to the disk. In a log without a directory, a checkpoint of one more key throws `.memoryFull`.
     public var memoryCountLimit = 100_000
 
-    /// Bytes that the values of the memory level had when they were last encoded, in all. Default: 1 GiB. Over it those
-    /// taken longest ago are written out. A value that was never encoded counts nothing.
+    /// How many bytes the values of the memory level may have together, as they were last encoded. Default: 1 GiB. If
+    /// they have more, the log writes the oldest to the disk. A value that was never encoded counts as zero.
     public var memoryByteLimit = 1 << 30
 
-    /// Whether old checkpoints are dropped: by a compaction thread and, where much is due, by
-    /// ``CheckpointLog/close()``. Default: true. Without it the log only grows.
+    /// Whether the log removes superseded checkpoints: a compaction thread does, and ``CheckpointLog/close()`` if much
+    /// is due. Default: true. If false, the log only grows.
     public var compactsAutomatically = true
 
-    /// The clock that the intervals go by. Default: the continuous clock. Tests give one of their own.
+    /// The clock that measures the intervals. Default: the continuous clock. Tests use a clock of their own.
     public var clock: any Clock<Duration> = ContinuousClock()
 
-    /// Is told of every failure that no caller waits for: of updates and saves by the interval, sources and children.
-    /// Default: none; the logger and the metric `checkpoint_log.background_failures` are told in any case. Called on
-    /// any thread.
+    /// Called, on any thread, for every failure that no caller waits for: failed updates and saves by the interval, and
+    /// failures of sources and children. Default: none. The logger and the metric `checkpoint_log.background_failures`
+    /// report such failures as well.
     public var onBackgroundFailure: (@Sendable (any Error) -> Void)?
 
-    /// Where the log says what it finds on opening, what fails in the background and, at the level `debug`, what its
+    /// Where the log reports what an opening finds, what fails in the background and, at level `debug`, what its
     /// threads do: each segment prepared or sealed, and each compaction. Default: nowhere.
     ///
-    /// Its handler is called on any thread. One that blocks delays the work it is told of, and `close()`; appends go
-    /// on.
+    /// The log calls the handler on any thread. A handler that blocks delays the work that it reports, and `close()`;
+    /// appends go on.
     public var logger: Logger?
 
     package var fileSystem: any FileSystem = POSIXFileSystem.shared
@@ -125,7 +126,7 @@ public struct Configuration: Sendable {
     /// - Throws: `.invalidConfiguration` where that is too small for a log.
     package mutating func keep(toFilesOf fileByteLimit: Int?) throws {
         guard let fileByteLimit else { return }
-        // A sealed segment has a footer behind its frames, which is shorter than they are.
+        // A sealed segment has a footer after its frames, which is shorter than they are.
         let longest = fileByteLimit / 2 / 4_096 * 4_096
         guard longest >= 64 << 10 else {
             throw CheckpointLogError.invalidConfiguration(

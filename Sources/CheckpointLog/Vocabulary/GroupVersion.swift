@@ -4,7 +4,7 @@ public import FoundationEssentials
 public import Foundation
 #endif
 
-/// One group of a name, without the values of its members.
+/// One version of a group, without the values of its members.
 ///
 /// ```swift
 /// for version in try await log.groupHistory(of: "epoch", level: 2) { print(version.sequenceNumber, version.keys) }
@@ -14,11 +14,11 @@ public struct GroupVersion: Sendable, Hashable, Identifiable {
     public var name: CheckpointKey
     /// The level, 1…255.
     public var level: Int
-    /// The number, greater for newer groups: what `.sequence` takes.
+    /// The number, greater for newer groups. Pass it to `.sequence` to restore this group.
     public var sequenceNumber: SequenceNumber
-    /// When the group was committed, by the clock.
+    /// When the group was committed, by the machine's clock.
     public var date: Date
-    /// The keys of the members, in the order in which they were put; none where their list is damaged.
+    /// The keys of the members, in the order in which they were added; empty if their list is damaged.
     public var keys: [CheckpointKey]
 
     /// The number: no two records have the same.

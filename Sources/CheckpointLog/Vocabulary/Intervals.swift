@@ -1,4 +1,4 @@
-/// How often a checkpointing actor updates and saves by itself.
+/// How often a log updates and saves without being called.
 ///
 /// ```swift
 /// var configuration = Configuration()
@@ -12,7 +12,7 @@ public struct Intervals: Sendable, Hashable {
     /// The time between saves, 1 ms to 2³¹ s; zero switches this timer off. Default: 60 s.
     public var save: Duration
 
-    /// Makes intervals; what is not given has its default.
+    /// Makes intervals. An argument that you leave out has its default.
     public init(on: Bool = false, update: Duration = .seconds(10), save: Duration = .seconds(60)) {
         self.on = on
         self.update = update

@@ -8,46 +8,46 @@
 public struct LevelPolicy: Sendable, Hashable {
     /// How much a checkpoint has survived once it is acknowledged.
     public enum Durability: Int, Sendable, Comparable {
-        /// Survives the failure of a task, not the end of the process: the value itself is kept, whatever its size, and
-        /// encoded when it is saved. Well under a microsecond.
+        /// Survives the failure of a task, not the end of the process. The log keeps the value itself, of any size, and
+        /// encodes it when it saves. Costs less than a microsecond.
         case memory = 0
-        /// Survives the end of the process, also by `kill -9`. About a microsecond.
+        /// Survives the end of the process, also by `kill -9`. Costs about a microsecond.
         case written = 1
-        /// Survives power loss. One disk flush, shared by all who wait for it.
+        /// Survives power loss. Costs one disk flush, shared by all who wait for it.
         case synced = 2
 
-        /// Orders by what is survived.
+        /// Whether `left` survives less than `right`.
         public static func < (left: Durability, right: Durability) -> Bool { left.rawValue < right.rawValue }
     }
 
-    /// Which versions of a key are kept: the newest ``count``, beside them every ``interval``th, and none of them once
-    /// it is older than ``age``. The newest is kept whatever its age.
+    /// Which versions of a key the log keeps: the newest ``count``, and every ``interval``th, but none that is older
+    /// than ``age``. It keeps the newest version whatever its age.
     ///
     /// ```swift
     /// // The newest three, and every hundredth, for a week.
     /// LevelPolicy(durability: .synced, retention: .newest(3).andEvery(100).younger(than: .seconds(7 * 86_400)))
     /// ```
     public struct Retention: Sendable, Hashable {
-        /// Versions kept of each key, and groups of each name, 1…1,024.
+        /// How many versions of each key, and groups of each name, the log keeps: 1…1,024.
         public var count: Int
-        /// Of how many versions of a key, counted in the order they were taken, one is kept beside the newest
-        /// ``count``: 2…1,000,000; nil for none. Versions are counted from when their level first keeps so; groups are
-        /// not counted.
+        /// The log also keeps one of every so many versions of a key, in the order in which they were taken:
+        /// 2…1,000,000; nil for none. Counting begins when the level first has an interval. Groups are not counted.
         public var interval: Int?
-        /// The age over which a version is given up, microseconds at the least; nil for none. The newest version has no
-        /// age.
+        /// The log drops versions that are older than this, except the newest one: a microsecond or more; nil for no
+        /// limit.
         public var age: Duration?
 
         /// Keeps the newest `count` versions of each key.
         public static func newest(_ count: Int) -> Retention { Retention(count: count) }
 
-        /// The same retention, and every `interval`th version of a key beside it. They are kept for good where no age
-        /// ends them, and each takes about 40 bytes of memory. A log without a directory keeps the newest alone.
+        /// The same retention, and every `interval`th version of a key. Without an age the log keeps those for good;
+        /// each takes about 40 bytes of memory. A log without a directory keeps only the newest version.
         public func andEvery(_ interval: Int) -> Retention {
             Retention(count: count, interval: interval, age: age)
         }
 
-        /// The same retention, without versions older than `age`. They are hidden at once; a compaction frees them.
+        /// The same retention, without versions older than `age`. The log hides them at once; compaction removes them
+        /// from the disk.
         public func younger(than age: Duration) -> Retention {
             Retention(count: count, interval: interval, age: age)
         }
@@ -80,23 +80,23 @@ public struct LevelPolicy: Sendable, Hashable {
 
     /// What holds when `checkpoint` returns. Default: `.written` for level 1, `.synced` above.
     public var durability: Durability
-    /// Which versions are kept; nil, the default, for what the log keeps already, which is the newest two at a synced
-    /// level of a new log, and the newest one at any other. More cost disk, not time. A level of the memory keeps one
-    /// version until it is saved.
+    /// Which versions the log keeps. Nil, the default, means those that it keeps already; a new log keeps the newest
+    /// two at a synced level and the newest one at any other. More versions cost disk, not time. A memory level keeps
+    /// one version until it is saved.
     ///
-    /// The retention belongs to the log: one that keeps less than the log does is not taken unless
-    /// ``Configuration/allowsDroppingVersions`` says so; see ``RecoveryReport/policyChanges``.
+    /// The retention belongs to the log. The log does not accept one that keeps less than its own, unless
+    /// ``Configuration/allowsDroppingVersions`` is true; see ``RecoveryReport/policyChanges``.
     public var retention: Retention?
-    /// How payloads are compressed when that makes them smaller. Default: `.lz4`. It belongs to the opening, not to the
-    /// log.
+    /// How the log compresses payloads, if that makes them smaller. Default: `.lz4`. Compression belongs to the
+    /// opening, not to the log.
     public var compression: CompressionMethod
 
     /// Makes a policy.
     ///
     /// - Parameters:
     ///   - durability: what holds when `checkpoint` returns.
-    ///   - retention: which versions are kept; nil for those that the log keeps.
-    ///   - compression: how payloads are compressed when that makes them smaller.
+    ///   - retention: which versions the log keeps; nil for those that it keeps already.
+    ///   - compression: how the log compresses payloads, if that makes them smaller.
     public init(
         durability: Durability, retention: Retention? = nil, compression: CompressionMethod = .lz4
     ) {

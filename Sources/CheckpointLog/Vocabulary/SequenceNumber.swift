@@ -1,20 +1,19 @@
 /// The number of a record in the whole history of a log: the version of a checkpoint.
 ///
-/// The upper 32 bits are the *epoch*, a block of 2³² numbers that an opening for writing reserved in the manifest,
-/// synced before the first of them was used; the lower 32 bits count within it. A number is never given twice, also not
-/// after a crash, so a greater number is always the newer record.
+/// The upper 32 bits are the *epoch*: a block of 2³² numbers that an opening for writing reserves in the manifest, and
+/// syncs, before it uses the first of them. The lower 32 bits count within it. No number is used twice, not even after
+/// a crash. So a greater number is always the newer record.
 ///
-/// That holds within one history of a log. A directory that is put back from a backup, and a copy that goes on beside
-/// the original, give the numbers from there on once more. Every opening for writing has a random word in the manifest
-/// by which readers and parents tell such histories apart; whoever keeps numbers elsewhere must know of a restored
-/// backup.
+/// That holds within one history of a log. If you restore a directory from a backup, or write to a copy, the log uses
+/// numbers again from there on. Each opening for writing puts a random word into the manifest, by which readers and
+/// parents distinguish such histories. If you keep numbers elsewhere, you must know about a restored backup.
 ///
 /// ```swift
 /// let receipt = try log.submit(state, for: "simulation")
 /// let again = try await log.restore(State.self, for: "simulation", version: .sequence(receipt.sequenceNumber))
 /// ```
 public struct SequenceNumber: RawRepresentable, Hashable, Comparable, Codable, Sendable, CustomStringConvertible {
-    /// The number as it stands on disk. Zero is no record's.
+    /// The number as it is stored. No record has the number zero.
     public let rawValue: UInt64
 
     /// Makes a sequence number of its 64 bits.

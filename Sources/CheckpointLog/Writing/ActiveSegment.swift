@@ -47,7 +47,7 @@ package final class ActiveSegment: Sendable {
 
     package var reservedByteCount: Int { reserved.load(ordering: .relaxed) }
 
-    /// Where frames end until the segment grows. What is behind it goes back to the disk when the segment is sealed,
+    /// Where frames end until the segment grows. What is after it goes back to the disk when the segment is sealed,
     /// and is what a full disk then has for the footer and the manifest.
     package var usableByteCount: Int {
         let reserved = reservedByteCount

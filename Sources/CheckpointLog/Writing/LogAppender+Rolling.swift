@@ -181,7 +181,7 @@ extension LogAppender {
     package func discard(_ segment: ActiveSegment) {
         gate.noteChain(-segment.reservedByteCount)
         segment.file.close()
-        // An empty segment behind the end of the chain is removed by the next opening all the same.
+        // An empty segment after the end of the chain is removed by the next opening all the same.
         try? identity.directory.remove(segment.name)
     }
 

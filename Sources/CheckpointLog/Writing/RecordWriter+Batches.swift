@@ -19,7 +19,7 @@ extension RecordWriter {
     }
 
     /// Writes the values of `members` that are large to files of their own, and puts all frames into `batch`; with the
-    /// list of the members behind them when they are a group.
+    /// list of the members after them when they are a group.
     ///
     /// - Throws: `.valueTooLarge`, `.invalidGroup`; what the appender throws. What `batch` holds by then goes with
     ///   ``discard(_:)``.

@@ -45,7 +45,7 @@ package final class UnsyncedValues: Sendable {
     }
 
     /// The files that wait now. A sync asks while nothing can be appended: a file that is let go later may have died by
-    /// something behind the end that it is going to state.
+    /// something after the end that it is going to state.
     var waiting: [Value] { state.withLock { $0 } }
 
     /// Syncs `values`, and the directory they are named in.

@@ -1,6 +1,6 @@
 import SystemPackage
 
-/// Writes the bytes of one value segment: chunks are compressed and checksummed on several threads, put behind one
+/// Writes the bytes of one value segment: chunks are compressed and checksummed on several threads, put after one
 /// another in order, and written in aligned blocks past the page cache, so that processors and device work at the same
 /// time.
 ///
@@ -117,7 +117,7 @@ import SystemPackage
         unsafe try FrameEncoder.withPayload(chunk, compression, draft) { unsafe try put($0, $1, index) }
     }
 
-    /// Finds the frame's place, behind the chunk before it, and copies it there.
+    /// Finds the frame's place, after the chunk before it, and copies it there.
     private func put(_ header: FrameHeader, _ stored: UnsafeRawBufferPointer, _ index: Int) throws {
         var header = header
         let byteCount = header.frameByteCount

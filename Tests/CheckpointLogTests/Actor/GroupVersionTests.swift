@@ -113,7 +113,7 @@ import Testing
         try await log.close()
     }
 
-    /// A removal ends the groups that it concerns; those behind them stay, and none comes back that was given up.
+    /// A removal ends the groups that it concerns; those after them stay, and none comes back that was given up.
     @Test(arguments: [false, true]) func endedGroupsLeaveTheOthers(compacts: Bool) async throws {
         let disk = SimulatedFileSystem(seed: 3)
         var log = try await Self.open(disk)

@@ -104,7 +104,7 @@ import Testing
 
     @Test(arguments: [2, 3]) func tooMuchIsRefusedAndNothingIsWritten(level: Int) async throws {
         let log = try await Self.open(SimulatedFileSystem())
-        // A map of one, a name of one byte, and a text behind a head of three.
+        // A map of one, a name of one byte, and a text after a head of three.
         let text = String(repeating: "n", count: 4_096 - 6)
         try await log.checkpoint(1, for: "key", level: level, metadata: ["n": .text(text)])
         let end = try log.engine.requireWriter().appender.writtenPosition

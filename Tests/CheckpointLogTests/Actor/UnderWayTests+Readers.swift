@@ -6,7 +6,7 @@ import Testing
 
 /// Readers beside writers that die and recover.
 extension UnderWayTests {
-    /// A record behind the position that its writer stated last is there once the writer is dead, for a reader that
+    /// A record after the position that its writer stated last is there once the writer is dead, for a reader that
     /// looked before, too.
     @Test func aReaderLooksAgainAtWhatADeadWriterLeft() throws {
         let disk = SimulatedFileSystem(seed: 25)

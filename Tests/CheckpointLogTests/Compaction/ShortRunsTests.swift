@@ -123,7 +123,7 @@ import Testing
             let engine = try open()
             try RemovalMarkerTests.put(engine, "key 9", 9, level: 1)
             try FreedValueTests.sync(engine)
-            // Only what is behind the seal of the tail: `close` throws for anything before it.
+            // Only what is after the seal of the tail: `close` throws for anything before it.
             disk.fail(.write, where: { $0.lastComponent?.string.contains(".out") == true }, with: error)
             try engine.close()
             let again = try open()

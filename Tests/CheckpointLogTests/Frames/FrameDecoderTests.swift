@@ -10,7 +10,7 @@ import Testing
     static let metadata: [UInt8] = [0xA1, 0x61, 0x61, 0x01]
     static let payload = Array("payload".utf8)
 
-    /// A sound value frame, as its header and the bytes behind it.
+    /// A sound value frame, as its header and the bytes after it.
     static func soundHeader() -> FrameHeader {
         var header = FrameHeader(kind: .value)
         header.level = 3

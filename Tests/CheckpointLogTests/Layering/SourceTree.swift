@@ -11,7 +11,7 @@ struct SourceTree {
         /// How often each word stands there.
         var occurrences: [String: Int] = [:]
         var words: Set<String> { Set(occurrences.keys) }
-        /// Words behind a dot.
+        /// Words after a dot.
         var members: Set<String> = []
         /// Modules that are imported.
         var imports: Set<String> = []

@@ -67,7 +67,7 @@ import Testing
             }
         }
         if end == .torn {
-            // Half a frame behind the end, as a power cut leaves it.
+            // Half a frame after the end, as a power cut leaves it.
             let name = try #require(
                 try FileManager.default.contentsOfDirectory(atPath: path).filter { $0.hasSuffix(".log") }.max())
             let file = try FileHandle(forUpdating: URL(filePath: path).appending(path: name))

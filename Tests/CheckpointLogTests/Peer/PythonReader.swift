@@ -65,12 +65,18 @@ enum PythonReader {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
-    /// The keys of a sound log, with their levels.
-    static func keys(
-        _ path: String, _ configuration: Configuration = Configuration()
-    ) async throws -> [(key: CheckpointKey, level: Int)] {
+    /// What has versions of its own.
+    struct Name {
+        var key: CheckpointKey
+        var level: Int
+        /// Nil for the log's own.
+        var origin: String?
+    }
+
+    /// The keys of a sound log.
+    static func keys(_ path: String, _ configuration: Configuration = Configuration()) async throws -> [Name] {
         let log = try await CheckpointLog.openForReading(at: path, configuration: configuration)
-        let keys = try await log.checkpoints().map { (key: $0.key, level: $0.level) }
+        let keys = try await log.checkpoints().map { Name(key: $0.key, level: $0.level, origin: $0.origin) }
         try await log.close()
         return keys
     }
@@ -78,7 +84,7 @@ enum PythonReader {
     /// What the engine finds: all versions of these keys, and the newest groups of these names. A listing would end at
     /// the first header that is damaged; a key that is known is looked up without one.
     static func engine(
-        _ path: String, keys: [(key: CheckpointKey, level: Int)], groups: [(CheckpointKey, Int)] = [],
+        _ path: String, keys: [Name], groups: [(CheckpointKey, Int)] = [],
         _ configuration: Configuration = Configuration()
     ) async throws -> Outcome {
         let log: CheckpointLog
@@ -95,16 +101,19 @@ enum PythonReader {
             return Outcome(verdict: verdict, reason: error.message, values: [])
         }
         var values: [Value] = []
-        for (key, level) in keys {
-            for version in try log.engine.versions(RecordQuery(key: key, level: UInt8(level))) {
-                values.append(try await value(log, key, level, version.number))
+        for name in keys {
+            let query = RecordQuery(
+                key: name.key, level: UInt8(name.level), origin: name.origin.map { Origin($0) } ?? .own)
+            for version in try log.engine.versions(query) {
+                values.append(try await value(log, name, version.number))
             }
         }
         for (name, level) in groups {
             guard let group = try await log.restoreGroup(name, level: level) else { continue }
             for (index, key) in group.keys.enumerated() {
                 let number = group.sequenceNumber.rawValue - UInt64(group.keys.count - index)
-                var member = try await value(log, key, level, SequenceNumber(rawValue: number))
+                let place = Name(key: key, level: level)
+                var member = try await value(log, place, SequenceNumber(rawValue: number))
                 member.group = hex(name.name.utf8)
                 values.append(member)
             }
@@ -114,11 +123,15 @@ enum PythonReader {
     }
 
     private static func value(
-        _ log: CheckpointLog, _ key: CheckpointKey, _ level: Int, _ number: SequenceNumber
+        _ log: CheckpointLog, _ name: Name, _ number: SequenceNumber
     ) async throws -> Value {
-        var value = Value(level: level, key: hex(key.name.utf8), number: number.rawValue, crc: -1, byteCount: -1)
+        var value = Value(
+            level: name.level, origin: hex((name.origin ?? "").utf8), key: hex(name.key.name.utf8),
+            number: number.rawValue, crc: -1, byteCount: -1)
         do {
-            let bytes = try #require(try await log.restoreBytes(for: key, level: level, version: .sequence(number)))
+            let bytes = try #require(
+                try await log.restoreBytes(
+                    for: name.key, level: name.level, version: .sequence(number), origin: name.origin))
             (value.crc, value.byteCount) = (Int(Checksum.of(bytes)), bytes.count)
         } catch let error as CheckpointLogError where error.code == .damaged {
             // Said as the Python reader says it.

@@ -38,18 +38,39 @@ import Testing
         return "\(name): a bit of byte \(place)"
     }
 
-    @Test(.enabled(if: PythonReader.isAvailable), arguments: ["v1-closed", "v1-killed"])
+    /// The specimens of the suites that damage logs.
+    static let specimens = ["specimen", "specimen-written", "specimen-long"]
+
+    /// A golden directory, or a specimen that is written into `directory`.
+    static func base(_ name: String, in directory: TemporaryDirectory) throws -> URL {
+        guard specimens.contains(name) else { return GoldenTests.folder.appending(path: name) }
+        let specimen = try SpecimenLog(
+            mapping: name != "specimen-written", leastValueByteCount: name == "specimen-long" ? 600 : 0)
+        let url = URL(filePath: directory.path.appending("base").string)
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        for file in specimen.disk.fileNames(in: SpecimenLog.path) {
+            let bytes = try #require(specimen.disk.contents(of: SpecimenLog.path.appending(file)))
+            try Data(bytes).write(to: url.appending(path: file))
+        }
+        return url
+    }
+
+    @Test(.enabled(if: PythonReader.isAvailable), arguments: GoldenTests.names + specimens)
     func bothSayTheSameOfADamagedLog(name: String) async throws {
-        let golden = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appending(path: "Golden/\(name)")
+        let source = try TemporaryDirectory()
+        let golden = try Self.base(name, in: source)
         var generator = SeededGenerator(seed: testSeed())
         var verdicts: [String: Int] = [:]
-        let keys = try await PythonReader.keys(golden.path)
+        var keys = try await PythonReader.keys(golden.path)
+        // What a cut brings back: a key whose removal it took.
+        keys += ["gone", "c", "d"].filter { _ in Self.specimens.contains(name) }.map {
+            PythonReader.Name(key: $0, level: 1)
+        }
         for _ in 0..<(isLongRun ? 34 : 1) {
             let directory = try TemporaryDirectory()
             var paths: [String] = []
             var damages: [String] = []
-            for number in 0..<150 {
+            for number in 0..<(name.hasSuffix("ed") ? 150 : 40) {
                 let path = directory.path.appending("\(number)").string
                 try FileManager.default.copyItem(atPath: golden.path, toPath: path)
                 // The first stays as it is.

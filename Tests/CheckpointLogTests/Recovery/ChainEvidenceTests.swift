@@ -88,7 +88,7 @@ import Testing
         try Self.expectDamage(image, of: 1, position)
     }
 
-    /// Also where the end itself is plain: zeros with whole segments behind them, or a segment without its header.
+    /// Also where the end itself is plain: zeros with whole segments after them, or a segment without its header.
     @Test func framesInLaterSegmentsAreDamageWithoutAPosition() throws {
         let (disk, engine) = try Self.unsynced()
         defer { engine.abandon() }
@@ -182,7 +182,7 @@ import Testing
         }
     }
 
-    /// A recovery removes all that is behind the end.
+    /// A recovery removes all that is after the end.
     @Test func aRecoveryLeavesNoSegmentWithoutThePredecessorItNames() throws {
         let (disk, engine) = try Self.unsynced()
         defer { engine.abandon() }

@@ -71,7 +71,7 @@ import Testing
         #expect(error?.code == .damaged && error?.lost.isEmpty == false, "\(label)")
     }
 
-    /// What the cut took must not come back with a segment behind it, neither at once nor after another end.
+    /// What the cut took must not come back with a segment after it, neither at once nor after another end.
     @Test func aCutTakesEveryLaterSegmentForGood() throws {
         let disk = SimulatedFileSystem(seed: 18)
         let engine = try DurabilityTests.open(disk)

@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    /// The zeros behind the fields of POSITION, and the places of the snapshot, which is used or is not: they are tried
+    /// The zeros after the fields of POSITION, and the places of the snapshot, which is used or is not: they are tried
     /// under one sight each and, outside of long runs, with one bit of each byte.
     private static func isOneOfMany(_ file: SpecimenLog.File, _ place: Int, perByte: Int) -> Bool {
         file == .snapshot || file == .position && place >= 256 * perByte

@@ -44,7 +44,7 @@ enum Forge {
         return bytes
     }
 
-    /// Puts the checksum of everything behind it at `offset`.
+    /// Puts the checksum of everything after it at `offset`.
     static func seal(_ bytes: inout [UInt8], at offset: Int) {
         guard bytes.count >= offset + 4 else { return }
         bytes.replaceSubrange(

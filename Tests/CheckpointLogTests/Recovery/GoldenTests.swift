@@ -12,6 +12,8 @@ import Testing
     /// A version of a key as the directory must give it.
     struct Expected: Codable, Equatable {
         var level: Int
+        /// Nil for the log's own.
+        var origin: String?
         var key: String
         var number: UInt64
         var crc: UInt32
@@ -24,7 +26,9 @@ import Testing
     static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Golden")
 
-    static let names = ["v1-closed", "v1-killed"]
+    static let names = ["v1-closed", "v1-killed", "v1-chain", "v1-parent", "v1-copy"]
+    /// A group that a log has not has no members to be found.
+    static let groups: [CheckpointKey] = ["golden", "parted", "ended", "wide"]
 
     static func configuration() -> Configuration {
         var configuration = Configuration()
@@ -39,29 +43,34 @@ import Testing
         return configuration
     }
 
-    /// Every version of every key, and the members of the group.
+    /// Every version of every key, and the members of the groups.
     static func content(_ log: CheckpointLog) async throws -> [Expected] {
         var found: [Expected] = []
         for newest in try await log.checkpoints() {
-            for version in try await log.history(for: newest.key, level: newest.level) {
+            for version in try await log.history(for: newest.key, level: newest.level, origin: newest.origin) {
                 let bytes = try #require(
                     try await log.restoreBytes(
-                        for: version.key, level: version.level, version: .sequence(version.sequenceNumber)))
+                        for: version.key, level: version.level, version: .sequence(version.sequenceNumber),
+                        origin: version.origin))
                 found.append(
                     Expected(
-                        level: version.level, key: version.key.name, number: version.sequenceNumber.rawValue,
+                        level: version.level, origin: version.origin, key: version.key.name,
+                        number: version.sequenceNumber.rawValue,
                         crc: Checksum.of(bytes), byteCount: bytes.count, metadata: version.metadata,
                         tags: version.tags, isPinned: version.isPinned))
             }
         }
-        let group = try #require(try await log.restoreGroup("golden", level: 2))
-        for key in group.keys {
-            let value = try #require(try await group.restore([Double].self, for: key))
-            found.append(
-                Expected(
-                    level: -2, key: key.name, number: group.sequenceNumber.rawValue, crc: 0, byteCount: value.count,
-                    metadata: [:], tags: [], isPinned: false))
+        for name in groups {
+            guard let group = try await log.restoreGroup(name, level: 2) else { continue }
+            for key in group.keys {
+                let value = try #require(try await group.restore([Double].self, for: key))
+                found.append(
+                    Expected(
+                        level: -2, key: key.name, number: group.sequenceNumber.rawValue, crc: 0,
+                        byteCount: value.count, metadata: [:], tags: [], isPinned: false))
+            }
         }
+        #expect(found.contains { $0.level == -2 && $0.key == "left" })
         return found
     }
 
@@ -69,7 +78,7 @@ import Testing
         let source = Self.folder.appending(path: name)
         let expected = try JSONDecoder().decode(
             [Expected].self, from: Data(contentsOf: Self.folder.appending(path: "\(name).json")))
-        #expect(expected.count > 20)
+        #expect(expected.count > 15)
         let directory = try TemporaryDirectory()
         let path = directory.path.appending("log").string
         try FileManager.default.copyItem(atPath: source.path, toPath: path)
@@ -89,52 +98,58 @@ import Testing
 
     static let wanted = ProcessInfo.processInfo.environment["CHECKPOINT_LOG_MAKE_GOLDEN"]
 
+    /// Adds directories under this version's name; one that is there is never made anew.
     @Test(.enabled(if: wanted != nil)) func makeTheDirectoriesOfANewVersion() async throws {
-        for (name, isKilled) in [("\(Self.wanted ?? "")-closed", false), ("\(Self.wanted ?? "")-killed", true)] {
+        for life in GoldenLife.allCases {
+            let name = "\(Self.wanted ?? "")-\(life.rawValue)"
             let path = Self.folder.appending(path: name).path
-            try #require(!FileManager.default.fileExists(atPath: path), "golden directories are never made anew")
-            for opening in 0..<2 {
-                let log = try await CheckpointLog.open(at: path, configuration: Self.configuration())
-                for number in 0..<30 {
-                    let state = (0..<20 + number).map { Double($0 * (opening + 1)) / 3 }
-                    try await log.checkpoint(state, for: "state \(number % 7)")
-                    try await log.checkpoint(state, "text \(number)", number, for: "several \(number % 3)", level: 2)
-                    try await log.checkpoint([state[1]: "é\(number)"], for: "map", level: 3)
-                    try await log.checkpoint(
-                        number, for: "counted", level: 4,
-                        metadata: ["step": .integer(Int64(number)), "loss": .number(state[1]), "note": "é"])
-                }
-                try await log.checkpoint([Float](repeating: 1.5, count: 3_000), for: "large")
-                try await log.checkpoint(bytes: Array("raw bytes".utf8), for: "raw")
-                try await log.commit("golden", level: 2) { group in
-                    try group.put([1.0, 2.0], for: "left")
-                    try group.put([Double](repeating: 0.1, count: 900), for: "right")
-                }
-                try await log.checkpoint([9.0], for: "left", level: 2)
-                let numbers = try (0..<3).map { try log.submit($0, for: "one removed", level: 3).sequenceNumber }
-                try await log.removeVersion(numbers[2], of: "one removed")
-                try await log.commit("ended", level: 2) { try $0.put([3.0], for: "member") }
-                let member = try #require(try await log.history(for: "member").first)
-                try await log.removeVersion(member.sequenceNumber, of: "member")
-                let kept = try (0..<5).map { try log.submit($0, for: "kept", level: 2).sequenceNumber }
-                try await log.tag(kept[3], of: "kept", as: "best")
-                try await log.pin(kept[4], of: "kept")
-                for number in 5..<9 { try await log.checkpoint(number, for: "kept", level: 2) }
-                try await log.checkpoint(1, for: "removed")
-                try await log.removeCheckpoint(for: "removed")
-                if opening == 1 { try await log.compact() }
-                if opening == 0 || !isKilled {
-                    try await log.close()
-                } else {
-                    try await log.save()
-                    log.engine.abandon()
-                }
-            }
+            guard !FileManager.default.fileExists(atPath: path) else { continue }
+            try await life.live(path)
             let reader = try await CheckpointLog.openForReading(at: path, configuration: Self.configuration())
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
             try encoder.encode(try await Self.content(reader)).write(to: Self.folder.appending(path: "\(name).json"))
             try await reader.close()
+        }
+    }
+
+    static func live(_ path: String, isKilled: Bool = false) async throws {
+        for opening in 0..<2 {
+            let log = try await CheckpointLog.open(at: path, configuration: configuration())
+            for number in 0..<30 {
+                let state = (0..<20 + number).map { Double($0 * (opening + 1)) / 3 }
+                try await log.checkpoint(state, for: "state \(number % 7)")
+                try await log.checkpoint(state, "text \(number)", number, for: "several \(number % 3)", level: 2)
+                try await log.checkpoint([state[1]: "é\(number)"], for: "map", level: 3)
+                try await log.checkpoint(
+                    number, for: "counted", level: 4,
+                    metadata: ["step": .integer(Int64(number)), "loss": .number(state[1]), "note": "é"])
+            }
+            try await log.checkpoint([Float](repeating: 1.5, count: 3_000), for: "large")
+            try await log.checkpoint(bytes: Array("raw bytes".utf8), for: "raw")
+            try await log.commit("golden", level: 2) { group in
+                try group.put([1.0, 2.0], for: "left")
+                try group.put([Double](repeating: 0.1, count: 900), for: "right")
+            }
+            try await log.checkpoint([9.0], for: "left", level: 2)
+            let numbers = try (0..<3).map { try log.submit($0, for: "one removed", level: 3).sequenceNumber }
+            try await log.removeVersion(numbers[2], of: "one removed")
+            try await log.commit("ended", level: 2) { try $0.put([3.0], for: "member") }
+            let member = try #require(try await log.history(for: "member").first)
+            try await log.removeVersion(member.sequenceNumber, of: "member")
+            let kept = try (0..<5).map { try log.submit($0, for: "kept", level: 2).sequenceNumber }
+            try await log.tag(kept[3], of: "kept", as: "best")
+            try await log.pin(kept[4], of: "kept")
+            for number in 5..<9 { try await log.checkpoint(number, for: "kept", level: 2) }
+            try await log.checkpoint(1, for: "removed")
+            try await log.removeCheckpoint(for: "removed")
+            if opening == 1 { try await log.compact() }
+            if opening == 0 || !isKilled {
+                try await log.close()
+            } else {
+                try await log.save()
+                log.engine.abandon()
+            }
         }
     }
 }

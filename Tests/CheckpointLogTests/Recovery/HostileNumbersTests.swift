@@ -32,7 +32,7 @@ import Testing
 
     // MARK: Manifest
 
-    /// Fields behind the checksum, by offset and width, and the first entry's.
+    /// Fields after the checksum, by offset and width, and the first entry's.
     @Test(arguments: [
         (48, 8), (56, 8), (64, 8), (72, 4), (76, 4), (80, 4), (84, 4), (96, 4), (100, 4), (104, 8), (112, 8), (120, 4),
         (124, 4), (128, 8), (136, 8), (144, 8),

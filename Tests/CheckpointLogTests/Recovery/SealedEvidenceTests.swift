@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    /// Where the header of the newest segment is not sound, nothing tells what stood behind it.
+    /// Where the header of the newest segment is not sound, nothing tells what stood after it.
     @Test func anEmptySegmentWhoseHeaderIsWrongIsDamage() throws {
         let disk = SimulatedFileSystem()
         let engine = try LogEngine.open(at: SpecimenLog.path, SpecimenLog.configuration(disk))

@@ -182,7 +182,7 @@ import Testing
         for bit in 0..<bytes.count * 8 { #expect(try Manifest(Self.flipped(bytes, bit), path: "") == nil) }
         for count in 0..<bytes.count { #expect(try Manifest(Array(bytes.prefix(count)), path: "") == nil) }
         #expect(try Manifest(bytes + [0], path: "") == nil)
-        // Twice the same segment, one more than there are, segment 0, an unknown role, a footer behind the end.
+        // Twice the same segment, one more than there are, segment 0, an unknown role, a footer after the end.
         let first = 352 + 48
         var changes: [(Int, UInt8)] = [
             (first + 64, 1), (84, 3), (first, 0), (first + 4, 4), (first + 16 + 7, 1), (first + 8 + 7, 1), (92, 1),

@@ -38,7 +38,7 @@ import Testing
         #expect(disk.usedByteCount <= 32 << 10)
     }
 
-    /// Twice as much each time; what is behind the last frame is never more than the frames, but for the beginning.
+    /// Twice as much each time; what is after the last frame is never more than the frames, but for the beginning.
     @Test func aSegmentGrowsWithItsFrames() async throws {
         let disk = SimulatedFileSystem(seed: 2)
         let log = try await Self.open(disk, segmentByteLimit: 4 << 20)
@@ -75,7 +75,7 @@ import Testing
     /// A segment that was not prepared begins small, and what made the log roll may not fit into that.
     @Test func whatMakesTheLogRollHasRoom() throws { try Self.roll(mapping: false) }
 
-    /// A store behind the end of the file would end the process.
+    /// A store after the end of the file would end the process.
     @Test func aMappedLogThatRollsHasRoom() throws { try Self.roll(mapping: true) }
 
     static func roll(mapping: Bool) throws {

@@ -1,7 +1,7 @@
 package import CheckpointLog
 package import SystemPackage
 
-/// What a test does to the disk behind the engine's back: durable at once, never counted, also after a power cut.
+/// What a test does to the disk after the engine's back: durable at once, never counted, also after a power cut.
 extension SimulatedFileSystem {
     /// The bytes that a read sees; nil when there is no such file.
     package func contents(of path: FilePath) -> [UInt8]? {
