@@ -61,7 +61,7 @@ def overview(report):
 def script(title, lines, theme, output, axes, bars=False):
     colours = THEMES[theme]
     text = [
-        f"set terminal svg size 860,440 dynamic enhanced font 'sans-serif,14' background '{colours['background']}'",
+        f"set terminal svg size 860,440 fixed enhanced font 'sans-serif,14' background '{colours['background']}'",
         "set encoding utf8", f"set output '{output}'", f"set title \"{title}\" noenhanced tc rgb '{colours['text']}'",
         f"set border 3 lc rgb '{colours['text']}'", f"set grid lc rgb '{colours['grid']}'", "set tics nomirror",
         f"set key outside bottom center horizontal noenhanced tc rgb '{colours['text']}'",

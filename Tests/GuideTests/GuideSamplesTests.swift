@@ -4,8 +4,8 @@ import Testing
 /// Every Swift sample of a guide is code that a test compiles and runs.
 ///
 /// A sample counts as run if its lines, without their indentation, stand one after the other in a test of this target,
-/// or in the tests of the macro. A path below `/var/lib` stands for the test's own directory. `Scripts/test-client`
-/// takes the package of "Getting started" from the article, builds it, and kills it.
+/// or in the tests of the macro. A path below `/var/lib`, and `simulation.log`, stand for the test's own directory.
+/// `Scripts/test-client` takes the package of "Getting started" from the article, builds it, and kills it.
 @Suite struct GuideSamplesTests {
     static let guides =
         [
@@ -37,10 +37,9 @@ import Testing
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 
+    /// A package, or the program of "Getting started".
     private static func isPartOfPackage(_ sample: [String]) -> Bool {
-        ["// swift-tools-version: 6.2", "// In Package.swift. From a clone, in a folder of any name:"]
-            .contains(sample.first)
-            || sample.contains { $0.hasPrefix("let log = try await CheckpointLog.open(at: \"walk.log\")") }
+        sample.first == "// swift-tools-version: 6.2" || sample.contains { $0.contains("open(at: \"walk.log\")") }
     }
 
     /// The lines of each block of Swift.
@@ -55,7 +54,7 @@ import Testing
                 if let sample { samples.append(sample) }
                 sample = nil
             } else {
-                sample?.append(line.replacing(/"\/var\/lib\/[a-z0-9-]+"/, with: "directory"))
+                sample?.append(line.replacing(/"(\/var\/lib\/[a-z0-9-]+|simulation\.log)"/, with: "directory"))
             }
         }
         return samples

@@ -89,6 +89,7 @@ import ServiceLifecycle
             kill(getpid(), SIGTERM)
             // Until the process ends.
             for await _ in AsyncStream<Never>(unfolding: { await withUnsafeContinuation { _ in } }) {}
+            withExtendedLifetime(source) {}
         }
         #expect(try await restored().1 == Model(loss: 0.5))
     }
