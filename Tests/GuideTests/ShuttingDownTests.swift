@@ -86,7 +86,8 @@ import ServiceLifecycle
                 }
             }
             source.resume()
-            kill(getpid(), SIGTERM)
+            // Not before: a signal that comes earlier is ignored.
+            source.setRegistrationHandler { kill(getpid(), SIGTERM) }
             // Until the process ends.
             for await _ in AsyncStream<Never>(unfolding: { await withUnsafeContinuation { _ in } }) {}
             withExtendedLifetime(source) {}
