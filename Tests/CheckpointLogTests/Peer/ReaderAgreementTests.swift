@@ -66,7 +66,7 @@ import Testing
         keys += ["gone", "c", "d"].filter { _ in Self.specimens.contains(name) }.map {
             PythonReader.Name(key: $0, level: 1)
         }
-        for _ in 0..<(isLongRun ? 34 : 1) {
+        for _ in 0..<(isLongRun ? 20 : 1) {
             let directory = try TemporaryDirectory()
             var paths: [String] = []
             var damages: [String] = []
