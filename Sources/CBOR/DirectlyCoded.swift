@@ -8,7 +8,7 @@ internal import Foundation
 protocol DirectlyCoded {
     static func append(_ value: Self, to state: EncodingState)
     static func decode(at offset: Int, path: CodingPath?, from state: DecodingState) throws -> Self
-    /// A value whose bytes can be read to where they stay; nil where they have to be decoded.
+    /// A value whose bytes can be read to where they stay; nil if they have to be decoded.
     static func decode(_ item: TypedArrayItem, _ read: TypedArrayItem.Read) throws -> Self?
 }
 

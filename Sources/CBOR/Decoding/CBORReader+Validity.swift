@@ -219,7 +219,7 @@ private struct OpenContainer {
         self.isOuterMap = isOuterMap
     }
 
-    /// Sets the bit of a key; false where it was set.
+    /// Sets the bit of a key; false if it was set.
     @inline(__always)
     mutating func note(_ number: UInt64) -> Bool {
         let place = ((number ^ number >> 32) &* 0x9E37_79B9_7F4A_7C15) >> 56
@@ -310,14 +310,14 @@ private struct OpenContainer {
         if isMap { due = due == OpenItems.mapAtKey ? OpenItems.mapAtValue : OpenItems.mapAtKey }
     }
 
-    /// Closes the innermost container where its length is indefinite; false where a break has no place.
+    /// Closes the innermost container where its length is indefinite; false if a break has no place.
     mutating func closeIndefinite() -> Bool {
         guard depth > 0, due == OpenItems.array || due == OpenItems.mapAtKey else { return false }
         close()
         return true
     }
 
-    /// Notes a key of the innermost map; false where it may have been there, which is to be looked at.
+    /// Notes a key of the innermost map; false if it may have been there, which is to be looked at.
     ///
     /// - Precondition: a map is open.
     @inline(__always)

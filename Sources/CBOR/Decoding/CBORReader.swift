@@ -234,7 +234,7 @@
         return text
     }
 
-    /// The text of bytes that are there; nil where they are not UTF-8.
+    /// The text of bytes that are there; nil if they are not UTF-8.
     func text(in content: Range<Int>) -> String? {
         var text = textOfChecked(content)
         // What is not UTF-8 was mended, so it is no longer the same.

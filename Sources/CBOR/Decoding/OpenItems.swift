@@ -44,7 +44,7 @@
         if depth > 0, due < Self.array { due = due == Self.mapAtKey ? Self.mapAtValue : Self.mapAtKey }
     }
 
-    /// Closes the innermost container where its length is indefinite; false where a break has no place.
+    /// Closes the innermost container where its length is indefinite; false if a break has no place.
     mutating func closeIndefinite() -> Bool {
         guard depth > 0, due == Self.array || due == Self.mapAtKey else { return false }
         close()

@@ -15,7 +15,7 @@ final class EncodedTree {
     private var names: [String] = []
     private var indices: [String: Int] = [:]
 
-    /// Makes it the container that is asked for; false where it is another already. A single value that is such a
+    /// Makes it the container that is asked for; false if it is another already. A single value that is such a
     /// container is gone into.
     func shape(as wanted: EncodingNode.Form) -> Bool {
         switch form {
@@ -26,7 +26,7 @@ final class EncodedTree {
         return true
     }
 
-    /// Puts in the single value; false where there is something.
+    /// Puts in the single value; false if there is something.
     func fill(_ item: Item) -> Bool {
         guard form == .slot else { return false }
         switch item {
@@ -69,7 +69,7 @@ final class EncodedTree {
         count += 1
     }
 
-    /// What stands under `name`, to be added to; nil where there is nothing.
+    /// What stands under `name`, to be added to; nil if there is nothing.
     func reopen(_ name: String) -> EncodedTree? {
         guard let index = indices[name] else { return nil }
         if case .tree(let tree) = items[index] { return tree }

@@ -75,7 +75,7 @@ struct EncodingNode {
         if keys != nil { keys = nil }
     }
 
-    /// Keeps the hash of a key; false where it was there already, or there is no room for it.
+    /// Keeps the hash of a key; false if it was there already, or there is no room for it.
     @inline(__always)
     mutating func note(_ hash: UInt32) -> Bool {
         let count = keyCount

@@ -101,7 +101,7 @@ extension EncodingState {
 
     /// Opens a place for an item of the array of `place`.
     ///
-    /// - Returns: its place, or 0 where there is none: then the value under way fails.
+    /// - Returns: its place, or 0 if there is none: then the value under way fails.
     func openItem(of place: Int) -> Int {
         guard let node = find(place) else { return 0 }
         let key = IndexKey(count(of: place))

@@ -1,5 +1,5 @@
 extension EncodingState {
-    /// The table of a type of keys; nil where they are asked each time, and for the first value of a type: a value that
+    /// The table of a type of keys; nil if they are asked each time, and for the first value of a type: a value that
     /// is encoded by itself has no second one.
     @inline(__always)
     func keyTable<Key: CodingKey>(of type: Key.Type) -> KeyTable? {
@@ -20,7 +20,7 @@ extension EncodingState {
         return table
     }
 
-    /// Appends the key of an entry of `node`, the innermost container; false where it may be there already.
+    /// Appends the key of an entry of `node`, the innermost container; false if it may be there already.
     @inline(__always)
     func beginEntry<Key: CodingKey>(of node: Int, _ key: Key, _ table: KeyTable?) -> Bool {
         guard let entry = unsafe table?.entry(of: key), unsafe entry.pointee.byteCount > 0 else {
@@ -45,7 +45,7 @@ extension EncodingState {
         }
     }
 
-    /// Notes a key of `node`, the innermost container; false where it is there already.
+    /// Notes a key of `node`, the innermost container; false if it is there already.
     func noteKey(of node: Int, _ name: String) -> Bool {
         if nodes[node].keyCount < EncodingNode.keyHashCount {
             var name = name

@@ -44,7 +44,7 @@ extension EncodingState {
     ///
     /// Between the two no closure stands, since one would retain and release the state at every entry.
     ///
-    /// - Returns: false where the map is not the innermost container, and nothing was appended.
+    /// - Returns: false if the map is not the innermost container, and nothing was appended.
     @inline(__always)
     func beginEntry(of place: Int, _ key: StaticString) -> Bool {
         guard place == topPlace else { return false }
@@ -117,7 +117,7 @@ extension EncodingState {
 
     /// Encodes an outermost value of a type that writes itself.
     ///
-    /// - Returns: false where that is left to `Codable`.
+    /// - Returns: false if that is left to `Codable`.
     @inline(__always)
     func encodeByItself<Value: Encodable>(_ value: Value) throws -> Bool {
         if outermost?.type != ObjectIdentifier(Value.self) { changeOutermost(to: Value.self) }

@@ -99,7 +99,7 @@ extension EncodingState {
         nodes[node].end += head.count - 1
     }
 
-    /// Makes `node` the innermost one, where what is open inside of it can be closed; false where it is closed itself,
+    /// Makes `node` the innermost one, where what is open inside of it can be closed; false if it is closed itself,
     /// a value inside of it is under way, or it is a tree.
     func reach(_ node: Int) -> Bool {
         guard node >= treeCount, nodes[node].isOpen else { return false }
@@ -112,7 +112,7 @@ extension EncodingState {
 
     /// Makes the node of `place` the container that is asked for; one that is asked for again goes on.
     ///
-    /// - Returns: the place, or 0 where the value is something else already: then the value under way fails.
+    /// - Returns: the place, or 0 if the value is something else already: then the value under way fails.
     @inline(__always)
     func shape(_ place: Int, as form: EncodingNode.Form) -> Int {
         guard place == topPlace, nodes[top].form == .slot else { return shapeSlowly(place, as: form) }

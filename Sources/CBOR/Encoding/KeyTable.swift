@@ -8,7 +8,7 @@
     struct Entry {
         var words: (UInt64, UInt64, UInt64) = (0, 0, 0)
         var hash: UInt32 = 0
-        /// How many bytes of the words count; 0 where the key is not known.
+        /// How many bytes of the words count; 0 if the key is not known.
         var byteCount: UInt8 = 0
         /// Whether the key is to be asked each time.
         var isUnfit = false

@@ -3,7 +3,7 @@
 /// Not `Date.ISO8601FormatStyle`, which takes the 30th of February for the 2nd of March and hour 24 for the next day,
 /// leaves what follows a date unread, and counts by the Julian calendar before 1582.
 enum DateText {
-    /// The seconds since 1970 of `text`; nil where it is no such date.
+    /// The seconds since 1970 of `text`; nil if it is no such date.
     static func seconds(of text: String) -> Double? {
         var rest = Array(text.utf8)[...]
         guard let year = number(4, &rest), take("-", &rest), let month = number(2, &rest), take("-", &rest),

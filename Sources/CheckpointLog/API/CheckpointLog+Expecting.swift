@@ -10,7 +10,7 @@ extension CheckpointLog {
         return taken
     }
 
-    /// The number of the same checkpoint in `parent`; nil where it was not taken there.
+    /// The number of the same checkpoint in `parent`; nil if it was not taken there.
     nonisolated func number(above taken: TakenNumber, in parent: CheckpointLog) -> TakenNumber? {
         expected.withLock { expected in
             guard let above = expected[taken.sequenceNumber]?.above, above.log == ObjectIdentifier(parent) else {
@@ -20,7 +20,7 @@ extension CheckpointLog {
         }
     }
 
-    /// Takes in that no value comes any more for a number.
+    /// Notes that no value comes any more for a number.
     nonisolated func forget(_ taken: TakenNumber) {
         let checkpoint = expected.withLock { $0.removeValue(forKey: taken.sequenceNumber) }
         guard let above = checkpoint?.above, let parent = node.parent, ObjectIdentifier(parent) == above.log else {

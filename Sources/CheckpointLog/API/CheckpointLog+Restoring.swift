@@ -239,7 +239,7 @@ extension LogEngine {
     /// What a task's thread can say without waiting for a device.
     private enum Immediate<Result> {
         case answered(Result?)
-        /// A thread that may wait reads this record; nil where it has to be looked up there.
+        /// A thread that may wait reads this record; nil if it has to be looked up there.
         case waits(FoundRecord?)
     }
 

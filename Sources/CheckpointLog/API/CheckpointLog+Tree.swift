@@ -187,7 +187,7 @@ extension CheckpointLog {
         } catch let error as CheckpointLogError where error.code == .invalidTree {
             throw error
         } catch {
-            // The next update opens the directory anew.
+            // The next update opens the directory again.
             node.setReader(nil, of: name)
             throw CheckpointLogError.unavailable(name, cause: error)
         }

@@ -113,7 +113,7 @@ extension LogEngine {
         isNeeded ? try await blocking.run(body) : try body()
     }
 
-    /// Runs an append on the task's thread, and on one of the engine's where it takes long, or finds no room on the
+    /// Runs an append on the task's thread, and on one of the engine where it takes long, or finds no room on the
     /// disk and has to wait for some.
     func whenThereIsRoom<Value: Sendable>(
         isLong: Bool = false, _ body: @escaping @Sendable (RoomPatience) throws -> Value

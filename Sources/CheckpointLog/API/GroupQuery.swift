@@ -65,7 +65,7 @@ extension LogEngine {
         }
     }
 
-    /// When a group was committed; nil where its frame's header is damaged.
+    /// When a group was committed; nil if its frame's header is damaged.
     private func time(of found: FoundGroup, _ mode: ReadMode) throws -> Int64? {
         switch found.content {
         case .remembered(let group): group.timestamp
@@ -144,7 +144,7 @@ extension LogEngine {
         ofMember index: Int, in name: KeyHash, number: SequenceNumber, level: UInt8
     ) throws -> ([UInt8], FrameHeader.Flags) {
         try retryingMoved { _ in
-            // Asked anew each time: compaction moves members.
+            // Asked again each time: compaction moves members.
             guard let group = catalog.groups.group(name, number), group.members.indices.contains(index) else {
                 throw CheckpointLogError.groupReplaced
             }

@@ -1,13 +1,14 @@
 internal import CBOR
 import Synchronization
 
-/// Buffers to encode into, whose memory was used before: a fresh page of memory costs more than a small checkpoint.
+/// Keeps encoding buffers for reuse, because a fresh page of memory costs more than a small checkpoint.
 @safe final class EncodeBuffers: Sendable {
     private static let countLimit = 8
-    /// Bytes over which a buffer's memory is given back.
+    /// A buffer with more memory than this is not kept.
     private static let byteLimit = 128 << 20
 
-    /// The one that was given back last: one task by itself always finds it here, at the cost of an exchange.
+    /// The buffer that was given back last. A single task always finds its buffer here, at the cost of one atomic
+    /// exchange.
     private let spare = unsafe Atomic<Unmanaged<CBOREncodingBuffer>?>(nil)
     private let others = Lock<[CBOREncodingBuffer]>([])
     private let encoder: CBOREncoder
@@ -16,13 +17,13 @@ import Synchronization
 
     deinit { unsafe spare.exchange(nil, ordering: .acquiring)?.release() }
 
-    /// An empty buffer, the caller's until it is given back.
+    /// Lends an empty buffer until the caller gives it back.
     func borrow() -> CBOREncodingBuffer {
         if let spare = unsafe spare.exchange(nil, ordering: .acquiring) { return unsafe spare.takeRetainedValue() }
         return others.withLock { $0.popLast() } ?? CBOREncodingBuffer(encoder)
     }
 
-    /// Takes a buffer back, unless its memory is too much to keep.
+    /// Takes a buffer back, and keeps it unless it is too large.
     func giveBack(_ buffer: CBOREncodingBuffer) {
         guard buffer.capacity <= Self.byteLimit else { return }
         buffer.removeAll()

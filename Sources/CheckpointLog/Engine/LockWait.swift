@@ -1,4 +1,4 @@
-/// How an opening waits for the writer that has the log: it asks again, at growing distances.
+/// How an opening waits for another writer: it tries again, after growing pauses.
 package struct LockWait {
     private static let first = Duration.milliseconds(5)
     private static let longest = Duration.milliseconds(100)
@@ -11,7 +11,7 @@ package struct LockWait {
 
     /// How long to wait before the next attempt.
     ///
-    /// - Throws: `refusal`, which says how long was waited, once that is over.
+    /// - Throws: `refusal`, with the time that was waited, when the limit is reached.
     package mutating func next(after refusal: CheckpointLogError) throws(CheckpointLogError) -> Duration {
         guard waited < limit else {
             var refusal = refusal

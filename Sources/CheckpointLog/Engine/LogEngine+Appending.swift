@@ -4,7 +4,7 @@ extension LogEngine {
         return RecordAttributes(level: level, policy: storagePolicy(for: level.rawValue), flags: [])
     }
 
-    /// Whether so many bytes get a file of their own, whatever the level promises: a thread of the engine's writes it.
+    /// Whether a value of so many bytes gets a file of its own, at any level. A thread of the engine writes it.
     package func waitsForDisk(_ byteCount: Int) -> Bool { writer?.records.isLarge(byteCount) ?? false }
 
     /// Appends one value and enters it into the index. Blocks for a large value, until its file is complete.
@@ -17,7 +17,7 @@ extension LogEngine {
     ) throws -> Appended {
         let writer = try requireWriter()
         try attributes.origin.requirePossible()
-        // The room of those that are dead may be wanted for this one.
+        // The new value may need the space of dead ones.
         if writer.records.isLarge(bytes.count) { try? writer.maintenance.freeValues() }
         guard countsVersions else { return unsafe try append(bytes, attributes, key: key, to: writer) }
         return try counting(attributes, key) { unsafe try append(bytes, $0, key: key, to: writer) }
@@ -37,7 +37,7 @@ extension LogEngine {
         }
     }
 
-    /// Ends a key at one level. Durable as the level's checkpoints are.
+    /// Removes a key at one level. The removal is as durable as the level's checkpoints.
     package func appendRemoval(of key: CheckpointKey, _ level: Level, origin: Origin = .own) throws -> Appended {
         let writer = try requireWriter()
         return unsafe try key.withValidatedBytes { bytes in
@@ -54,7 +54,7 @@ extension LogEngine {
         }
     }
 
-    /// Ends all keys of a level, or of every level, with one record.
+    /// Removes all keys of a level, or of every level, with one record.
     package func appendRemovalOfAll(_ level: Level?) throws -> Appended {
         let writer = try requireWriter()
         var header = FrameHeader(kind: .removalOfAll)
@@ -66,7 +66,7 @@ extension LogEngine {
         return appended
     }
 
-    /// Tells the index of a record that is written.
+    /// Adds a written record to the index.
     private func addToIndex(
         _ appended: Appended, _ kind: RecordKind, _ level: Level?, key: UnsafeRawBufferPointer,
         origin: UnsafeRawBufferPointer, value: ValueFile? = nil, isMarked: Bool = false
@@ -80,7 +80,7 @@ extension LogEngine {
         if catalog.values.hasCandidates { writer?.maintenance.noteValues() }
     }
 
-    /// What the threads in the background do, for a log that has none.
+    /// Does the work of the background threads, for a log that has none.
     @inline(__always)
     func settleInline() { if configuration.runsInline { settle() } }
 

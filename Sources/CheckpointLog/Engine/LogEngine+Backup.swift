@@ -1,8 +1,8 @@
 import SystemPackage
 
 extension LogEngine {
-    /// Copies the log as it is at one moment within this call, while it is written, compacted and rid of dead values,
-    /// here or by another process.
+    /// Copies the log as it is at one moment within this call. This process, or another one, may write and compact it
+    /// meanwhile.
     func backUp(to path: FilePath, _ note: @escaping (_ done: Int, _ total: Int) -> Void) throws -> BackupReport {
         try checkOpen()
         guard !isSnapshot else {
@@ -42,7 +42,7 @@ extension LogEngine {
         guard let follower else { throw CheckpointLogError.closed }
         let known = try follower.moment()
         var manifest = known.manifest
-        // What is in the chain a copy has under other numbers: its own log goes on after it.
+        // The copy stores the chain's records in segments with other numbers, because its own log continues after them.
         if let last = known.chain.last { manifest.lastSealed = max(manifest.lastSealed, last.name.identifier) }
         let next = max(manifest.nextSegment, manifest.lastSealed.advanced(by: 1))
         guard next < SegmentName.numberLimit else {
@@ -54,11 +54,11 @@ extension LogEngine {
             next: next, time: configuration.now(), files: known.files)
     }
 
-    /// The log as it is now, all of it in sealed segments. While nothing is compacted.
+    /// The log as it is now, all of it in sealed segments. The caller holds compaction off.
     private func moment(of writer: Writer) throws -> LogMoment {
         let cut = try writer.appender.cut()
         try writer.maintenance.sealAll()
-        // A large batch is in the manifest before it is in the index.
+        // A large batch reaches the manifest before the index.
         for segment in cut.sealed {
             while catalog.usage.isHeld(segment.name.identifier) { NamedThread.yield() }
         }

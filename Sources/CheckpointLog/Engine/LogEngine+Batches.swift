@@ -1,20 +1,20 @@
 extension LogEngine {
-    /// A batch that has its place.
+    /// A batch that has been appended.
     package struct AppendedBatch: Sendable {
-        /// The number of the last record: the group's, when the batch is one.
+        /// The number of the last record. For a group it is the group's number.
         package var sequenceNumber: SequenceNumber
         package var frameByteCount: Int
         /// What must be synced for the batch to survive power loss.
         package var end: LogPosition
     }
 
-    /// Appends records that count together or not at all, and keeps them together under `name` when one is given.
+    /// Appends records that count all or none. If `name` is given, they are a group of that name.
     ///
-    /// A small batch goes into the active segment. One over `largeValueByteCount` goes into segments of its own, which
-    /// are complete and synced before one edit of the manifest makes them part of the log: durable on return. Values
-    /// over `largeValueByteCount` get value segments in either case.
+    /// A small batch goes into the active segment. A batch larger than `largeValueByteCount` goes into segments of its
+    /// own. They are complete and synced before one edit of the manifest makes them part of the log, so such a batch is
+    /// durable on return. Values larger than `largeValueByteCount` get value segments in either case.
     ///
-    /// - Parameter patience: how long it waits for room on the disk.
+    /// - Parameter patience: how long to wait for room on the disk.
     package func appendBatch(
         _ members: [BatchMember], group name: (CheckpointKey, Level)? = nil, _ patience: RoomPatience = .short
     ) throws -> AppendedBatch {
@@ -65,7 +65,7 @@ extension LogEngine {
             end: last.end)
     }
 
-    /// The segments cannot be compacted before the index has all of their records.
+    /// Compaction must not take the segments before the index has all of their records.
     private func appendAsSegments(
         _ batch: inout PreparedBatch, _ list: GroupMembers?, _ writer: Writer
     ) throws -> AppendedBatch {
@@ -90,7 +90,7 @@ extension LogEngine {
             end: writer.appender.syncedPosition)
     }
 
-    /// Tells the index of all records of a batch, the group first, so that none of its members is ever taken for dead.
+    /// Adds all records of a batch to the index, the group first, so that no member ever looks dead.
     private func addToIndex(_ batch: PreparedBatch, _ placements: [RecordWriter.Placement], _ list: GroupMembers?) {
         batch.withDrafts { drafts in
             if let list, let group = drafts.last, let placement = placements.last {

@@ -1,13 +1,13 @@
 extension LogEngine {
-    /// A version that was counted, for the case that it is not appended.
+    /// A version that was counted, so that the count can be undone if the append fails.
     private struct Counted {
         var hash: KeyHash
         var ordinal: UInt32
         var isMarked: Bool
     }
 
-    /// Calls `body` with the attributes of a version that is counted, and marked when its turn has come, where the
-    /// level keeps one of every so many.
+    /// If the level keeps versions at an interval, counts the version, and marks it if its turn has come. Then calls
+    /// `body` with its attributes.
     func counting<Result>(
         _ attributes: RecordAttributes, _ key: CheckpointKey, _ body: (RecordAttributes) throws -> Result
     ) throws -> Result {
@@ -41,7 +41,7 @@ extension LogEngine {
         }
     }
 
-    /// Which version the newest of a key is; 0 where there is none, or where it is damaged and does not tell.
+    /// The ordinal of a key's newest version; 0 if there is none, or if it is damaged.
     private func lastOrdinal(_ hash: KeyHash) throws -> UInt32 {
         try retryingMoved { _ in
             guard let entry = catalog.index.newestRecord(hash) else { return 0 }

@@ -1,11 +1,11 @@
 extension LogEngine {
-    /// Changes the pins and tags of a key, with one frame that says which there are now. Durable as the level's
-    /// checkpoints are.
+    /// Changes the pins and tags of a key by appending a frame that lists all of them. The change is as durable as the
+    /// level's checkpoints.
     ///
     /// - Parameters:
-    ///   - version: one that is to be kept from now on; nil where labels are only taken away.
+    ///   - version: the version that gets a label; nil if the call only removes labels.
     ///   - change: changes the labels.
-    /// - Returns: whether `version` is there, or where that is nil, whether the labels have changed.
+    /// - Returns: whether `version` exists or, if it is nil, whether the labels have changed.
     /// - Throws: `.unsupported` in a log without a directory; `.invalidArgument` for too many labels; what an append
     ///   throws. Nothing has changed then.
     /// - Complexity: O(n) in the labels of the key.
@@ -25,7 +25,7 @@ extension LogEngine {
             if let version {
                 guard try hold(version, hash) else { return false }
             }
-            // Pinning once more what is pinned is done already.
+            // A second pin of a pinned version changes nothing.
             guard new != old else { return version != nil }
             do {
                 try append(new, key, level, origin, hash, writer)
@@ -37,15 +37,15 @@ extension LogEngine {
         }
     }
 
-    /// Keeps a version whatever becomes of it in the index; false where there is none.
+    /// Holds a version, even if the index drops it; false if there is none.
     private func hold(_ number: SequenceNumber, _ hash: KeyHash) throws -> Bool {
-        // One of the memory level is written first: a label is of what is in the log.
+        // A version of the memory level is written to the log first, because labels refer to the log.
         if memory.versions(hash).contains(where: { $0.number == number && $0.isDirty }) { try writeOut(hash) }
         while catalog.labels.location(hash, number) == nil {
             guard let location = catalog.index.location(hash, number) else { return false }
             let version = LabelTable.Version(hash: hash, number: number, location: location)
             catalog.labels.hold(version)
-            // Given up, or moved, before it was held: then nothing keeps the frame there.
+            // Retention dropped it, or compaction moved it, before it was held: nothing keeps that frame.
             if catalog.index.location(hash, number) == location { return true }
             catalog.release(catalog.labels.set(catalog.labels.labels(of: hash), of: hash))
         }

@@ -47,7 +47,7 @@ extension LogEngine {
         return keys.sorted()
     }
 
-    /// The newest records of all keys, of groups and of labels too, in the order of the files.
+    /// The newest records of all keys, groups and labels, in the order of the files.
     private func newestEntries(_ level: UInt8?) -> [(hash: KeyHash, entry: IndexEntry)] {
         var entries: [(hash: KeyHash, entry: IndexEntry)] = []
         catalog.index.forEach { hash, entry, isNewest in
@@ -56,7 +56,7 @@ extension LogEngine {
             entries.append((hash, entry))
         }
         for hash in catalog.labels.labelledKeys where level == nil || hash.level == level {
-            // One that labels alone keep is in no table.
+            // No table lists a version that only a label keeps.
             if catalog.index.newest(hash) == nil, let entry = catalog.newest(hash) { entries.append((hash, entry)) }
         }
         entries.sort { $0.entry.location.bits < $1.entry.location.bits }
@@ -73,14 +73,14 @@ extension LogEngine {
         }
     }
 
-    /// Thrown where a frame refers to a large value, before that is read.
+    /// Thrown before a large value is read, at the frame that refers to it.
     private struct IsLarge: Error {}
 
     /// What the newest checkpoint of each key holds, of the log's own where it has one.
     ///
     /// - Parameters:
-    ///   - remembered: the result of a record whose values are in the memory; nil where it has to be decoded.
-    ///   - receive: is asked first for a large value.
+    ///   - remembered: gives the result for a record of the memory level; nil if the record has to be decoded.
+    ///   - receive: called first for a large value.
     /// - Throws: `.damaged`; what `decode` throws.
     package func newestContents<Result>(
         level: UInt8?, prefix: CheckpointKey, remembered: (MemoryRecord) -> Result?,
@@ -92,7 +92,7 @@ extension LogEngine {
         let entries = newestEntries(level)
         var results: [CheckpointKey: Result] = [:]
         results.reserveCapacity(entries.count)
-        // Where no key can come twice, nobody asks which of its checkpoints counts.
+        // If no key can appear twice, there is nothing to choose.
         let mayComeTwice =
             memory.count > 0 || !catalog.origins.isEmpty || (level == nil && levelsInUse.count > 1)
         var ranks: [CheckpointKey: Rank] = [:]
@@ -138,7 +138,7 @@ extension LogEngine {
         return results
     }
 
-    /// The newest version of a key as it stands now; nil when it was removed since.
+    /// The newest version of a key now; nil if it was removed meanwhile.
     private func newestVersion(_ hash: KeyHash, _ prefix: CheckpointKey) throws -> CheckpointVersion? {
         try retryingMoved { _ in
             guard let entry = try newestEntry(hash) else { return nil }

@@ -15,8 +15,8 @@ extension LogEngine {
         return try requireWriter().appender.reserveSequenceNumber()
     }
 
-    /// Keeps a record at the memory level. One kept before under its key is met by it; over the limits those taken
-    /// longest ago are written out.
+    /// Keeps a record at the memory level, in place of an earlier one of its key. If a limit is exceeded, writes the
+    /// oldest records to the log.
     package func keepInMemory(
         _ content: MemoryRecord.Content, _ attributes: RecordAttributes, key: CheckpointKey
     ) throws -> (record: MemoryRecord, hash: KeyHash) {
@@ -31,7 +31,7 @@ extension LogEngine {
             return (record, hash)
         }
         let isOver = memory.put(record, hash, limits: memoryLimits)
-        // A removal that came between the number and here has looked for the record already.
+        // A removal after the number was taken has already looked for the record, and did not find it.
         if catalog.index.end(of: hash) > record.number { memory.drop(hash, key: key, through: record.number) }
         if isOver { try writeOutOverflow() }
         return (record, hash)
@@ -41,7 +41,7 @@ extension LogEngine {
         MemoryStore.Limits(count: configuration.memoryCountLimit, byteCount: configuration.memoryByteLimit)
     }
 
-    /// Keeps all of `records`, which are of different keys, in a log without a directory, or none.
+    /// Keeps all of `records`, which have different keys, or none; for a log without a directory.
     ///
     /// - Throws: `.memoryFull`; nothing is changed then.
     package func putAllInMemory(
@@ -55,10 +55,10 @@ extension LogEngine {
         }
     }
 
-    /// Writes those taken longest ago out, and lets them go, while the memory level holds more than it may.
+    /// Writes the oldest records to the log, and drops them from memory, until the memory level is within its limits.
     ///
-    /// A value that does not encode is not the caller's, and keeps nothing back: it is reported, stays, and is tried
-    /// again by the next save.
+    /// A value that does not encode does not concern this caller: the log reports it, keeps it, and tries again at the
+    /// next save.
     private func writeOutOverflow() throws {
         let overflow = memory.overflow(memoryLimits)
         guard !overflow.isEmpty else { return }
@@ -79,7 +79,7 @@ extension LogEngine {
     /// - Throws: `.encodingFailed`, naming the first key that did not encode, once all others are appended.
     package func writeOut(_ records: [MemoryRecord]) throws -> LogPosition {
         let writer = try requireWriter()
-        // One at a time: two would append the same records twice.
+        // One call at a time: two would append the same records twice.
         return try writingOut.withLock { _ in
             var failure: CheckpointLogError?
             var members: [BatchMember] = []
@@ -99,8 +99,8 @@ extension LogEngine {
                 byteCount = 0
             }
             for earlier in records {
-                // What was taken anew meanwhile is written in its place: whoever waits for the earlier one is met by
-                // it.
+                // If a newer value was taken meanwhile, that one is written. It also satisfies those who wait for the
+                // older one.
                 let hash = try self.hash(
                     of: earlier.key, level: earlier.level.rawValue, origin: earlier.origin)
                 guard let record = memory.newest(hash), record.isDirty, record.number >= earlier.number else {
@@ -197,7 +197,7 @@ extension LogEngine {
         }
     }
 
-    /// Forgets one version in a log without a directory.
+    /// Removes one version in a log without a directory.
     package func removeFromMemory(
         _ number: SequenceNumber, of key: CheckpointKey, _ level: Level?, _ origin: Origin
     ) throws -> Bool {
@@ -206,7 +206,7 @@ extension LogEngine {
         return try levels.contains { level in memory.remove(try hash(of: key, level: level, origin: origin), number) }
     }
 
-    /// Forgets versions in a log without a directory.
+    /// Removes versions in a log without a directory.
     package func removeFromMemory(_ key: CheckpointKey?, _ level: Level?, _ origin: Origin = .own) throws {
         let number = try reserveNumber().sequenceNumber
         guard let key else { return memory.dropAll(level: level?.rawValue, through: number) }

@@ -2,7 +2,7 @@ import Logging
 package import SystemPackage
 
 extension LogEngine {
-    /// Opens the log at `directory` for writing, and makes it when there is none.
+    /// Opens the log at `directory` for writing, and creates it if there is none.
     package static func open(at directory: FilePath, _ configuration: Configuration) throws -> LogEngine {
         try configuration.validate()
         var configuration = configuration
@@ -14,7 +14,7 @@ extension LogEngine {
         let directory = try wrapping { () throws(FileSystemError) in try fileSystem.openDirectory(directory) }
         let lock = try takeLock(in: directory)
         do {
-            // An opening can be cut off anywhere and begun again, so one that found no room is.
+            // An opening can stop anywhere and begin again. So if it finds no room, it begins again.
             return try SpaceReserve(directory).spending {
                 try open(at: directory, configuration, lock: lock)
             }
@@ -30,7 +30,7 @@ extension LogEngine {
         let listing = try wrapping { () throws(FileSystemError) in try LogDirectory(directory) }
         let known = try knownManifest(directory, listing)
         if known == nil {
-            // Before the first manifest, and whoever made the directory: one whose name is lost takes the log with it.
+            // Before the first manifest, whoever created the directory: if its name is lost, so is the log.
             try wrapping { () throws(FileSystemError) in try directory.syncParent() }
         }
         let manifest = known ?? newManifest(configuration)
@@ -85,8 +85,7 @@ extension LogEngine {
             .writer(writer, view), identity: identity, configuration: configuration, report: report)
     }
 
-    /// A log that is being written changes under an opening for reading, which then begins again: this often, as long
-    /// as each finds that the log has changed.
+    /// If a writer changes the log during an opening for reading, the opening begins again, at most this often.
     private static let readingAttempts = LogFollower.attempts
 
     /// Opens the log at `directory` for reading, as it stands now.
@@ -102,9 +101,8 @@ extension LogEngine {
                 let engine = try openAsItStands(directory, configuration, isSalvage: isSalvage)
                 if engine.report.damage.isEmpty || generation() == before { return engine }
             } catch let error as CheckpointLogError where LogFollower.isRace(error) {
-                // A seal or a compaction that went between the manifest and the files it names has replaced the
-                // manifest; the first thing that another writer's opening does is to remove segments that were never
-                // used.
+                // Between the reading of the manifest and of its files, a seal or a compaction may have replaced the
+                // manifest, or another writer's opening may have removed unused segments.
                 if attempt >= LogFollower.attemptsAtRest, generation() == before { throw error }
             }
         }
@@ -141,7 +139,7 @@ extension LogEngine {
             configuration: configuration, report: RecoveryReport())
     }
 
-    /// The manifest; nil where there is no log yet.
+    /// The manifest; nil if there is no log yet.
     private static func knownManifest(
         _ directory: any OpenDirectory, _ listing: LogDirectory
     ) throws -> Manifest? {
@@ -158,7 +156,7 @@ extension LogEngine {
         do throws(FileSystemError) {
             try fileSystem.createDirectory(directory)
         } catch  where error.code == .fileExists {
-            // A directory that is no directory is told by the next call on it.
+            // If the path is not a directory, the next call says so.
         } catch {
             throw CheckpointLogError(error)
         }
@@ -182,7 +180,7 @@ extension LogEngine {
             hashSecret: HashSecret(first: words[2], second: words[3]))
     }
 
-    /// Weak, because maintenance holds the appender that leaves notes for it, and the index with it.
+    /// Weak, because maintenance holds the appender, which notifies it, and the index.
     private struct WeakMaintenance {
         weak var maintenance: Maintenance?
     }
@@ -266,8 +264,8 @@ extension LogEngine {
             })
     }
 
-    /// The segment that an opening goes on in. A disk without room for its beginning gets one whose blocks come with
-    /// its frames: a full disk must not keep a log from being opened, and made smaller.
+    /// The segment in which an opening continues. If the disk has no room to preallocate it, each frame allocates its
+    /// own blocks: a full disk must not prevent opening a log in order to make it smaller.
     private static func firstSegment(
         _ identity: LogIdentity, _ configuration: Configuration, _ manifest: ManifestFile, epoch: UInt32
     ) throws(FileSystemError) -> ActiveSegment {
@@ -304,8 +302,9 @@ extension LogEngine {
         }
     }
 
-    /// What the records of an opening are not earlier than: the newest before them, unless that is so far ahead of the
-    /// clock that the clock was wrong then. One such reading would otherwise date all that comes after it.
+    /// The least time for records of this opening: that of the newest record before them. If that is far ahead of the
+    /// clock, the clock was wrong then, and the time is ignored; otherwise one wrong clock would date everything after
+    /// it.
     package static func startTime(after stored: Int64, _ now: Int64) -> Int64 {
         let day = Duration.seconds(86_400).microseconds
         let (ahead, isOver) = stored.subtractingReportingOverflow(now)

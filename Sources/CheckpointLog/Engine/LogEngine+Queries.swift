@@ -6,7 +6,7 @@ extension LogEngine {
         return inMemory.isEmpty ? levels : Set(levels).union(inMemory).sorted()
     }
 
-    /// The record that answers `query`, as the index and the memory level know it now; nil where there is none.
+    /// The record that answers `query`, from the index or the memory level; nil if there is none.
     package func newest(_ query: RecordQuery, _ mode: ReadMode = .waiting) throws -> FoundRecord? {
         try checkOpen()
         if query.level == nil { unsafe try query.key.withValidatedBytes { _ in } }
@@ -80,17 +80,17 @@ extension LogEngine {
         }
     }
 
-    /// Whether the key has a version at the level of the query, be it one that a group alone holds.
+    /// Whether the key has a version at the level of the query, even one that only a group keeps.
     package func hasVersion(_ query: RecordQuery) throws -> Bool {
         if try newest(query) != nil { return true }
         guard let level = query.level else { return false }
         return catalog.groups.holds(key: try hash(of: query.key, level: level, origin: query.origin ?? .own))
     }
 
-    /// The newest version of a key that is in the log and not over its level's age; nil where there is none.
+    /// The newest version of a key that is in the log and not over its level's age; nil if there is none.
     func newestEntry(_ hash: KeyHash, _ mode: ReadMode = .waiting) throws -> IndexEntry? {
         guard let entry = catalog.newest(hash) else { return nil }
-        // Nearly always it is the newest that was ever taken, and no other need be looked at.
+        // Nearly always that is the newest that was ever taken, and the call looks at no other.
         guard catalog.retentions[hash.level].age != nil,
             catalog.index.newestRecord(hash)?.sequenceNumber != entry.sequenceNumber
         else { return entry }
@@ -99,8 +99,8 @@ extension LogEngine {
 
     /// The versions of a key that are in the log and not over its level's age, newest first.
     ///
-    /// The newest that was ever taken has no age, nor has one with a label. Where that newest one was removed, the
-    /// others are as old as before: what was hidden stays hidden.
+    /// Ages do not apply to the newest version that was ever taken, nor to one with a label. If that newest version was
+    /// removed, ages still apply to the others: what was hidden stays hidden.
     func entries(_ hash: KeyHash, _ mode: ReadMode) throws -> [IndexEntry] {
         let entries = catalog.versions(hash)
         guard let age = catalog.retentions[hash.level].age else { return entries }
@@ -123,8 +123,8 @@ extension LogEngine {
         }
     }
 
-    /// When a record was taken; nil for one whose header is damaged. Such a record stays among the versions: whoever
-    /// reads it is told, and whoever goes around damage can.
+    /// When a record was taken; nil if its header is damaged. Such a record stays among the versions: a restore of it
+    /// throws, and a fallback can skip it.
     func timestamp(of entry: IndexEntry, _ mode: ReadMode) throws -> Int64? {
         do {
             return try frames.header(at: entry.location, mode).header.timestamp

@@ -2,16 +2,16 @@ import Logging
 import SystemPackage
 
 extension LogEngine {
-    /// Reads may run before a compaction moves a record and end after it: then the record is looked up again. Three
-    /// times are enough for segments of the usual size; the smallest are compacted as fast as a reader in another
-    /// process looks things up.
+    /// A compaction may move a record between its look-up and the read. The engine then looks it up again. Three
+    /// attempts are enough for segments of the usual size; the smallest are compacted as fast as a reader in another
+    /// process looks records up.
     private static let attempts = 20
 
-    /// Calls `body` with the content of the record that answers `query`; nil where there is none.
+    /// Calls `body` with the content of the record that answers `query`; nil if there is none.
     ///
     /// - Parameters:
-    ///   - found: the record, where it was looked up already.
-    ///   - receive: is asked first for a large value.
+    ///   - found: the record, if the caller has looked it up already.
+    ///   - receive: called first for a large value.
     /// - Throws: ``WouldWait`` in a mode that must not; `.damaged`; what `body` throws.
     package func withContent<Result>(
         _ query: RecordQuery, _ mode: ReadMode = .waiting, found: FoundRecord? = nil,
@@ -22,7 +22,7 @@ extension LogEngine {
             do {
                 return unsafe try withContent(of: found, key: query.key, mode, receive, body)
             } catch let error as CheckpointLogError where Self.isGone(error) || isOver(view) {
-                // By now the index knows better.
+                // The index knows the new place by now.
                 try refresh(isForced: true)
             }
         }
@@ -47,7 +47,7 @@ extension LogEngine {
     /// Runs `body` again, after a look at what is new, when a file that it read is gone, since a compaction has moved
     /// the record after it was looked up, and when a reader came to another view of the log meanwhile.
     ///
-    /// - Parameter body: looks the record up anew each time; told whether this is the last time.
+    /// - Parameter body: looks the record up again each time; told whether this is the last time.
     func retryingMoved<Result>(_ body: (_ isLast: Bool) throws -> Result) throws -> Result {
         for _ in 1..<Self.attempts {
             let view = follower?.view
@@ -60,7 +60,7 @@ extension LogEngine {
         return try body(true)
     }
 
-    /// Whether a reader has put another view in the place of `view`: what was looked up there may not fit the files.
+    /// Whether a reader has replaced `view`. Locations from an old view may not fit the files.
     private func isOver(_ view: LogView?) -> Bool {
         view.map { $0.number != follower?.view.number } ?? false
     }
@@ -94,7 +94,7 @@ extension LogEngine {
         }
     }
 
-    /// Tells of something newer that could not be used.
+    /// Reports a newer version that could not be used.
     func tell(_ error: CheckpointLogError, _ fallback: RestoreFallback) {
         let message: Logger.Message =
             error.code == .damaged

@@ -1,5 +1,5 @@
 extension LogEngine {
-    /// Takes one version of a key away, and the group that holds it; false where the log has no such version.
+    /// Takes one version of a key away, and the group that holds it; false if the log has no such version.
     ///
     /// The frames that say so have the numbers of what they end, and stand in their places: so the versions after it
     /// are those that would be kept if it were still there. Durable as the level's checkpoints are.

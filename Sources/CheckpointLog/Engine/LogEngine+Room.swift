@@ -2,9 +2,9 @@
 package enum RoomPatience: Sendable {
     /// On a task's thread, before another one takes over.
     case none
-    /// On the thread of a call that is not asynchronous, which may be a task's.
+    /// On the thread of a synchronous call, which may belong to a task.
     case short
-    /// On a thread of the engine's.
+    /// On a thread of the engine.
     case long
 
     fileprivate var duration: Duration {
@@ -17,12 +17,13 @@ package enum RoomPatience: Sendable {
 }
 
 extension LogEngine {
-    /// Runs an append, and again after each compaction that has won room, while it finds none.
+    /// Runs an append. If it finds no room, compacts and runs it again, as long as compaction wins room.
     ///
-    /// Outside of the append lock: the compaction syncs what was appended. What makes room is at most what is dead on
-    /// the disk by now; a log that is all live gives up at once.
+    /// It does not hold the append lock, because compaction syncs what was appended. Compaction can win at most the
+    /// dead bytes, so a log without dead bytes gives up at once.
     ///
-    /// - Throws: `.diskFull` once nothing more can be won, or the patience is at its end; what `body` throws else.
+    /// - Throws: `.diskFull` when compaction can win nothing more, or the patience is used up; otherwise what `body`
+    ///   throws.
     @inline(__always)
     package func waitingForRoom<Result>(_ patience: RoomPatience, _ body: () throws -> Result) throws -> Result {
         do {
@@ -43,7 +44,7 @@ extension LogEngine {
         let end = ContinuousClock.now + patience.duration
         var failure = failure
         while .now < end {
-            // One at a time: who comes next finds the room that this one made, before it looks for more.
+            // One call at a time: the next one first uses the room that this one won.
             let result = try maintenance.inTurn { () throws -> Result? in
                 do {
                     return try body()
@@ -52,8 +53,8 @@ extension LogEngine {
                 }
                 if try maintenance.makeRoom(until: end) { return nil }
                 do {
-                    // What was in the way may have ended since the first try: a compaction of the background closes
-                    // the gate, wins, and opens it again.
+                    // The obstacle may be gone since the first try: a background compaction closes the gate, wins room,
+                    // and opens it again.
                     return try body()
                 } catch let error as CheckpointLogError where error.isLackOfRoom && maintenance.isMakingRoom {
                     failure = error

@@ -1,5 +1,5 @@
 extension LogEngine {
-    /// The log as it is at one moment within this call, open for reading.
+    /// A snapshot: the log at one moment within this call, open for reading.
     ///
     /// - Throws: `.closed`, `.writerFailed`; for a log that is open for reading, what bringing it up to date throws.
     /// - Complexity: O(1) for a writer, but for the count of large values; the first append to each of the 64 parts of
@@ -8,7 +8,7 @@ extension LogEngine {
         try checkOpen()
         var configuration = configuration
         let now = configuration.now()
-        // What is over its age then is over its age for good, and what is not is not.
+        // Ages are judged at this moment, for as long as the snapshot is open.
         configuration.now = { now }
         let place = snapshots.reserve()
         let engine: LogEngine
@@ -37,7 +37,7 @@ extension LogEngine {
             }
         }
         snapshots.add(engine, at: place, taken: now)
-        // The log may have been closed meanwhile, and knew nothing of this one then.
+        // The log may have closed meanwhile, before it knew of this snapshot.
         do { try checkOpen() } catch {
             try? engine.close()
             throw error
@@ -47,14 +47,14 @@ extension LogEngine {
 }
 
 extension LogEngine.Writer {
-    /// Lets files go that only a snapshot or a backup wanted, and has the room made use of that this gives.
+    /// Releases files that only a snapshot or a backup needed, and wakes whoever waits for room.
     func letGo(_ hold: HeldFiles.Hold) {
         held.end(hold)
         if !appender.gate.isOpen { maintenance.noteSegment() }
     }
 }
 
-/// The snapshots of a log that nobody has let go yet.
+/// The open snapshots of a log.
 package final class OpenSnapshots: Sendable {
     private struct Entry {
         weak var engine: LogEngine?

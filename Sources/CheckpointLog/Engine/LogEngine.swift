@@ -3,42 +3,42 @@ import Logging
 import Synchronization
 import SystemPackage
 
-/// The parts of an open log, put together: what the public actor's calls are made of. It only sequences; each part
-/// knows its own rules.
+/// The parts of an open log, put together. The public actor calls it. It only puts steps in order; each part knows its
+/// own rules.
 package final class LogEngine: Sendable {
     package let identity: LogIdentity
     package let configuration: Configuration
     package let report: RecoveryReport
-    /// What the mode comes to. Kept apart: to take the payload out of an enum costs each append and each restore more
-    /// than a look at one of these.
+    /// The payload of the mode, in properties: reading one is cheaper for each append and restore than matching an
+    /// enum.
     package let writer: Writer?
     package let follower: LogFollower?
     package let isInMemory: Bool
     package let memory: MemoryStore
-    /// Ends what keeps a snapshot's files; nil for a log that is none.
+    /// Releases the files of a snapshot; nil if this is not one.
     private let endsSnapshot: (@Sendable () -> Void)?
     package let snapshots = OpenSnapshots()
-    /// What is known of a log that has one view for good; a follower has its own.
+    /// The view of a log that never changes its view; a follower has its own.
     private let ownView: LogView?
-    // Parts of it that every append looks at.
+    // Parts of the view that every append uses.
     private let ownCatalog: RecordCatalog?
     private let storagePolicies: [StoragePolicy]
     /// Whether any level keeps versions at an interval: most logs count none.
     let countsVersions: Bool
-    /// Whether any level is of the memory: most logs have none, and look there for nothing.
+    /// Whether any level is a memory level. Most logs have none, and skip that look-up.
     package let hasMemoryLevel: Bool
-    /// The last number and time given in a log without a directory.
+    /// The last number and time in a log without a directory.
     package let memoryNumbers = Lock(TakenNumber(sequenceNumber: SequenceNumber(epoch: 1, count: 0), timestamp: 0))
     package let writingOut = Lock(())
-    /// One change of labels at a time: each says all that a key has.
+    /// One change of labels at a time, since each frame lists all labels of a key.
     let labelling = Lock(())
     let versionCounts = VersionCounts()
     /// Large batches between their first number and their last index entry.
     package let batchesUnderWay = Lock(0)
-    /// Held while the index is told of a large batch, which no pending entry says, and while it is copied.
+    /// Held while a large batch is added to the index (it has no pending entries), and while the index is copied.
     let batchIndexing = Lock(())
     package let blocking: BlockingThreads
-    /// For calls that run code of the program's own, such as a type's `init(from:)`: however long that takes, listings,
+    /// Runs calls that execute code of the program, such as a type's `init(from:)`. However long that takes, listings,
     /// appends and closings do not wait for it.
     package let decoding: BlockingThreads
     private let encodeBuffers: EncodeBuffers
@@ -72,12 +72,12 @@ package final class LogEngine: Sendable {
         }
     }
 
-    /// What a log was opened as.
+    /// How the log was opened.
     package enum Mode: Sendable {
         case writer(Writer, LogView)
-        /// For reading: what keeps it up with its writer, in another process or this one.
+        /// For reading. The follower reads what a writer, in this process or another, has written since.
         case follower(LogFollower)
-        /// Without a directory: every level is of the memory.
+        /// Without a directory: every level is a memory level.
         case memory(LogView)
     }
 
@@ -104,11 +104,11 @@ package final class LogEngine: Sendable {
         hasMemoryLevel = isInMemory || ownView?.policies.hasMemoryLevel ?? false
     }
 
-    /// A log as `other` was at one moment, which has no threads of its own.
+    /// A snapshot of `other`. It has no threads of its own.
     ///
     /// - Parameters:
     ///   - memory: what the memory level held.
-    ///   - end: lets the files go.
+    ///   - end: releases the files.
     init(
         snapshotOf other: LogEngine, _ view: LogView, _ memory: MemoryStore, _ configuration: Configuration,
         end: @escaping @Sendable () -> Void
@@ -123,7 +123,7 @@ package final class LogEngine: Sendable {
         hasMemoryLevel = other.hasMemoryLevel
     }
 
-    /// What is known of the log now. Of a reader it may be another the next time.
+    /// The current view of the log. A reader may have another view the next time.
     @inline(__always)
     package var view: LogView {
         if let ownView { return ownView }
@@ -172,10 +172,10 @@ package final class LogEngine: Sendable {
         return writer
     }
 
-    /// Whether this is a log as it was at one moment, which nothing changes any more.
+    /// Whether this is a snapshot.
     package var isSnapshot: Bool { endsSnapshot != nil }
 
-    /// Whether nothing can be stored in it for how it was opened.
+    /// Whether it was opened so that nothing can be stored.
     package var isReadOnly: Bool { follower != nil || isSnapshot }
 
     /// - Throws: `.readOnly` for a snapshot of a log without a directory; a log with one is asked for its writer.
@@ -188,8 +188,8 @@ package final class LogEngine: Sendable {
 
     package func giveBack(_ buffer: CBOREncodingBuffer) { encodeBuffers.giveBack(buffer) }
 
-    /// Waits for all that may still edit the manifest, once appends are refused: after the lock is given back the
-    /// manifest is another writer's.
+    /// Waits for everything that may still edit the manifest. Appends are already refused. After the lock is released,
+    /// the manifest belongs to another writer.
     private func finishWrites(_ writer: Writer) {
         writer.records.finish()
         writer.maintenance.stop()
@@ -206,17 +206,17 @@ package final class LogEngine: Sendable {
         try follower.refresh(isForced: isForced)
     }
 
-    /// Ends the log: no more appends, everything synced, receipts settled, threads ended, the tail sealed, lock given
-    /// back.
+    /// Closes the log: refuses appends, syncs everything, settles receipts, ends the threads, seals the last segment
+    /// and releases the lock.
     ///
     /// A log that a failure closed for writing writes nothing more and throws the first cause.
     package func close() throws {
         guard isOfThisProcess else {
-            // The parent's threads, lock and files are not this one's to end.
+            // A forked child must not end the threads, lock and files of its parent.
             if writer != nil { throw CheckpointLogError.openInParent }
             return
         }
-        // What the memory level holds goes into the log while that still takes appends.
+        // The memory level goes into the log while the log still accepts appends.
         let unsaved = saveForClose()
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         snapshots.endAll()
@@ -226,7 +226,7 @@ package final class LogEngine: Sendable {
             endsSnapshot?()
         }
         guard let writer else { return }
-        // A value that cannot be freed now is by the next opening.
+        // The next opening frees a value that cannot be freed now.
         try? writer.maintenance.values.finish()
         _ = writer.appender.refuseAppends()
         writer.records.finish()
@@ -270,7 +270,7 @@ package final class LogEngine: Sendable {
         if let unsaved { throw unsaved }
     }
 
-    /// Lets the threads for reading end; a snapshot's are those of its log.
+    /// Ends the reading threads. A snapshot uses those of its log.
     private func endThreads() {
         guard !isSnapshot else { return }
         blocking.stop()

@@ -1,7 +1,7 @@
-/// What a restore asks the engine for.
+/// What a restore looks for.
 package struct RecordQuery: Sendable {
     package var key: CheckpointKey
-    /// Nil for whichever level is newest.
+    /// Nil for the newest at any level.
     package var level: UInt8?
     package var version: RestoreVersion = .newest
     /// Nil for the log's own records and, where these have none, the newest of any origin.

@@ -22,7 +22,7 @@ package struct ChildMark: Sendable, Equatable {
     private static let fixedByteCount = 48
 
     package var log: LogIdentifier
-    /// The child's last opening for writing by then; nil where it has none. Numbers and places are those of logs that
+    /// The child's last opening for writing by then; nil if it has none. Numbers and places are those of logs that
     /// came to be by way of it.
     package var opening: Opening?
     package var appendNumber: SequenceNumber

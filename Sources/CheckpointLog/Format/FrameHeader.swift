@@ -42,7 +42,7 @@ package struct FrameHeader: Sendable, Equatable {
     package var keyByteCount = 0
     package var originByteCount = 0
     package var metadataByteCount = 0
-    /// Which version of its key it is, counted at levels that keep some at an interval; 0 where none are counted.
+    /// Which version of its key it is, counted at levels that keep some at an interval; 0 if none are counted.
     package var ordinal: UInt32 = 0
 
     package init(kind: RecordKind) {

@@ -122,7 +122,7 @@ package struct Manifest: Sendable, Equatable {
         nextEpoch += 1
     }
 
-    /// The last opening for writing; nil where none has come as far as to append, or it is not known.
+    /// The last opening for writing; nil if none has come as far as to append, or it is not known.
     package var newestOpening: Opening? {
         openings.first.flatMap { $0 == 0 ? nil : Opening(epoch: nextEpoch - 1, word: $0) }
     }

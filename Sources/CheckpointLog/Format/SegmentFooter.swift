@@ -210,7 +210,7 @@ extension RecordKind {
 /// The file of a large value.
 package struct ValueFile: Sendable, Hashable {
     package var segment: SegmentNumber
-    /// Bytes of the file; 0 where the frame that names it does not tell.
+    /// Bytes of the file; 0 if the frame that names it does not tell.
     package var byteCount: Int
     /// Whether it was not known to be synced when its reference was appended.
     package var isUnsynced: Bool

@@ -80,6 +80,6 @@ extension OpenDirectory {
 }
 
 extension ByteCursor {
-    /// A segment's number in four bytes; nil where these are not there.
+    /// A segment's number in four bytes; nil if these are not there.
     mutating func segmentNumber() -> SegmentNumber? { integer(UInt32.self).map { SegmentNumber($0) } }
 }

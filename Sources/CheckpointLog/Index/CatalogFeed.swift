@@ -32,7 +32,7 @@ package final class CatalogFeed: Sendable {
         return try body(&batch)
     }
 
-    /// Takes in a record, in any order.
+    /// Adds a record, in any order.
     ///
     /// - Complexity: O(1), but for a removal of all, which ``removeAll()`` applies.
     package func add(_ record: CatalogRecord, to batch: inout RecordBatch) {

@@ -61,7 +61,7 @@ package final class CheckpointIndex: Sendable {
         return floors.withLock { max($0[Int(level)], $0[0]) }
     }
 
-    /// The newest version; nil where there is none, or it was removed.
+    /// The newest version; nil if there is none, or it was removed.
     package func newest(_ hash: KeyHash) -> IndexEntry? { newest(hash) { $0 } }
 
     /// Calls `body` with the newest version under the shard's lock, where a reader pins its segment.
@@ -83,7 +83,7 @@ package final class CheckpointIndex: Sendable {
         }
     }
 
-    /// Takes in a record, in any order, once or more often.
+    /// Adds a record, in any order, once or more often.
     ///
     /// - Parameters:
     ///   - keep: how many versions are kept for being the newest.
@@ -104,7 +104,7 @@ package final class CheckpointIndex: Sendable {
         }
     }
 
-    /// Takes in the records of a batch that belong to one shard, and counts in `usage` what that makes live and dead.
+    /// Adds the records of a batch that belong to one shard, and counts in `usage` what that makes live and dead.
     func insert(
         _ batch: RecordBatch, shard index: Int, isUpdate: Bool, limits: [VersionLimit],
         usage: inout SegmentCounters
@@ -159,7 +159,7 @@ package final class CheckpointIndex: Sendable {
         return location(hash, sequenceNumber, isRemovedVersion: isRemovedVersion) != nil
     }
 
-    /// Where the index has this very record; nil where it does not hold it.
+    /// Where the index has this very record; nil if it does not hold it.
     package func location(
         _ hash: KeyHash, _ sequenceNumber: SequenceNumber, isRemovedVersion: Bool = false
     ) -> FrameLocation? {
@@ -175,12 +175,12 @@ package final class CheckpointIndex: Sendable {
     /// The newest record of a key, which may be a removal, or have taken the place of a version.
     package func newestRecord(_ hash: KeyHash) -> IndexEntry? { read(hash.shard) { $0.newestRecord(hash) } }
 
-    /// Takes one version of a key out; false where the index has it not.
+    /// Takes one version of a key out; false if the index has it not.
     func remove(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> Bool {
         shards[hash.shard].withLock { $0.remove(hash, sequenceNumber) }
     }
 
-    /// Takes a version of a key out that is not its newest; false where there is none of that number.
+    /// Takes a version of a key out that is not its newest; false if there is none of that number.
     func removeOlder(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> Bool {
         shards[hash.shard].withLock { !$0.removeOlder(hash) { $0.sequenceNumber == sequenceNumber }.isEmpty }
     }

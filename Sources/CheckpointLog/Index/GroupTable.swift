@@ -98,7 +98,7 @@ package final class GroupTable: Sendable {
         return state.withLock { $0.groups.values.joined().contains { $0.members.contains { $0.hash == hash } } }
     }
 
-    /// The group that has this very record; nil where none does.
+    /// The group that has this very record; nil if none does.
     ///
     /// - Complexity: O(n) in the members of all groups.
     package func holder(of hash: KeyHash, _ number: SequenceNumber) -> (name: KeyHash, number: SequenceNumber)? {
@@ -114,7 +114,7 @@ package final class GroupTable: Sendable {
         }
     }
 
-    /// Where a group has this very record; nil where none does.
+    /// Where a group has this very record; nil if none does.
     ///
     /// - Complexity: O(n) in the members of all groups.
     package func location(_ hash: KeyHash, _ number: SequenceNumber) -> FrameLocation? {
@@ -181,7 +181,7 @@ package final class GroupTable: Sendable {
 
     func removeAll() { state.withLock { $0 = State() } }
 
-    /// Takes in all that `other` has now, in the place of what is here.
+    /// Replaces the content by that of `other`.
     ///
     /// - Complexity: O(1); the first change of either copies.
     func replace(by other: GroupTable) {

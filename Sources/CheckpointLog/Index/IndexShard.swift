@@ -133,7 +133,7 @@ struct IndexShard {
         return [newest] + (older[hash]?.newestFirst ?? [])
     }
 
-    /// The record of that number; nil where the table does not hold it.
+    /// The record of that number; nil if the table does not hold it.
     func entry(_ hash: KeyHash, _ sequenceNumber: SequenceNumber, isRemovedVersion: Bool = false) -> IndexEntry? {
         guard let newest = newestRecord(hash) else { return nil }
         let entry =
@@ -142,7 +142,7 @@ struct IndexShard {
         return entry?.isRemovedVersion == isRemovedVersion ? entry : nil
     }
 
-    /// Changes what is older of a key, in its place; nil where there is nothing.
+    /// Changes what is older of a key, in its place; nil if there is nothing.
     private mutating func change<Result>(_ hash: KeyHash, _ body: (inout OlderVersions) -> Result) -> Result? {
         guard let place = older.index(forKey: hash) else { return nil }
         let result = body(&older.values[place])
@@ -192,7 +192,7 @@ struct IndexShard {
     /// The least number of slots for `count` keys.
     private static func leastSlotCount(for count: Int) -> Int { max(firstSlotCount, count * 8 / 7 + 1) }
 
-    /// Takes in records of this shard, in any order, and counts in `usage` what that makes live and dead.
+    /// Adds records of this shard, in any order, and counts in `usage` what that makes live and dead.
     ///
     /// - Parameter isUpdate: whether a record may be known already, and may have another place now.
     mutating func insert(
@@ -222,7 +222,7 @@ struct IndexShard {
         }
     }
 
-    /// Takes in what nearly every record is: the first of its key, or one that is older or newer than the only other,
+    /// Adds what nearly every record is: the first of its key, or one that is older or newer than the only other,
     /// where one is kept. False for what is more than that.
     @inline(__always)
     private mutating func insertPlain(_ slot: IndexSlot, keep: VersionLimit, _ usage: inout SegmentCounters) -> Bool {
@@ -268,7 +268,7 @@ struct IndexShard {
         if wanted + wanted / 4 < slots.count { resize(to: wanted + wanted / 8) }
     }
 
-    /// Where the table has this very record; nil where it does not hold it.
+    /// Where the table has this very record; nil if it does not hold it.
     func location(
         _ hash: KeyHash, _ sequenceNumber: SequenceNumber, isRemovedVersion: Bool = false
     ) -> FrameLocation? {
@@ -288,7 +288,7 @@ struct IndexShard {
         }
     }
 
-    /// Takes one version of a key out, or what stands in the place of one; false where there is none of that number.
+    /// Takes one version of a key out, or what stands in the place of one; false if there is none of that number.
     mutating func remove(
         _ hash: KeyHash, _ sequenceNumber: SequenceNumber, isRemovedVersion: Bool = false
     ) -> Bool {

@@ -46,7 +46,7 @@ package final class LabelTable: Sendable {
         isUsed && state.withLock { $0.held.contains(location) }
     }
 
-    /// Where the version stands that a label keeps; nil where none does.
+    /// Where the version stands that a label keeps; nil if none does.
     package func location(_ hash: KeyHash, _ number: SequenceNumber) -> FrameLocation? {
         isUsed ? state.withLock { $0.labels[hash]?.locations[number] } : nil
     }
@@ -166,7 +166,7 @@ package final class LabelTable: Sendable {
     }
 
     /// What a snapshot keeps: which frames say what is kept of which keys.
-    /// Takes in all that `other` has now, in the place of what is here.
+    /// Replaces the content by that of `other`.
     ///
     /// - Complexity: O(1); the first change of either copies.
     func replace(by other: LabelTable) {

@@ -147,7 +147,7 @@ package final class MemoryStore: Sendable {
     package func overflow(_ limits: Limits) -> [MemoryRecord] {
         state.withLock { state in
             guard state.records.count > limits.count || state.byteCount > limits.byteCount else { return [] }
-            // What does not encode cannot be written out: it would be tried anew at each call.
+            // What does not encode cannot be written out: it would be tried again at each call.
             var records = state.records.values.flatMap { $0 }.filter { !$0.isStuck }
                 .sorted { $0.number < $1.number }[...]
             var overflow: [MemoryRecord] = []
@@ -164,7 +164,7 @@ package final class MemoryStore: Sendable {
         }
     }
 
-    /// Notes that a record is in the log; one that was taken anew meanwhile stays as it is.
+    /// Notes that a record is in the log; one that was taken again meanwhile stays as it is.
     package func markWritten(_ hash: KeyHash, _ number: SequenceNumber, byteCount: Int) {
         state.withLock { state in
             guard let place = state.records[hash]?.firstIndex(where: { $0.number == number }) else { return }
@@ -193,7 +193,7 @@ package final class MemoryStore: Sendable {
         }
     }
 
-    /// Drops one version of a key, and the groups that hold it; false where it is not here.
+    /// Drops one version of a key, and the groups that hold it; false if it is not here.
     package func remove(_ hash: KeyHash, _ number: SequenceNumber) -> Bool {
         state.withLock { state in
             guard state.records[hash]?.contains(where: { $0.number == number }) == true else { return false }

@@ -91,7 +91,7 @@ struct OlderVersions: Sendable {
     /// The newest that can be restored, or the removal that ended the key.
     var newest: IndexEntry? { entries.last { !$0.isRemovedVersion } }
 
-    /// Takes one out; false where there is none such.
+    /// Takes one out; false if there is none such.
     mutating func remove(_ number: SequenceNumber, isRemovedVersion: Bool) -> Bool {
         guard let place = found(number), entries[place].isRemovedVersion == isRemovedVersion else { return false }
         entries.remove(at: place)

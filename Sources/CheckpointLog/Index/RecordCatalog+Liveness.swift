@@ -21,7 +21,7 @@ extension RecordCatalog {
         values.reference(to: segment).map { !isLive($0) } ?? false
     }
 
-    /// Takes in that no label keeps these versions any more.
+    /// Notes that no label keeps these versions any more.
     package func release(_ versions: [LabelTable.Version]) {
         for version in versions where !index.holds(version.hash, version.number) && !groups.holds(version.location) {
             usage.remove(version.location)

@@ -72,7 +72,7 @@ package final class RecordCatalog: Sendable {
         labels.replace(by: other.labels)
     }
 
-    /// Takes in a record whose frame is in place.
+    /// Adds a record whose frame is in place.
     package func insert(_ record: CatalogRecord) {
         guard record.kind.isRecord else {
             if record.kind == .freed { free(record) }
@@ -130,12 +130,12 @@ package final class RecordCatalog: Sendable {
         }
     }
 
-    /// Takes in that groups whose frames died are not kept any more.
+    /// Notes that groups whose frames died are not kept any more.
     private func releaseGroups(_ outcome: InsertOutcome) {
         outcome.forEachDead { release(groups.forget(frame: $0)) }
     }
 
-    /// Takes in that no group holds these members any more.
+    /// Notes that no group holds these members any more.
     private func release(_ members: [GroupTable.Member]) {
         guard !members.isEmpty else { return }
         noteDead(members.filter { !index.holds($0.hash, $0.sequenceNumber) }.map(\.location))
@@ -179,7 +179,7 @@ package final class RecordCatalog: Sendable {
         release(groups.forget(frame: record.location))
     }
 
-    /// Gives up all versions that are over their level's age; none that is the newest of its key is asked about.
+    /// Drops all versions that are older than their level's age; none that is the newest of its key is asked about.
     package func expire(where isOver: (KeyHash, IndexEntry) -> Bool) {
         let dead = index.removeOlder(where: isOver)
         noteDead(dead)
@@ -200,7 +200,7 @@ package final class RecordCatalog: Sendable {
             || labels.location(reference.hash, reference.sequenceNumber) != nil
     }
 
-    /// The newest version that can be restored; nil where there is none.
+    /// The newest version that can be restored; nil if there is none.
     @inline(__always)
     package func newest(_ hash: KeyHash) -> IndexEntry? {
         if let entry = index.newest(hash) { return entry }
@@ -251,7 +251,7 @@ package final class RecordCatalog: Sendable {
         replace(Sides(values: ValueTable.Content(), origins: [], hasGroups: false))
     }
 
-    /// Takes in the values and removals of batches that belong to one shard of the index. Groups are not looked at; see
+    /// Adds the values and removals of batches that belong to one shard of the index. Groups are not looked at; see
     /// ``CatalogFeed``.
     func insert(_ batches: [RecordBatch], shard: Int, isUpdate: Bool) {
         var changes = SegmentCounters()
@@ -262,7 +262,7 @@ package final class RecordCatalog: Sendable {
         usage.apply(changes)
     }
 
-    /// Takes in a record that may be known already, and may have another place now: what a reader of a log that is
+    /// Adds a record that may be known already, and may have another place now: what a reader of a log that is
     /// being written finds. False when it is known, and its place right.
     package func update(_ record: CatalogRecord) -> Bool {
         guard record.kind.isRecord, record.kind != .removalOfAll else {

@@ -35,7 +35,7 @@ package final class SegmentUsage: Sendable {
     /// Live bytes by segment, for a snapshot.
     var all: [SegmentNumber: Int] { live.withLock { $0.all } }
 
-    /// Takes in what `other` counts now.
+    /// Adds what `other` counts now.
     func replace(by other: SegmentUsage) {
         let counters = other.live.withLock { $0 }
         live.withLock { $0 = counters }

@@ -65,7 +65,7 @@ package final class ValueTable: Sendable {
         }
     }
 
-    /// Takes in that a value is freed, as the frame at `location` says.
+    /// Notes that a value is freed, as the frame at `location` says.
     ///
     /// - Returns: the reference, where one is known.
     func free(_ segment: SegmentNumber, at location: FrameLocation) -> Reference? {

@@ -19,7 +19,7 @@ extension UnsafeRawBufferPointer {
         return unsafe Integer(littleEndian: loadUnaligned(fromByteOffset: offset, as: Integer.self))
     }
 
-    /// Whether the bytes from `offset` are those of `other`; false where that reaches past the end.
+    /// Whether the bytes from `offset` are those of `other`; false if that reaches past the end.
     @safe package func holds(_ other: UnsafeRawBufferPointer, at offset: Int) -> Bool {
         guard offset >= 0, other.count <= count - offset else { return false }
         var index = 0

@@ -16,13 +16,13 @@ package protocol FileSystem: AnyObject, Sendable {
     /// The path from the root, by the directory that the process works in now.
     func absolute(_ path: FilePath) -> FilePath
 
-    /// A number that is the same until the machine starts anew; 0 where the system does not tell.
+    /// A number that is the same until the machine starts again; 0 if the system does not tell.
     var bootIdentifier: UInt64 { get }
 
-    /// Counts of what was asked of the disk through this value; nil where nothing is counted.
+    /// Counts of what was asked of the disk through this value; nil if nothing is counted.
     var counters: DiskCounters? { get }
 
-    /// The length in bytes that this process may give a file; nil where only the disk says. As it was when the value
+    /// The length in bytes that this process may give a file; nil if only the disk says. As it was when the value
     /// was made.
     var fileByteLimit: Int? { get }
 
@@ -56,7 +56,7 @@ package protocol OpenDirectory: AnyObject, Sendable {
 
     func rename(_ name: String, to newName: String) throws(FileSystemError)
 
-    /// Gives a file a second name, in another directory. False where these two cannot share one: on two disks, or on
+    /// Gives a file a second name, in another directory. False if these two cannot share one: on two disks, or on
     /// one that has no second names. Throws `EEXIST` when anything is there already.
     func link(_ name: String, to newName: String, in target: any OpenDirectory) throws(FileSystemError) -> Bool
 
@@ -152,11 +152,11 @@ package protocol OpenFile: AnyObject, Sendable {
         at offset: Int
     ) throws(FileSystemError) -> Int
 
-    /// Allocates disk blocks for the first `byteCount` bytes and extends the file to them with zeros. False where the
+    /// Allocates disk blocks for the first `byteCount` bytes and extends the file to them with zeros. False if the
     /// file system cannot; `ENOSPC` is thrown.
     func reserve(byteCount: Int) throws(FileSystemError) -> Bool
 
-    /// Maps the first `byteCount` bytes for ``store(_:at:)``. False where mapped stores are not safe here.
+    /// Maps the first `byteCount` bytes for ``store(_:at:)``. False if mapped stores are not safe here.
     func map(byteCount: Int) throws(FileSystemError) -> Bool
 
     /// Copies `bytes` into the mapping. They survive the process at once.
@@ -169,7 +169,7 @@ package protocol OpenFile: AnyObject, Sendable {
     func unmap()
 
     /// Lets writes pass the page cache by, or not. While they do, memory, offset and length are multiples of 4,096.
-    /// False where the file system cannot, or need not be asked.
+    /// False if the file system cannot, or need not be asked.
     func setDirect(_ isDirect: Bool) -> Bool
 
     func truncate(toByteCount byteCount: Int) throws(FileSystemError)

@@ -7,7 +7,7 @@ import Foundation
 /// Who holds the lock of a log, as the lock's file tells. FORMAT.md, "Files of a directory".
 package struct LockHolder: Hashable, Sendable {
     package var process: Int32
-    /// When the process began, in microseconds since 1970-01-01 UTC; 0 where the system does not tell.
+    /// When the process began, in microseconds since 1970-01-01 UTC; 0 if the system does not tell.
     package var began: Int64
     package var host: String
 

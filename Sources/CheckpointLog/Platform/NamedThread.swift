@@ -8,7 +8,7 @@ import Musl
 import Darwin
 #endif
 
-/// A thread of the engine's own, so that blocking calls never occupy Swift's cooperative pool.
+/// A thread of the engine own, so that blocking calls never occupy Swift's cooperative pool.
 ///
 /// Left alone, it ends by itself when its body returns.
 package struct NamedThread: Sendable {

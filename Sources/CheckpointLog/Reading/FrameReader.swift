@@ -1,6 +1,6 @@
 import SystemPackage
 
-/// Whether a read may wait for a device: on a thread of the engine's it may, on a task's thread it must not.
+/// Whether a read may wait for a device: on a thread of the engine it may, on a task's thread it must not.
 package enum ReadMode: Sendable {
     case waiting
     case cachedOnly
@@ -44,7 +44,7 @@ package struct FoundHeader: Sendable {
 ///
 /// A class, so that a restore takes one reference and not those of all that it holds.
 package final class FrameReader: Sendable {
-    /// Makes a result of a large value that is read straight to where the result keeps it; nil where that cannot be.
+    /// Makes a result of a large value that is read straight to where the result keeps it; nil if that cannot be.
     package typealias Receive<Result> = @Sendable (ContentFacts, LargeValueReader) throws -> Result?
 
     /// What an index entry says of a record: the frame at its location is no other's.
@@ -52,7 +52,7 @@ package final class FrameReader: Sendable {
         package var location: FrameLocation
         package var number: SequenceNumber
         package var level: UInt8
-        /// Nil where it is not known, nor the origin: a number is of one record alone.
+        /// Nil if it is not known, nor the origin: a number is of one record alone.
         package var key: UnsafeRawBufferPointer?
         package var origin: Origin
 
@@ -114,7 +114,7 @@ package final class FrameReader: Sendable {
 
     /// Calls `body` with the content of `record`, a large value's too.
     ///
-    /// - Parameter receive: is asked first for a large value.
+    /// - Parameter receive: called first for a large value.
     /// - Throws: `.damaged` naming file, offset and number, also when another record stands there; ``WouldWait`` in a
     ///   mode that must not; what `body` throws.
     package func withContent<Result>(

@@ -31,7 +31,7 @@ package struct LogFooters {
         guard isWhole, end == segment.footerOffset else { throw isAnother(segment, file, end: end) }
     }
 
-    /// Calls `body` with what the catalog is to be told of each frame of a sealed segment, in their order.
+    /// Calls `body` with the catalog record of each frame of a sealed segment, in their order.
     ///
     /// - Throws: as ``forEachEntry(of:_:)``.
     package func forEachRecord(of segment: Manifest.Segment, _ body: (CatalogRecord) throws -> Void) throws {
@@ -40,7 +40,7 @@ package struct LogFooters {
         }
     }
 
-    /// The footer without its trailer; nil where it is not the one that the manifest knows.
+    /// The footer without its trailer; nil if it is not the one that the manifest knows.
     private static func footerBytes(of segment: Manifest.Segment, _ file: any OpenFile) throws -> [UInt8]? {
         let end = segment.byteCount - SegmentFooter.trailerByteCount
         guard segment.footerOffset <= end,
@@ -111,7 +111,7 @@ package struct LogFooters {
             level: nil, key: nil, sequenceNumbers: lowest...segment.highestSequenceNumber)
     }
 
-    /// Calls `body` with what the catalog is to be told of each frame that a scan has listed.
+    /// Calls `body` with the catalog record of each frame that a scan has listed.
     package static func forEachRecord(
         of segment: SegmentNumber, _ footer: EncodedFooter, _ body: (CatalogRecord) throws -> Void
     ) rethrows {

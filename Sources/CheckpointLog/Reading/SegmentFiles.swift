@@ -49,7 +49,7 @@ package final class SegmentFiles: Sendable {
     /// The segments that are known, by number.
     package var names: [SegmentNumber: SegmentName] { state.withLock { $0.names } }
 
-    /// A file that stays open until the end; nil where none does.
+    /// A file that stays open until the end; nil if none does.
     package func pinned(_ segment: SegmentNumber) -> (any OpenFile)? { state.withLock { $0.pinned[segment] } }
 
     /// Makes a segment known under its number.

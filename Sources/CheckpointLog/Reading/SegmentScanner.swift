@@ -101,7 +101,7 @@ package struct SegmentScanner {
     package struct Stragglers: Sendable {
         /// The greatest promise of any.
         package var promise: LogPosition?
-        /// The greatest append number; nil where there is no frame.
+        /// The greatest append number; nil if there is no frame.
         package var lastNumber: SequenceNumber?
 
         package mutating func formUnion(_ others: Stragglers) {

@@ -3,7 +3,7 @@ import SystemPackage
 /// Reads the chain: the log segments after the last one ever sealed. It decides between a torn tail and damage, and
 /// changes nothing. FORMAT.md, "The end of a log".
 package struct ChainReader {
-    /// One segment of the chain, as far as it is sound.
+    /// The sound part of one segment of the chain.
     package struct Part: Sendable {
         package var name: SegmentName
         /// Where its sound frames end.
@@ -13,14 +13,14 @@ package struct ChainReader {
         package var byteCount: Int
     }
 
-    /// The chain's end, and what is known of it.
+    /// The end of the chain, and the evidence for it.
     package struct Outcome: Sendable {
         package var parts: [Part] = []
         /// Segments after the end: prepared and never used, or cut off with the tail.
         package var surplus: [SegmentName] = []
-        /// The first byte that is no part of a complete frame or batch: the end of the log.
+        /// The end of the log: the first byte that is not part of a complete frame or batch.
         package var end: LogPosition?
-        /// What stopped the reading, where it was not the plain end.
+        /// Why the reading stopped, if not at a clean end.
         package var fault: SegmentScanner.Cause?
         /// The greatest position known to have been good.
         package var knownGood: LogPosition?
@@ -29,16 +29,16 @@ package struct ChainReader {
         package var lastTimestamp: Int64 = 0
         package var highestNumber = SequenceNumber(rawValue: 0)
         package var newestEpoch: UInt32 = 0
-        /// What frames tell that stand after the end.
+        /// The evidence of frames after the end.
         package var stragglers = SegmentScanner.Stragglers()
-        /// A segment that is neither sealed nor there, and that another names as the one before it.
+        /// A segment that another one names as its predecessor, and that is neither sealed nor in the directory.
         package var missing: SegmentNumber?
-        /// Whether no position says what must be there.
+        /// Whether no position states what must be there.
         package var lacksPosition = false
-        /// The segments that sound headers name as the ones before theirs.
+        /// The segments that sound headers name as their predecessors.
         package var named: Set<SegmentNumber> = []
 
-        /// Whether no segment of the chain holds the end: each is closed by a roll frame, or there is none.
+        /// Whether the end is in no segment: each ends with a roll frame, or the chain is empty.
         package var isComplete = false
 
         package init() {}
@@ -48,23 +48,22 @@ package struct ChainReader {
             knownSynced = max(knownSynced ?? promise, promise)
         }
 
-        /// Nil for a sound or merely torn end, else where the damage is.
+        /// The place of the damage; nil if the end is clean or merely torn.
         package var damage: LogPosition? {
             if let missing { return LogPosition(segment: missing, offset: 0) }
-            // POSITION is there, synced, before the first frame is: no power cut takes it, so this is no power cut's
-            // work.
+            // POSITION is synced before the first frame is appended. A power cut cannot take it, so something else did.
             if lacksPosition, stragglers.lastNumber != nil {
                 guard isComplete, let behind = surplus.first else { return end }
                 return LogPosition(segment: behind.identifier, offset: 0)
             }
             guard let knownGood, let end, end < knownGood else { return nil }
-            // Such a position promises no frame of its own segment, and what is before it is all there: the segment was
-            // empty, and a closing or a recovery that was cut short has removed it.
+            // Such a position promises no frame of its own segment, and everything before it is there. The segment was
+            // empty, and an interrupted closing or recovery has removed it.
             if isComplete, knownGood.offset <= SegmentHeader.byteCount { return nil }
             return isComplete ? LogPosition(segment: knownGood.segment, offset: 0) : end
         }
 
-        /// Why there is damage, for people.
+        /// Why there is damage, as a sentence.
         package var damageReason: String {
             if let missing {
                 return "The segment \(SegmentName(missing, .log).fileName) is missing, and another follows it"
@@ -75,24 +74,24 @@ package struct ChainReader {
             return "The log is damaged: frames stand after its end, and \(FileName.position) tells of no power cut"
         }
 
-        /// The numbers of checkpoints that may have been acknowledged as written, and are not in the log any more; nil
-        /// where it is known that there are none, or nothing tells of any.
+        /// The numbers of checkpoints that may have been acknowledged as written and are no longer in the log; nil if
+        /// there are none, or if nothing indicates any.
         ///
         /// - Parameters:
         ///   - cutByteCount: bytes after the end, other than zeros.
-        ///   - manifest: as it was found.
+        ///   - manifest: the manifest as the opening found it.
         package func possiblyLost(
             _ position: PositionStatement?, cutByteCount: Int, manifest: Manifest
         ) -> ClosedRange<SequenceNumber>? {
             let first = SequenceNumber(rawValue: highestNumber.rawValue + 1)
-            // All numbers that the openings until now can have given.
+            // All numbers that the openings until now can have used.
             let limit = SequenceNumber(epoch: max(first.epoch, max(manifest.nextEpoch, 1) - 1), count: .max)
-            // What was written is stated nowhere, and the manifest may be an older one, which lacks large batches.
+            // Nothing states the written position, and the manifest may be an older one, without later large batches.
             guard let position, let written = position.written else {
                 let sealed = manifest.segments.map(\.highestSequenceNumber.rawValue).max() ?? 0
                 return SequenceNumber(rawValue: sealed + 1)...limit
             }
-            // Under the same boot all that was written is there, or else damage.
+            // Under the same boot everything that was written must be there; otherwise it is damage.
             if position.isSameBoot { return nil }
             var last = stragglers.lastNumber
             func note(frameBytes: Int) {
@@ -118,11 +117,11 @@ package struct ChainReader {
     package let position: PositionStatement?
     /// Whether a live writer holds the lock: frames past its written position are then not looked at.
     package let stop: LogPosition?
-    /// The segment that the chain's first follows.
+    /// The predecessor of the chain's first segment.
     package let lastSealed: SegmentNumber
     /// The reference to a large value that did not reach the disk: the log ends there.
     package let lostValue: LogPosition?
-    /// Where an earlier reading of the same log ended: frames before it are not visited again.
+    /// Where an earlier reading of the same log ended. The reader does not visit frames before it again.
     package let resume: LogPosition?
 
     package init(
@@ -146,7 +145,7 @@ package struct ChainReader {
         outcome.lacksPosition = (isSameBoot ? position?.written : position?.synced) == nil
         var isOpen = true
         var previous = lastSealed
-        // The last segment that is all known from before.
+        // The last segment that is completely known from before.
         var known = lastSealed
         for name in names {
             if let resume, name.identifier < resume.segment {
@@ -168,7 +167,7 @@ package struct ChainReader {
                 continue
             }
             guard let header, follows(previous, header) else {
-                // Behind a roll frame the next segment begins: its missing header is the end of the log.
+                // After a roll frame the next segment begins. If it has no header yet, the log ends there.
                 outcome.end = LogPosition(segment: name.identifier, offset: 0)
                 outcome.fault = byteCount == 0 ? .empty : .fault(.headerChecksum, at: 0)
                 outcome.surplus.append(name)
@@ -203,12 +202,12 @@ package struct ChainReader {
         return outcome
     }
 
-    /// Says what is missing, and where the log ends when no segment showed its end.
+    /// Finds out what is missing, and where the log ends if no segment showed its end.
     private func conclude(_ outcome: inout Outcome, _ names: [SegmentName], known: SegmentNumber) {
         let present = Set(names.map(\.identifier))
         outcome.missing = outcome.named.filter { $0 > lastSealed && !present.contains($0) }.min()
         if let end = outcome.end, end.offset == 0, let knownGood = outcome.knownGood, knownGood.segment < end.segment {
-            // The segment that does not follow the last one read tells nothing of what stood between the two.
+            // A segment that does not follow the last one read says nothing about what was between the two.
             outcome.end = nil
         }
         if outcome.end == nil {

@@ -1,12 +1,12 @@
 import SystemPackage
 
-/// What a reader knows at one moment, with the files open that hold it: neither a later refresh nor the writer, whoever
-/// that is, takes anything away from it.
+/// A reader's view of one moment, with its files open: neither a later refresh nor any writer can take anything away
+/// from it.
 extension LogFollower {
-    /// A log as a reader knows it.
+    /// A log as a reader sees it.
     package struct Moment: Sendable {
         package var manifest: Manifest
-        /// The segments of the chain, and where in each the moment ends.
+        /// The segments of the chain, and where the moment ends in each.
         package var chain: [(name: SegmentName, end: Int)]
         /// The large values that a record refers to which is not freed.
         package var values: [SegmentNumber]
@@ -14,7 +14,7 @@ extension LogFollower {
         package var files: [SegmentNumber: any OpenFile]
     }
 
-    /// What is known of the log now.
+    /// A view of the log now.
     ///
     /// - Throws: as ``refresh(isForced:)``; `.ioFailure` where the process may not have so many files open.
     /// - Complexity: O(n) in the segments and large values.
@@ -38,7 +38,7 @@ extension LogFollower {
             let segments = sealed + chain.map(\.name)
             let catalog = view.catalog
             let values = catalog.values.referenced(in: Set(segments.map(\.identifier)))
-            // A power cut may have taken what was dead before anything had to make it durable.
+            // A power cut may have taken a value that was dead, and so did not have to be durable.
             let files = try open(Set(segments), values, goingWithout: catalog.deadUnsyncedValues)
             return Moment(
                 manifest: manifest, chain: chain, values: values.filter { files[$0] != nil }, files: files)

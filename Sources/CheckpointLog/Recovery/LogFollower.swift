@@ -1,32 +1,33 @@
 import Logging
 import SystemPackage
 
-/// Keeps the catalog of a read-only opening up with a log that another process writes and compacts. It changes nothing
-/// on disk.
+/// Keeps the catalog of an opening for reading up to date with a log that another process writes and compacts. It
+/// changes nothing on the disk.
 ///
-/// `POSITION`, the manifest's generation and the lock say whether anything is new. What is new is then read: footers of
-/// segments that the manifest came to list, and the chain from where the last reading ended, to the written position
-/// while a writer appends, else, and while one still recovers, to where recovery would say that the log ends.
+/// `POSITION`, the manifest's generation and the lock show whether anything is new. The follower then reads the footers
+/// of new segments in the manifest, and the chain from where the last reading ended. While a writer appends, it reads
+/// up to the written position; otherwise, and while a writer still recovers, up to where recovery would end the log.
 package final class LogFollower: Sendable {
     struct State {
         var position: PositionStatement?
-        /// Whether a writer appended then: of one that has died since, more counts than what it stated.
+        /// Whether a writer was appending. If it has died since, more counts than what it had stated.
         var isWritten: Bool
         var manifest: Manifest
-        /// The segments whose records the catalog may have been told of, also by attempts that ended in an error.
+        /// The segments whose records may be in the catalog, also through attempts that failed.
         var told: Set<SegmentName>
         /// Everything in the chain before it is in the catalog.
         var end: LogPosition?
         /// Whether nothing was put in the manifest between its reading and that of the position: a large batch in it
         /// follows what the position says, and is followed by nothing else.
         var isOneMoment = false
-        /// Whether a group was read whose members were not looked up: the attempt that read it ended in an error.
+        /// Whether a group was read whose members were not looked up, because the attempt failed.
         var owesGroups = false
         /// The greatest append number that was read.
         var highestNumber: SequenceNumber
     }
 
-    /// Attempts that may fail while the manifest stays as it is: a file can go before the edit that says so is seen.
+    /// How often an attempt may fail while the manifest stays the same: a file can disappear before the edit that
+    /// removes it is visible.
     package static let attemptsAtRest = 5
     /// Attempts while each finds that the manifest was replaced meanwhile. A writer of the smallest segments rolls and
     /// compacts about as fast as a reader reads, so that some attempts in a row can be lost; every one of them is a
@@ -39,7 +40,7 @@ package final class LogFollower: Sendable {
     let state: Lock<State>
     private let current: Lock<LogView>
 
-    /// Reads the log as it stands now.
+    /// Reads the log as it is now.
     package init(
         _ identity: LogIdentity, _ configuration: Configuration, isSalvage: Bool, known: Manifest,
         into report: inout RecoveryReport
@@ -53,7 +54,7 @@ package final class LogFollower: Sendable {
         current = Lock(view)
     }
 
-    /// What is known of the log, as of the last refresh.
+    /// The view of the log after the last refresh.
     package var view: LogView { current.withLock { $0 } }
 
     private static func read(
@@ -80,8 +81,8 @@ package final class LogFollower: Sendable {
         return (state, view)
     }
 
-    /// Whether what was read is not what the log is any more: its directory was put back from a backup, or another
-    /// opening has changed what it keeps.
+    /// Whether the log is no longer what was read: its directory was restored from a backup, or another opening has
+    /// changed what it keeps.
     private func isOver(_ state: State, _ manifest: Manifest, _ position: PositionStatement?) -> Bool {
         if manifest.policies != state.manifest.policies || manifest.generation < state.manifest.generation {
             return true
@@ -95,8 +96,8 @@ package final class LogFollower: Sendable {
         return now < before
     }
 
-    /// Forgets what was read, and reads the log as it stands now. What is under way with the view of before finds
-    /// either the files of before or that they are gone.
+    /// Drops the old view and reads the log as it is now. Calls under way with the old view find either the old files,
+    /// or that they are gone.
     private func startAnew(_ state: inout State, _ manifest: Manifest) throws {
         configuration.logger?.notice(
             "the log is not what this reader has read: its directory was put back, or it keeps other versions now",
@@ -108,15 +109,15 @@ package final class LogFollower: Sendable {
         current.withLock { $0 = view }
     }
 
-    /// The opening for writing whose log this is; nil where no writer has come that far.
+    /// The last opening for writing; nil if no writer has come that far.
     package var opening: Opening? { state.withLock { $0.manifest.newestOpening } }
 
-    /// What the log says of an opening that its parent has known.
+    /// What the log says about an opening that its parent knows.
     package func ancestry(of opening: Opening) -> Opening.Ancestry {
         state.withLock { $0.manifest.ancestry(of: opening) }
     }
 
-    /// The sealed segments, as far as they are known.
+    /// The known sealed segments.
     package var segments: [Manifest.Segment] { state.withLock { $0.manifest.segments } }
 
     /// How far everything is in the catalog: all before the position, and every append number up to the highest; nil

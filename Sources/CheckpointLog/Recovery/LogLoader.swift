@@ -1,12 +1,12 @@
 import SystemPackage
 
-/// Rebuilds the catalog from what is on disk, and changes nothing there: footers of sealed segments, then the chain.
+/// Rebuilds the catalog from the footers of sealed segments and the chain. It changes nothing on the disk.
 package struct LogLoader {
     package let identity: LogIdentity
     package let manifest: Manifest
     package let directory: LogDirectory
     package let catalog: RecordCatalog
-    /// Whether damage is noted and gone around, rather than thrown.
+    /// Whether to note and skip damage. If false, damage throws.
     package let isSalvage: Bool
 
     package init(
@@ -28,7 +28,7 @@ package struct LogLoader {
             path: identity.path(FileName.manifest).string)
     }
 
-    /// Tells the catalog of every record; the outcome says how the chain ends.
+    /// Adds every record to the catalog. The outcome says how the chain ends.
     package func load(
         position: PositionStatement?, stop: LogPosition? = nil, into report: inout RecoveryReport
     ) throws -> ChainReader.Outcome {
@@ -49,7 +49,7 @@ package struct LogLoader {
         return outcome
     }
 
-    /// Tells the catalog of every record before `lostValue`.
+    /// Adds every record before `lostValue` to the catalog.
     private func read(
         position: PositionStatement?, stop: LogPosition?, lostValue: LogPosition?, into report: inout RecoveryReport
     ) throws -> ChainReader.Outcome {
@@ -59,7 +59,7 @@ package struct LogLoader {
         }
         report.usedSnapshot = covered != nil
         if covered != nil {
-            // What stood in segments that are gone was dead, or is found anew in the ones that took their place.
+            // What stood in segments that are gone was dead, or is found again in the ones that took their place.
             let chain = directory.chain(after: manifest).map(\.identifier)
             catalog.removeEntries(
                 outside: manifest.segments.map(\.name.identifier) + chain, laneCount: identity.laneCount)

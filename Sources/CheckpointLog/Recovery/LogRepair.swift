@@ -1,7 +1,7 @@
 import SystemPackage
 
-/// What an opening for writing does to the files before it appends: the chain becomes sealed segments, and nothing else
-/// is left over. Safe to crash in at every call; everything here can be done again.
+/// What an opening for writing does to the files before it appends: it seals the chain's segments and removes
+/// leftovers. A crash at any call is safe, because every step can be repeated.
 package struct LogRepair {
     private static let blockByteCount = 1 << 20
 
@@ -13,7 +13,7 @@ package struct LogRepair {
         self.manifest = manifest
     }
 
-    /// Makes the chain durable, cuts its torn tail off, and seals its segments, oldest first.
+    /// Makes the chain durable, cuts its torn tail, and seals its segments, the oldest first.
     ///
     /// - Parameter values: the value segments that the chain refers to and that may not be synced yet.
     package func sealChain(
@@ -42,8 +42,8 @@ package struct LogRepair {
         }
     }
 
-    /// Writes the verified bytes past the synced position again and syncs them: after a failed sync their pages look
-    /// clean in memory and are not on disk.
+    /// Writes the verified bytes after the synced position again, and syncs them: after a failed sync their pages look
+    /// clean in memory but are not on the disk.
     private func rewriteUnsynced(_ part: ChainReader.Part, synced: LogPosition?) throws {
         var offset = 0
         if let synced {
@@ -99,7 +99,7 @@ package struct LogRepair {
         }
     }
 
-    /// Keeps a copy of the bytes that are cut off, if there is space for it: only people can say what they were.
+    /// Keeps a copy of the bytes that it cuts off, if there is space: only a person can say what they were.
     private func quarantineTail(of part: ChainReader.Part, _ file: any OpenFile, report: inout RecoveryReport) throws {
         report.tornTail = CheckpointLogError.Location(path: file.path.string, offset: part.end)
         let byteCount = min(part.byteCount - part.end, 64 << 20)
@@ -114,7 +114,7 @@ package struct LogRepair {
             do throws(FileSystemError) {
                 try identity.directory.createDirectory(FileName.quarantine)
             } catch  where error.code == .fileExists {
-                // An earlier cut made it.
+                // An earlier cut created it.
             }
             let folder = try identity.directory.openDirectory(FileName.quarantine)
             defer { folder.close() }
@@ -122,13 +122,12 @@ package struct LogRepair {
             defer { copy.close() }
             try copy.write(tail, at: 0)
         } catch {
-            // The copy is a courtesy: a full disk, or one made by an opening that was cut short, must not stop
-            // recovery.
+            // The copy is optional: neither a full disk nor the copy of an interrupted opening may stop recovery.
         }
     }
 
-    /// Removes what no record refers to: outputs of a compaction that did not commit, value segments without a
-    /// reference, files that were not complete.
+    /// Removes files that no record refers to: outputs of a compaction that was not committed, value segments without a
+    /// reference, incomplete files.
     package func removeOrphans(
         _ directory: LogDirectory, referenced: Set<SegmentNumber>, report: inout RecoveryReport
     ) throws {
@@ -156,7 +155,7 @@ package struct LogRepair {
         do throws(FileSystemError) {
             try identity.directory.remove(name)
         } catch  where error.code == .noSuchFileOrDirectory {
-            // A recovery that was cut short had done it.
+            // An interrupted recovery has done it already.
         } catch {
             throw CheckpointLogError(error)
         }

@@ -1,5 +1,5 @@
-/// What is known of an open log, and the files that it is read from. A reader puts another in its place when the log is
-/// not any more what it has read; a writer has one for good.
+/// A view of an open log: its catalog, and the files that it is read from. A reader replaces its view if the log is no
+/// longer what it has read; a writer keeps the same one.
 package final class LogView: Sendable {
     package let catalog: RecordCatalog
     package let files: SegmentFiles
@@ -8,7 +8,7 @@ package final class LogView: Sendable {
     /// Counts the views of one opening.
     package let number: Int
 
-    /// What `other` knows now, whatever it is told later.
+    /// A copy of `other` that later changes do not affect.
     ///
     /// - Parameters:
     ///   - catalog: a copy of its catalog.

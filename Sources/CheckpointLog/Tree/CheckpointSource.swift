@@ -1,12 +1,12 @@
-/// Where an actor takes checkpoints from by itself. It is asked once at a time.
+/// A registered source of checkpoints. The log asks it for one state at a time.
 final class CheckpointSource: Sendable {
-    /// The source whose code the current task runs: one that asks for its own end must not wait for itself.
+    /// The source whose code the current task runs. A source that deregisters itself must not wait for itself.
     @TaskLocal static var current: CheckpointSource?
 
     typealias Outcome = Task<(any Error)?, Never>
 
     private struct State {
-        /// How often it was asked.
+        /// How often the log has asked it.
         var turns = 0
         /// The last turn, which may be over.
         var last: Outcome?
@@ -19,19 +19,19 @@ final class CheckpointSource: Sendable {
     private let take: @Sendable (CheckpointSource) async -> (any Error)?
     private let state = Lock(State())
 
-    /// - Parameter take: asks for the state and keeps it, unless the source has ended meanwhile; gives the failure.
+    /// - Parameter take: asks for the state and saves it, unless the source was removed meanwhile; returns the failure.
     init(key: CheckpointKey, level: Int, _ take: @escaping @Sendable (CheckpointSource) async -> (any Error)?) {
         self.key = key
         self.level = level
         self.take = take
     }
 
-    /// Whether what it answers from now on is not wanted.
+    /// Whether the log discards its answers from now on.
     var isEnded: Bool { state.withLock { $0.isEnded } }
 
     func end() { state.withLock { $0.isEnded = true } }
 
-    /// Asks it, unless it is answering; false then.
+    /// Asks the source; false if it is still answering.
     func beginTurn() -> Bool {
         state.withLock { state in
             guard !state.isAnswering else { return false }

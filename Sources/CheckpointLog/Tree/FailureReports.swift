@@ -2,7 +2,7 @@ import Logging
 internal import Metrics
 internal import Synchronization
 
-/// Where failures go that no caller waits for: the configuration's handler, its logger, and a metric. Never to nobody.
+/// Reports failures that no caller waits for: to the configuration's handler, its logger, and a metric.
 final class FailureReports: Sendable {
     private let handler: (@Sendable (any Error) -> Void)?
     private let logger: Logger?

@@ -1,11 +1,11 @@
-/// The tasks that update and save by the clock, and the intervals they go by.
+/// The tasks that update and save at intervals, and the intervals.
 struct Timers: Sendable {
     var intervals: Intervals
     var update: Task<Void, Never>?
     var save: Task<Void, Never>?
-    /// Work that a tick began and that has not ended: a tick that meets it is skipped.
+    /// Whether the work of an earlier tick is under way. The log then skips a tick.
     var isSaving = false
-    /// Whether anyone has started, stopped or changed them.
+    /// Whether somebody has started, stopped or changed the timers.
     var isSet = false
 
     init(intervals: Intervals) { self.intervals = intervals }

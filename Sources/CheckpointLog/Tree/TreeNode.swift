@@ -1,22 +1,22 @@
-/// What stands in the tree: an actor of this process, or one that reads the directory of another.
+/// A member of the tree: a log of this process, or a reader of another log's directory.
 protocol TreeMember: AnyObject, Sendable {
-    /// Its place.
+    /// Its place in the tree.
     var node: TreeNode<Self> { get }
 }
 
-/// An actor's place in the tree of checkpointing actors: who is above it, and who below.
+/// A log's place in the tree: its parent and its children.
 final class TreeNode<Member: TreeMember>: Sendable {
     /// A child, in this process or by its directory.
     enum Child: Sendable {
         case log(Member)
-        /// The reader is made at the first update, and again when the last one failed.
+        /// The first update opens the reader; a later one opens it again if the last update failed.
         case directory(String, reader: Member?)
     }
 
     private struct State {
         weak var parent: Member?
         var children: [String: Child] = [:]
-        /// How far each child was taken over by this process.
+        /// How far this process has copied each child.
         var marks: [String: ChildMark] = [:]
     }
 
@@ -35,10 +35,10 @@ final class TreeNode<Member: TreeMember>: Sendable {
         state.withLock { state in state.children.map { ($0.key, $0.value) } }.sorted { $0.name < $1.name }
     }
 
-    /// Whether a checkpoint of `level` goes on to a parent.
+    /// Whether a checkpoint of `level` is passed up to a parent.
     func passesUp(_ level: Int) -> Bool { level > rank && parent != nil }
 
-    /// The parent, if a checkpoint of `level` goes on to it.
+    /// The parent, if a checkpoint of `level` is passed up to it.
     func parent(passing level: Int) -> Member? { level > rank ? parent : nil }
 
     /// The nearest actor above that answers for `level`, or the topmost one, and the origin that this actor's records
@@ -53,7 +53,7 @@ final class TreeNode<Member: TreeMember>: Sendable {
         return (above, origin)
     }
 
-    /// Puts `child` below `log`, whose node this is.
+    /// Makes `child` a child of `log`, whose node this is.
     func adopt(_ child: Member, below log: Member) throws {
         let node = child.node
         guard child !== log else { throw CheckpointLogError.invalidTree("An actor cannot be its own child.") }
@@ -100,10 +100,10 @@ final class TreeNode<Member: TreeMember>: Sendable {
         }
     }
 
-    /// Lets a child go; false when there is none of that name.
+    /// Lets a child go; false if there is none of that name.
     func release(_ name: String) -> Child? {
         let child = state.withLock { state in
-            // A child of the same name may be another log.
+            // A child with the same name may be another log.
             state.marks[name] = nil
             return state.children.removeValue(forKey: name)
         }

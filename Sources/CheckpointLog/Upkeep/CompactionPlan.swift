@@ -1,17 +1,17 @@
-/// Which segments a compaction rewrites, and why.
+/// Chooses which segments a compaction rewrites.
 package struct CompactionPlan: Sendable, Equatable {
     package var inputs: [Manifest.Segment]
-    /// Whether so much of the log is dead that the work may take from the appends what it needs.
+    /// Whether so much of the log is dead that compaction need not leave the disk to the appends.
     package var isUrgent = false
 
-    /// Bytes over which the sealed part of a log is compacted, and under which it stops, as multiples of its live
-    /// bytes.
+    /// Compaction starts when the sealed part is larger than the first bound, and stops below the second. Both are
+    /// multiples of the live bytes.
     private static let upperBound = 1.5
     private static let lowerBound = 1.45
-    /// Bytes over which compaction no longer rests, as a multiple of the live bytes.
+    /// If the sealed part is larger than this multiple of the live bytes, compaction no longer rests.
     private static let urgentBound = 2.0
 
-    /// Chooses the inputs; nil when nothing is worth the copying.
+    /// Chooses the inputs; nil if nothing is worth copying.
     ///
     /// Segments without a live byte go at once. Others go by cost-benefit, (1 − u) · age ÷ (1 + u), where u is the live
     /// share (Rosenblum and Ousterhout, "The Design and Implementation of a Log-Structured File System", 1992).
@@ -36,7 +36,7 @@ package struct CompactionPlan: Sendable, Equatable {
         return plan
     }
 
-    /// Takes segments in order until the bound is met, as far as their live bytes fit into one output.
+    /// Takes segments in order until the bound is reached or their live bytes no longer fit into one output.
     private static func fitted(
         _ segments: [Manifest.Segment], _ live: [Int], _ total: Int, _ liveTotal: Int, _ outputLimit: Int, all: Bool
     ) -> CompactionPlan? {
@@ -50,7 +50,7 @@ package struct CompactionPlan: Sendable, Equatable {
             outputByteCount += liveByteCount
             rest -= segment.byteCount - liveByteCount
         }
-        // Rewriting one segment that is nearly all live wins nothing.
+        // Rewriting a single segment that is nearly all live wins nothing.
         guard let first = inputs.first, inputs.count > 1 || outputByteCount * 16 < first.byteCount * 15 else {
             return nil
         }

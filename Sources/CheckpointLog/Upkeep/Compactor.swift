@@ -1,11 +1,12 @@
 package import Logging
 import SystemPackage
 
-/// Rewrites live frames of sealed segments into one new segment, and drops the old ones.
+/// Copies the live frames of sealed segments into a new segment, and removes the old segments.
 ///
-/// The order that keeps every record safe at every moment: liveness is fixed first; then everything appended until then
-/// is synced, so that whatever superseded a dropped record is durable; then the output is synced, renamed, its
-/// directory synced; then one manifest edit swaps outputs for inputs; then memory; then the inputs are unlinked.
+/// This order keeps every record safe at every moment. The compactor decides which records are live. It syncs
+/// everything appended until then, so that whatever superseded a dropped record is durable. It syncs the output,
+/// renames it, and syncs the directory. One manifest edit replaces inputs by the output. Then it updates the index, and
+/// unlinks the inputs.
 package final class Compactor: Sendable {
     private let identity: LogIdentity
     private let manifest: ManifestFile
@@ -19,7 +20,7 @@ package final class Compactor: Sendable {
     private let isRunning = Lock(false)
     private let wins = Lock(0)
     private let held: HeldFiles
-    /// One compaction at a time, whoever asks.
+    /// Only one compaction runs at a time.
     private let turn = Lock(())
     private let reserve: SpaceReserve
 
@@ -32,8 +33,8 @@ package final class Compactor: Sendable {
     }
 
     /// - Parameters:
-    ///   - isThrottled: whether a compaction that nobody waits for rests as long as it works.
-    ///   - logger: is told at the level `debug` of each output that is complete, before the manifest names it.
+    ///   - isThrottled: whether a compaction that nobody waits for rests for as long as it works.
+    ///   - logger: gets a message at level `debug` for each complete output, before the manifest names it.
     package init(
         catalog: RecordCatalog, files: SegmentFiles, held: HeldFiles, appender: LogAppender, isThrottled: Bool,
         logger: Logger? = nil, waitUntilSynced: @escaping @Sendable (LogPosition) throws -> Void
@@ -56,7 +57,7 @@ package final class Compactor: Sendable {
     }
 
     /// Rests for as long as the copying since `start` took, so that appends and reads have half of the disk and of a
-    /// processor to themselves. Not while someone waits for the compaction or its end.
+    /// processor. It does not rest while somebody waits for the compaction.
     private func rest(since start: ContinuousClock.Instant) {
         let worked = ContinuousClock.now - start
         let (seconds, attoseconds) = worked.components
@@ -67,7 +68,7 @@ package final class Compactor: Sendable {
     /// Whether a plan is being carried out.
     package var isCompacting: Bool { isRunning.withLock { $0 } }
 
-    /// Bytes that are copied between two rests.
+    /// How many bytes to copy between two rests.
     private static let restByteCount = 1 << 20
 
     /// A frame that a compaction keeps.
@@ -76,7 +77,7 @@ package final class Compactor: Sendable {
         /// With its key, and without its origin.
         var entry: SegmentFooter.Entry
         var hash: KeyHash
-        /// Whether it is needed on disk although the index has forgotten it.
+        /// Whether the frame must stay on the disk, although the index no longer has it.
         var isKeptAnyway: Bool
     }
 
@@ -97,7 +98,7 @@ package final class Compactor: Sendable {
         try turn.withLock { _ in try body() }
     }
 
-    /// Carries out one plan; nil when there is nothing worth doing.
+    /// Carries out one plan; nil if there is nothing worth doing.
     package func runOnce(fully: Bool) throws -> CompactionOutcome? {
         if fully {
             control.withLock { $0.waiting += 1 }
@@ -131,7 +132,7 @@ package final class Compactor: Sendable {
         plan.inputs.reduce(0) { $0 + catalog.usage.liveByteCount(of: $1.name.identifier) }
     }
 
-    /// Whether it wins enough for the syncs that it costs: a short run that leaves a few dead records need not wait for
+    /// Whether it wins enough for the syncs that it costs. A short run that leaves a few dead records need not wait for
     /// them each time.
     private func isWorthClosingFor(_ plan: CompactionPlan) -> Bool {
         let byteCount = plan.inputs.reduce(0) { $0 + $1.byteCount }
@@ -140,7 +141,7 @@ package final class Compactor: Sendable {
 
     private func plan(_ segments: [Manifest.Segment], fully: Bool) throws -> CompactionPlan? {
         try VersionExpiry(catalog, now: appender.now())?.expire(in: segments, reading: nil)
-        // On a full disk the output of what stays for a snapshot would take room, and win none.
+        // On a full disk, an output for inputs that a snapshot holds would take room and win none.
         let isFull = !appender.gate.isOpen
         return CompactionPlan.plan(
             segments: segments.filter {
@@ -150,12 +151,12 @@ package final class Compactor: Sendable {
             outputLimit: appender.limits.segmentByteCount, fully: fully)
     }
 
-    /// How long a closing compacts at the most, and the live bytes that it copies in that time.
+    /// How long a closing compacts at most, and how many live bytes it copies in that time.
     private static let closingTime = Duration.milliseconds(50)
     private static let closingByteCount = 8 << 20
 
-    /// Carries out what is due when a log closes, as far as that takes a moment: segments that hold nothing live go,
-    /// and one output is made. Otherwise a log that is opened for short runs alone would never be compacted.
+    /// When a log closes, does what is due and quick: removes segments without live bytes, and makes one output.
+    /// Otherwise a log that is only opened for short runs would never be compacted.
     package func finish() throws {
         let start = ContinuousClock.now
         try turn.withLock { _ in
@@ -248,10 +249,10 @@ package final class Compactor: Sendable {
     private func carryOut(
         _ plan: CompactionPlan, among segments: [Manifest.Segment], rests: Bool, mayStop: Bool
     ) throws -> CompactionOutcome? {
-        // Otherwise the files of a directory that was removed would be missed one by one.
+        // Otherwise each file of a removed directory would be reported as missing.
         try wrapping { () throws(FileSystemError) in try manifest.requireInPlace() }
         let selection = try select(from: plan, among: segments)
-        // Everything that superseded what is dropped stands before this position.
+        // Everything that superseded the dropped records is before this position.
         let position = appender.writtenPosition
         guard let (output, copies) = try write(selection.live, rests: rests, mayStop: mayStop) else { return nil }
         if let output {
@@ -283,7 +284,7 @@ package final class Compactor: Sendable {
             outputByteCount: output?.byteCount ?? 0, recordCount: copies.count)
     }
 
-    /// Unlinks the inputs and the value segments of dead references. A reader that has one open reads on.
+    /// Unlinks the inputs and the value segments of dead references. A reader that has one open can still read it.
     private func drop(_ inputs: [Manifest.Segment], references: [FrameLocation]) throws {
         var names = inputs.map(\.name)
         for location in references {
@@ -328,7 +329,7 @@ package final class Compactor: Sendable {
         }
     }
 
-    /// Copies one frame, once all of it is found intact.
+    /// Checks a whole frame, and copies it if it is intact.
     private func copy(_ live: LiveFrame, to output: OutputSegment) throws -> FrameLocation {
         let segment = live.location.segment
         let source = try wrapping { () throws(FileSystemError) in try files.file(of: segment) }

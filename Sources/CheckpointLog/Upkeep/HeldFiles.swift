@@ -1,11 +1,10 @@
 import SystemPackage
 
-/// Keeps files on the disk that the log is done with while a snapshot or a backup still reads them.
+/// Keeps files that the log no longer needs while a snapshot or a backup still reads them.
 ///
-/// Compaction and the freeing of large values go on meanwhile: they remove files through here, and what is held is
-/// removed when the last holder lets go. A file's number is given once, so one number says what a holder wants: all
-/// files that were made before its moment. A crash leaves the held files behind as orphans, which the next opening
-/// removes.
+/// Compaction and the freeing of large values go on meanwhile. They remove files through this object, which removes a
+/// held file when its last holder ends. A file's number is used once, so one number describes what a holder needs: all
+/// files that were created before its moment. After a crash the held files are orphans, which the next opening removes.
 package final class HeldFiles: Sendable {
     /// One holder.
     package struct Hold: Sendable {
@@ -16,14 +15,14 @@ package final class HeldFiles: Sendable {
         /// Files with smaller numbers stay.
         var holds: [Int: SegmentNumber] = [:]
         var holdCount = 0
-        /// Files to remove once nobody holds them.
+        /// Files to remove when nobody holds them.
         var leaving: [SegmentName: Leaving] = [:]
         var releaseCount = 0
         var isStopped = false
 
         func holds(_ segment: SegmentNumber) -> Bool { holds.values.contains { segment < $0 } }
 
-        /// Who came after the log was done with a file has never seen it.
+        /// A holder that came after the log was done with a file does not need it.
         func holds(_ name: SegmentName, _ file: Leaving) -> Bool {
             holds.contains { $0.key <= file.lastHold && name.identifier < $0.value }
         }
@@ -49,26 +48,26 @@ package final class HeldFiles: Sendable {
         }
     }
 
-    /// Lets files go that were made after the holder's moment: those from `next` on.
+    /// Releases files that were created after the holder's moment: those from `next` on.
     package func settle(_ hold: Hold, below next: SegmentNumber) {
         state.withLock { $0.holds[hold.number] = next }
         removeUnheld()
     }
 
-    /// Lets go. A file that cannot be removed now is an orphan of the next opening.
+    /// Ends a holder. If a file cannot be removed now, the next opening removes it as an orphan.
     package func end(_ hold: Hold) {
         state.withLock { $0.holds[hold.number] = nil }
         removeUnheld()
         state.withLock { $0.releaseCount += 1 }
     }
 
-    /// Removes nothing from now on: the log may be another's.
+    /// Removes nothing from now on: the log may belong to another process.
     package func stop() { state.withLock { $0.isStopped = true } }
 
-    /// Whether a file of that number stays for someone.
+    /// Whether somebody holds the file of that number.
     package func holds(_ segment: SegmentNumber) -> Bool { state.withLock { $0.holds(segment) } }
 
-    /// Bytes of the files that are there for holders alone.
+    /// Bytes of the files that only holders need.
     package var byteCount: Int { state.withLock { $0.leaving.values.reduce(0) { $0 + $1.byteCount } } }
 
     /// How often a holder let go, and a file went for that: each may have made room, or let a compaction make some that

@@ -41,11 +41,11 @@ package struct LogMoment: Sendable {
     var names: [SegmentName] { manifest.segments.map(\.name) + values.map { SegmentName($0, .value) } }
 }
 
-/// Makes a directory a copy of a log, as the log was at one moment.
+/// Makes a directory a copy of a log at one moment.
 ///
-/// Segments are written once and never again, so a backup that is there already lacks only those that are new. They are
-/// put beside the others, complete and durable; then one replacement of the manifest makes them count, and what it does
-/// not name goes. Cut off at any point, the directory holds the backup from before or the new one.
+/// Segments never change once they are sealed, so an earlier backup only lacks new ones. The backup puts them beside
+/// the others, complete and durable. One replacement of the manifest then makes them count, and what it does not name
+/// is removed. If the backup is interrupted at any point, the directory holds the earlier backup or the new one.
 package struct LogBackup {
     private let source: LogIdentity
     private let target: any OpenDirectory
@@ -53,12 +53,12 @@ package struct LogBackup {
     private let note: (_ done: Int, _ total: Int) -> Void
     private var report = BackupReport()
 
-    /// Bytes that are copied at a time.
+    /// How many bytes to copy at a time.
     private static let chunkByteCount = 1 << 20
 
     /// - Parameters:
-    ///   - target: under its lock.
-    ///   - note: is told how many bytes of how many are in their place.
+    ///   - target: the directory of the copy, whose lock the caller holds.
+    ///   - note: called with the bytes that are in place, and their total.
     package init(
         of source: LogIdentity, to target: any OpenDirectory, moment: LogMoment,
         note: @escaping (_ done: Int, _ total: Int) -> Void
@@ -95,7 +95,7 @@ package struct LogBackup {
         return report
     }
 
-    /// Writes what is in the chain as sealed segments.
+    /// Writes the chain's records as sealed segments.
     ///
     /// They cannot have the numbers of the chain's own: the next backup brings these with all that they came to hold,
     /// while the manifest of this one must stay right until it is replaced.
@@ -120,7 +120,7 @@ package struct LogBackup {
         }
     }
 
-    /// - Returns: the segment, complete and durable; nil where nothing of `part` is for a copy.
+    /// - Returns: the segment, complete and durable; nil if nothing of `part` is for a copy.
     private func seal(_ part: LogMoment.Part, as name: SegmentName, in place: LogIdentity) throws -> Manifest.Segment? {
         guard let file = moment.files[part.name.identifier] else { throw missing(part.name) }
         let output = try OutputSegment(identity: place, name: name, created: moment.time)
@@ -148,7 +148,7 @@ package struct LogBackup {
         }
     }
 
-    /// The manifest of an earlier backup of this log; nil where the directory is empty, or has what a backup that was
+    /// The manifest of an earlier backup of this log; nil if the directory is empty, or has what a backup that was
     /// cut off has left.
     private func knownBackup(_ listing: LogDirectory) throws -> Manifest? {
         guard let known = try Manifest.read(in: target) else {
@@ -242,7 +242,7 @@ package struct LogBackup {
         }
     }
 
-    /// Gives a file of the log a second name; false where that cannot be.
+    /// Gives a file of the log a second name; false if that cannot be.
     private func link(_ name: SegmentName) throws -> Bool {
         let opened = moment.files[name.identifier]
         do throws(FileSystemError) {

@@ -1,6 +1,6 @@
 import Logging
 
-/// What happens behind the appends: the next segment prepared, full ones sealed, dead bytes dropped.
+/// The work in the background: preparing the next segment, sealing full ones, compacting dead bytes.
 ///
 /// Two threads at most, so that a seal never waits for a compaction.
 package final class Maintenance: Sendable {
@@ -16,7 +16,7 @@ package final class Maintenance: Sendable {
         var isStopping = false
         var lastCompaction: CompactionOutcome?
         var compactionCount = 0
-        /// Whether full segments are being looked for.
+        /// Whether a thread is looking for full segments.
         var isSealing = false
         /// When no room could be made last, and what had been by then.
         var vain: (time: ContinuousClock.Instant, roomMade: Int, live: Int)?
@@ -31,7 +31,7 @@ package final class Maintenance: Sendable {
     private let state = Lock(State())
     private let snapshots: Lock<SnapshotSchedule>
     private let roomTurn = Lock(())
-    /// Whoever waits for a seal may seal himself.
+    /// A caller who waits for a seal may seal himself.
     private let sealTurn = Lock(())
 
     package init(
@@ -60,13 +60,13 @@ package final class Maintenance: Sendable {
     /// Whether room is being won at this moment, which whoever wants some waits for.
     package var isMakingRoom: Bool { appender.gate.isBusy }
 
-    /// Looks for what the last opening left: values that are dead, and what is due for compaction.
+    /// Looks for work that the last opening left: dead values, and segments that are due for compaction.
     package func start() {
         if appender.wantsNext || values.hasWork { noteRoll() }
         if configuration.compactsAutomatically, compactor.isDue { noteSegment() }
     }
 
-    /// Called after a roll and a growth, under the append lock: leaves a note and returns.
+    /// Called under the append lock after a roll or a growth. Only notifies a thread.
     package func noteRoll() {
         wake(\.sealer, "ckpt-seal") { [self] in
             run(\.sealer) {
@@ -76,12 +76,12 @@ package final class Maintenance: Sendable {
         }
     }
 
-    /// Called after a sync, and when a large value may have died: leaves a note where there is something to free.
+    /// Called after a sync, and when a large value may have died. Notifies a thread if there is something to free.
     package func noteValues() {
         if values.hasWork { noteRoll() }
     }
 
-    /// Called when a segment came to the log beside the chain: there may be something to compact.
+    /// Called when a segment was added outside of the chain: there may be something to compact.
     package func noteSegment() {
         guard configuration.compactsAutomatically else { return }
         wake(\.compactor, "ckpt-compact") { [self] in
@@ -100,12 +100,12 @@ package final class Maintenance: Sendable {
         state.wait { $0.sealer.isRunning || $0.compactor.isRunning ? nil : () }
     }
 
-    /// Threads that run at this moment.
+    /// How many threads run now.
     package var threadCount: Int {
         state.withLock { ($0.sealer.isRunning ? 1 : 0) + ($0.compactor.isRunning ? 1 : 0) }
     }
 
-    /// Compacts what is due when a log closes, as far as that takes a moment. A failure costs disk alone.
+    /// When a log closes, compacts what is due and quick. A failure only costs disk space.
     package func compactAtClose() {
         guard configuration.compactsAutomatically, appender.failure == nil else { return }
         do {
@@ -124,7 +124,7 @@ package final class Maintenance: Sendable {
         do throws(FileSystemError) {
             if try appender.prepareNext() { configuration.logger?.debug("prepared the next segment") }
         } catch {
-            // The append that needs the segment makes it itself, and tells its caller if it cannot.
+            // The append that needs the segment creates it itself, and throws if it cannot.
             configuration.logger?.warning("the next segment could not be prepared: \(error)")
             // An earlier compaction may have failed for the same want of room.
             if error.isDiskFull { noteSegment() }
@@ -133,7 +133,7 @@ package final class Maintenance: Sendable {
         try freeValues()
     }
 
-    /// Frees large values that are dead, as far as the log's syncs allow.
+    /// Frees dead large values as far as the log's syncs allow.
     ///
     /// - Throws: `.ioFailure`; not that the log is closed or has no room, which is for who appends to be told.
     package func freeValues() throws { try notingLackOfRoom { try values.step() } }
@@ -182,7 +182,7 @@ package final class Maintenance: Sendable {
         }
     }
 
-    /// Makes the reserve anew, where it was given up and there is room again. False where appends have to wait for that
+    /// Makes the reserve again, where it was given up and there is room again. False if appends have to wait for that
     /// still, or never had to.
     package func regainReserve() -> Bool {
         guard !appender.gate.isOpen else { return false }
@@ -198,9 +198,9 @@ package final class Maintenance: Sendable {
     /// How long it is believed that no room can be made: many may ask at once.
     private static let vainDuration = Duration.milliseconds(500)
 
-    /// Makes room for an append that found none: has full segments sealed, frees dead values, and compacts.
+    /// Makes room for an append that found none: seals full segments, frees dead values, and compacts.
     ///
-    /// - Returns: whether there is more room now, or may be soon; false where all that is on the disk is wanted.
+    /// - Returns: whether there is more room now, or may be soon; false if everything on the disk is needed.
     /// - Throws: what a compaction throws; where that found no room either, this returns false.
     package func makeRoom(until deadline: ContinuousClock.Instant) throws -> Bool {
         let before = roomMade
@@ -215,7 +215,7 @@ package final class Maintenance: Sendable {
             do {
                 // Only sealed segments are compacted, and the thread that seals them may be behind.
                 sealAhead(until: deadline)
-                // Makes the reserve anew with what it wins, before the appends get the rest.
+                // Makes the reserve again with what it wins, before the appends get the rest.
                 try compact(fully: true)
             } catch let error as CheckpointLogError where error.isLackOfRoom || error.code == .closed {}
             return roomMade != before
@@ -240,10 +240,10 @@ package final class Maintenance: Sendable {
         if configuration.runsInline { try sealAll() } else { sealAhead(until: .now + .seconds(10)) }
     }
 
-    /// Less is not worth a segment of its own.
+    /// A smaller segment is not worth a seal.
     private static let leastDeadByteCount = 64 << 10
 
-    /// Waits until full segments are sealed, or cannot be.
+    /// Waits until full segments are sealed, or cannot be sealed.
     private func sealAhead(until deadline: ContinuousClock.Instant) {
         guard !configuration.runsInline else { return }
         while appender.failure == nil, .now < deadline {
@@ -270,7 +270,7 @@ package final class Maintenance: Sendable {
             indexByteCount: catalog.index.memoryByteCount)
     }
 
-    /// Writes a snapshot of the index when the log has grown enough since the last one for that to pay.
+    /// Writes a snapshot of the index if the log has grown enough since the last one.
     package func writeSnapshotIfDue() throws {
         let now = extent
         if snapshots.withLock({ $0.isDue(now) }) { try writeSnapshot() }
@@ -335,10 +335,10 @@ package final class Maintenance: Sendable {
         state.wakeAll()
     }
 
-    /// How long a thread without work stays.
+    /// How long a thread without work waits before it ends.
     private static let idleNanoseconds = 1_000_000_000
 
-    /// Leaves a note for a thread of the log's own, and starts it where it does not run.
+    /// Notifies a thread of the log, and starts it if it does not run.
     private func wake(
         _ worker: any WritableKeyPath<State, Worker> & Sendable, _ name: String, _ body: @escaping @Sendable () -> Void
     ) {

@@ -1,9 +1,9 @@
-/// When the index is written for the next opening: an opening after a kill reads what was appended since then.
+/// Decides when a running log writes its index: an opening after a kill has to read what was appended since.
 ///
-/// Two reasons, each with a bound on what the snapshots cost. The log has grown by four times the index: then they are
-/// at most a quarter of what is written. Or a quarter of the keys are new: then each key is written four times at the
-/// most, however many there will be. By the first reason alone, a log of a great many small records under keys of their
-/// own would never get one, for the index grows with it.
+/// There are two reasons, each with a bound on its cost. If the log has grown by four times the index, snapshots are at
+/// most a quarter of what is written. If a quarter of the keys are new, each key is written at most four times. With
+/// the first reason alone, a log of very many small records under distinct keys would never get a snapshot, because its
+/// index grows with it.
 package struct SnapshotSchedule: Sendable {
     /// What a log had at some moment.
     package struct Extent: Sendable {
@@ -33,7 +33,7 @@ package struct SnapshotSchedule: Sendable {
     /// - Parameters:
     ///   - leastByteCount: the growth of the log, in bytes of frames, that a snapshot is written for.
     ///   - replayedByteCount: bytes that the opening read beside the last snapshot.
-    ///   - keyCount: keys that this snapshot had; 0 where there is none.
+    ///   - keyCount: keys that this snapshot had; 0 if there is none.
     package init(
         leastByteCount: Int, leastKeyCount: Int = Self.leastKeyCount, replayedByteCount: Int, keyCount: Int
     ) {

@@ -1,14 +1,14 @@
 package import Logging
 import SystemPackage
 
-/// Frees the files of large values that are dead, whatever segment their references stand in.
+/// Removes the files of dead large values, wherever their references are.
 ///
-/// The order that neither a power cut nor damage makes a loss of: what superseded the value is synced; a frame that
-/// says that the value is freed is appended, so that its promise covers what superseded it; that frame is synced; then
-/// the file goes. So a file is missing only where the log says why, and the log never says it where what replaced the
-/// value could be taken for a torn tail.
+/// This order survives power cuts and damage. What superseded the value is synced. A frame is appended that says that
+/// the value is freed; its promise covers what superseded the value. That frame is synced. Then the file is removed. So
+/// a file is missing only if the log says why, and the log never says so while what replaced the value could be cut off
+/// as a torn tail.
 ///
-/// It syncs nothing by itself while others do: each step goes as far as the syncs of the log allow.
+/// It does not sync itself while others do: each step goes as far as the log's syncs allow.
 package final class ValueReclaimer: Sendable {
     /// Values that died by the time that `position` was the end of the log, or that frames before it declare freed.
     private struct Batch {
@@ -21,7 +21,7 @@ package final class ValueReclaimer: Sendable {
     private struct State {
         var dead: [Batch] = []
         var stated: [Batch] = []
-        /// Batches whose files are gone.
+        /// Batches whose files are removed.
         var freedCount = 0
     }
 
@@ -35,7 +35,7 @@ package final class ValueReclaimer: Sendable {
     private let logger: Logger?
     private let waitUntilSynced: @Sendable (LogPosition) throws -> Void
     private let state = Lock(State())
-    /// One step at a time, whoever asks.
+    /// Only one step runs at a time.
     private let turn = Lock(())
 
     package init(
@@ -72,7 +72,7 @@ package final class ValueReclaimer: Sendable {
         }
     }
 
-    /// How often files were removed.
+    /// How often the reclaimer has removed files.
     package var freedCount: Int { state.withLock { $0.freedCount } }
 
     /// Frees all that is dead by now, with the two syncs that this takes.

@@ -1,20 +1,20 @@
-/// Gives up the versions that are over the age that their level keeps; the newest of a key has none.
+/// Drops versions that are older than their level allows. The newest version of a key has no age.
 ///
 /// An age is judged by the times in footers, which only a compaction reads. So that it has a reason to, whole segments
 /// are judged by their newest time before it is planned, without reading anything.
 struct VersionExpiry {
     private let catalog: RecordCatalog
-    /// By level, the time before which a version is too old; nil where a level has no age.
+    /// By level, the time before which a version is too old; nil if a level has no age.
     private let limits: [Int64?]
 
-    /// What is too old at `now`; nil in a log that keeps nothing by its age.
+    /// The limits at `now`; nil if no level has an age.
     init?(_ catalog: RecordCatalog, now: Int64) {
         self.catalog = catalog
         limits = (0...UInt8.max).map { level in catalog.retentions[level].age.map { now - $0.microseconds } }
         if limits.allSatisfy({ $0 == nil }) { return nil }
     }
 
-    /// Gives up what stands in segments that hold nothing young.
+    /// Drops the versions in segments that hold nothing young.
     ///
     /// - Parameter footers: to judge every version by its own time, which reads the footers of all segments that hold
     ///   older versions.
@@ -36,7 +36,7 @@ struct VersionExpiry {
         }
     }
 
-    /// Gives up one version that is too old by its own time.
+    /// Drops one version that is too old by its own time.
     func expire(_ entry: SegmentFooter.Entry, _ record: CatalogRecord) {
         guard [.value, .reference, .group].contains(entry.kind), let limit = limits[Int(entry.level)],
             entry.timestamp < limit

@@ -13,7 +13,7 @@ struct FrameOrder {
     }
 
     private let segment: SegmentName
-    /// The epoch of the writer that made the segment; nil where its header does not tell.
+    /// The epoch of the writer that made the segment; nil if its header does not tell.
     private let epoch: UInt32?
     private var lastAppend = SequenceNumber(rawValue: 0)
     private var lastTimestamp = Int64.min

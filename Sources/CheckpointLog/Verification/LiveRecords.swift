@@ -136,7 +136,7 @@ struct LiveRecords {
         return max(floors[Int(level)]?.number ?? none, floors[0]?.number ?? none)
     }
 
-    /// The newest value that is left; nil where there is none.
+    /// The newest value that is left; nil if there is none.
     func newest(_ hash: KeyHash) -> SequenceNumber? {
         guard let known = values[hash] else { return nil }
         var newest: SequenceNumber? = known.newest.number
@@ -171,7 +171,7 @@ struct LiveRecords {
     /// Whether any record has this key.
     func knows(_ hash: KeyHash) -> Bool { values[hash] != nil || removals[hash] != nil }
 
-    /// Visits every key that a record has: its newest value, or what stands in its place; nil where the key was
+    /// Visits every key that a record has: its newest value, or what stands in its place; nil if the key was
     /// removed.
     func forEachKey(_ body: (KeyHash, SequenceNumber?) -> Void) {
         for (hash, known) in values {
@@ -180,7 +180,7 @@ struct LiveRecords {
         for hash in removals.keys where values[hash] == nil { body(hash, nil) }
     }
 
-    /// Takes in that a label keeps a version.
+    /// Notes that a label keeps a version.
     mutating func hold(_ hash: KeyHash, _ number: SequenceNumber, _ location: FrameLocation) {
         labelled[hash, default: [:]][number] = location
     }

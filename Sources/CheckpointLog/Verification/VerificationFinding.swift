@@ -25,7 +25,7 @@ public struct VerificationFinding: Sendable, Hashable, Codable, CustomStringConv
 
     /// A checkpoint that is lost.
     public struct Lost: Sendable, Hashable, Codable {
-        /// 1…255, or 0 where only numbers are known.
+        /// 1…255, or 0 if only numbers are known.
         public var level: Int
         /// Empty where only numbers are known.
         public var key: String

@@ -211,7 +211,7 @@ struct VerificationPass {
 
     // MARK: Manifest and POSITION
 
-    /// Nil where there is none that can be read.
+    /// Nil if there is none that can be read.
     private func readManifest() throws -> Manifest? {
         do {
             return try Manifest.read(in: directory)

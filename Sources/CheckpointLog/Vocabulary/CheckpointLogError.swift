@@ -117,9 +117,9 @@ public struct CheckpointLogError: Error, Sendable {
 
     /// A record that damage made unreadable.
     public struct LostRecord: Hashable, Sendable, CustomStringConvertible {
-        /// The record's level; nil where only its number is known.
+        /// The record's level; nil if only its number is known.
         public var level: Int?
-        /// The record's key; nil where only its number is known.
+        /// The record's key; nil if only its number is known.
         public var key: CheckpointKey?
         /// The numbers lost: one where the record is known, else the range in which any may be missing.
         public var sequenceNumbers: ClosedRange<SequenceNumber>

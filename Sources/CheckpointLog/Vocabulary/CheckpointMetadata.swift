@@ -141,7 +141,7 @@ package enum EncodedMetadata {
         return bytes
     }
 
-    /// What the bytes of a frame say; nil where they are no such map.
+    /// What the bytes of a frame say; nil if they are no such map.
     package static func metadata(in bytes: [UInt8]) -> CheckpointMetadata? {
         if bytes.isEmpty { return [:] }
         return try? CBORDecoder().decode(Map.self, from: bytes).metadata

@@ -9,12 +9,12 @@ package final class ActiveSegment: Sendable {
     /// Bytes the segment may grow to.
     package let capacity: Int
     package let isMapped: Bool
-    /// Bytes from the beginning on that have their blocks on the disk; all of them where blocks come with the frames.
+    /// How many bytes from the start have their blocks on the disk; all of them if each frame allocates its own blocks.
     private let reserved: Atomic<Int>
     /// The segment before it in the chain, or 0.
     package let previous: SegmentNumber
-    /// Records whose frames are in the segment and whose index entries are not made yet. Up inside the append lock,
-    /// down after the insert; a segment is sealed only at zero, so that a plan of compaction never misses an entry.
+    /// How many records have a frame in the segment and no index entry yet. An append counts up under the append lock,
+    /// and down after the insert. A segment is sealed only at zero, so that compaction never misses an entry.
     private let pending = Atomic<Int>(0)
 
     private init(
@@ -36,19 +36,20 @@ package final class ActiveSegment: Sendable {
 
     package func removePendingEntry() { pending.subtract(1, ordering: .releasing) }
 
-    /// The blocks that a segment begins with. Most logs are small: each takes what it needs and not what it may need.
+    /// The blocks that a segment begins with. Most logs are small, so each takes what it needs, and not what it may
+    /// need later.
     package static func firstReserve(capacity: Int) -> Int {
         let wanted = min(64 << 10, max(capacity / 4, blockByteCount))
         return min(capacity, wanted / blockByteCount * blockByteCount)
     }
 
-    /// Bytes in whose multiples file systems give room.
+    /// File systems allocate multiples of so many bytes.
     private static let blockByteCount = 4 << 10
 
     package var reservedByteCount: Int { reserved.load(ordering: .relaxed) }
 
-    /// Where frames end until the segment grows. What is after it goes back to the disk when the segment is sealed,
-    /// and is what a full disk then has for the footer and the manifest.
+    /// Where frames must end until the segment grows. Sealing gives the space after it back to the disk, so that a full
+    /// disk has room for the footer and the manifest.
     package var usableByteCount: Int {
         let reserved = reservedByteCount
         return reserved == capacity ? capacity : reserved - Self.slack(reserved)
@@ -60,12 +61,12 @@ package final class ActiveSegment: Sendable {
 
     /// The least to reserve so that frames may end at `end`.
     private func leastReserve(for end: Int) -> Int {
-        // A quarter of the whole is a third of the rest.
+        // A quarter of the whole equals a third of the rest.
         let count = end + min(Self.slackLimit, (end + 2) / 3)
         return min(capacity, (count + Self.blockByteCount - 1) / Self.blockByteCount * Self.blockByteCount)
     }
 
-    /// How much to reserve so that frames may end at `end`: twice as much as now, or on a nearly full disk no more than
+    /// How much to reserve so that frames may end at `end`: twice as much as now or, on a nearly full disk, only what
     /// is needed.
     package func reserves(for end: Int) -> [Int] {
         let least = leastReserve(for: end)
@@ -75,12 +76,12 @@ package final class ActiveSegment: Sendable {
 
     /// Has the disk give the segment blocks for `byteCount` bytes. Under the append lock.
     ///
-    /// - Returns: false where the file system cannot, any more.
+    /// - Returns: false if the file system can no longer allocate ahead.
     package func reserve(byteCount: Int) throws(FileSystemError) -> Bool {
         do throws(FileSystemError) {
             guard try file.reserve(byteCount: byteCount) else { return false }
         } catch {
-            // A disk that became full on the way may have given a part.
+            // If the disk became full meanwhile, it may have allocated a part.
             try? file.truncate(toByteCount: reservedByteCount)
             throw error
         }
@@ -88,11 +89,11 @@ package final class ActiveSegment: Sendable {
         return true
     }
 
-    /// Makes the file of a new segment: blocks allocated, header written, directory entry synced. The header becomes
-    /// durable with the segment's first sync.
+    /// Creates the file of a new segment: allocates blocks, writes the header, syncs the directory. The segment's first
+    /// sync makes the header durable.
     ///
-    /// - Parameter reserving: bytes that get their blocks now, out of `capacity`. With nil none do: the segment is not
-    ///   mapped, and each frame may find the disk full.
+    /// - Parameter reserving: how many of the `capacity` bytes to allocate now. If nil, none: the segment is not
+    ///   mapped, and any frame may find the disk full.
     /// - Throws: what failed; a failed `.remove` when a part of the segment stays behind.
     package static func create(
         _ identity: LogIdentity, number: SegmentNumber, previous: SegmentNumber, epoch: UInt32, capacity: Int,
@@ -116,9 +117,8 @@ package final class ActiveSegment: Sendable {
             return segment
         } catch {
             file.close()
-            // The file would be an empty segment that recovery removes; on a full disk its blocks are wanted now. It
-            // must not be there beside another that follows the same segment: which of the two goes on could not be
-            // told.
+            // Recovery would remove the empty segment, but a full disk needs its blocks now. And two segments that
+            // follow the same one must never exist: recovery could not tell which one continues the log.
             try identity.directory.remove(name)
             throw error
         }
@@ -132,8 +132,8 @@ package final class ActiveSegment: Sendable {
         }
     }
 
-    /// From this many bytes on a write is cheaper than a store, which meets each fresh page with a fault and has it
-    /// filled with zeros first. Both go to the same pages of the page cache.
+    /// From so many bytes on, a write is cheaper than a store: a store takes a page fault for each fresh page, which
+    /// the kernel first fills with zeros. Both reach the same pages of the page cache.
     private static let leastWrite = 8 << 10
 
     /// Whether a frame of so many bytes goes through the mapping.

@@ -1,13 +1,13 @@
-/// Remembers for which keys compressing was in vain, so that it is not tried each time: the state of one computation
-/// stays of one kind, and numbers that are noise stay noise.
+/// Remembers for which keys compression was in vain, so that it is not tried each time. The state of a computation
+/// stays alike: numbers that are noise stay noise.
 ///
-/// After two attempts in vain the next 2 values of the key are stored as they are, after one more the next 4, then 8,
-/// then 16 each time; an attempt that pays begins anew. These counts are even, so that of a key whose values are noise
-/// and text in turn both kinds are tried. What is remembered is a hint: keys share a table of fixed size, and a key
-/// that meets another's entry there begins anew.
+/// After two attempts in vain, the next 2 values of the key are stored uncompressed; after one more attempt the next 4,
+/// then 8, then 16 each time. An attempt that pays resets that. The counts are even, so that both kinds are tried if a
+/// key's values alternate between noise and text. The history is only a hint: keys share a table of fixed size, and a
+/// key that finds another key's entry starts again.
 package final class CompressionHistory: Sendable {
     private struct Entry {
-        /// Which of the keys that share this place it is about.
+        /// Which of the keys that share this place the entry belongs to.
         var tag: UInt8 = 0
         /// Attempts in vain, one after the other.
         var failures: UInt8 = 0
@@ -15,7 +15,7 @@ package final class CompressionHistory: Sendable {
         var skips: UInt8 = 0
     }
 
-    /// A shorter value costs less to try than it would to look up.
+    /// To try a shorter value costs less than to look it up.
     package static let leastByteCount = 4 << 10
 
     private static let placeCount = 1_024
@@ -46,7 +46,7 @@ package final class CompressionHistory: Sendable {
         }
     }
 
-    /// Takes down what an attempt came to.
+    /// Notes the result of an attempt.
     package func note(_ place: Place, wasInVain: Bool) {
         entries.withLock { entries in
             guard wasInVain else {

@@ -1,8 +1,8 @@
-/// A frame before it has its place: all that can be done outside the append lock is done.
+/// A frame before it is appended. Everything that can be done outside of the append lock is done.
 ///
 /// The bytes belong to the caller and stay valid while the draft is appended.
 @safe package struct FrameDraft {
-    /// Sequence number, append number, promise and, unless it is late, timestamp are filled in by the appender.
+    /// The appender fills in sequence number, append number, promise and, unless the frame is late, timestamp.
     package var header: FrameHeader
     package var key: UnsafeRawBufferPointer
     package var origin: UnsafeRawBufferPointer
@@ -25,16 +25,16 @@
     }
 }
 
-/// A frame that has its place.
+/// A frame that has been appended.
 @safe package struct Appended: Sendable {
     package var sequenceNumber: SequenceNumber
     package var timestamp: Int64
     package var location: FrameLocation
     package var frameByteCount: Int
-    /// Everything before this position was written before, or with, this frame.
+    /// The position after this frame. Everything before it has been written.
     package var end: LogPosition
-    /// Not counted, since every copy of this struct on a checkpoint's way would be a retain and a release. Sealing and
-    /// closing wait for the pending entry, and keep the segment until then.
+    /// Not reference-counted, because each copy of this struct would cost a checkpoint a retain and a release. Sealing
+    /// and closing wait for the pending entry, and keep the segment until then.
     private unowned(unsafe) let segment: ActiveSegment
 
     init(
@@ -49,9 +49,9 @@
         unsafe self.segment = segment
     }
 
-    /// Says that the index has to be told of the frame: ``indexed()`` follows, once.
+    /// Counts an index entry as pending. Call ``indexed()`` once, after the insert.
     func addPendingEntry() { unsafe segment.addPendingEntry() }
 
-    /// Says that the index was told of the frame. The segment may be sealed, and be gone, from then on.
+    /// Counts the index entry as made. The segment may be sealed and released afterwards.
     package func indexed() { unsafe segment.removePendingEntry() }
 }

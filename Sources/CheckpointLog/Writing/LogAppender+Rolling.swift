@@ -1,12 +1,12 @@
 import SystemPackage
 
 extension LogAppender {
-    /// Says that the next segment is being made on another thread, so that a roll has to wait for it.
+    /// Thrown if another thread is creating the next segment, so that a roll has to wait for it.
     private struct NextIsBeingMade: Error {}
 
-    /// Runs an append under the append lock, again after the next segment is made when it needs that one.
+    /// Runs an append under the append lock. If it needs the next segment, waits for that and runs it again.
     ///
-    /// Two segments that follow the same one would leave recovery to guess which of them the log goes on in.
+    /// If two segments followed the same one, recovery would have to guess which one continues the log.
     func withRoom<Result>(_ body: (inout State) throws -> Result) throws -> Result {
         while true {
             do {
@@ -19,7 +19,7 @@ extension LogAppender {
 
     /// Makes room for `byteCount` more bytes and the frame of a roll: in the active segment, or in a new one.
     ///
-    /// Without room on the disk the call fails, and the active segment goes on: smaller records may still fit.
+    /// If the disk has no room, the call fails, and the active segment stays in use: smaller records may still fit.
     func makeRoom(_ byteCount: Int, _ state: inout State) throws {
         let wanted = byteCount + FrameHeader.byteCount
         if state.asksForReserve {
@@ -30,14 +30,14 @@ extension LogAppender {
         }
         if try growActive(toHold: wanted, &state) { return }
         try rollActive(byteCount, &state)
-        // One that was not prepared begins as small as any.
+        // A segment that was not prepared begins as small as any other.
         guard state.offset + wanted > state.usableByteCount else { return }
         guard try growActive(toHold: wanted, &state) else {
             throw CheckpointLogError(FileSystemError(.reserve, identity.directory.path, .notSupported))
         }
     }
 
-    /// Has the active segment take more of the disk; false where only a new one helps.
+    /// Grows the active segment; false if only a new segment helps.
     func growActive(toHold byteCount: Int, _ state: inout State) throws -> Bool {
         let segment = state.active
         let end = state.offset + byteCount
@@ -100,8 +100,8 @@ extension LogAppender {
         state.offset = SegmentHeader.byteCount
         state.counters.rolls += 1
         onRoll()
-        // A sync may come before a frame does, and states the start of this segment: a reader must not find it past
-        // what is written.
+        // A sync may come before the first frame, and then states the start of this segment. It must not exceed the
+        // written position.
         try publish(&state)
     }
 
@@ -115,10 +115,10 @@ extension LogAppender {
         }
     }
 
-    /// Ends the active segment, so that all that is appended by now can be sealed.
+    /// Ends the active segment, so that everything appended so far can be sealed.
     ///
-    /// - Returns: the first segment of the chain that has nothing of that, the one before it, and the segments that are
-    ///   sealed at that very moment.
+    /// - Returns: the first segment of the chain without any of that, the one before it, and the segments that are
+    ///   sealed at that moment.
     /// - Throws: what an append throws.
     package func cut() throws -> (previous: SegmentNumber, next: SegmentNumber, sealed: [Manifest.Segment]) {
         try withRoom { state in
@@ -128,10 +128,10 @@ extension LogAppender {
         }
     }
 
-    /// Makes the segment that follows the active one before it is wanted, so that a roll costs an append nothing.
+    /// Creates the segment after the active one before it is needed, so that a roll costs an append nothing.
     ///
-    /// - Parameter early: also where the active segment has not grown to the half of what it may.
-    /// - Returns: whether one was made; there is nothing to do when there is one, or the log is closed.
+    /// - Parameter early: also if the active segment has less than half of its greatest length.
+    /// - Returns: whether the call created one. There is nothing to do if there is one already, or the log is closed.
     @discardableResult
     package func prepareNext(early: Bool = false) throws(FileSystemError) -> Bool {
         let wanted = state.withLock { state -> (SegmentNumber, UInt32)? in
@@ -162,7 +162,7 @@ extension LogAppender {
         return isUsed
     }
 
-    /// Whether the active segment has grown so far that the next one will be wanted.
+    /// Whether the active segment is so long that the next one will be needed.
     package var wantsNext: Bool { state.withLock { Self.wantsNext($0, early: false) } }
 
     private static func wantsNext(_ state: State, early: Bool) -> Bool {
@@ -170,7 +170,7 @@ extension LogAppender {
             && (early || state.active.reservedByteCount * 2 >= state.active.capacity)
     }
 
-    /// The prepared segment, taken away from a log that is closing.
+    /// Removes the prepared segment from a log that is closing.
     package func removePrepared() -> ActiveSegment? {
         state.withLock { state in
             defer { state.next = nil }

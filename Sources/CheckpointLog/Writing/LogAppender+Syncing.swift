@@ -3,8 +3,8 @@ import Synchronization
 extension LogAppender {
     /// Syncs everything appended so far and gives the position through which it is durable.
     ///
-    /// Segments are synced oldest first: nothing in a segment counts before all of the one before it.
-    /// A failed sync closes the log for writing: the pages may be gone, and a second sync would not tell.
+    /// It syncs the oldest segment first: nothing in a segment counts before everything in the one before it.
+    /// A failed sync closes the log for writing: the pages may be lost, and a second sync would not report it.
     package func syncAll() throws -> LogPosition {
         try syncing.withLock { _ in try syncWhileAlone() }
     }
@@ -15,7 +15,7 @@ extension LogAppender {
     }
 
     private func syncWhileAlone() throws -> LogPosition {
-        // Before the end is known, which then has what superseded them.
+        // Before the end is read, so that the end covers what superseded them.
         unsyncedValues.removeDead()
         let (end, active, rolled, values) = try state.withLock { state in
             if let failure = state.failure { throw Self.refusal(failure) }
@@ -50,12 +50,12 @@ extension LogAppender {
             try Self.checkOpen(state)
             let byteCount = 2 * FrameHeader.byteCount
             if state.offset + byteCount > state.usableByteCount {
-                // On a full disk the slack has to do.
+                // On a full disk the frame uses the slack.
                 do {
                     _ = try growActive(toHold: byteCount, &state)
                 } catch let error as CheckpointLogError where error.isLackOfRoom {}
             }
-            // A roll frame carries a promise as well; there is no need to begin a segment for this.
+            // A roll frame also carries a promise, so there is no need to begin a segment for this one.
             guard state.offset + byteCount <= state.active.reservedByteCount else { return }
             _ = unsafe try put(FrameDraft(header: FrameHeader(kind: .promise)), continues: false, &state)
             try publish(&state)
@@ -74,7 +74,7 @@ extension LogAppender {
         }
     }
 
-    /// The active segment as it stands, for the seal of a log that is closing.
+    /// The active segment, for the seal of a log that is closing.
     package func activeToSeal() -> Rolled {
         state.withLock { Rolled(segment: $0.active, end: $0.offset) }
     }

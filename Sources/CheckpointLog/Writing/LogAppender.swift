@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Appends frames to the log, in one order, each with a number greater than all before it.
+/// Appends frames to the log in one order. Each gets a number greater than all before it.
 ///
-/// Everything that decides order stands under one lock: sequence number, promise, header checksum, copy, written
+/// One lock covers everything that decides the order: sequence number, promise, header checksum, copy, written
 /// position. So nothing is acknowledged while an earlier byte is missing.
 package final class LogAppender: Sendable {
     package struct Limits: Sendable {
@@ -24,11 +24,11 @@ package final class LogAppender: Sendable {
     package struct State {
         var active: ActiveSegment
         var offset: Int
-        /// Where the frames of the active segment end, until it grows: as it says itself.
+        /// Where frames must end in the active segment until it grows, as the segment says.
         var usableByteCount: Int
         var next: ActiveSegment?
         var isPreparing = false
-        /// Until the log takes more of the disk than it began with.
+        /// True until the log uses more of the disk than it began with.
         var asksForReserve = true
         var epoch: UInt32
         var count: UInt32 = 0
@@ -58,9 +58,9 @@ package final class LogAppender: Sendable {
         package var mappedBytes = 0
     }
 
-    /// Room for the bytes before a payload, and for a small payload too, so that most frames are one copy.
+    /// A buffer for the bytes before a payload, and for a small payload too, so that most frames need one copy.
     @safe struct Scratch: @unchecked Sendable {
-        // Never freed while the appender lives, and reached under its lock alone.
+        // Freed only with the appender, and used only under its lock.
         let bytes: UnsafeMutableRawBufferPointer
 
         init() { unsafe bytes = .allocate(byteCount: 16 << 10, alignment: 64) }
@@ -76,11 +76,12 @@ package final class LogAppender: Sendable {
     package let reserve: SpaceReserve
     package let unsyncedValues: UnsyncedValues
     let state: Lock<State>
-    /// One sync at a time, whoever asks.
+    /// One sync at a time, whoever calls.
     let syncing = Lock(())
-    /// All before it survives power loss; as segment << 32 | offset.
+    /// Everything before this position survives power loss. Stored as segment << 32 | offset.
     let synced: Atomic<UInt64>
-    /// Told after a roll, and when the active segment grows: the next one may be wanted, and one may wait for its seal.
+    /// Called after a roll, and when the active segment grows: the next segment may be needed, and one may wait for its
+    /// seal.
     let onRoll: @Sendable () -> Void
 
     package init(
@@ -123,8 +124,8 @@ package final class LogAppender: Sendable {
 
     package var writtenPosition: LogPosition { state.withLock { $0.end } }
 
-    /// The end of the log and the last number, when everything before is in the index; nil while an append is between
-    /// the two.
+    /// The end of the log and the last number, if everything before is in the index; nil while an append is between the
+    /// two.
     package var settledEnd: (position: LogPosition, number: SequenceNumber)? {
         state.withLock { state in
             guard !state.active.hasPendingEntries, state.unsealed.allSatisfy({ !$0.segment.hasPendingEntries }) else {
@@ -134,10 +135,10 @@ package final class LogAppender: Sendable {
         }
     }
 
-    /// Runs `body` while nothing is appended, and once everything that was is in the index. For what takes a moment.
+    /// Runs `body` while nothing is appended and everything appended is in the index. `body` must be short.
     package func whileStill<Result>(_ body: () -> Result) -> Result {
         state.withLock { state in
-            // Who has a place tells the index of it without this lock.
+            // Appends make their index entries without this lock.
             while state.active.hasPendingEntries || state.unsealed.contains(where: { $0.segment.hasPendingEntries }) {
                 NamedThread.yield()
             }
@@ -147,7 +148,7 @@ package final class LogAppender: Sendable {
 
     package var counters: Counters { state.withLock { $0.counters } }
 
-    /// Counts records that got their place beside the chain.
+    /// Counts records that were written outside of the chain.
     package func count(records: Int, byteCount: Int, syncs: Int) {
         state.withLock { state in
             state.counters.frames += records
@@ -172,11 +173,11 @@ package final class LogAppender: Sendable {
             defer { state.failure = state.failure ?? failure }
             return state.failure == nil
         }
-        // A log that was dropped has failed at nothing.
+        // A log that was dropped has no failure.
         if isFirst, failure.code != .closed { position.distrustWritten() }
     }
 
-    /// Refuses all appends from now on. False when it was so already.
+    /// Refuses all appends from now on. Returns false if it did already.
     package func refuseAppends() -> Bool {
         state.withLock { state in
             defer { state.isClosed = true }
@@ -190,8 +191,7 @@ package final class LogAppender: Sendable {
     /// A number for a record that is appended later.
     package func reserveSequenceNumber() throws -> TakenNumber { try reserveSequenceNumbers(1) }
 
-    /// The first of `count` numbers that follow one another, for records that get their place outside of the active
-    /// segment.
+    /// Reserves `count` consecutive numbers, for records outside of the active segment, and returns the first.
     package func reserveSequenceNumbers(_ count: Int) throws -> TakenNumber {
         try state.withLock { state in
             try Self.checkOpen(state)
@@ -215,13 +215,13 @@ package final class LogAppender: Sendable {
             try findRoom(byteCount, makesRoom: draft.header.kind.makesRoom, &state)
             let appended = try put(draft, continues: false, &state)
             try publish(&state)
-            // Not before: of a call that throws nobody tells the index.
+            // Not earlier: if the call throws, nobody makes the index entry.
             appended.addPendingEntry()
             return appended
         }
     }
 
-    /// Appends frames that count together or not at all; they never span segments.
+    /// Appends frames that count all or none; they never span segments.
     package func append(batch drafts: [FrameDraft]) throws -> [Appended] {
         for draft in drafts { try draft.header.requireReadable() }
         return try withRoom { state in
@@ -235,7 +235,7 @@ package final class LogAppender: Sendable {
                     appended.append(try put(draft, continues: index < drafts.count - 1, &state))
                 }
             } catch {
-                // Frames before the failed one must not wait for a continuation that never comes.
+                // The frames before the failed one must not stay as the beginning of a batch without an end.
                 (state.offset, state.counters) = start
                 try clear(from: start.0, &state)
                 throw error
@@ -246,7 +246,7 @@ package final class LogAppender: Sendable {
         }
     }
 
-    /// Sees to it that frames of so many bytes fit into the active segment.
+    /// Makes sure that frames of so many bytes fit into the active segment.
     @inline(__always)
     private func findRoom(_ byteCount: Int, makesRoom: @autoclosure () -> Bool, _ state: inout State) throws {
         guard state.offset + byteCount + FrameHeader.byteCount > state.usableByteCount else { return }
@@ -259,12 +259,12 @@ package final class LogAppender: Sendable {
         do {
             try makeRoom(byteCount, &state)
         } catch let error as CheckpointLogError where error.isLackOfRoom {
-            // What makes room must not wait for some: it may have the slack.
+            // A record that makes room must not wait for room: it may use the slack.
             guard makesRoom, end <= state.active.reservedByteCount else { throw error }
         }
     }
 
-    /// What a call is told after `failure`; a log that was dropped has failed at nothing.
+    /// The error that calls get after `failure`.
     static func refusal(_ failure: CheckpointLogError) -> CheckpointLogError {
         failure.code == .closed || failure.code == .writerFailed ? failure : .writerFailed(cause: failure)
     }
@@ -344,7 +344,7 @@ package final class LogAppender: Sendable {
         }
     }
 
-    /// A disk without room costs this call; anything else closes the log for writing.
+    /// A full disk fails only this call; any other error closes the log for writing.
     private func failedWrite(_ error: FileSystemError, from offset: Int, _ state: inout State) -> CheckpointLogError {
         let failure = CheckpointLogError(error)
         if error.isDiskFull, (try? clear(from: offset, &state)) != nil { return failure }
@@ -352,7 +352,7 @@ package final class LogAppender: Sendable {
         return failure
     }
 
-    /// Takes back bytes after the end that no acknowledgement covers.
+    /// Clears bytes after the end, which nothing has acknowledged.
     private func clear(from offset: Int, _ state: inout State) throws {
         if state.active.isMapped {
             let zeros = [UInt8](repeating: 0, count: min(2 << 20, state.active.reservedByteCount - offset))

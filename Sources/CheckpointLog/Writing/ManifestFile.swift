@@ -1,6 +1,6 @@
 import SystemPackage
 
-/// The manifest of an open log: every change of it is on disk, synced, before it is seen here.
+/// The manifest of an open log. Each change is on the disk, and synced, before this object shows it.
 package final class ManifestFile: Sendable {
     /// Segment numbers reserved with each replacement, so that a value segment seldom needs one of its own.
     private static let reservedSegments: UInt32 = 64
@@ -9,7 +9,7 @@ package final class ManifestFile: Sendable {
         var manifest: Manifest
         var nextSegment: SegmentNumber
         var position: PositionPage?
-        /// A replacement that may be in force or not.
+        /// A replacement of which it is not known whether it is in force.
         var doubt: FileSystemError?
     }
 
@@ -17,8 +17,7 @@ package final class ManifestFile: Sendable {
     private let lock: any FileLock
     private let state: Lock<State>
 
-    /// Takes over a manifest as it stands on disk, under the lock of its log; numbers from `firstSegment` on are known
-    /// to be unused.
+    /// Makes the object for the manifest on the disk, under the log's lock. Numbers from `firstSegment` on are unused.
     package init(_ manifest: Manifest, in directory: any OpenDirectory, lock: any FileLock, firstSegment: SegmentNumber)
     {
         self.directory = directory
@@ -26,7 +25,7 @@ package final class ManifestFile: Sendable {
         state = Lock(State(manifest: manifest, nextSegment: max(manifest.nextSegment, firstSegment)))
     }
 
-    /// Has `position` state each manifest from now on, so that an older one in its place is noticed.
+    /// From now on `position` states each manifest, so that an older one in its place is noticed.
     package func state(in position: PositionPage) {
         state.withLock { $0.position = position }
     }
@@ -36,9 +35,9 @@ package final class ManifestFile: Sendable {
     /// Greater than the number of every file of the log.
     package var nextSegment: SegmentNumber { state.withLock { $0.nextSegment } }
 
-    /// Replaces the manifest on disk by what `change` makes of it. On an error the old one stays in force, or it is not
-    /// known which is: then no other follows, since a later sync of the directory may succeed without the name that an
-    /// earlier one lost.
+    /// Replaces the manifest on the disk by the result of `change`. On an error the old one stays in force, or it is
+    /// unknown which one is. In that case the log makes no further replacement, because a later sync of the directory
+    /// can succeed without the name that an earlier one lost.
     package func edit(_ change: (inout Manifest) -> Void) throws(FileSystemError) {
         try state.withLock { state throws(FileSystemError) in
             try edit(&state, change)
@@ -50,7 +49,7 @@ package final class ManifestFile: Sendable {
         try state.withLock { state throws(FileSystemError) in try reserveNumber(&state) }
     }
 
-    /// Makes the file of a segment under a number that was never used, before anyone is given a greater one.
+    /// Creates the file of a segment under an unused number, before anybody gets a greater number.
     package func makeSegment<Segment>(_ make: (SegmentNumber) throws -> Segment) throws -> Segment {
         try state.withLock { state in
             let number = try wrapping { () throws(FileSystemError) in try reserveNumber(&state) }
@@ -84,7 +83,7 @@ package final class ManifestFile: Sendable {
         }
     }
 
-    /// There is no number left for another segment, opening or manifest, or no room in the list of segments.
+    /// Thrown if no number is left for another segment, opening or manifest, or if the list of segments is full.
     private var usedUp: FileSystemError {
         FileSystemError(.open, directory.path.appending(FileName.manifest), .overflow)
     }
@@ -104,12 +103,11 @@ package final class ManifestFile: Sendable {
             throw error
         }
         state.manifest = manifest
-        // The new manifest is in force whatever becomes of this word, which may be behind.
+        // The new manifest is in force even if this word is not updated; the word may be too low.
         try? state.position?.setGeneration(manifest.generation)
     }
 
-    /// Makes sure that the log is still where others look for it, under the lock that they respect. Asked before
-    /// anything counts.
+    /// Checks that the log is still in the directory that it has locked. Called before anything counts.
     ///
     /// - Throws: ``FileSystemError/isOutOfPlace``.
     package func requireInPlace() throws(FileSystemError) {

@@ -1,6 +1,6 @@
 import SystemPackage
 
-/// The log's POSITION, stored into after every append; ``PositionStatement`` reads it.
+/// The log's POSITION. Each append stores into it; ``PositionStatement`` reads it.
 package final class PositionPage: Sendable {
     private let file: any OpenFile
     private let directory: any OpenDirectory
@@ -13,14 +13,13 @@ package final class PositionPage: Sendable {
         isMapped = mapping ? try file.map(byteCount: PositionStatement.byteCount) : false
     }
 
-    /// Makes the page of a writer that begins at `start`, all before which is synced, under the manifest of
-    /// `generation`.
+    /// Creates the page of a writer that begins at `start`, under the manifest of `generation`. Everything before
+    /// `start` is synced.
     ///
-    /// The page that is there is replaced, never written to: its file may have a second name, in a backup made of hard
-    /// links.
+    /// It replaces an existing page and never writes to it: a backup of hard links may be a second name of that file.
     ///
-    /// - Parameter replacesSound: whether a sound page of this log is there. It says less, and that is normal, should a
-    ///   power cut bring it back; none at all would be missed.
+    /// - Parameter replacesSound: whether this log has an intact page. If a power cut brings that page back, it says
+    ///   less, which is normal. If there is none, its absence after a power cut would look like damage.
     package static func make(
         _ identity: LogIdentity, start: LogPosition, generation: UInt64, replacesSound: Bool, mapping: Bool
     ) throws(FileSystemError) -> PositionPage {
@@ -49,13 +48,13 @@ package final class PositionPage: Sendable {
     /// it can be stated: the disk is failing.
     package func distrustWritten() {
         do throws(FileSystemError) {
-            // Not by a store: the page may be closed by the time that a late sync fails.
+            // With a write, not a store: the page may be closed when a late sync fails.
             try file.write([UInt8](repeating: 0, count: 8), at: PositionStatement.Word.boot.rawValue)
             try file.sync()
-            // The page of the opening before, which would be believed, must not come back in the place of this one.
+            // The page of the previous opening must not come back in place of this one: a reader would trust it.
             try directory.sync()
         } catch {
-            // The failure that this is about is thrown to whoever writes.
+            // The writer throws the failure that led here.
         }
     }
 

@@ -129,7 +129,7 @@ package final class RecordWriter: Sendable {
 
     /// Writes a value to a file of its own: gives header and payload of the reference, and the file.
     ///
-    /// - Parameter unsynced: what syncs the file later; nil where it is synced here.
+    /// - Parameter unsynced: what syncs the file later; nil if it is synced here.
     func withReference<Result>(
         to bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
         unsynced: UnsyncedValues? = nil,

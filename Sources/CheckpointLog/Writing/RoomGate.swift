@@ -1,17 +1,16 @@
 import Synchronization
 package import SystemPackage
 
-/// Keeps appends from taking the blocks that the log of a full disk needs to win room: to seal what is full, and to
-/// compact what is dead.
+/// On a full disk, keeps appends from taking the blocks that the log needs to win room: to seal full segments and to
+/// compact dead bytes.
 ///
-/// It is closed while that goes on, and from when the log's reserve was given up until there is one again. Files that
-/// only take room are not begun then: whoever wants one is told that the disk is full, and waits outside of the append
-/// lock.
+/// The gate is closed during that work, and while the log has no reserve because it gave it up. A closed gate admits no
+/// new file that only takes room: the caller gets "disk full", and waits outside of the append lock.
 package final class RoomGate: Sendable {
     private let closers = Atomic(0)
     private let takers = Atomic(0)
     private let isReserveSpent = Atomic(false)
-    /// Bytes that the segments of the chain take on the disk.
+    /// Bytes of the chain's segments on the disk.
     private let chainByteCount = Atomic(0)
     private let limit: Limit?
 
@@ -19,7 +18,7 @@ package final class RoomGate: Sendable {
     package struct Limit: Sendable {
         package var byteCount: Int
         package var segmentByteCount: Int
-        /// What the log takes beside its chain.
+        /// Bytes of the log on the disk, without its chain.
         package var otherByteCount: @Sendable () -> Int
 
         package init(byteCount: Int, segmentByteCount: Int, otherByteCount: @escaping @Sendable () -> Int) {
@@ -36,7 +35,7 @@ package final class RoomGate: Sendable {
     /// Whether room is being won at this moment.
     package var isBusy: Bool { closers.load(ordering: .sequentiallyConsistent) > 0 }
 
-    /// Keeps the gate closed while `body` runs, which begins once nobody is inside.
+    /// Waits until nobody is inside, and keeps the gate closed while `body` runs.
     package func whileClosed<Result>(_ body: () throws -> Result) rethrows -> Result {
         closers.add(1, ordering: .sequentiallyConsistent)
         defer { closers.subtract(1, ordering: .sequentiallyConsistent) }
@@ -44,13 +43,13 @@ package final class RoomGate: Sendable {
         return try body()
     }
 
-    /// Takes down that the reserve was given up, or that there is one again.
+    /// Notes that the log gave its reserve up, or has one again.
     package func noteReserve(isSpent: Bool) { isReserveSpent.store(isSpent, ordering: .releasing) }
 
-    /// Takes down by how many bytes the chain has grown, or that a segment of so many was sealed or removed.
+    /// Notes by how many bytes the chain has grown or shrunk.
     package func noteChain(_ change: Int) { chainByteCount.add(change, ordering: .relaxed) }
 
-    /// Runs `body`, which takes `byteCount` bytes of room in `directory`.
+    /// Runs `body`, which needs `byteCount` bytes of room in `directory`.
     ///
     /// - Throws: that the disk is full, while the gate is closed or the log would be over its limit; what `body`
     ///   throws.
@@ -63,7 +62,7 @@ package final class RoomGate: Sendable {
         guard isOpen else { throw FileSystemError(.reserve, directory, .noSpace) }
         if let limit {
             let chain = chainByteCount.load(ordering: .relaxed)
-            // A compaction writes up to a segment before it gives anything back.
+            // A compaction writes up to one segment before it gives anything back.
             let taken = chain + limit.otherByteCount() + limit.segmentByteCount
             guard taken + byteCount <= limit.byteCount else { throw FileSystemError(.limit, directory, .noSpace) }
         }

@@ -1,13 +1,14 @@
 import SystemPackage
 
-/// Turns a full segment into a sealed one: footer, trailer, exact length, synced, and only then the manifest edit,
-/// synced.
+/// Seals a full segment: writes footer and trailer, sets the exact length, syncs, and only then edits the manifest,
+/// which is synced too.
 ///
-/// A crash between any two of these leaves a segment of the chain, which recovery reads frame by frame.
+/// After a crash between any two of these steps the segment is still part of the chain, and recovery reads it frame by
+/// frame.
 package enum SegmentSealer {
     /// Seals the frames `[SegmentHeader.byteCount, end)` of `file`, which are synced already.
     ///
-    /// - Parameter footer: what these frames are, as they read back from the file.
+    /// - Parameter footer: the list of these frames, as read back from the file.
     /// - Throws: `.ioFailure`, `.diskFull`.
     package static func seal(
         _ name: SegmentName, _ file: any OpenFile, _ footer: EncodedFooter, end: Int, manifest: ManifestFile

@@ -1,9 +1,9 @@
 import SystemPackage
 
-/// Disk blocks that the log keeps for the moment when the disk is full.
+/// Disk blocks that the log keeps for a full disk.
 ///
-/// Compaction gives space back, but writes its output first; an opening writes a manifest and a new segment. Both give
-/// the reserve up when the disk has no room for them, and compaction makes it anew once it has won space.
+/// Compaction writes its output before it gives space back, and an opening writes a manifest and a new segment. If the
+/// disk has no room for that, they give the reserve up. Compaction allocates it again after it has won space.
 package struct SpaceReserve: Sendable {
     /// The reserve of a log with little in it: a manifest, footers, the start of a segment.
     private static let leastByteCount = 256 << 10
@@ -16,26 +16,27 @@ package struct SpaceReserve: Sendable {
     /// `sealedByteCount`.
     package static func byteCount(sealedByteCount: Int, segmentByteCount: Int) -> Int {
         let wanted = min(sealedByteCount, segmentByteCount)
-        // In steps, so that a growing log is not asked for a few blocks at each seal.
+        // In steps, so that a growing log does not allocate a few blocks at each seal.
         return min(segmentByteCount, (wanted / leastByteCount + 1) * leastByteCount)
     }
 
-    /// Allocates the least reserve for a log that has none. Without room for that the log has none.
+    /// Allocates the least reserve for a log without one. If there is no room, the log stays without.
     package func begin(segmentByteCount: Int) {
         if isThere { return }
         keep(byteCount: Self.byteCount(sealedByteCount: 0, segmentByteCount: segmentByteCount))
     }
 
-    /// Allocates the reserve, or a larger one; without room for that the smaller one again. One that is more than twice
-    /// as large as it need be is made smaller: beside a small log it would be most of what the log takes.
+    /// Allocates the reserve or enlarges it; if there is no room for that, allocates the former size again. It shrinks
+    /// a reserve that is more than twice as large as necessary: beside a small log it would be most of the disk usage.
     ///
-    /// - Returns: false without room for any. Where blocks cannot be allocated ahead there is none, and none is missed.
+    /// - Returns: false if there is no room. On file systems that cannot allocate ahead there is no reserve, and the
+    ///   call returns true.
     @discardableResult
     package func keep(byteCount: Int) -> Bool {
         do throws(FileSystemError) {
             let kept = try keptByteCount() ?? 0
             guard kept < byteCount || kept > 2 * byteCount else { return true }
-            // A file that is there already is never written to: its name may be one of two.
+            // It never writes to an existing file, which may have a second name.
             if kept > 0 { try directory.remove(FileName.reserve) }
             if try make(byteCount: byteCount) { return true }
             return kept > 0 ? try make(byteCount: kept) : false
@@ -59,7 +60,7 @@ package struct SpaceReserve: Sendable {
             try directory.remove(FileName.reserve)
             return true
         } catch {
-            // Half a reserve would take the last blocks from the appends and be too small for an output.
+            // Half a reserve would take the last blocks from appends, and be too small for an output.
             try directory.remove(FileName.reserve)
             return false
         }
@@ -80,7 +81,7 @@ package struct SpaceReserve: Sendable {
         }
     }
 
-    /// Gives the blocks back to the disk. False when there were none.
+    /// Gives the blocks back to the disk. Returns false if there were none.
     package func giveUp() -> Bool {
         do throws(FileSystemError) {
             try directory.remove(FileName.reserve)
@@ -90,8 +91,8 @@ package struct SpaceReserve: Sendable {
         }
     }
 
-    /// Runs `body`, once more with the reserve given up when the disk had no room for it. `body` leaves nothing half
-    /// done.
+    /// Runs `body`. If the disk has no room for it, gives the reserve up and runs it again. `body` must leave nothing
+    /// half done.
     ///
     /// - Parameter gate: keeps appends from taking what is given up.
     package func spending<Result>(_ gate: RoomGate? = nil, _ body: () throws -> Result) throws -> Result {

@@ -1,23 +1,23 @@
 import Synchronization
 
-/// Group commit: whoever waits for durability while a sync runs is served by the next one, all at once.
+/// Group commit: the next sync serves everybody who began to wait while the current sync runs.
 ///
-/// One thread syncs for all, started when it is first needed; whoever waits alone syncs himself, which spares waking
-/// that thread and being woken by it, a fifth of the time that a fast disk takes. A task does so only while syncs are
-/// quick: its thread is one of the few that all tasks share.
+/// One thread syncs for all; it starts when it is first needed. A caller who waits alone syncs on his own thread: to
+/// wake the sync thread, and be woken by it, costs a fifth of the time that a fast disk takes. A task does that only
+/// while syncs are quick, since its thread is one of the few that all tasks share.
 ///
-/// When nothing was asked for 50 ms after a sync the thread appends one empty promise frame and syncs that, so that
+/// If nobody asks for a sync within 50 ms after one, the thread appends an empty promise frame and syncs it, so that
 /// recovery knows what the last sync covered.
 package final class SyncQueue: Sendable {
     package typealias Completion = @Sendable (Result<Void, CheckpointLogError>) -> Void
 
     private static let quietNanoseconds = 50_000_000
-    /// How long a sync waits for those whom the last one served: they come back at about the same time, and one that
-    /// began with the first of them would leave the others to the next.
+    /// How long a sync waits for the callers whom the last one served. They return at about the same time; a sync that
+    /// began with the first of them would leave the others to the next one.
     private static let gatherNanoseconds = 60_000
-    /// The duration of the last sync from which on tasks leave syncs to the thread.
+    /// If the last sync took longer than this, tasks leave syncs to the thread.
     private static let slowNanoseconds: Int64 = 1_000_000
-    /// Syncs by the thread, for one waiter each, after which waiters are taken to come alone again.
+    /// After so many syncs of the thread with one waiter each, a waiter may sync alone again.
     private static let calmSyncs = 8
 
     private struct State {
@@ -26,9 +26,9 @@ package final class SyncQueue: Sendable {
         var isPromiseDue = false
         /// How many the last sync served.
         var lastServed = 0
-        /// How many waiters the thread waits for before it syncs; 0 while it does not.
+        /// How many waiters the thread waits for before it syncs; 0 if it does not wait.
         var gathering = 0
-        /// Whether someone who waits alone syncs.
+        /// Whether a single waiter is syncing on his own thread.
         var isSyncedAlone = false
         /// Syncs of the thread until a waiter may sync alone again.
         var crowd = 0
@@ -38,10 +38,10 @@ package final class SyncQueue: Sendable {
 
     private let appender: LogAppender
     private let runsInline: Bool
-    /// Told after each sync that succeeded, on the thread that made it.
+    /// Called after each successful sync, on the thread that made it.
     private let onSync: @Sendable () -> Void
     private let state = Lock(State())
-    /// How long the last sync took; nobody knows before the first.
+    /// How long the last sync took; nil before the first.
     private let lastNanoseconds = Atomic(Int64.max)
 
     package init(_ appender: LogAppender, runsInline: Bool, onSync: @escaping @Sendable () -> Void = {}) {
@@ -58,7 +58,7 @@ package final class SyncQueue: Sendable {
     /// - Parameter isNew: whether it has to be started; the caller has said under the lock that there is one.
     private func wakeThread(isNew: Bool) {
         guard isNew, NamedThread(name: "ckpt-sync", { [self] in run() }) == nil else { return state.wakeAll() }
-        // Where the system has none to give, this one serves all who count on it. A promise waits for the next sync.
+        // If the system cannot start a thread, this thread serves all who wait. The promise waits for the next sync.
         func isDone(_ state: inout State) -> Bool {
             if state.waiters.isEmpty { state.hasThread = false }
             return state.waiters.isEmpty
@@ -67,14 +67,14 @@ package final class SyncQueue: Sendable {
         state.wakeAll()
     }
 
-    /// Ends the thread once everyone who waits is served, and who syncs alone is done.
+    /// Ends the thread after everybody who waits has been served, and after a single syncing waiter is done.
     package func stop() {
         state.withLock { $0.isStopping = true }
         state.wakeAll()
         state.wait { $0.isSyncedAlone || $0.hasThread ? nil : () }
     }
 
-    /// Calls `completion` once everything before `position` is synced, or can never be.
+    /// Calls `completion` when everything before `position` is synced, or can never be.
     package func whenSynced(_ position: LogPosition, _ completion: @escaping Completion) {
         if appender.syncedPosition >= position { return completion(.success(())) }
         let (isTaken, isNew, wakes) = state.withLock { state in
@@ -82,7 +82,7 @@ package final class SyncQueue: Sendable {
             state.waiters.append((position, completion))
             let isNew = !state.hasThread
             state.hasThread = true
-            // Woken for each of those it gathers, the thread would take their processors from them.
+            // If each new waiter woke the thread while it gathers, it would take processors from them.
             return (true, isNew, state.waiters.count >= state.gathering)
         }
         if !isTaken {
@@ -92,8 +92,7 @@ package final class SyncQueue: Sendable {
         }
     }
 
-    /// Syncs on the caller's thread, if nobody else waits and syncs are quick; false where somebody does, or they are
-    /// not.
+    /// Syncs on the caller's thread if nobody else waits and syncs are quick; otherwise returns false.
     ///
     /// - Parameter isPatient: whether the caller's thread may wait for however long a sync takes.
     package func syncAlone(isPatient: Bool) throws(CheckpointLogError) -> Bool {
@@ -109,14 +108,14 @@ package final class SyncQueue: Sendable {
         let outcome = Result { () throws(CheckpointLogError) in try syncNow() }
         let (isNew, wakes) = state.withLock { state in
             state.isSyncedAlone = false
-            // They came while the disk was busy: the next ones are served together.
+            // Others came while the disk was busy: the thread serves the next ones together.
             if !state.waiters.isEmpty { state.crowd = Self.calmSyncs }
             let wasPromiseDue = state.isPromiseDue
             Self.note(outcome, &state)
             // Whoever came meanwhile has started it.
             let isNew = state.isPromiseDue && !state.hasThread && !state.isStopping
             if isNew { state.hasThread = true }
-            // Without a promise that is due the thread waits without a limit.
+            // If no promise is due, the thread waits without a limit.
             return (isNew, state.isPromiseDue != wasPromiseDue || state.isStopping)
         }
         if isNew || wakes { wakeThread(isNew: isNew) }

@@ -1,10 +1,10 @@
 import SystemPackage
 
-/// Files of large values whose references are appended, and which are not synced: every sync of the log syncs them
-/// before it states anything.
+/// Files of large values that are not synced, although their references are appended. Each sync of the log syncs them
+/// before it states a position.
 ///
-/// Those that are dead by then are passed over. Whatever superseded them stands before the position that the sync
-/// states, so that nobody ever needs them again; where values are checkpointed often, most never reach the disk.
+/// A sync skips values that are dead by then. What superseded them is before the position that the sync states, so
+/// nobody needs them again. If values are checkpointed often, most never reach the disk.
 package final class UnsyncedValues: Sendable {
     /// Files that may wait at a time; each takes a descriptor.
     package static let limit = 32
@@ -25,17 +25,17 @@ package final class UnsyncedValues: Sendable {
 
     package var isFull: Bool { state.withLock { $0.count >= Self.limit } }
 
-    /// Takes a file over that is complete, before its reference is appended.
+    /// Adds a complete file, before its reference is appended.
     ///
     /// - Parameter failedSyncCount: syncs of its directory that had failed before it was made.
     func add(_ segment: SegmentNumber, _ file: any OpenFile, failedSyncCount: Int) {
         state.withLock { $0.append(Value(segment: segment, file: file, failedSyncCount: failedSyncCount)) }
     }
 
-    /// Lets go of a file whose reference was not appended.
+    /// Removes a file whose reference was not appended.
     func remove(_ segment: SegmentNumber) { removeAll { $0 == segment } }
 
-    /// Lets go of the files that are dead: whatever position is stated from now on covers what superseded them.
+    /// Removes the dead files: each position that is stated from now on covers what superseded them.
     package func removeDead() { removeAll(where: isDead) }
 
     /// A file closes with its last holder, which may be a sync that is under way.
@@ -44,8 +44,8 @@ package final class UnsyncedValues: Sendable {
         state.withLock { values in values.removeAll { over.contains($0.segment) } }
     }
 
-    /// The files that wait now. A sync asks while nothing can be appended: a file that is let go later may have died by
-    /// something after the end that it is going to state.
+    /// The files that are not synced now. A sync reads them while nothing can be appended: what kills a file later may
+    /// be after the end that the sync states.
     var waiting: [Value] { state.withLock { $0 } }
 
     /// Syncs `values`, and the directory they are named in.
