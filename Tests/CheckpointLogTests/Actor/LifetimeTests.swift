@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Proves: a log that is closed or dropped leaves no memory after, nor the index that is most of it.
+/// Proves: a log that is closed or dropped leaves no memory behind, nor the index that is most of it.
 @Suite struct LifetimeTests {
     /// The parts of one engine, none of them kept alive by this.
     private struct Parts {

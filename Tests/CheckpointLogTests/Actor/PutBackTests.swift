@@ -162,7 +162,7 @@ import Testing
         try await parent.close()
     }
 
-    /// A snapshot of the index that another history left after, where a backup was copied over a directory.
+    /// A snapshot of the index that another history left behind, where a backup was copied over a directory.
     @Test func aSnapshotOfAnotherHistoryIsNotUsed() throws {
         let disk = SimulatedFileSystem(seed: 14)
         func put(_ values: ClosedRange<UInt8>, keys: String) throws {

@@ -35,7 +35,7 @@ import Darwin
             let outcome = log.look(way)
             #expect(!outcome.isWrong, "\(name), \(way): \(outcome)")
             #expect(log.isOutsideUntouched, "\(name), \(way): \(outcome)")
-            // What an opening for writing left after can be looked at again.
+            // What an opening for writing left behind can be looked at again.
             let again = log.look(.verification)
             #expect(!again.isWrong, "\(name), \(way), then verified: \(again)")
         }

@@ -6,7 +6,7 @@ import TestSupport
 /// A log on the real disk that is done harm to, in a directory of its own beside one that nothing may touch.
 ///
 /// The log has a file of every kind: sealed segments, an output, value segments, a snapshot, and a chain that a killed
-/// process left after.
+/// process left behind.
 final class HostileLog {
     /// Nil for a log on the simulated disk, which holds neither links nor holes and is much faster.
     private let home: TemporaryDirectory?
