@@ -35,4 +35,13 @@ extension RecordCatalog {
         if record.kind == .labels { return labels.isEnded(record.hash(hashSecret, space: .key), record.sequenceNumber) }
         return record.kind == .group && groups.group(record.hash(hashSecret), record.sequenceNumber) == nil
     }
+
+    /// Whether the record is the frame of a group that has the greatest number of its name, at a level with an age,
+    /// while the level has older groups of the name. Without it the next group would have the greatest number, and so
+    /// no age: it would come back.
+    package func hidesOlderGroups(_ record: CatalogRecord) -> Bool {
+        guard record.kind == .group, retentions[record.level].age != nil else { return false }
+        let hash = record.hash(hashSecret)
+        return index.newestRecord(hash)?.sequenceNumber == record.sequenceNumber && index.versions(hash).count > 1
+    }
 }

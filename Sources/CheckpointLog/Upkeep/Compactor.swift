@@ -215,6 +215,10 @@ package final class Compactor: Sendable {
         let epoch = appender.lastSequenceNumber.epoch
         let expiry = VersionExpiry(catalog, now: appender.now())
         var selection = Selection()
+        // Markers that nothing needs, but for the groups that they end.
+        var markers: [LiveFrame] = []
+        // By level, the least number of an ended group that must stay.
+        var hiding: [UInt8: SequenceNumber] = [:]
         for segment in plan.inputs {
             unsafe try loader.forEachEntry(of: segment) { entry, key, origin in
                 guard entry.kind.isCopied else { return }
@@ -228,19 +232,32 @@ package final class Compactor: Sendable {
                 if !isLive, !isKeptAnyway {
                     if entry.kind == .reference { selection.droppedReferences.append(record.location) }
                     if entry.kind == .freed { selection.droppedStatements.append(record.location) }
-                } else if entry.kind == .removal || catalog.isSpentRemoval(record) || catalog.isEnded(record),
+                    return
+                }
+                var entry = entry
+                entry.key = unsafe Array(key)
+                let frame = LiveFrame(
+                    location: record.location, entry: entry, hash: record.hash(catalog.hashSecret),
+                    isKeptAnyway: isKeptAnyway)
+                if entry.kind == .removal || catalog.isSpentRemoval(record) || catalog.isEnded(record),
                     entry.sequenceNumber < oldest, entry.sequenceNumber.epoch < epoch
                 {
-                    selection.droppedMarkers.append(
-                        (record.hash(catalog.hashSecret), entry.sequenceNumber, entry.kind))
+                    markers.append(frame)
+                    if catalog.hidesOlderGroups(record) {
+                        hiding[entry.level] = min(hiding[entry.level] ?? entry.sequenceNumber, entry.sequenceNumber)
+                    }
                 } else {
-                    var entry = entry
-                    entry.key = unsafe Array(key)
-                    selection.live.append(
-                        LiveFrame(
-                            location: record.location, entry: entry, hash: record.hash(catalog.hashSecret),
-                            isKeptAnyway: isKeptAnyway))
+                    selection.live.append(frame)
                 }
+            }
+        }
+        for frame in markers {
+            // A group that stays is told to have ended by the removal of a member, whose number is greater.
+            let tellsOfGroups = frame.entry.kind == .group || frame.entry.kind == .removal
+            if tellsOfGroups, let least = hiding[frame.entry.level], least <= frame.entry.sequenceNumber {
+                selection.live.append(frame)
+            } else {
+                selection.droppedMarkers.append((frame.hash, frame.entry.sequenceNumber, frame.entry.kind))
             }
         }
         return selection

@@ -149,6 +149,9 @@ struct LiveRecords {
         return newest.flatMap { $0 > end(hash) ? $0 : nil }
     }
 
+    /// The greatest number that any record of the name has, removed ones included; nil if there is none.
+    func greatest(_ hash: KeyHash) -> SequenceNumber? { values[hash]?.newest.number }
+
     /// Whether the group of that number is among those that its level keeps, and is left.
     func keeps(_ name: KeyHash, _ number: SequenceNumber) -> Bool {
         guard let known = values[name], number > end(name), removed[name]?[number] == nil else { return false }

@@ -91,7 +91,7 @@ struct RebuiltIndex {
         }
         for group in groups where !live.isEnded(group) {
             if let missing = group.members.first(where: { $0.location == nil }) {
-                // An older one may be from when its level kept less.
+                // An older one may be from when its level kept less, or may have been over its age.
                 if isNewest(group) { groupFindings.append(finding(group, lacks: missing)) }
             } else {
                 live.insert(group)
@@ -100,7 +100,10 @@ struct RebuiltIndex {
         live.settleGroups()
     }
 
-    private func isNewest(_ group: LiveRecords.Group) -> Bool { live.newest(group.name) == group.record.sequenceNumber }
+    /// Whether no other group of its name was taken later: then its level never gave its members up.
+    private func isNewest(_ group: LiveRecords.Group) -> Bool {
+        live.greatest(group.name) == group.record.sequenceNumber
+    }
 
     /// The groups that are kept whose members may all be there. A group that lacks some is judged by itself when
     /// more members are listed than there are records: lists can be made to fill the memory.
