@@ -600,7 +600,11 @@ class Log:
                     continue
                 if any(removals.get((name[0], b"", key), 0) > number for key in keys):
                     continue
-                found = [members.get((number - len(keys) + index, name[0], key)) for index, key in enumerate(keys)]
+                first = number - len(keys)
+                taken = [versions.get((name[0], b"", key), {}).get(first + index) for index, key in enumerate(keys)]
+                if any(record and record.kind == VERSION_REMOVAL for record in taken):
+                    continue
+                found = [members.get((first + index, name[0], key)) for index, key in enumerate(keys)]
                 if None not in found:
                     self.groups.setdefault(name, []).append(found)
 

@@ -49,12 +49,17 @@ extension LogLoader {
                     ended.insert(group)
                 }
             }
-            // What a level kept less of has lost values that a newer one wants.
             guard let (group, member) = wanted[record.sequenceNumber],
-                record.hash(catalog.hashSecret) == groups[group].members[member].hash,
-                record.value.map({ !catalog.values.isFreed($0.segment) }) ?? true
+                record.hash(catalog.hashSecret) == groups[group].members[member].hash
             else { return }
-            groups[group].members[member].location = record.location
+            switch record.kind {
+            // A level that had given the group up did not say so of the group.
+            case .versionRemoval: ended.insert(group)
+            // What a level kept less of has lost values that a newer one wants.
+            case .reference where record.value.map({ catalog.values.isFreed($0.segment) }) ?? false: break
+            case .value, .reference: groups[group].members[member].location = record.location
+            default: break
+            }
         }
         for (index, group) in groups.enumerated()
         where !ended.contains(index) && group.members.allSatisfy({ $0.location.bits != 0 }) {

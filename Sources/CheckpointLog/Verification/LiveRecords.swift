@@ -201,9 +201,12 @@ struct LiveRecords {
         }
     }
 
-    /// Whether a member was removed since the group was taken.
+    /// Whether a member, or the key of one, was removed since the group was taken.
     func isEnded(_ group: Group) -> Bool {
-        group.members.contains { removals[$0.hash].map { $0.number > group.record.sequenceNumber } ?? false }
+        group.members.contains { member in
+            removed[member.hash]?[member.number] != nil
+                || removals[member.hash].map { $0.number > group.record.sequenceNumber } ?? false
+        }
     }
 
     /// Bytes of frames that compaction keeps, as far as the index tells their lengths: the live ones, and the removals

@@ -85,7 +85,8 @@ struct RebuiltIndex {
         }
         forEachRecord { record in
             guard let (group, member) = wanted[record.sequenceNumber],
-                record.hash(identity.hashSecret) == groups[group].members[member].hash, !live.isFreed(record)
+                record.kind == .value || record.kind == .reference, !live.isFreed(record),
+                record.hash(identity.hashSecret) == groups[group].members[member].hash
             else { return }
             groups[group].members[member].location = record.location
         }

@@ -286,6 +286,30 @@ import Testing
         try await log.close()
     }
 
+    /// A level that has given a group up cannot say that it ended; one that keeps more later finds out by the member.
+    @Test(arguments: [false, true])
+    func aMemberThatWasRemovedEndsTheGroupThatComesBack(compacts: Bool) async throws {
+        let disk = SimulatedFileSystem(seed: 9)
+        var configuration = Self.configuration(disk)
+        configuration.levels[2]?.retention = .newest(1)
+        var log = try await CheckpointLog.open(at: "/log", configuration: configuration)
+        try await log.commit("epoch", level: 2) { group in
+            try group.put(1, for: "step")
+            try group.put("only here", for: "note")
+        }
+        try await Self.commit(log, 2)
+        let note = try #require(try await log.history(for: "note", level: 2).first?.sequenceNumber)
+        #expect(try await log.removeVersion(note, of: "note", level: 2))
+        for _ in 0..<3 {
+            try await log.close()
+            await BackupTests.check(disk, at: "/log")
+            log = try await Self.open(disk)
+            #expect(try await Self.rounds(log) == [2])
+            if compacts { try await log.compact() }
+        }
+        try await log.close()
+    }
+
     /// What a level kept less of before is no damage: the groups of then may lack members.
     @Test func aRetentionThatGrowsFindsWhatIsLeft() async throws {
         let disk = SimulatedFileSystem(seed: 6)
