@@ -227,9 +227,11 @@ extension LogEngine {
         ) {
             try sync.waitUntilSynced($0)
         }
-        let values = ValueReclaimer(catalog: catalog, held: held, appender: appender, logger: configuration.logger) {
-            try sync.waitUntilSynced($0)
-        }
+        let values = ValueReclaimer(
+            catalog: catalog, held: held, appender: appender, logger: configuration.logger,
+            deadByteLimit: configuration.deadValueByteLimit,
+            // Whoever writes next is told of a failure.
+            startSync: { sync.whenSynced($0) { _ in } }, waitUntilSynced: { try sync.waitUntilSynced($0) })
         let maintenance = Maintenance(
             appender: appender, sync: sync, compactor: compactor, values: values, catalog: catalog,
             configuration: configuration, snapshots: snapshots)

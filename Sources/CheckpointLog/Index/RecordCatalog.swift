@@ -136,7 +136,7 @@ package final class RecordCatalog: Sendable {
     }
 
     /// Notes that no group holds these members any more.
-    private func release(_ members: [GroupTable.Member]) {
+    func release(_ members: [GroupTable.Member]) {
         guard !members.isEmpty else { return }
         noteDead(members.filter { !index.holds($0.hash, $0.sequenceNumber) }.map(\.location))
         values.noteGroupChange()
@@ -162,7 +162,7 @@ package final class RecordCatalog: Sendable {
     }
 
     /// Takes a version whose value is freed out of the index.
-    private func drop(_ reference: ValueTable.Reference, at location: FrameLocation) {
+    func drop(_ reference: ValueTable.Reference, at location: FrameLocation) {
         if index.remove(reference.hash, reference.sequenceNumber), !groups.holds(location) { usage.remove(location) }
     }
 
@@ -215,32 +215,6 @@ package final class RecordCatalog: Sendable {
         let labelled = labels.versions(hash).filter { !numbers.contains($0.number) }
             .map { IndexEntry(sequenceNumber: $0.number, location: $0.location) }
         return labelled.isEmpty ? kept : (kept + labelled).sorted { $0.sequenceNumber > $1.sequenceNumber }
-    }
-
-    /// A version whose value was not known to be synced when its reference was appended.
-    package struct UnsyncedVersion: Sendable {
-        package var location: FrameLocation
-        package var segment: SegmentNumber
-        package var isNewest: Bool
-        fileprivate var reference: ValueTable.Reference
-    }
-
-    /// The versions of that kind that can be restored, in the order of their places.
-    package var unsyncedVersions: [UnsyncedVersion] {
-        values.unsyncedReferences.filter { isLive($0.reference) }.map { location, reference in
-            let newest = newest(reference.hash)
-            return UnsyncedVersion(
-                location: location, segment: reference.file.segment,
-                isNewest: newest?.sequenceNumber == reference.sequenceNumber, reference: reference)
-        }.sorted { $0.location.bits < $1.location.bits }
-    }
-
-    /// Takes a version out whose value never reached the disk, and that a newer one has superseded.
-    package func giveUp(_ version: UnsyncedVersion) {
-        let reference = version.reference
-        drop(reference, at: version.location)
-        release(labels.forget(reference.hash) { $0.number == reference.sequenceNumber })
-        values.noteDead(version.location)
     }
 
     /// Forgets everything.

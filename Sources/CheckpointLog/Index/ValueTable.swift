@@ -19,6 +19,13 @@ package final class ValueTable: Sendable {
         }
     }
 
+    /// A value that nothing can restore any more.
+    package struct DeadValue: Sendable {
+        package var file: ValueFile
+        /// Where its reference stood when it was found dead.
+        package var location: FrameLocation
+    }
+
     /// What a snapshot keeps.
     struct Content: Sendable {
         var references: [FrameLocation: Reference] = [:]
@@ -32,8 +39,8 @@ package final class ValueTable: Sendable {
         var places: [SegmentNumber: FrameLocation] = [:]
         /// What each frame of a freed value is about.
         var statements: [FrameLocation: SegmentNumber] = [:]
-        /// Values whose death is being worked on, or whose file is gone.
-        var claimed: Set<SegmentNumber> = []
+        /// Values whose death nobody works on yet, and whose file is there.
+        var unclaimed: Set<SegmentNumber> = []
         /// Freed values whose files are still there.
         var leaving: Set<SegmentNumber> = []
     }
@@ -59,9 +66,13 @@ package final class ValueTable: Sendable {
         wasUsed.store(true, ordering: .releasing)
         defer { mayHaveDead.store(true, ordering: .releasing) }
         return state.withLock { state in
+            let segment = reference.file.segment
             state.content.references[location] = reference
-            state.places[reference.file.segment] = location
-            return state.content.freed[reference.file.segment]
+            // One whose place changes may be claimed already.
+            let isNew = state.places.updateValue(location, forKey: segment) == nil
+            let statement = state.content.freed[segment]
+            if isNew, statement == nil { state.unclaimed.insert(segment) }
+            return statement
         }
     }
 
@@ -74,7 +85,7 @@ package final class ValueTable: Sendable {
             let old = state.content.freed.updateValue(location, forKey: segment)
             if let old { state.statements[old] = nil }
             state.statements[location] = segment
-            state.claimed.insert(segment)
+            state.unclaimed.remove(segment)
             return state.places[segment].flatMap { state.content.references[$0] }
         }
     }
@@ -113,15 +124,17 @@ package final class ValueTable: Sendable {
 
     /// The values that died since the last call, which are the caller's to free.
     ///
-    /// - Complexity: O(n) in the references on disk.
-    package func claimDead(where isLive: (Reference) -> Bool) -> [ValueFile] {
+    /// - Complexity: O(n) in the values that live, and in those that died.
+    package func claimDead(where isLive: (Reference) -> Bool) -> [DeadValue] {
         mayHaveDead.store(false, ordering: .sequentiallyConsistent)
         let open = state.withLock { state in
-            state.content.references.values.filter { !state.claimed.contains($0.file.segment) }
+            state.unclaimed.compactMap { segment in
+                state.places[segment].flatMap { place in state.content.references[place].map { (place, $0) } }
+            }
         }
-        let dead = open.filter { !isLive($0) }.map(\.file)
-        state.withLock { $0.claimed.formUnion(dead.map(\.segment)) }
-        return dead.sorted { $0.segment < $1.segment }
+        let dead = open.filter { !isLive($0.1) }.map { DeadValue(file: $1.file, location: $0) }
+        state.withLock { $0.unclaimed.subtract(dead.map(\.file.segment)) }
+        return dead.sorted { $0.file.segment < $1.file.segment }
     }
 
     /// Notes that the file of a freed value is still there, or that it is gone by now.
@@ -157,7 +170,7 @@ package final class ValueTable: Sendable {
             let segment = reference.file.segment
             state.places[segment] = nil
             let statement = state.content.freed[segment]
-            if statement == nil { state.claimed.remove(segment) }
+            state.unclaimed.remove(segment)
             return statement == nil ? (segment, nil) : (nil, statement)
         }
     }
@@ -167,7 +180,6 @@ package final class ValueTable: Sendable {
         state.withLock { state in
             guard let segment = state.statements.removeValue(forKey: location) else { return }
             if state.content.freed[segment] == location { state.content.freed[segment] = nil }
-            state.claimed.remove(segment)
         }
     }
 
@@ -238,11 +250,13 @@ package final class ValueTable: Sendable {
     }
 
     private static func replace(_ content: Content, _ state: inout State) {
+        // Those whose death is worked on stay the worker's.
+        let claimed = Set(state.places.keys).subtracting(state.unclaimed)
         state.content = content
         state.places = [:]
         for (location, reference) in content.references { state.places[reference.file.segment] = location }
         state.statements = [:]
         for (segment, location) in content.freed { state.statements[location] = segment }
-        state.claimed = state.claimed.intersection(state.places.keys).union(content.freed.keys)
+        state.unclaimed = Set(state.places.keys).subtracting(content.freed.keys).subtracting(claimed)
     }
 }

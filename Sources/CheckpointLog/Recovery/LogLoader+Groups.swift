@@ -121,6 +121,11 @@ extension LogLoader {
                 note(error)
             }
         }
+        try forEachChainRecord(outcome, body)
+    }
+
+    /// Calls `body` with every record of the chain, in the order of the log.
+    func forEachChainRecord(_ outcome: ChainReader.Outcome, _ body: (CatalogRecord) -> Void) throws {
         for part in outcome.parts {
             let file = try wrapping { () throws(FileSystemError) in
                 try identity.directory.openFile(part.name, .read)

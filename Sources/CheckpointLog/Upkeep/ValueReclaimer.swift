@@ -9,13 +9,18 @@ import SystemPackage
 /// as a torn tail.
 ///
 /// It does not sync itself while others do: each step goes as far as the log's syncs allow.
+///
+/// Where so much is dead that it would not wait for the next sync, values go without one whose references no sync has
+/// stated. Until a sync states such a reference, a power cut may take its value anyway, and each sync from then on
+/// covers what superseded it. So most values that are saved often never reach the disk. So that a power cut does not
+/// take ever more, the log is synced about once a second while values go that way.
 package final class ValueReclaimer: Sendable {
     /// Values that died by the time that `position` was the end of the log, or that frames before it declare freed.
     private struct Batch {
-        var files: [ValueFile]
+        var values: [ValueTable.DeadValue]
         var position: LogPosition
 
-        var byteCount: Int { files.reduce(0) { $0 + $1.byteCount } }
+        var byteCount: Int { values.reduce(0) { $0 + $1.file.byteCount } }
     }
 
     private struct State {
@@ -23,25 +28,41 @@ package final class ValueReclaimer: Sendable {
         var stated: [Batch] = []
         /// Batches whose files are removed.
         var freedCount = 0
+        /// Since when values went without a sync: the end of the log then, and the time.
+        var unstated: (position: LogPosition, time: Int64)?
+
+        /// Whether so much is dead that it does not wait for the log's next sync. Two values may be on their way beside
+        /// that, as they are while every checkpoint is synced.
+        func isOver(_ limit: Int) -> Bool {
+            let batches = dead + stated
+            let largest = batches.flatMap(\.values).map(\.file.byteCount).max() ?? 0
+            return batches.reduce(0) { $0 + $1.byteCount } > limit + 2 * largest
+        }
     }
 
-    /// Bytes of dead values over which the log is synced for them, beside the two that are on their way to be freed
-    /// while every checkpoint is synced.
-    private static let idleByteCount = 64 << 20
+    /// Microseconds after which the log is synced while values go without a sync.
+    private static let unstatedSpan: Int64 = 1_000_000
 
     private let held: HeldFiles
     private let appender: LogAppender
     private let catalog: RecordCatalog
     private let logger: Logger?
+    /// Bytes of dead values that wait for the log's next sync.
+    private let deadByteLimit: Int
     private let waitUntilSynced: @Sendable (LogPosition) throws -> Void
+    /// Has the log synced, and does not wait for it.
+    private let startSync: @Sendable (LogPosition) -> Void
     private let state = Lock(State())
     /// Only one step runs at a time.
     private let turn = Lock(())
 
     package init(
-        catalog: RecordCatalog, held: HeldFiles, appender: LogAppender, logger: Logger?,
+        catalog: RecordCatalog, held: HeldFiles, appender: LogAppender, logger: Logger?, deadByteLimit: Int,
+        startSync: @escaping @Sendable (LogPosition) -> Void,
         waitUntilSynced: @escaping @Sendable (LogPosition) throws -> Void
     ) {
+        self.deadByteLimit = deadByteLimit
+        self.startSync = startSync
         self.held = held
         self.appender = appender
         self.catalog = catalog
@@ -54,7 +75,8 @@ package final class ValueReclaimer: Sendable {
         catalog.values.hasCandidates || state.withLock { !$0.dead.isEmpty || !$0.stated.isEmpty }
     }
 
-    /// Does what the syncs so far allow. Where so much is dead that it would not wait for the next, it syncs.
+    /// Does what the syncs so far allow. Where so much is dead that it would not wait for the next, it frees what needs
+    /// no sync, and syncs where that is not enough.
     ///
     /// - Throws: what an append throws, `.ioFailure` of a removal; what is left is done by a later step.
     /// - Complexity: O(n) in the large values of the log, where one may have died.
@@ -62,13 +84,9 @@ package final class ValueReclaimer: Sendable {
         guard hasWork, appender.failure == nil else { return }
         try turn.withLock { _ in
             try advance()
-            let (byteCount, largest) = state.withLock { state in
-                let batches = state.dead + state.stated
-                return (
-                    batches.reduce(0) { $0 + $1.byteCount }, batches.flatMap(\.files).map(\.byteCount).max() ?? 0
-                )
-            }
-            if byteCount > Self.idleByteCount + 2 * largest { try finishWhileAlone() }
+            guard isOver else { return }
+            try freeUnstated()
+            if isOver { try finishWhileAlone() }
         }
     }
 
@@ -79,9 +97,12 @@ package final class ValueReclaimer: Sendable {
     ///
     /// - Throws: as ``step()``.
     package func finish() throws {
-        guard hasWork, appender.failure == nil else { return }
-        try turn.withLock { _ in try finishWhileAlone() }
+        guard appender.failure == nil else { return }
+        // Asked in its turn: a step that is under way has taken over what died, and may not be done with it.
+        try turn.withLock { _ in if hasWork { try finishWhileAlone() } }
     }
+
+    private var isOver: Bool { state.withLock { $0.isOver(deadByteLimit) } }
 
     private func finishWhileAlone() throws {
         try advance()
@@ -99,20 +120,60 @@ package final class ValueReclaimer: Sendable {
 
     private func claim() {
         guard catalog.values.hasCandidates else { return }
-        let files = catalog.values.claimDead(where: catalog.isLive)
+        let values = catalog.values.claimDead(where: catalog.isLive)
         // Whatever superseded them is in the index, so its frame is written.
         let position = appender.writtenPosition
-        if !files.isEmpty { state.withLock { $0.dead.append(Batch(files: files, position: position)) } }
+        if !values.isEmpty { state.withLock { $0.dead.append(Batch(values: values, position: position)) } }
+    }
+
+    /// Frees values whose references no sync has stated, the oldest first, until few enough are dead.
+    ///
+    /// Before a sync that is due for their sake it frees them all: after the sync each would wait for two more.
+    private func freeUnstated() throws {
+        let isSyncDue = isSyncDue()
+        var freed: [ValueFile] = []
+        defer { note(freed) }
+        while isSyncDue || isOver, let value = nextUnstated {
+            _ = try declareFreed(value.file)
+            // Its descriptor would keep its pages.
+            appender.unsyncedValues.remove(value.file.segment)
+            try remove(value.file)
+            freed.append(value.file)
+            state.withLock { state in
+                for index in state.dead.indices { state.dead[index].values.removeAll { $0.file == value.file } }
+                state.dead.removeAll { $0.values.isEmpty }
+                state.freedCount += 1
+            }
+        }
+        if isSyncDue { startSync(appender.writtenPosition) }
+    }
+
+    /// The first dead value that needs no sync. What superseded it is appended, so a sync that begins later covers it.
+    private var nextUnstated: ValueTable.DeadValue? {
+        state.withLock { $0.dead.lazy.flatMap(\.values) }.first {
+            $0.file.isUnsynced && appender.isBehindEverySync($0.location)
+        }
+    }
+
+    /// Whether values have gone without a sync for long enough. Begins to count where none has since the last sync.
+    private func isSyncDue() -> Bool {
+        let (position, synced, now) = (appender.writtenPosition, appender.syncedPosition, appender.now())
+        return state.withLock { state in
+            let since = state.unstated.flatMap { $0.position > synced ? $0 : nil }
+            if let start = since?.time, (0..<Self.unstatedSpan).contains(now &- start) { return false }
+            state.unstated = (position, now)
+            return since != nil
+        }
     }
 
     /// Appends the frames for values whose superseding is durable: their promise says so.
     private func declareFreed() throws {
         while let batch = state.withLock({ $0.dead.first }), batch.position <= appender.syncedPosition {
             var end = batch.position
-            for file in batch.files { end = try declareFreed(file) }
+            for value in batch.values { end = try declareFreed(value.file) }
             state.withLock { state in
                 state.dead.removeFirst()
-                state.stated.append(Batch(files: batch.files, position: end))
+                state.stated.append(Batch(values: batch.values, position: end))
             }
         }
     }
@@ -136,17 +197,25 @@ package final class ValueReclaimer: Sendable {
     /// cut brings back is an orphan, which the next opening removes.
     private func remove() throws {
         while let batch = state.withLock({ $0.stated.first }), batch.position <= appender.syncedPosition {
-            for file in batch.files {
-                // It may be gone: its reference was compacted away, and the file with it.
-                try wrapping { () throws(FileSystemError) in try held.remove(SegmentName(file.segment, .value)) }
-                catalog.values.note(file.segment, isThere: false)
-            }
+            for value in batch.values { try remove(value.file) }
             state.withLock { state in
                 state.stated.removeFirst()
                 state.freedCount += 1
             }
-            logger?.debug(
-                "freed large values", metadata: ["values": "\(batch.files.count)", "bytes": "\(batch.byteCount)"])
+            note(batch.values.map(\.file))
         }
+    }
+
+    private func remove(_ file: ValueFile) throws {
+        // It may be gone: its reference was compacted away, and the file with it.
+        try wrapping { () throws(FileSystemError) in try held.remove(SegmentName(file.segment, .value)) }
+        catalog.values.note(file.segment, isThere: false)
+    }
+
+    private func note(_ files: [ValueFile]) {
+        guard !files.isEmpty else { return }
+        logger?.debug(
+            "freed large values",
+            metadata: ["values": "\(files.count)", "bytes": "\(files.reduce(0) { $0 + $1.byteCount })"])
     }
 }

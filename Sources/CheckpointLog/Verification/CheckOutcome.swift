@@ -65,6 +65,8 @@ struct CheckOutcome: Sendable {
     var appendNumbers: AppendNumbers?
     /// Whether the file was not there: under a writer it may have gone since the manifest was read.
     var isMissing = false
+    /// The large value whose file was not there.
+    var missingValue: SegmentNumber?
 
     mutating func add(_ finding: VerificationFinding, _ record: Record? = nil) {
         guard items.count >= Self.itemLimit else {

@@ -20,6 +20,7 @@ struct ValueSegmentCheck {
             file = try identity.directory.openFile(segment, .read)
         } catch  where error.code == .noSuchFileOrDirectory {
             outcome.isMissing = true
+            outcome.missingValue = segment.identifier
             outcome.add(VerificationFinding(.damage, name, "the file of a large value is missing"), reference.record)
             return outcome
         } catch {

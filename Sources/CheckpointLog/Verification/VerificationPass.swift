@@ -37,6 +37,10 @@ struct VerificationPass {
             stop: report.isWritten ? position?.written : nil, level: level)
         var outcomes = try checkSegments(manifest, identity, chain, chainCheck, counter, &settled)
         outcomes += try checkValues(outcomes, identity, counter, &settled)
+        if report.isWritten, outcomes.contains(where: { $0.missingValue != nil }) {
+            let freed = try freedMeanwhile(manifest, identity)
+            outcomes.removeAll { $0.missingValue.map(freed.contains) ?? false }
+        }
         let start = (manifest.generation, report.isWritten)
         // What is gone and was listed no more is no loss; what came in its place is seen by the next look.
         let hasVanished = try outcomes.contains { $0.isMissing } && !isStill(start)
@@ -55,6 +59,16 @@ struct VerificationPass {
     private func isStill(_ start: (generation: UInt64, isWritten: Bool)) throws -> Bool {
         try readManifest()?.generation == start.generation
             && directory.isLocked(FileName.lock) == start.isWritten
+    }
+
+    /// The values that the chain says by now are freed: a writer says so before it removes the file of a value.
+    private func freedMeanwhile(_ manifest: Manifest, _ identity: LogIdentity) throws -> Set<SegmentNumber> {
+        let position = try PositionStatement.read(identity)
+        let chain = try wrapping { () throws(FileSystemError) in try LogDirectory(directory) }.chain(after: manifest)
+        let check = ChainCheck(
+            identity: identity, manifest: manifest, names: chain, position: position, stop: position?.written,
+            level: .quick)
+        return try Self.guarding(chain.last?.fileName ?? "") { try check.run() }.freedSegments
     }
 
     /// What all parts together say: what is live, what is whole, what is left over.

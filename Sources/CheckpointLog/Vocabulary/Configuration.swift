@@ -99,6 +99,8 @@ public struct Configuration: Sendable {
     package var runsInline = false
     /// Bytes by which a log grows at least before the index is written into a snapshot.
     package var snapshotByteCount = 16 << 20
+    /// Bytes of dead large values that wait for a sync of the log, and leave with it.
+    package var deadValueByteLimit = 64 << 20
     package var now: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970 * 1_000_000) }
     package var randomSeed: UInt64?
 

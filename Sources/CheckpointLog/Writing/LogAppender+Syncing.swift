@@ -19,6 +19,7 @@ extension LogAppender {
         unsyncedValues.removeDead()
         let (end, active, rolled, values) = try state.withLock { state in
             if let failure = state.failure { throw Self.refusal(failure) }
+            state.syncEnd = state.end
             return (state.end, state.active, state.unsynced, unsyncedValues.waiting)
         }
         guard Self.bits(end) != synced.load(ordering: .relaxed) else { return end }
@@ -41,6 +42,18 @@ extension LogAppender {
             throw failure
         }
         return end
+    }
+
+    /// Whether no sync has stated, or goes for, an end behind the frame at `location`. A sync that begins later covers
+    /// all that is appended by now.
+    package func isBehindEverySync(_ location: FrameLocation) -> Bool {
+        state.withLock { state in
+            // What was opened, or copied by a compaction, is synced.
+            let isAppended =
+                state.active.name.identifier == location.segment
+                || state.unsynced.contains { $0.segment.name.identifier == location.segment }
+            return isAppended && state.syncEnd.map { location.position >= $0 } ?? true
+        }
     }
 
     /// Appends an empty frame that carries the promise of the last sync, so that recovery can tell a torn tail from

@@ -35,6 +35,8 @@ package final class LogAppender: Sendable {
         var lastTimestamp: Int64
         /// Rolled and not yet synced, oldest first.
         var unsynced: [Rolled] = []
+        /// The greatest end that a sync has stated, or goes for now; nil before the first.
+        var syncEnd: LogPosition?
         /// Rolled and not yet sealed, oldest first.
         var unsealed: [Rolled] = []
         var failure: CheckpointLogError?
@@ -71,7 +73,7 @@ package final class LogAppender: Sendable {
     package let manifest: ManifestFile
     package let position: PositionPage
     /// Microseconds since 1970-01-01 UTC.
-    let now: @Sendable () -> Int64
+    package let now: @Sendable () -> Int64
     package let gate: RoomGate
     package let reserve: SpaceReserve
     package let unsyncedValues: UnsyncedValues

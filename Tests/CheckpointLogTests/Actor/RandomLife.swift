@@ -85,6 +85,7 @@ final class RandomLife {
         configuration.runsInline = true
         configuration.segmentByteLimit = 64 << 10
         configuration.snapshotByteCount = [0, 200_000, 16 << 20][generator.number(below: 3)]
+        configuration.deadValueByteLimit = generator.isOne(in: 2) ? 0 : 64 << 20
         configuration.randomSeed = seed
         configuration.now = { [clock] in clock.withLock { $0 } }
         configure()

@@ -6,12 +6,14 @@ import Testing
 /// A log that changes while it is looked at.
 @Suite struct VerificationUnderWriterTests {
     /// Whatever the writer does between any two calls of the verifier, a sound log is intact.
-    @Test(arguments: ["append", "roll", "compact", "close", "large"])
+    @Test(arguments: ["append", "roll", "compact", "close", "large", "large, often"])
     func aSoundLogIsIntactWhateverItsWriterDoesMeanwhile(change: String) throws {
         var interrupted = 0
         for turn in 1...60 {
             let disk = SimulatedFileSystem(seed: 3)
-            let engine = try LogEngine.open(at: LogVerifierTests.path, LogVerifierTests.configuration(disk))
+            var configuration = LogVerifierTests.configuration(disk)
+            configuration.deadValueByteLimit = 0
+            let engine = try LogEngine.open(at: LogVerifierTests.path, configuration)
             for number in 0..<150 { try LogVerifierTests.append(engine, "key \(number % 9)", number) }
             try LogVerifierTests.append(engine, "large", 1, count: 9_000)
             let interruption = Interruption(turn: turn)
@@ -22,6 +24,8 @@ import Testing
                     case "roll": for number in 0..<130 { try? LogVerifierTests.append(engine, "key 2", 1_000 + number) }
                     case "compact": _ = try? engine.requireWriter().maintenance.compact(fully: true)
                     case "close": try? engine.close()
+                    case "large, often":
+                        for number in 2..<6 { try? LogVerifierTests.append(engine, "large", number, count: 9_000) }
                     default: try? LogVerifierTests.append(engine, "large", 2, count: 12_000)
                     }
                 }
