@@ -10,8 +10,8 @@ package enum Checksum {
         unsafe bytes.withUnsafeBytes { unsafe extend(0, $0) }
     }
 
-    /// A checksum over bytes that hold checksums is weak unless these are masked. The rotation and constant are
-    /// LevelDB's.
+    /// The form in which a checksum is stored. A checksum over bytes that contain checksums detects less unless these
+    /// are masked. The rotation and the constant are LevelDB's.
     package static func mask(_ crc: UInt32) -> UInt32 {
         (crc >> 15 | crc << 17) &+ 0xA282_EAD8
     }

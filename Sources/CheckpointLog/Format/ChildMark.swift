@@ -1,7 +1,7 @@
 /// How far a parent has taken over the records of a child: the payload of a mark. FORMAT.md, "Marks".
 ///
-/// Everything appended in the child's log up to `appendNumber` was looked at. What was taken although it came later, or
-/// was in the child's memory alone, is listed, so that nothing is taken twice.
+/// The parent has looked at everything that was appended to the child's log up to `appendNumber`. It also lists what it
+/// took although that was appended later, or was only in the child's memory, so that it takes nothing twice.
 package struct ChildMark: Sendable, Equatable {
     /// A record that was taken ahead of the mark: the hash of its (level, origin, key) in the child, and its number.
     package struct Exception: Sendable, Hashable {
@@ -16,17 +16,18 @@ package struct ChildMark: Sendable, Equatable {
         }
     }
 
-    /// The most exceptions listed. Records over it are taken again at the next update.
+    /// The most exceptions that a mark lists. The parent takes any others again at its next update.
     package static let exceptionLimit = 65_536
 
     private static let fixedByteCount = 48
 
     package var log: LogIdentifier
-    /// The child's last opening for writing by then; nil if it has none. Numbers and places are those of logs that
-    /// came to be by way of it.
+    /// The newest opening for writing of the child's log when the mark was made; nil if the log had none. Numbers and
+    /// positions of the mark hold in logs that descend from this opening.
     package var opening: Opening?
     package var appendNumber: SequenceNumber
-    /// Where the log ended when all before it was known: records of later places are looked at.
+    /// Where the child's log ended when the parent knew everything before it. The next update looks at what is behind
+    /// this position.
     package var position: LogPosition?
     package var exceptions: [Exception]
 

@@ -2,11 +2,12 @@ import CLZ4
 import CZlib
 
 package enum Compression {
-    /// Below this many bytes nothing is tried: the header alone is longer than what could be won.
+    /// The writer does not try to compress fewer bytes than this: the frame's header alone is longer than what it could
+    /// win.
     package static let leastByteCount = 256
 
-    /// Compresses `source` into `target` and gives the number of bytes; nil when that would save less than an eighth,
-    /// or when samples of a large source save next to nothing.
+    /// Compresses `source` into `target` and returns the number of bytes. Returns nil if that saves less than an
+    /// eighth, or if samples of a large source save next to nothing.
     package static func compress(
         _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, method: CompressionMethod
     ) -> Int? {
@@ -14,14 +15,14 @@ package enum Compression {
         return unsafe compress(source, into: target, limit: source.count - source.count / 8, method: method)
     }
 
-    /// Sources of this many bytes and more are tried at two places first. Numbers that are noise, which most large
-    /// values are, do not get smaller, and a whole pass that finds it out takes a third as long as the disk takes to
-    /// write them.
+    /// For sources of this many bytes and more, two samples are compressed first. Noise in numbers, as in most large
+    /// values, does not compress, and a whole pass that finds this out takes a third of the time in which the disk
+    /// writes the value.
     private static let probedByteCount = 256 << 10
     /// Half of the distance over which LZ4 finds repetitions.
     private static let probeByteCount = 32 << 10
 
-    /// Whether one of two samples gets smaller by a sixteenth.
+    /// Whether one of two samples shrinks by a sixteenth or more.
     private static func isPromising(
         _ source: UnsafeRawBufferPointer, _ room: UnsafeMutableRawBufferPointer, _ method: CompressionMethod
     ) -> Bool {
@@ -58,7 +59,7 @@ package enum Compression {
         }
     }
 
-    /// Decompresses all of `source`; true only when it gives exactly the bytes that fill `target`.
+    /// Decompresses all of `source`. Returns true only if the result fills `target` exactly.
     package static func decompress(
         _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, method: CompressionMethod
     ) -> Bool {

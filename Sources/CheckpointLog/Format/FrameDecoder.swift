@@ -24,10 +24,10 @@ package enum FrameDecoder {
     /// The longest frame that there can be, in bytes.
     package static let frameByteLimit = prefixByteLimit + payloadByteLimit
 
-    /// Reads a header, and the key, origin and metadata after it, out of `bytes`, which begin at `offset` of the
-    /// segment.
+    /// Reads a header, and the key, origin and metadata after it, from `bytes`, which begin at `offset` of the segment.
     ///
-    /// `bytes` may end early: ``FrameFault/truncated`` then says that more are needed, or that the file is too short.
+    /// `bytes` may end early. ``FrameFault/truncated`` then says that the call needs more bytes, or that the file is
+    /// too short.
     package static func header(
         in bytes: UnsafeRawBufferPointer, at offset: Int, seed: FrameSeed
     ) throws(FrameFault) -> FrameHeader {
@@ -35,7 +35,8 @@ package enum FrameDecoder {
         let keyByteCount = Int(bytes.integer(UInt16.self, at: 56))
         let originByteCount = Int(bytes.integer(UInt16.self, at: 58))
         let metadataByteCount = Int(bytes.integer(UInt16.self, at: 14))
-        // These three lengths alone are believed before the checksum: they say what it covers, and are small.
+        // Only these three lengths are used before the checksum is verified: they say how many bytes it covers, and
+        // they are small.
         guard keyByteCount <= keyByteLimit, originByteCount <= originByteLimit, metadataByteCount <= metadataByteLimit
         else { throw .headerChecksum }
         let prefixByteCount = FrameHeader.byteCount + keyByteCount + originByteCount + metadataByteCount
@@ -116,14 +117,15 @@ package enum FrameDecoder {
         }
     }
 
-    /// Checks all of the frame that `bytes` begin with, and calls `body` with it and its content.
+    /// Checks the whole frame at the beginning of `bytes`, and calls `body` with the frame and its content.
     ///
     /// - Parameters:
-    ///   - offset: where in the segment `bytes` begin.
-    ///   - isWanted: whether header, key, origin and metadata, which hold by then, are of the frame that is looked for;
-    ///     asked before the payload is gone through.
-    /// - Throws: ``FrameFault``, `.badField` for another frame than the one wanted; what `isWanted` and `body` throw.
-    /// - Complexity: O(n) in the bytes of the frame, and in those of its content.
+    ///   - offset: where `bytes` begin in the segment.
+    ///   - isWanted: whether this is the frame that the caller looks for. Called after header, key, origin and metadata
+    ///     were verified, and before the payload is read.
+    /// - Throws: ``FrameFault``, `.badField` if it is another frame than the wanted one; what `isWanted` and `body`
+    ///   throw.
+    /// - Complexity: O(n) in the bytes of the frame and of its content.
     @inline(__always)
     package static func withFrame<Result>(
         in bytes: UnsafeRawBufferPointer, at offset: Int, seed: FrameSeed,

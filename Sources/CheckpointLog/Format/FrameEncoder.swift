@@ -1,10 +1,10 @@
 /// Makes the bytes of frames: header, key, origin, metadata, payload, padding. FORMAT.md, "Frames"; ``FrameDecoder``
 /// reads them.
 package enum FrameEncoder {
-    /// Calls `body` with the bytes that are stored for `content`, compressed where that makes them smaller, once their
-    /// lengths and checksums stand in `header`.
+    /// Calls `body` with the bytes to store for `content`, compressed if that makes them smaller. The header states
+    /// their lengths and checksums by then.
     ///
-    /// - Complexity: O(n) in the bytes, with `method` in what that takes.
+    /// - Complexity: O(n) in the bytes, and what `method` takes.
     package static func withPayload<Result>(
         _ content: UnsafeRawBufferPointer, _ method: CompressionMethod, _ header: FrameHeader,
         _ body: (FrameHeader, UnsafeRawBufferPointer) throws -> Result
@@ -24,10 +24,10 @@ package enum FrameEncoder {
         }
     }
 
-    /// Writes a whole frame to the beginning of `room`, for `offset` of the segment; the header gets its checksum.
+    /// Writes a whole frame to the beginning of `room`, for `offset` of the segment, and sets the header's checksum.
     ///
-    /// - Precondition: the header states the lengths of `key`, `origin`, `metadata` and `payload`, and `room` has room
-    ///   for its ``FrameHeader/frameByteCount``.
+    /// - Precondition: the header states the lengths of `key`, `origin`, `metadata` and `payload`, and `room` has at
+    ///   least its ``FrameHeader/frameByteCount`` bytes.
     @inline(__always)
     package static func write(
         _ header: inout FrameHeader, key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer,
@@ -42,9 +42,10 @@ package enum FrameEncoder {
         for index in end..<header.frameByteCount { unsafe room[index] = 0 }
     }
 
-    /// Writes what stands before the payload: header, key, origin and metadata.
+    /// Writes everything before the payload: header, key, origin and metadata.
     ///
-    /// - Precondition: as ``write(_:key:origin:metadata:payload:to:at:_:)``, for ``FrameHeader/prefixByteCount``.
+    /// - Precondition: as for ``write(_:key:origin:metadata:payload:to:at:_:)``, with ``FrameHeader/prefixByteCount``
+    ///   bytes of room.
     @inline(__always)
     package static func writePrefix(
         _ header: inout FrameHeader, key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer,
@@ -65,7 +66,7 @@ package enum FrameEncoder {
         unsafe writeHeader(&header, to: room, at: offset, seed)
     }
 
-    /// Writes a header before the key, origin and metadata that stand in `room` already, with the checksum of all.
+    /// Writes a header before the key, origin and metadata that are in `room` already. Its checksum covers all of them.
     @inline(__always)
     package static func writeHeader(
         _ header: inout FrameHeader, to room: UnsafeMutableRawBufferPointer, at offset: Int, _ seed: FrameSeed
@@ -78,7 +79,7 @@ package enum FrameEncoder {
 }
 
 extension FrameHeader {
-    /// States lengths and checksums of a payload that is stored as it is.
+    /// Sets lengths and checksums for a payload that is stored uncompressed.
     package mutating func setPayload(_ payload: UnsafeRawBufferPointer) {
         contentByteCount = payload.count
         storedByteCount = payload.count

@@ -9,17 +9,17 @@ package struct FrameHeader: Sendable, Equatable {
 
         /// The sequence number was taken before the frame was appended; the append number is later.
         package static let late = Flags(rawValue: 1)
-        /// The frame belongs with the next one: neither counts without the other.
+        /// The frame belongs to the same batch as the next one: neither counts without the other.
         package static let batchContinues = Flags(rawValue: 2)
-        /// The content is the caller's bytes as they are, not CBOR.
+        /// The content is the caller's bytes, unchanged, and not CBOR.
         package static let raw = Flags(rawValue: 4)
         /// The content is an array that holds the several values of one checkpoint.
         package static let severalValues = Flags(rawValue: 8)
 
-        /// Of a reference: its value was not known to be synced when it was appended.
+        /// Of a reference: its value was not known to be synced when the reference was appended.
         package static let unsynced = Flags(rawValue: 16)
 
-        /// A version that its level keeps at an interval, beside the newest.
+        /// The version is one that its level keeps at an interval, in addition to the newest ones.
         package static let marked = Flags(rawValue: 32)
 
         package static let known: Flags = [.late, .batchContinues, .raw, .severalValues, .unsynced, .marked]
@@ -42,7 +42,7 @@ package struct FrameHeader: Sendable, Equatable {
     package var keyByteCount = 0
     package var originByteCount = 0
     package var metadataByteCount = 0
-    /// Which version of its key it is, counted at levels that keep some at an interval; 0 if none are counted.
+    /// The version's place among those of its key, at levels that keep some at an interval; 0 if nobody counts them.
     package var ordinal: UInt32 = 0
 
     package init(kind: RecordKind) {
@@ -55,8 +55,8 @@ package struct FrameHeader: Sendable, Equatable {
     /// Bytes of the whole frame, padding included.
     package var frameByteCount: Int { (prefixByteCount + storedByteCount + 7) & ~7 }
 
-    /// The one place where writers keep the limits that readers enforce: asked of each frame before a byte of it is
-    /// written. A frame that could not be read back would take along what is acknowledged after it.
+    /// Whether a reader accepts these lengths and fields. Writers ask this of each frame before they write a byte of
+    /// it: a frame that no reader accepts would make everything after it unreadable, acknowledged records too.
     ///
     /// - Throws: `.invalidArgument`.
     package func requireReadable() throws {
@@ -82,14 +82,14 @@ package struct FrameHeader: Sendable, Equatable {
             code: .invalidArgument, message: "A record of this kind has no such key or level; nothing was written.")
     }
 
-    /// Writes all but the checksum, which covers key, origin and metadata too.
+    /// Writes everything except the checksum, which also covers key, origin and metadata.
     package func write(to bytes: UnsafeMutableRawBufferPointer) {
         bytes.set(UInt32(0), at: 0)
         bytes.set(kind.rawValue, at: 4)
         bytes.set(flags.rawValue, at: 5)
         bytes.set(level, at: 6)
         bytes.set(compression.rawValue, at: 7)
-        // Of three bytes each: the fourth that is written with them is the next one's.
+        // These fields have three bytes. Each is written as four, and the next field then overwrites the fourth.
         bytes.set(UInt32(storedByteCount), at: 8)
         bytes.set(UInt32(contentByteCount), at: 11)
         bytes.set(UInt16(metadataByteCount), at: 14)
@@ -105,7 +105,8 @@ package struct FrameHeader: Sendable, Equatable {
     }
 }
 
-/// What a header's checksum starts from, so that a frame in the wrong log, segment or place never passes.
+/// The start value of a header's checksum. It depends on log, segment and place, so that a frame that was moved never
+/// verifies.
 package struct FrameSeed: Sendable, Equatable {
     private let crc: UInt32
 
@@ -114,7 +115,7 @@ package struct FrameSeed: Sendable, Equatable {
         crc = unsafe withUnsafeBytes(of: &words) { unsafe Checksum.extend(0, $0) }
     }
 
-    /// The checksum of the header, key, origin and metadata in `prefix`, which stand at `offset` of the segment.
+    /// The checksum of header, key, origin and metadata, which are in `prefix` and begin at `offset` of the segment.
     package func checksum(of prefix: UnsafeRawBufferPointer, at offset: Int) -> UInt32 {
         var place = UInt64(offset).littleEndian
         let seeded = unsafe withUnsafeBytes(of: &place) { unsafe Checksum.extend(crc, $0) }

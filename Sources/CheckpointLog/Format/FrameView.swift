@@ -1,4 +1,4 @@
-/// One frame where it was read to. Its bytes are valid inside the call that was given it.
+/// One frame in the buffer that it was read into. Its bytes are valid only inside the call that receives it.
 @safe package struct FrameView {
     package var header: FrameHeader
     package var offset: Int
@@ -27,9 +27,9 @@
 }
 
 extension FrameView {
-    /// The file that a reference or a freed value names; nil for every other kind.
+    /// The file that a reference or a freed frame names; nil for every other kind.
     ///
-    /// - Throws: `FrameFault` for one that names none.
+    /// - Throws: `FrameFault` if the payload of such a frame names none.
     package func valueFile() throws(FrameFault) -> ValueFile? {
         guard header.kind.namesValue else { return nil }
         unsafe try FrameDecoder.checkPayload(of: header, in: bytes)

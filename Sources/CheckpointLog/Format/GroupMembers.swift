@@ -1,7 +1,7 @@
-/// The payload of a group frame: the keys of the members, in the order in which they stand before it in its batch.
+/// The payload of a group frame: the keys of the members, in the order in which their frames precede it in its batch.
 ///
-/// The members are the `count` frames before the group's, so their numbers need no place: the first is the group's own
-/// less `count`. FORMAT.md, "Groups".
+/// The members are the `count` frames before the group's, so the payload need not list their numbers: the first is the
+/// group's own number minus `count`. FORMAT.md, "Groups".
 package struct GroupMembers: Sendable, Equatable {
     /// The most members of a group.
     package static let limit = 65_536
@@ -36,7 +36,8 @@ package struct GroupMembers: Sendable, Equatable {
         guard cursor.isAtEnd else { return nil }
     }
 
-    /// The number of the member at `index` of the group numbered `group`; nil when the group's number is too small.
+    /// The number of the member at `index` of the group with the number `group`; nil if the group's number is too
+    /// small.
     package func sequenceNumber(at index: Int, of group: SequenceNumber) -> SequenceNumber? {
         let back = UInt64(keys.count - index)
         guard group.rawValue & 0xFFFF_FFFF > back else { return nil }

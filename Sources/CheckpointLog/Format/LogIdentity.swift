@@ -1,13 +1,13 @@
 package import SystemPackage
 
-/// What all files of one log have in common: where they are, and what tells them from another log's.
+/// What all files of one log have in common: their directory, and what distinguishes them from those of another log.
 package struct LogIdentity: Sendable {
     package var fileSystem: any FileSystem
     package var directory: any OpenDirectory
     package var identifier: LogIdentifier
-    /// The key of the hash under which the index finds records.
+    /// The key of the hash that the index uses.
     package var hashSecret: HashSecret
-    /// Threads that one large value is written or read by, the caller's among them. One where the order of calls must
+    /// How many threads write or read one large value, the caller's included. It is one where the order of calls must
     /// be the same in every run.
     package var laneCount = 1
 
@@ -20,7 +20,7 @@ package struct LogIdentity: Sendable {
         self.hashSecret = hashSecret
     }
 
-    /// Where a file was when the log was opened, for messages.
+    /// Where a file was when the log was opened, for error messages.
     package func path(_ fileName: String) -> FilePath { directory.path.appending(fileName) }
 
     package func path(_ segment: SegmentName) -> FilePath { path(segment.fileName) }

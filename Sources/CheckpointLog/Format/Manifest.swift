@@ -1,16 +1,17 @@
-/// The list of sealed segments, and the numbers that were reserved. FORMAT.md, "Manifest".
+/// The list of sealed segments, and the reserved numbers. FORMAT.md, "Manifest".
 ///
-/// The file is replaced as a whole: written beside the old one, synced, renamed over it, directory synced. It is a
-/// kilobyte for every gigabyte of log and changes once for every segment, so an edit log would win nothing.
+/// The file is always replaced as a whole: written beside the old one, synced, renamed over it, and the directory
+/// synced. It has about a kilobyte for each gigabyte of the log and changes once per segment, so a log of edits would
+/// gain nothing.
 package struct Manifest: Sendable, Equatable {
     package static let magic: [UInt8] = Array("CKPTMAN\n".utf8)
-    /// The newest openings are named, this many.
+    /// How many of the newest openings the manifest names.
     package static let openingLimit = 32
     private static let fixedByteCount = 96 + openingLimit * 8
-    /// Where the generation and the newest opening stand in the file.
+    /// Where generation and newest opening are in the file.
     package static let stampRange = 64..<104
     private static let entryByteCount = 64
-    /// Sealed segments that a manifest can list.
+    /// The most sealed segments that a manifest can list.
     package static let entryLimit = 1 << 20
 
     /// A sealed segment.
@@ -20,13 +21,13 @@ package struct Manifest: Sendable, Equatable {
         package var footerOffset: Int
         package var entryCount: Int
         package var footerCRC: UInt32
-        /// The least number of a record in it; `UInt64.max` when there is none.
+        /// The smallest number of a record in it; `UInt64.max` if it has none.
         package var lowestSequenceNumber: SequenceNumber
         package var highestSequenceNumber: SequenceNumber
         /// The timestamp of its newest frame.
         package var newestTimestamp: Int64
 
-        /// Whether a record of that number may stand in it.
+        /// Whether it may contain a record of that number.
         package func mayHold(_ number: SequenceNumber) -> Bool {
             lowestSequenceNumber <= number && number <= highestSequenceNumber
         }
@@ -68,8 +69,8 @@ package struct Manifest: Sendable, Equatable {
             newestTimestamp = newest
         }
 
-        /// Whether a segment of these lengths can be: every offset is one that a position states, no frame is shorter
-        /// than its header, and no entry of the footer longer than its frame. What a reader allocates follows from it.
+        /// Whether a segment can have these lengths: a position can state every offset, no frame is shorter than its
+        /// header, and no footer entry is longer than its frame. Readers size their buffers by these lengths.
         private static func isPossible(
             _ role: SegmentRole, byteCount: Int, footerOffset: Int, entryCount: Int
         ) -> Bool {
@@ -104,10 +105,10 @@ package struct Manifest: Sendable, Equatable {
     package var nextSegment: SegmentNumber = 1
     /// The greatest number of a log segment that was ever sealed; the chain begins after it.
     package var lastSealed: SegmentNumber = 0
-    /// The random words of the newest openings for writing, the newest first, whose epoch is the one before
-    /// ``nextEpoch``; zero where it is not known.
+    /// The random words of the newest openings for writing, newest first. The newest has the epoch before
+    /// ``nextEpoch``. A word is zero if it is not known.
     package private(set) var openings: [UInt64] = []
-    /// What the log keeps; a level that is not here has the standard.
+    /// What the log keeps at each level. A level that is not listed has the standard policy.
     package var policies: [UInt8: RecordedPolicy] = [:]
     package var segments: [Segment] = []
 
@@ -122,12 +123,12 @@ package struct Manifest: Sendable, Equatable {
         nextEpoch += 1
     }
 
-    /// The last opening for writing; nil if none has come as far as to append, or it is not known.
+    /// The newest opening for writing; nil if no opening ever got to appending, or if it is not known.
     package var newestOpening: Opening? {
         openings.first.flatMap { $0 == 0 ? nil : Opening(epoch: nextEpoch - 1, word: $0) }
     }
 
-    /// Whether the log is what `opening`, or a later one, has made of it.
+    /// Whether the log descends from `opening`.
     package func ancestry(of opening: Opening) -> Opening.Ancestry {
         guard opening.epoch < nextEpoch else { return .differs }
         let index = Int(nextEpoch - 1 - opening.epoch)
@@ -163,9 +164,9 @@ package struct Manifest: Sendable, Equatable {
         return bytes + rest
     }
 
-    /// Reads a manifest; nil when `bytes` are not exactly one.
+    /// Reads a manifest; nil if `bytes` are not exactly one.
     ///
-    /// - Throws: `.unsupportedFormat` for a sound manifest of another version or with unknown required features.
+    /// - Throws: `.unsupportedFormat` for a valid manifest of another version or with unknown required features.
     package init?(_ bytes: [UInt8], path: String) throws {
         guard bytes.count >= Self.fixedByteCount, bytes.starts(with: Self.magic) else { return nil }
         var cursor = ByteCursor(bytes, from: 8)
@@ -211,9 +212,10 @@ package struct Manifest: Sendable, Equatable {
         return true
     }
 
-    /// Whether a reader takes it: asked by readers of what they read, and by writers before a byte is written.
+    /// Whether a reader accepts it. Readers ask this of what they read, and writers before they write a byte.
     ///
-    /// Segments are possible by their own making. The generation leaves room for the next replacement, which counts on.
+    /// Segments are checked when they are made. The generation must leave room for the next replacement, which
+    /// increases it.
     package var isWithinLimits: Bool {
         segments.count <= Self.entryLimit && generation < .max && (1...SequenceNumber.epochLimit).contains(nextEpoch)
     }

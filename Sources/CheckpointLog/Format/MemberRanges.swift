@@ -1,5 +1,5 @@
-/// Which groups can be whole: their members' numbers are the ones before their own, so that counting the records there
-/// tells, before any list of members is kept in memory.
+/// Which groups can be complete. The members' numbers are the ones before the group's own, so counting the records with
+/// these numbers answers this before any list of members is in memory.
 package struct MemberRanges {
     private struct Range {
         var first: UInt64
@@ -8,10 +8,10 @@ package struct MemberRanges {
         var found: UInt64 = 0
     }
 
-    /// In order, none over another: a record is a member of one group only.
+    /// Sorted, and without overlaps: a record is a member of at most one group.
     private var ranges: [Range] = []
 
-    /// - Parameter groups: of each group its number and the length of its list; those of no members are left out.
+    /// - Parameter groups: each group's number and the length of its list. Groups without members are left out.
     package init(_ groups: [(number: SequenceNumber, memberCount: Int)]) {
         for index in groups.indices.sorted(by: { groups[$0].number < groups[$1].number })
         where groups[index].memberCount > 0 {
@@ -21,7 +21,7 @@ package struct MemberRanges {
         }
     }
 
-    /// Counts a record that is there.
+    /// Counts a record of the log.
     package mutating func note(_ number: SequenceNumber) {
         let number = number.rawValue
         var (low, high) = (0, ranges.count)
@@ -32,6 +32,6 @@ package struct MemberRanges {
         if low < ranges.count, ranges[low].first <= number { ranges[low].found += 1 }
     }
 
-    /// The groups, by their place in the list given, with a record for every member.
+    /// The indices, in the list given, of the groups that have a record for every member.
     package var complete: Set<Int> { Set(ranges.filter { $0.found >= $0.end - $0.first }.map(\.group)) }
 }

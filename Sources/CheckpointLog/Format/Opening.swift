@@ -1,7 +1,7 @@
 /// An opening of a log for writing. FORMAT.md, "Manifest".
 ///
-/// A directory that is put back from a backup goes on with epochs, and so with numbers, that were given before. The
-/// random word tells such openings apart: whoever knows an opening can ask whether what is there now comes after it.
+/// When a directory is put back from a backup, its next writer uses epochs, and so numbers, that were used before. The
+/// random word distinguishes such openings: whoever knows an opening can ask whether the log still descends from it.
 package struct Opening: Sendable, Hashable {
     package var epoch: UInt32
     /// Random, and never zero.
@@ -12,13 +12,13 @@ package struct Opening: Sendable, Hashable {
         self.word = word
     }
 
-    /// What a manifest says of an opening that somebody has known.
+    /// What a manifest tells about an opening that somebody remembers.
     package enum Ancestry: Sendable {
-        /// The log came to be as it is by way of that opening.
+        /// The log descends from that opening.
         case descends
-        /// It is another history of the same log: a directory was put back, or a copy has gone on.
+        /// The log has another history: somebody put a directory back, or a copy was written to.
         case differs
-        /// It was so many openings ago that the manifest does not name it any more.
+        /// The opening is so old that the manifest no longer names it.
         case unknown
     }
 }

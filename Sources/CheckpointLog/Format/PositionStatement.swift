@@ -1,7 +1,7 @@
 /// How far the log is written and synced, as its file POSITION states it: one page. FORMAT.md, "POSITION".
 ///
-/// Stale is normal, wrong is not: each word is stored after the fact it states. What recovery reads here decides
-/// between a torn tail and damage, and nothing else.
+/// A statement may be outdated, but it is never too early: the writer stores each word after the fact. Recovery uses it
+/// only to decide between a torn tail and damage.
 package struct PositionStatement: Sendable, Equatable {
     package static let byteCount = 4_096
     private static let magic: [UInt8] = Array("CKPTPOS\n".utf8)
@@ -18,23 +18,23 @@ package struct PositionStatement: Sendable, Equatable {
         case place = 320
     }
 
-    /// The boot under which the positions were stored; 0 when an opening was cut short.
+    /// The boot under which the positions were stored; 0 if an opening was cut short.
     package var boot: UInt64
     package var written: LogPosition?
     package var synced: LogPosition?
     /// The generation of a manifest that was in force; later ones may have followed.
     package var generation: ManifestGeneration?
-    /// Whether the positions were stored since the machine started, and where the log is now. Then what was written is
-    /// in the files, be it only in memory; otherwise a power cut may have come between, or the files are a copy or a
-    /// snapshot of some moment.
+    /// Whether the positions were stored since the machine started, in the place where the log is now. Then everything
+    /// written is in the files, or at least in the page cache. Otherwise the power may have been cut in between, or the
+    /// files are a copy or a snapshot of some moment.
     package var isSameBoot: Bool
-    /// False when a word's check bits are wrong, its position is impossible, or a reserved byte is not zero.
+    /// False if a word has wrong check bits, if its position is impossible, or if a reserved byte is not zero.
     package var isSound: Bool
 
-    /// Reads a page; nil when it is not one of this log's.
+    /// Reads a page; nil if it is not one of this log.
     ///
     /// - Parameters:
-    ///   - boot: the one that the machine runs under.
+    ///   - boot: the boot of the running machine.
     ///   - place: where the log is now.
     package init?(_ bytes: [UInt8], of log: LogIdentifier, boot: UInt64, place: UInt64) {
         guard bytes.count == Self.byteCount, bytes.starts(with: Self.head(of: log)) else { return nil }
@@ -63,7 +63,8 @@ package struct PositionStatement: Sendable, Equatable {
         }
     }
 
-    /// The page of a writer that begins at `start`, all before which is synced, under the manifest of `generation`.
+    /// The page of a writer that begins at `start`, under the manifest of `generation`. Everything before `start` is
+    /// synced.
     package static func bytes(
         of log: LogIdentifier, boot: UInt64, place: UInt64, start: LogPosition, generation: UInt64
     ) -> [UInt8] {
@@ -82,7 +83,7 @@ package struct PositionStatement: Sendable, Equatable {
         return bytes + [UInt8](repeating: 0, count: byteCount - bytes.count)
     }
 
-    /// Magic, checksum, version, log: the part that never changes.
+    /// Magic, checksum, version and log: the part that never changes.
     private static func head(of log: LogIdentifier) -> [UInt8] {
         var rest: [UInt8] = []
         rest.append(littleEndian: FormatVersion.current)
@@ -94,10 +95,10 @@ package struct PositionStatement: Sendable, Equatable {
         return bytes + rest
     }
 
-    /// The statement without what no writer of this log can have made: a place that a segment does not have, and a
-    /// segment whose number was never given out. Eight check bits let one wrong word of 256 through.
+    /// The statement without words that no writer of this log can have stored: a place that no segment has, or a
+    /// segment whose number was never used. The eight check bits alone would accept one wrong word in 256.
     ///
-    /// - Parameter manifest: the one in force; a writer at work may have replaced it since.
+    /// - Parameter manifest: the manifest in force; an active writer may have replaced it since.
     package func possible(in manifest: Manifest) -> PositionStatement {
         func isPossible(_ position: LogPosition) -> Bool {
             (SegmentHeader.byteCount...Self.segmentByteLimit).contains(Int(position.offset))

@@ -4,9 +4,9 @@ package enum RecordKind: UInt8, Sendable, CaseIterable {
     case value = 1
     /// A value that stands in a value segment; the payload says where.
     case reference = 2
-    /// The end of a key: every record of it with a smaller number is dead.
+    /// Ends a key: every record of the key with a smaller number is dead.
     case removal = 3
-    /// The end of all keys of one level, or (level 0) of every level.
+    /// Ends all keys of one level, or of every level (level 0).
     case removalOfAll = 4
     /// A group: the payload lists the members that belong together.
     case group = 5
@@ -16,15 +16,15 @@ package enum RecordKind: UInt8, Sendable, CaseIterable {
     case promise = 7
     /// A part of a large value, in a value segment.
     case chunk = 8
-    /// How far a parent has taken over the records of a child, which the key names.
+    /// How far a parent has taken over the records of the child that the key names.
     case mark = 9
-    /// The file of a large value no longer exists: every reference to it is dead for ever.
+    /// The file of a large value no longer exists: every reference to it is dead for good.
     case freed = 10
-    /// The end of one version of a key, whose number and time it has.
+    /// Ends one version of a key. It has that version's number and time.
     case versionRemoval = 11
-    /// The end of one group, whose number and time it has.
+    /// Ends one group. It has that group's number and time.
     case groupRemoval = 12
-    /// Which versions of a key are pinned, and under which names.
+    /// Which versions of a key have a pin or a tag.
     case labels = 13
 
     /// Whether the frame is about a (level, origin, key).
@@ -35,10 +35,10 @@ package enum RecordKind: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Whether the frame takes one record away and stands in its place: it is late, and has that one's number.
+    /// Whether the frame removes one record and takes its place: it is late, and has that record's number.
     package var removesOne: Bool { self == .versionRemoval || self == .groupRemoval }
 
-    /// Whether it takes something away, which compaction then gives back to the disk.
+    /// Whether the frame removes something, so that compaction can then give disk space back.
     package var makesRoom: Bool {
         switch self {
         case .removal, .removalOfAll, .freed, .versionRemoval, .groupRemoval: true
@@ -46,7 +46,7 @@ package enum RecordKind: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Whether its level may count and mark it. Groups are not counted so far.
+    /// Whether a level may count and mark the frame for its interval. Groups are not counted so far.
     package var hasOrdinal: Bool {
         switch self {
         case .value, .reference, .group, .versionRemoval, .groupRemoval: true
@@ -54,6 +54,6 @@ package enum RecordKind: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Whether the frame may say more of its version than its value does.
+    /// Whether the frame may carry metadata beside its value.
     package var hasMetadata: Bool { self == .value || self == .reference || self == .group }
 }

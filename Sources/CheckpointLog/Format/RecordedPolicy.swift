@@ -1,4 +1,4 @@
-/// What a log keeps of one level, and what a checkpoint of it has survived: what the manifest says. FORMAT.md,
+/// What a log keeps at one level, and what a checkpoint there survives, as the manifest records it. FORMAT.md,
 /// "Manifest".
 package struct RecordedPolicy: Sendable, Hashable {
     package static let byteCount = 24
@@ -11,7 +11,7 @@ package struct RecordedPolicy: Sendable, Hashable {
         self.retention = retention
     }
 
-    /// What holds at a level that a manifest does not list.
+    /// The policy of a level that a manifest does not list.
     package static func standard(for level: UInt8) -> RecordedPolicy {
         let durability = LevelPolicy.standard(for: Int(level)).durability
         return RecordedPolicy(durability: durability, retention: .standard(for: durability))
@@ -27,7 +27,7 @@ package struct RecordedPolicy: Sendable, Hashable {
         bytes.append(littleEndian: retention.age?.microseconds ?? 0)
     }
 
-    /// Reads the policy of a level; nil when there is none.
+    /// Reads the policy of one level; nil if the bytes are none.
     package static func read(_ cursor: inout ByteCursor) -> (level: UInt8, policy: RecordedPolicy)? {
         guard let level = cursor.integer(UInt8.self), level > 0,
             let durability = cursor.integer(UInt8.self).flatMap({ LevelPolicy.Durability(rawValue: Int($0)) }),
@@ -44,14 +44,14 @@ package struct RecordedPolicy: Sendable, Hashable {
 }
 
 extension [UInt8: RecordedPolicy] {
-    /// As a manifest and a snapshot have them: ascending by level.
+    /// The policies as manifest and snapshot store them: ascending by level.
     package var bytes: [UInt8] {
         var bytes: [UInt8] = []
         for (level, policy) in sorted(by: { $0.key < $1.key }) { policy.append(level: level, to: &bytes) }
         return bytes
     }
 
-    /// Reads `count` policies; nil when they are none, or not in order.
+    /// Reads `count` policies; nil if the bytes are not that many, or not in order.
     package init?(_ cursor: inout ByteCursor, count: UInt32) {
         self.init()
         var last: UInt8 = 0
@@ -63,7 +63,7 @@ extension [UInt8: RecordedPolicy] {
     }
 }
 
-/// What every level keeps, the standard where nothing is recorded.
+/// What every level keeps: the recorded policy, or the standard one.
 package struct Retentions: Sendable, Equatable {
     private let all: [LevelPolicy.Retention]
 

@@ -2,10 +2,10 @@
 package struct SegmentFooter: Sendable, Equatable {
     package static let trailerByteCount = 64
     package static let magic: [UInt8] = Array("CKPTEND\n".utf8)
-    /// More bytes than any entry has.
+    /// An upper bound of the bytes of an entry.
     package static let entryByteLimit = 64 + FrameDecoder.keyByteLimit + FrameDecoder.originByteLimit
 
-    /// One frame as the footer states it: all that the index needs, without a read of the frame.
+    /// One frame as the footer lists it: everything that the index needs, so that nobody has to read the frame.
     package struct Entry: Sendable, Equatable {
         package var offset: Int
         package var byteCount: Int
@@ -24,7 +24,7 @@ package struct SegmentFooter: Sendable, Equatable {
         /// Bytes of the file that a reference names; 0 for every other kind.
         package var valueByteCount = 0
 
-        /// An entry whose key and origin stand elsewhere.
+        /// An entry without its key and origin, which the caller has.
         package init(_ header: FrameHeader, offset: Int, value: ValueFile?) {
             self.init(header, offset: offset, key: [], origin: [], value: value)
         }
@@ -74,9 +74,9 @@ package struct SegmentFooter: Sendable, Equatable {
         return encoder.finish().bytes
     }
 
-    /// Reads `count` entries; nil when the bytes are not exactly these.
+    /// Reads `count` entries; nil if the bytes are not exactly these.
     package init?(_ bytes: [UInt8], count: Int) {
-        // The shortest entry has 13 bytes: a greater count would only waste memory.
+        // The shortest entry has 13 bytes, so a greater count is impossible. Believing it would only waste memory.
         guard count >= 0, count <= bytes.count / 13 + 1 else { return nil }
         entries.reserveCapacity(count)
         let isWhole = unsafe Self.forEachEntry(in: bytes, count: count) { entry, key, origin in
@@ -88,8 +88,9 @@ package struct SegmentFooter: Sendable, Equatable {
         guard isWhole else { return nil }
     }
 
-    /// Calls `body` with each of `count` entries, whose key and origin are beside it and not in it; false when the
-    /// bytes are not exactly these, which shows where `body` was called for the ones before.
+    /// Calls `body` with each of `count` entries, and with its key and origin, which the entry itself does not contain.
+    /// Returns false if the bytes are not exactly `count` entries. By then `body` was called for those before the
+    /// fault.
     @inline(__always)
     package static func forEachEntry(
         in bytes: [UInt8], count: Int,
@@ -107,11 +108,11 @@ package struct SegmentFooter: Sendable, Equatable {
         }
     }
 
-    /// Reads entries one after another. Each is written over the one before, from which it is a difference.
+    /// Reads entries one after another. Each is stored as a difference from the one before, and overwrites it here.
     private struct EntryReader {
         private var cursor: ByteCursor
         private(set) var entry: Entry
-        /// Where the entry's key and origin stand; its own are empty.
+        /// Where the entry's key and origin are in the bytes; the entry's own are empty.
         private(set) var key = 0..<0
         private(set) var origin = 0..<0
 
@@ -129,7 +130,7 @@ package struct SegmentFooter: Sendable, Equatable {
             return cursor.skipZeros(toMultipleOf: 8) && cursor.isAtEnd
         }
 
-        /// Goes to the next entry; false for bytes that are none.
+        /// Reads the next entry; false if the bytes are none.
         @inline(__always)
         mutating func advance() -> Bool {
             guard let units = cursor.variableLength(), units >= 8, units <= UInt64(FrameDecoder.frameByteLimit / 8),
@@ -203,14 +204,14 @@ extension RecordKind {
     /// Whether compaction copies the frame while it is live.
     package var isCopied: Bool { isRecord || self == .freed }
 
-    /// Whether the frame is about the file of a large value.
+    /// Whether the frame names the file of a large value.
     package var namesValue: Bool { self == .reference || self == .freed }
 }
 
 /// The file of a large value.
 package struct ValueFile: Sendable, Hashable {
     package var segment: SegmentNumber
-    /// Bytes of the file; 0 if the frame that names it does not tell.
+    /// Bytes of the file; 0 if the frame that names the file does not state them.
     package var byteCount: Int
     /// Whether it was not known to be synced when its reference was appended.
     package var isUnsynced: Bool

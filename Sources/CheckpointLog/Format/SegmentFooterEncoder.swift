@@ -1,7 +1,7 @@
 /// What the manifest says of the frames that a footer lists.
 package struct FrameSummary: Sendable, Equatable {
     package var frameCount = 0
-    /// The least number of a record; `UInt64.max` when there is none.
+    /// The smallest number of a record; `UInt64.max` if there is none.
     package var lowestSequenceNumber = SequenceNumber(rawValue: .max)
     package var highestSequenceNumber = SequenceNumber(rawValue: 0)
     package var newestTimestamp: Int64?
@@ -32,7 +32,7 @@ package struct SegmentFooterEncoder {
 
     package init() {}
 
-    /// Adds a frame; its key and origin are those given, not the entry's own.
+    /// Adds a frame. Its key and origin are the arguments, not those of the entry.
     package mutating func append(
         _ entry: SegmentFooter.Entry, key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer
     ) {

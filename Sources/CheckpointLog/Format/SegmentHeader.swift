@@ -8,7 +8,7 @@ package struct SegmentHeader: Sendable, Equatable {
     package var segment: SegmentNumber
     /// The epoch of the writer that made the file.
     package var epoch: UInt32
-    /// For a log segment the one before it in the chain, or 0 for the log's first.
+    /// Of a log segment: the one before it in the chain, or 0 for the first one of the log.
     package var previous: SegmentNumber
     /// Microseconds since 1970-01-01 UTC.
     package var created: Int64
@@ -49,9 +49,9 @@ package struct SegmentHeader: Sendable, Equatable {
         return bytes + rest
     }
 
-    /// Reads a header of log `log`; nil when `bytes` are not one.
+    /// Reads a header of the log `log`; nil if `bytes` are none.
     ///
-    /// - Throws: `.unsupportedFormat` for a sound header of another version or with unknown required features.
+    /// - Throws: `.unsupportedFormat` for a valid header of another version or with unknown required features.
     package init?(_ bytes: [UInt8], of log: LogIdentifier, path: String) throws {
         guard bytes.count >= Self.byteCount, bytes.starts(with: Self.magic) else { return nil }
         var cursor = ByteCursor(bytes, from: 8, to: Self.byteCount)

@@ -1,4 +1,4 @@
-/// What a segment is for; its file's extension says the same.
+/// What a segment is for. The extension of its file says the same.
 package enum SegmentRole: UInt8, Sendable, CaseIterable {
     /// Frames in the order in which they were appended.
     case log = 1
@@ -18,11 +18,12 @@ package enum SegmentRole: UInt8, Sendable, CaseIterable {
 
 /// The name of a segment's file: its number in eight hexadecimal digits, a dot, and the extension of its role.
 package struct SegmentName: Hashable, Sendable, CustomStringConvertible {
-    /// From here on numbers are of segments that only a copy of a log has, made by one who does not write the log: no
-    /// writer ever gives them to others.
+    /// The first of the numbers that only copies use which somebody other than the writer made. No writer gives these
+    /// numbers to its own segments.
     package static let firstOfCopies = SegmentNumber(1 << 31)
 
-    /// An opening for writing wants its first number below, so that those it takes never run over.
+    /// An opening for writing refuses a first number at or above this one, so that the numbers it takes stay below
+    /// ``firstOfCopies``.
     package static let numberLimit = SegmentNumber(firstOfCopies.rawValue - (1 << 24))
 
     package var identifier: SegmentNumber
@@ -33,7 +34,7 @@ package struct SegmentName: Hashable, Sendable, CustomStringConvertible {
         self.role = role
     }
 
-    /// Reads a name strictly: what the engine would not write itself is a foreign file.
+    /// Reads a name strictly. A file with a name that the engine would not write is a foreign file.
     package init?(fileName: String) {
         let parts = fileName.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard parts.count == 2, parts[0].count == 8,
@@ -60,7 +61,7 @@ package enum FileName {
     package static let snapshot = "SNAPSHOT"
     package static let reserve = "RESERVE"
     package static let quarantine = "quarantine"
-    /// Ends the name of a file that is not complete yet.
+    /// The suffix of a file that is not complete yet.
     package static let temporarySuffix = Replacement.temporarySuffix
 
     /// Whether the engine writes files of this name.
@@ -80,6 +81,6 @@ extension OpenDirectory {
 }
 
 extension ByteCursor {
-    /// A segment's number in four bytes; nil if these are not there.
+    /// A segment's number in four bytes; nil if there are fewer.
     mutating func segmentNumber() -> SegmentNumber? { integer(UInt32.self).map { SegmentNumber($0) } }
 }

@@ -1,5 +1,5 @@
 /// SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012; the wide
-/// output is that of the authors' reference code). Keyed, so that keys chosen to collide cannot be found from outside.
+/// output follows the authors' reference code). It has a secret key, so that nobody outside can find keys that collide.
 package struct SipHash128 {
     private var v0: UInt64, v1: UInt64, v2: UInt64, v3: UInt64
     private var tail: UInt64 = 0
@@ -48,7 +48,7 @@ package struct SipHash128 {
 
     @inline(__always)
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        // Each word is joined from the bytes that wait and as many of the next eight as are missing.
+        // Each word is put together from the bytes left over and the first ones of the next eight.
         let waiting = 8 * (byteCount & 7)
         var offset = 0
         while offset + 8 <= bytes.count {
@@ -85,7 +85,7 @@ package struct SipHash128 {
     }
 }
 
-/// What stands for a (level, origin, key) in the index: 120 bits of hash, and the level itself in the low eight.
+/// What the index stores for a (level, origin, key): 120 bits of hash, and the level in the lowest eight.
 package struct KeyHash: Hashable, Sendable {
     package var high: UInt64
     package var low: UInt64
@@ -95,10 +95,10 @@ package struct KeyHash: Hashable, Sendable {
         self.low = low
     }
 
-    /// Either half is as good a hash of its own as there is.
+    /// Either half is already a good hash.
     package func hash(into hasher: inout Hasher) { hasher.combine(high) }
 
-    /// What a name is the name of: each kind has names of its own.
+    /// What a hash is of. Each kind of name has a space of its own, so equal names of two kinds do not collide.
     package enum Space: UInt8, Sendable {
         case key = 0
         case group = 1
@@ -115,7 +115,8 @@ package struct KeyHash: Hashable, Sendable {
         }
     }
 
-    /// Hashes level, origin and key, the origin with its length so that no two pairs give the same bytes.
+    /// Hashes level, origin and key. The origin's length is part of it, so that no two pairs of origin and key give the
+    /// same bytes.
     package init(
         _ hashSecret: HashSecret, level: UInt8, origin: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer,
         space: Space = .key

@@ -1,10 +1,9 @@
-/// The payload of a reference frame: where a large value stands. FORMAT.md, "Value segments".
+/// The payload of a reference frame: which value segment has the large value. FORMAT.md, "Value segments".
 package struct ValueReference: Sendable, Equatable {
     package static let byteCount = 40
-    /// The greatest value that there can be, in bytes: the limit of the setting. What a reader allocates follows from
-    /// it.
+    /// The largest possible value in bytes, which is the limit of the setting. Readers size their buffers by it.
     package static let contentByteLimit = 64 << 30
-    /// More bytes than the file of a value has.
+    /// An upper bound of the bytes of a value's file.
     static let fileByteLimit: UInt64 = 1 << 40
     /// The most chunks of a value, of a mebibyte each.
     private static let chunkCountLimit = 65_536
@@ -16,7 +15,7 @@ package struct ValueReference: Sendable, Equatable {
     package var contentByteCount: Int
     /// Bytes of the value segment's file.
     package var fileByteCount: Int
-    /// The checksum of the value segment's footer, which holds those of all chunk headers.
+    /// The checksum of the value segment's footer, which contains the checksums of all chunk headers.
     package var footerCRC: UInt32
     /// The number that the chunks carry.
     package var chunkNumber: SequenceNumber
@@ -33,7 +32,7 @@ package struct ValueReference: Sendable, Equatable {
         self.chunkNumber = chunkNumber
     }
 
-    /// - Parameter flags: of the frame that refers to it.
+    /// - Parameter flags: those of the frame that contains this reference.
     package func file(_ flags: FrameHeader.Flags) -> ValueFile {
         ValueFile(segment: segment, byteCount: fileByteCount, isUnsynced: flags.contains(.unsynced))
     }
@@ -66,7 +65,7 @@ package struct ValueReference: Sendable, Equatable {
     }
 }
 
-/// The payload of a frame that says that the file of a large value no longer exists. FORMAT.md, "Freed values".
+/// The payload of a frame that declares a large value freed: its file no longer exists. FORMAT.md, "Freed values".
 package struct FreedValue: Sendable, Equatable {
     package var segment: SegmentNumber
 

@@ -1,8 +1,8 @@
-/// A file that holds one large value in chunks. FORMAT.md, "Value segments".
+/// A file with one large value, in chunks. FORMAT.md, "Value segments".
 ///
-/// It is complete before the reference that commits it is appended, and synced by then unless the reference says
-/// otherwise; without a reference it is an orphan.
+/// The file is complete before the writer appends the reference that commits it, and it is synced by then unless the
+/// reference says otherwise. Without a reference it is an orphan.
 package enum ValueSegment {
-    /// Bytes of content in a chunk; the last has the rest.
+    /// Bytes of content in each chunk but the last, which has the rest.
     package static let chunkByteCount = 1 << 20
 }

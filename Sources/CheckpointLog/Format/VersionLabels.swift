@@ -1,12 +1,12 @@
-/// The payload of a frame that says which versions of its key are pinned, and under which names: all of them, so that
-/// the newest such frame alone counts. FORMAT.md, "Labels".
+/// The payload of a frame with the pins and tags of its key's versions. It lists all of them, so only the newest such
+/// frame of a key counts. FORMAT.md, "Labels".
 package struct VersionLabels: Sendable, Hashable {
     /// The most labels of a key.
     package static let limit = 4_096
     /// The longest name of a version, in bytes.
     package static let nameByteLimit = 255
 
-    /// One version, and a name of it; no name for one that is pinned.
+    /// One version and its tag; the tag is empty for a pin.
     package struct Entry: Sendable, Hashable, Comparable {
         package var number: SequenceNumber
         package var name: String
@@ -22,7 +22,7 @@ package struct VersionLabels: Sendable, Hashable {
         }
     }
 
-    /// By their numbers, then by the bytes of their names.
+    /// Sorted by number, then by the bytes of the name.
     package private(set) var entries: [Entry] = []
 
     package init() {}
@@ -31,10 +31,10 @@ package struct VersionLabels: Sendable, Hashable {
 
     package var numbers: Set<SequenceNumber> { Set(entries.map(\.number)) }
 
-    /// The version that has this name.
+    /// The version with this tag.
     package func number(of name: String) -> SequenceNumber? { entries.first { $0.name == name }?.number }
 
-    /// Gives a version a name, which another may have had, or none to pin it.
+    /// Adds a tag, which moves if another version has it, or a pin.
     package mutating func insert(_ entry: Entry) {
         entries.removeAll { $0 == entry || (!entry.name.isEmpty && $0.name == entry.name) }
         entries.insert(entry, at: entries.firstIndex { entry < $0 } ?? entries.count)
@@ -63,7 +63,7 @@ package struct VersionLabels: Sendable, Hashable {
                 let name = cursor.slice(byteCount: byteCount).flatMap({ String(validating: $0, as: UTF8.self) })
             else { return nil }
             let entry = Entry(SequenceNumber(rawValue: number), name: name)
-            // In their order, no name twice.
+            // Entries must be sorted, without duplicates.
             if let last = entries.last, last >= entry { return nil }
             if !name.isEmpty, !names.insert(name).inserted { return nil }
             entries.append(entry)

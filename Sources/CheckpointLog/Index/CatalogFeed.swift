@@ -1,31 +1,32 @@
 import Synchronization
 
-/// Records on their way into a catalog, many at a time: what an opening reads.
+/// Takes records into a catalog, many at a time: all that an opening reads.
 ///
-/// A record that is taken in by itself costs two locks, and a place in a table that no cache holds. Here records are
-/// gathered by shard first, so that each table is in the cache while its records are put in, and several threads can
-/// gather at once. The catalog's groups are not looked at: they are put together after all records are in.
+/// A record that is inserted by itself costs two locks, and a slot of a table that is in no cache. Here records are
+/// first gathered by shard, so that each table is in the cache while its records are inserted, and several threads can
+/// gather at once. Groups are left out: they are put together after all records are in.
 package final class CatalogFeed: Sendable {
     private let leastBatch: Int
 
     private let catalog: RecordCatalog
-    /// Whether a record may be known already, and may have another place now.
+    /// Whether a record may be known already, and may be at another place now.
     private let isUpdate: Bool
-    /// A batch goes into the index when it has half as many records: for a table much larger than itself it would meet
-    /// each cache line once, and make it grow often.
+    /// A batch goes into the index when it has half as many records as the index. A small batch would touch each cache
+    /// line of a large table once, and make the table grow often.
     private let batchLimit = Atomic(0)
     private let spare = Lock<[RecordBatch]>([])
     private let removals = Lock<[CatalogRecord]>([])
 
-    /// - Parameter leastBatch: records that a batch holds at least before they go into the index, 32 bytes each.
+    /// - Parameter leastBatch: how many records, of 32 bytes each, a batch gathers at least before they go into the
+    ///   index.
     package init(_ catalog: RecordCatalog, isUpdate: Bool, leastBatch: Int = 1 << 18) {
         self.leastBatch = leastBatch
         self.catalog = catalog
         self.isUpdate = isUpdate
     }
 
-    /// Calls `body` with a batch that no other thread has meanwhile. What it leaves there is in the index after
-    /// ``flush(laneCount:)``.
+    /// Calls `body` with a batch that no other thread uses meanwhile. ``flush(laneCount:)`` inserts what `body` leaves
+    /// in it.
     package func withBatch<Result>(_ body: (inout RecordBatch) throws -> Result) rethrows -> Result {
         var batch = spare.withLock { $0.popLast() } ?? RecordBatch()
         defer { spare.withLock { $0.append(batch) } }
@@ -34,7 +35,7 @@ package final class CatalogFeed: Sendable {
 
     /// Adds a record, in any order.
     ///
-    /// - Complexity: O(1), but for a removal of all, which ``removeAll()`` applies.
+    /// - Complexity: O(1), except for a removal of all, which ``removeAll()`` applies.
     package func add(_ record: CatalogRecord, to batch: inout RecordBatch) {
         switch record.kind {
         case .roll, .promise, .chunk:
@@ -42,7 +43,7 @@ package final class CatalogFeed: Sendable {
         case .freed:
             insert(record)
         case .removalOfAll:
-            // Its key and origin are empty; the bytes they point into are gone by then.
+            // It has no key and no origin; the bytes that these refer to do not outlast this call.
             var kept = record
             unsafe kept.key = UnsafeRawBufferPointer(start: nil, count: 0)
             unsafe kept.origin = kept.key
@@ -65,9 +66,9 @@ package final class CatalogFeed: Sendable {
         }
     }
 
-    /// Puts what was gathered into the index, the last of it. No other call may run meanwhile.
+    /// Inserts everything that is still gathered. No other call may run meanwhile.
     ///
-    /// - Complexity: O(n) in the records that were gathered, on up to `laneCount` threads.
+    /// - Complexity: O(n) in the gathered records, on up to `laneCount` threads.
     package func flush(laneCount: Int) {
         let batches = spare.withLock { batches in
             defer { batches = [] }
@@ -83,8 +84,8 @@ package final class CatalogFeed: Sendable {
         }
     }
 
-    /// Applies the removals of all. Each goes through the whole index: the newest first, the others have nothing left
-    /// to do.
+    /// Applies the removals of all. Each visits the whole index. The newest comes first, so the others find nothing to
+    /// do.
     package func removeAll() {
         for record in removals.withLock({ $0 }).sorted(by: { $0.sequenceNumber > $1.sequenceNumber }) { insert(record) }
     }
@@ -94,7 +95,7 @@ package final class CatalogFeed: Sendable {
     }
 }
 
-/// Records by the shard of the index that they belong to.
+/// Records, by the shard of the index to which they belong.
 package struct RecordBatch: Sendable {
     private(set) var shards = [[IndexSlot]](repeating: [], count: CheckpointIndex.shardTotal)
     private(set) var count = 0

@@ -1,5 +1,5 @@
 extension CatalogRecord {
-    /// - Parameter key: the entry's key, which may stand elsewhere, as `origin` may.
+    /// - Parameter key: the entry's key, which the entry itself need not contain; likewise `origin`.
     package init(
         _ entry: SegmentFooter.Entry, of segment: SegmentNumber, key: UnsafeRawBufferPointer,
         origin: UnsafeRawBufferPointer
@@ -17,7 +17,7 @@ extension CatalogRecord {
 
     /// The frame `frame` of `segment`.
     ///
-    /// - Throws: `FrameFault` for a reference that is not one.
+    /// - Throws: `FrameFault` if a reference has a payload that is none.
     package init(_ frame: FrameView, of segment: SegmentNumber) throws(FrameFault) {
         unsafe self.init(
             kind: frame.header.kind, level: frame.header.level, sequenceNumber: frame.header.sequenceNumber,

@@ -1,19 +1,19 @@
 import Synchronization
 
-/// The newest location of each (level, origin, key), and older versions where a level keeps them.
+/// Where the newest record of each (level, origin, key) is, and older versions if the level keeps them.
 ///
-/// 64 shards with a lock each, so that appends and restores on any thread seldom meet. Keys are not kept: a read checks
-/// level, origin, key and number against the frame it finds.
+/// It has 64 shards with a lock each, so that appends and restores on different threads rarely meet. It does not keep
+/// keys: a read compares level, origin, key and number with the frame that it finds.
 package final class CheckpointIndex: Sendable {
     private static let shardCount = 64
 
     private let shards: [Lock<IndexShard>]
-    /// The shards of an index that nothing changes any more, which needs no locks; empty for any other.
+    /// The shards of an index that no longer changes, and so needs no locks; empty for any other.
     private let frozen: [IndexShard]
-    /// What `removeAllCheckpoints` left: records of the level with a smaller number are dead. Index 0 is for every
+    /// The effect of `removeAllCheckpoints`: records of the level with a smaller number are dead. Index 0 is for every
     /// level.
     private let floors = Lock([SequenceNumber](repeating: SequenceNumber(rawValue: 0), count: 256))
-    /// Whether there is any floor: most logs have none, and their appends and restores need not take the lock.
+    /// Whether there is any floor. Most logs have none, and their appends and restores then need no lock.
     private let hasFloors = Atomic(false)
     /// One bit for each level that any record ever had.
     private let levels = LevelSet()
@@ -23,9 +23,9 @@ package final class CheckpointIndex: Sendable {
         frozen = []
     }
 
-    /// What `other` has now, for reading alone.
+    /// The content of `other` now, for reading only.
     ///
-    /// - Complexity: O(1) for each shard; the first change of a shard of `other` copies it.
+    /// - Complexity: O(1) for each shard; the first change of a shard of `other` then copies it.
     init(freezing other: CheckpointIndex) {
         shards = []
         frozen = other.frozen.isEmpty ? other.shards.map { shard in shard.withLock { $0 } } : other.frozen
@@ -36,7 +36,7 @@ package final class CheckpointIndex: Sendable {
         hasFloors.store(true, ordering: .releasing)
     }
 
-    /// Calls `body` with a shard that nobody changes meanwhile.
+    /// Calls `body` with a shard, which does not change meanwhile.
     @inline(__always)
     private func read<Result>(_ index: Int, _ body: (IndexShard) throws -> Result) rethrows -> Result {
         guard frozen.isEmpty else { return try body(frozen[index]) }
@@ -64,7 +64,7 @@ package final class CheckpointIndex: Sendable {
     /// The newest version; nil if there is none, or it was removed.
     package func newest(_ hash: KeyHash) -> IndexEntry? { newest(hash) { $0 } }
 
-    /// Calls `body` with the newest version under the shard's lock, where a reader pins its segment.
+    /// Calls `body` with the newest version, under the shard's lock. A reader pins the segment there.
     package func newest<Result>(_ hash: KeyHash, whileLocked body: (IndexEntry) -> Result) -> Result? {
         let floor = floor(of: hash.level)
         return read(hash.shard) { shard in
@@ -83,11 +83,11 @@ package final class CheckpointIndex: Sendable {
         }
     }
 
-    /// Adds a record, in any order, once or more often.
+    /// Adds a record. Records may come in any order and more than once.
     ///
     /// - Parameters:
-    ///   - keep: how many versions are kept for being the newest.
-    ///   - keepsMarked: whether marked ones are kept beside them.
+    ///   - keep: how many of the newest versions to keep.
+    ///   - keepsMarked: whether to keep marked ones in addition.
     package func insert(
         _ hash: KeyHash, _ entry: IndexEntry, keep: Int, keepsMarked: Bool = false
     ) -> InsertOutcome {
@@ -104,7 +104,7 @@ package final class CheckpointIndex: Sendable {
         }
     }
 
-    /// Adds the records of a batch that belong to one shard, and counts in `usage` what that makes live and dead.
+    /// Adds the records of a batch that belong to one shard, and updates the live bytes in `usage`.
     func insert(
         _ batch: RecordBatch, shard index: Int, isUpdate: Bool, limits: [VersionLimit],
         usage: inout SegmentCounters
@@ -118,10 +118,11 @@ package final class CheckpointIndex: Sendable {
         }
     }
 
-    /// Gives back what batches reserved in a shard and did not need.
+    /// Releases room that batches reserved in a shard and did not need.
     func trim(shard index: Int) { shards[index].withLock { $0.trim() } }
 
-    /// Removes everything of a level, or of all levels for 0, below `floor`, and gives the frames that are dead now.
+    /// Removes everything of a level, or of all levels for 0, with a number below `floor`. Returns the frames that are
+    /// now dead.
     package func raiseFloor(of level: UInt8, to floor: SequenceNumber) -> [FrameLocation] {
         let raised = floors.withLock { floors in
             guard floors[Int(level)] < floor else { return false }
@@ -149,9 +150,10 @@ package final class CheckpointIndex: Sendable {
         shards[hash.shard].withLock { $0.relocate(hash, sequenceNumber, from: old, to: new) }
     }
 
-    /// Whether the index holds this very record, as its newest version, an older one, or a removal that still counts.
+    /// Whether the index has this very record: as the newest version, as an older one, or as a removal that still
+    /// counts.
     ///
-    /// - Parameter isRemovedVersion: whether that is asked of the record that took the version of that number away.
+    /// - Parameter isRemovedVersion: whether the question is about the record that removed the version of that number.
     package func holds(
         _ hash: KeyHash, _ sequenceNumber: SequenceNumber, isRemovedVersion: Bool = false
     ) -> Bool {
@@ -159,53 +161,53 @@ package final class CheckpointIndex: Sendable {
         return location(hash, sequenceNumber, isRemovedVersion: isRemovedVersion) != nil
     }
 
-    /// Where the index has this very record; nil if it does not hold it.
+    /// Where this very record is; nil if the index does not have it.
     package func location(
         _ hash: KeyHash, _ sequenceNumber: SequenceNumber, isRemovedVersion: Bool = false
     ) -> FrameLocation? {
         read(hash.shard) { $0.location(hash, sequenceNumber, isRemovedVersion: isRemovedVersion) }
     }
 
-    /// What a version must be newer than: the last removal of its key, or of all.
+    /// The number that a version must exceed to count: that of the last removal of its key, or of all keys.
     package func end(of hash: KeyHash) -> SequenceNumber {
         let removal = read(hash.shard) { $0.removal(hash) }
         return max(floor(of: hash.level), removal ?? SequenceNumber(rawValue: 0))
     }
 
-    /// The newest record of a key, which may be a removal, or have taken the place of a version.
+    /// The newest record of a key. It may be a removal of the key, or of a version.
     package func newestRecord(_ hash: KeyHash) -> IndexEntry? { read(hash.shard) { $0.newestRecord(hash) } }
 
-    /// Takes one version of a key out; false if the index has it not.
+    /// Removes one version of a key; false if the index does not have it.
     func remove(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> Bool {
         shards[hash.shard].withLock { $0.remove(hash, sequenceNumber) }
     }
 
-    /// Takes a version of a key out that is not its newest; false if there is none of that number.
+    /// Removes a version of a key that is not its newest; false if there is none with that number.
     func removeOlder(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> Bool {
         shards[hash.shard].withLock { !$0.removeOlder(hash) { $0.sequenceNumber == sequenceNumber }.isEmpty }
     }
 
-    /// Takes versions out that are not the newest of their key, and gives where they stand.
+    /// Removes versions that are not the newest of their key, and returns where their frames are.
     ///
     /// - Complexity: O(n) in all such versions.
     func removeOlder(where isOver: (KeyHash, IndexEntry) -> Bool) -> [FrameLocation] {
         shards.flatMap { shard in shard.withLock { $0.removeOlder(where: isOver) } }
     }
 
-    /// Forgets a removal, or the frame of a group that has ended, which is dropped: no older record of its key exists
-    /// anywhere.
+    /// Forgets a removal, or the frame of a group that has ended, because compaction drops it: no older record of its
+    /// key exists anywhere.
     package func forget(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) {
         shards[hash.shard].withLock { $0.forget(hash, sequenceNumber) }
     }
 
-    /// The shards, one after another, each as it stands at its moment.
+    /// Visits the shards one after another. Each is as it was when its turn came.
     func forEachShard(_ body: (IndexShard) throws -> Void) rethrows {
         for index in 0..<Self.shardCount { try body(read(index) { $0 }) }
     }
 
     static var shardTotal: Int { shardCount }
 
-    /// Puts tables and floors out of a snapshot in the place of the empty ones.
+    /// Replaces the empty tables and floors by those of a snapshot.
     func replace(shards new: [IndexShard], floors newFloors: [SequenceNumber], levels newLevels: [UInt8]) {
         for (shard, table) in zip(shards, new) { shard.withLock { $0 = table } }
         floors.withLock { $0 = newFloors }
@@ -221,7 +223,7 @@ package final class CheckpointIndex: Sendable {
 
     var allFloors: [SequenceNumber] { floors.withLock { $0 } }
 
-    /// Drops entries whose segment is not of the log any more: what stood there was dead, or stands elsewhere.
+    /// Removes entries whose segment left the log: what was there was dead, or is elsewhere by now.
     func removeEntries(
         laneCount: Int, where isGone: @escaping @Sendable (_ segment: SegmentNumber) -> Bool
     ) {
@@ -230,10 +232,10 @@ package final class CheckpointIndex: Sendable {
         }
     }
 
-    /// Fewer entries are gone through before another thread has begun.
+    /// With fewer entries than this, one thread is done before a second one has begun.
     package static let parallelCount = 1 << 15
 
-    /// Visits all entries, shard by shard; the lock of a shard is held only while it is copied.
+    /// Visits all entries, shard by shard. The lock of a shard is held only while it is copied.
     package func forEach(_ body: (KeyHash, IndexEntry, _ isNewest: Bool) -> Void) {
         for index in 0..<Self.shardCount {
             let copy = read(index) { $0 }

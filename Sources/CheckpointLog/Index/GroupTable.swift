@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The complete groups of each name, as many as their level keeps: members that a later checkpoint of their key has
-/// superseded live on here.
+/// The complete groups of each name, as many as their level keeps. A group's members stay live while the group is here,
+/// also those that a later checkpoint of their key has superseded.
 package final class GroupTable: Sendable {
     package struct Member: Sendable, Equatable {
         package var key: [UInt8]
@@ -19,10 +19,10 @@ package final class GroupTable: Sendable {
 
     package struct Group: Sendable {
         package var sequenceNumber: SequenceNumber
-        /// Where its own frame stands.
+        /// Where the group's own frame is.
         package var location: FrameLocation
         package var members: [Member]
-        /// Why the members are not known: what a restore of the group throws.
+        /// Why the list of members could not be read; a restore of the group throws it.
         package var damage: CheckpointLogError?
 
         package init(
@@ -37,14 +37,14 @@ package final class GroupTable: Sendable {
     }
 
     private struct State {
-        /// Newest first; none is empty.
+        /// Newest first; no list is empty.
         var groups: [KeyHash: [Group]] = [:]
-        /// How many groups hold a frame; a frame is in one or, while a group is replaced, in two.
+        /// How many groups hold a frame: one, or two while a group is being replaced.
         var held: [FrameLocation: Int] = [:]
-        /// Whose the frames of groups are.
+        /// The name of the group, by the place of its frame.
         var names: [FrameLocation: KeyHash] = [:]
 
-        /// Takes groups out, and gives the members that no group holds any more.
+        /// Removes groups, and returns the members that no group holds any more.
         mutating func forget(_ name: KeyHash, where isOver: (Group) -> Bool) -> [Member] {
             guard let known = groups[name] else { return [] }
             var released: [Member] = []
@@ -61,7 +61,7 @@ package final class GroupTable: Sendable {
             return released
         }
 
-        /// Whether that was the last group to hold the frame.
+        /// Releases a frame; true if no group holds it any more.
         private mutating func release(_ location: FrameLocation) -> Bool {
             guard let count = held[location] else { return false }
             held[location] = count > 1 ? count - 1 : nil
@@ -70,7 +70,7 @@ package final class GroupTable: Sendable {
     }
 
     private let state = Lock(State())
-    /// Whether there ever was a group: most logs have none, and their appends need not take the lock.
+    /// Whether there ever was a group. Most logs have none, and their appends then need no lock.
     private let isUsed = Atomic(false)
 
     package init() {}
@@ -98,7 +98,7 @@ package final class GroupTable: Sendable {
         return state.withLock { $0.groups.values.joined().contains { $0.members.contains { $0.hash == hash } } }
     }
 
-    /// The group that has this very record; nil if none does.
+    /// The group that has this very record as a member; nil if none has.
     ///
     /// - Complexity: O(n) in the members of all groups.
     package func holder(of hash: KeyHash, _ number: SequenceNumber) -> (name: KeyHash, number: SequenceNumber)? {
@@ -114,7 +114,7 @@ package final class GroupTable: Sendable {
         }
     }
 
-    /// Where a group has this very record; nil if none does.
+    /// Where this very record is, if a group has it as a member; nil if none has.
     ///
     /// - Complexity: O(n) in the members of all groups.
     package func location(_ hash: KeyHash, _ number: SequenceNumber) -> FrameLocation? {
@@ -129,7 +129,7 @@ package final class GroupTable: Sendable {
         }
     }
 
-    /// Puts a group among those of its name; it stays until one of the calls below takes it out.
+    /// Adds a group to those of its name. It stays until one of the calls below removes it.
     package func insert(_ name: KeyHash, _ group: Group) {
         isUsed.store(true, ordering: .releasing)
         state.withLock { state in
@@ -143,9 +143,9 @@ package final class GroupTable: Sendable {
         }
     }
 
-    // Each of these gives the members that no group holds any more.
+    // Each of these returns the members that no group holds any more.
 
-    /// Forgets groups that hold a key removed at `number`.
+    /// Forgets groups with a member whose key was removed at `number`.
     func forget(holding hash: KeyHash, below number: SequenceNumber) -> [Member] {
         forget { _, group in group.sequenceNumber < number && group.members.contains { $0.hash == hash } }
     }
@@ -156,7 +156,7 @@ package final class GroupTable: Sendable {
         return state.withLock { $0.forget(name) { $0.sequenceNumber == number } }
     }
 
-    /// Forgets the group whose own frame stands there, if it is one's.
+    /// Forgets the group whose own frame is at this place, if there is one.
     func forget(frame location: FrameLocation) -> [Member] {
         guard isUsed.load(ordering: .acquiring) else { return [] }
         return state.withLock { state in
@@ -169,8 +169,8 @@ package final class GroupTable: Sendable {
         forget { name, group in (level == 0 || name.level == level) && group.sequenceNumber < number }
     }
 
-    /// Forgets groups with a member in a segment that left the log, and those whose own frame is not known any more:
-    /// whatever replaced or ended them may have left the log, too.
+    /// Forgets groups with a member in a segment that left the log, and groups whose own frame is no longer known: what
+    /// replaced or ended them may have left the log, too.
     func forget(
         whereSegment isGone: (_ segment: SegmentNumber) -> Bool, orFrame isUnknown: (KeyHash, SequenceNumber) -> Bool
     ) -> [Member] {
@@ -181,16 +181,16 @@ package final class GroupTable: Sendable {
 
     func removeAll() { state.withLock { $0 = State() } }
 
-    /// Replaces the content by that of `other`.
+    /// Takes over the content of `other`.
     ///
-    /// - Complexity: O(1); the first change of either copies.
+    /// - Complexity: O(1); the first change of either then copies it.
     func replace(by other: GroupTable) {
         let content = other.state.withLock { $0 }
         isUsed.store(!content.groups.isEmpty, ordering: .releasing)
         state.withLock { $0 = content }
     }
 
-    /// Whether a frame moved that is a group's, or a member's.
+    /// Changes the place of a frame; true if it is a member's.
     package func relocate(from old: FrameLocation, to new: FrameLocation) -> Bool {
         guard isUsed.load(ordering: .acquiring) else { return false }
         return state.withLock { state in

@@ -1,6 +1,6 @@
 /// What the index knows of a record.
 package struct IndexEntry: Hashable, Sendable {
-    /// The number and what it is of, as both stand in a slot and in a snapshot.
+    /// The number and the kind of record, in the form that slots and snapshots store.
     let word: UInt64
     package var location: FrameLocation
 
@@ -18,7 +18,7 @@ package struct IndexEntry: Hashable, Sendable {
         self.location = location
     }
 
-    /// The top bits of ``word`` tell what it is of: epochs stay below 2²⁹.
+    /// The uppermost bits of ``word`` state the kind; epochs stay below 2²⁹, so the bits are free.
     private static let removalBit: UInt64 = 1 << 63
     private static let markBit: UInt64 = 1 << 62
     private static let removedVersionBit: UInt64 = 1 << 61
@@ -26,28 +26,28 @@ package struct IndexEntry: Hashable, Sendable {
 
     package var sequenceNumber: SequenceNumber { SequenceNumber(rawValue: word & ~Self.kindBits) }
 
-    /// Whether it ends its key.
+    /// Whether the record removes its key.
     package var isRemoval: Bool { word & Self.removalBit != 0 }
 
-    /// Whether it is one of those versions that a level keeps at an interval.
+    /// Whether it is a version that its level keeps at an interval.
     package var isMarked: Bool { word & Self.markBit != 0 }
 
-    /// Whether it stands in the place of a version that was removed: it counts among the versions that are kept, and
-    /// cannot be restored.
+    /// Whether the record removes one version, and has its place: it counts among the versions that the level keeps,
+    /// and cannot be restored.
     package var isRemovedVersion: Bool { word & Self.removedVersionBit != 0 }
 
-    /// Whether it is the record of that number which takes a version away, or the version.
+    /// Whether it has that number, and is of the kind asked for: the removal of a version, or anything else.
     func matches(_ number: SequenceNumber, isRemovedVersion: Bool) -> Bool {
         sequenceNumber == number && self.isRemovedVersion == isRemovedVersion
     }
 
-    /// Whether it takes the place of `other`, which has the same number: the end of a version does that of the version.
+    /// Whether it takes the place of `other`, which has the same number, as the removal of a version does.
     func replaces(_ other: IndexEntry) -> Bool { isRemovedVersion && !other.isRemovedVersion }
 }
 
-/// What an insert into the index did.
+/// The effect of an insertion into the index.
 package struct InsertOutcome: Sendable {
-    // One frame dies with nearly every append: the first is kept without memory of its own.
+    // Nearly every append makes one frame dead. The first is stored here, without an allocation.
     private var first: FrameLocation?
     private var others: [FrameLocation] = []
 
@@ -62,7 +62,7 @@ package struct InsertOutcome: Sendable {
         if first == nil { first = location } else { others.append(location) }
     }
 
-    /// Visits the frames that nothing wants any more, the inserted one among them if it came too late.
+    /// Visits the frames that are dead now. The inserted one is among them if it came too late.
     @inline(__always)
     package func forEachDead(_ body: (FrameLocation) -> Void) {
         guard let first else { return }

@@ -1,4 +1,4 @@
-/// A record as a table of the index has it.
+/// A record as the table of a shard stores it.
 struct IndexSlot: Sendable {
     var hash = KeyHash(high: 0, low: 0)
     var location: UInt64 = 0
@@ -18,14 +18,14 @@ struct IndexSlot: Sendable {
 
 /// One part of the index: a flat table with linear probing, and the older versions beside it.
 ///
-/// A slot has 32 bytes: hash (16), location (8), sequence number (8); a number of zero marks a slot empty. The table
-/// grows by a quarter when it is seven eighths full, so a key never costs more than 46 bytes.
+/// A slot has 32 bytes: hash (16), location (8), sequence number (8). A number of zero means that the slot is empty.
+/// The table grows by a quarter when it is seven eighths full, so a key costs at most 46 bytes.
 struct IndexShard {
     private static let firstSlotCount = 16
 
     private var slots: [IndexSlot] = []
     private(set) var count = 0
-    /// What is older than the slot's, of keys whose level keeps more than one version or that were removed.
+    /// The older records of keys whose level keeps more than one version, and of keys that were removed.
     private var older: [KeyHash: OlderVersions] = [:]
 
     var memoryByteCount: Int {
@@ -50,8 +50,8 @@ struct IndexShard {
 
     init() {}
 
-    /// A table out of a snapshot, read by `fill` into memory of its own; nil when it is none that this type could have
-    /// made.
+    /// A table from a snapshot, which `fill` reads into the table's memory; nil if this type cannot have made such a
+    /// table.
     init?(
         slotCount: Int, older: [KeyHash: OlderVersions], fill: (UnsafeMutableRawBufferPointer) throws -> Bool
     ) rethrows {
@@ -63,11 +63,11 @@ struct IndexShard {
         }
         count = slots.reduce(0) { $0 + ($1.sequence == 0 ? 0 : 1) }
         self.older = older
-        // A probe ends at an empty slot: a table without one would be searched for ever.
+        // A probe ends at an empty slot. Without one, a search would never end.
         guard isFilled, slotCount == 0 || count < slotCount else { return nil }
     }
 
-    /// Drops the entries whose segment is not of the log any more.
+    /// Removes the entries whose segment left the log.
     mutating func removeEntries(where isGone: (_ segment: SegmentNumber) -> Bool) {
         let touched = older.filter { $0.value.contains { isGone($0.location.segment) } }.keys
         for hash in touched { _ = change(hash) { $0.removeAll { isGone($0.location.segment) } } }
@@ -88,14 +88,14 @@ struct IndexShard {
         }
     }
 
-    /// Where the search for `hash` begins. The upper half of a product places hashes evenly in any number of slots; the
-    /// top six bits chose the shard.
+    /// Where the search for `hash` begins. The upper half of a product spreads hashes evenly over any number of slots.
+    /// The uppermost six bits have selected the shard.
     @inline(__always)
     private func home(of hash: KeyHash) -> Int {
         Int((hash.high << 6).multipliedFullWidth(by: UInt64(slots.count)).high)
     }
 
-    /// The slot of `hash`, or the empty one where it belongs; nil for a table without slots.
+    /// The slot with `hash`, or the empty slot where it belongs; nil if the table has no slots.
     @inline(__always)
     private func index(of hash: KeyHash) -> Int? {
         guard !slots.isEmpty else { return nil }
@@ -114,7 +114,7 @@ struct IndexShard {
         return slots[index].entry
     }
 
-    /// The newest version that was not removed, or the removal that ended the key.
+    /// The newest version that was not removed, or the removal of the key.
     @inline(__always)
     func newest(_ hash: KeyHash) -> IndexEntry? {
         guard let record = newestRecord(hash) else { return nil }
@@ -127,13 +127,14 @@ struct IndexShard {
         return record.isRemoval ? record.sequenceNumber : older.isEmpty ? nil : older[hash]?.removal
     }
 
-    /// All records kept, newest first; a removal is the last, for it ends everything before it.
+    /// All records that are kept, newest first. A removal of the key is the last one, since it ends everything before
+    /// it.
     func versions(_ hash: KeyHash) -> [IndexEntry] {
         guard let newest = newestRecord(hash) else { return [] }
         return [newest] + (older[hash]?.newestFirst ?? [])
     }
 
-    /// The record of that number; nil if the table does not hold it.
+    /// The record of that number; nil if the table does not have it.
     func entry(_ hash: KeyHash, _ sequenceNumber: SequenceNumber, isRemovedVersion: Bool = false) -> IndexEntry? {
         guard let newest = newestRecord(hash) else { return nil }
         let entry =
@@ -142,7 +143,7 @@ struct IndexShard {
         return entry?.isRemovedVersion == isRemovedVersion ? entry : nil
     }
 
-    /// Changes what is older of a key, in its place; nil if there is nothing.
+    /// Changes the older versions of a key in place; nil if it has none.
     private mutating func change<Result>(_ hash: KeyHash, _ body: (inout OlderVersions) -> Result) -> Result? {
         guard let place = older.index(forKey: hash) else { return nil }
         let result = body(&older.values[place])
@@ -192,9 +193,9 @@ struct IndexShard {
     /// The least number of slots for `count` keys.
     private static func leastSlotCount(for count: Int) -> Int { max(firstSlotCount, count * 8 / 7 + 1) }
 
-    /// Adds records of this shard, in any order, and counts in `usage` what that makes live and dead.
+    /// Adds records of this shard in any order, and updates the live bytes in `usage`.
     ///
-    /// - Parameter isUpdate: whether a record may be known already, and may have another place now.
+    /// - Parameter isUpdate: whether a record may be known already, and may be at another place now.
     mutating func insert(
         _ batch: [IndexSlot], isUpdate: Bool, floors: [SequenceNumber], limits: [VersionLimit],
         usage: inout SegmentCounters
@@ -222,8 +223,8 @@ struct IndexShard {
         }
     }
 
-    /// Adds what nearly every record is: the first of its key, or one that is older or newer than the only other,
-    /// where one is kept. False for what is more than that.
+    /// Handles the usual case: the first record of its key, or one that is older or newer than the only other one, at a
+    /// level that keeps one. Returns false for any other case.
     @inline(__always)
     private mutating func insertPlain(_ slot: IndexSlot, keep: VersionLimit, _ usage: inout SegmentCounters) -> Bool {
         guard let place = index(of: slot.hash) else { return false }
@@ -245,7 +246,8 @@ struct IndexShard {
         return true
     }
 
-    /// How many records ahead a place in the table is asked for: the memory's answer takes as long as that many need.
+    /// How many records ahead the memory of a slot is requested: about as many as are inserted until the memory
+    /// answers.
     private static let prefetchDistance = 12
 
     @inline(__always)
@@ -255,31 +257,31 @@ struct IndexShard {
         unsafe slots.withUnsafeBufferPointer { unsafe Prefetch.want($0.baseAddress.map { unsafe $0 + home }) }
     }
 
-    /// Makes the table large enough for a batch in one step, where growing by quarters would touch five times the
-    /// memory. The keys that it has already are counted too; ``trim()`` gives their room back.
+    /// Makes the table large enough for a batch in one step. Growing by quarters would touch five times the memory. It
+    /// counts keys twice that the table has already; ``trim()`` releases their room.
     private mutating func reserve(_ batch: [IndexSlot]) {
         let wanted = Self.leastSlotCount(for: count + batch.count)
         if wanted > slots.count + slots.count / 4 { resize(to: wanted) }
     }
 
-    /// Gives back what a batch reserved and did not need.
+    /// Releases room that a batch reserved and did not need.
     mutating func trim() {
         let wanted = Self.leastSlotCount(for: count)
         if wanted + wanted / 4 < slots.count { resize(to: wanted + wanted / 8) }
     }
 
-    /// Where the table has this very record; nil if it does not hold it.
+    /// Where this very record is; nil if the table does not have it.
     func location(
         _ hash: KeyHash, _ sequenceNumber: SequenceNumber, isRemovedVersion: Bool = false
     ) -> FrameLocation? {
         entry(hash, sequenceNumber, isRemovedVersion: isRemovedVersion)?.location
     }
 
-    /// Forgets a record whose frame is dropped: the newest one of its key, or a removal after newer ones.
+    /// Forgets a record whose frame is dropped: the newest one of its key, or a removal with newer records after it.
     mutating func forget(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) {
         guard let newest = newestRecord(hash) else { return }
         if newest.isRemovedVersion, newest.sequenceNumber == sequenceNumber {
-            // What is older stays.
+            // The older ones stay.
             _ = remove(hash, sequenceNumber, isRemovedVersion: true)
         } else if newest.sequenceNumber == sequenceNumber {
             _ = remove(hash, below: SequenceNumber(rawValue: sequenceNumber.rawValue + 1))
@@ -288,7 +290,7 @@ struct IndexShard {
         }
     }
 
-    /// Takes one version of a key out, or what stands in the place of one; false if there is none of that number.
+    /// Removes one version of a key, or the removal of a version; false if there is none with that number.
     mutating func remove(
         _ hash: KeyHash, _ sequenceNumber: SequenceNumber, isRemovedVersion: Bool = false
     ) -> Bool {
@@ -304,19 +306,19 @@ struct IndexShard {
         return true
     }
 
-    /// Takes versions of all keys out that are not the newest of their key; see ``removeOlder(_:where:)``.
+    /// Removes versions of all keys that are not the newest of their key; see ``removeOlder(_:where:)``.
     mutating func removeOlder(where isOver: (KeyHash, IndexEntry) -> Bool) -> [FrameLocation] {
         let touched = older.filter { hash, list in list.contains { !$0.isRemoval && isOver(hash, $0) } }.keys
         return touched.flatMap { hash in removeOlder(hash) { isOver(hash, $0) } }
     }
 
-    /// Takes versions of a key out that are not its newest, and gives where they stand. A removal stays: it is no
-    /// version.
+    /// Removes versions of a key that are not its newest, and returns where their frames are. A removal of the key
+    /// stays, since it is no version.
     mutating func removeOlder(_ hash: KeyHash, where isOver: (IndexEntry) -> Bool) -> [FrameLocation] {
         change(hash) { $0.removeAll { !$0.isRemoval && isOver($0) } } ?? []
     }
 
-    /// Swaps the place of a version that compaction copied; false when it is not wanted there any more.
+    /// Changes the place of a record that compaction copied; false if the table no longer has it at the old place.
     mutating func relocate(
         _ hash: KeyHash, _ sequenceNumber: SequenceNumber, from old: FrameLocation, to new: FrameLocation
     ) -> Bool {
@@ -329,7 +331,7 @@ struct IndexShard {
         return change(hash) { $0.relocate(sequenceNumber, from: old, to: new) } ?? false
     }
 
-    /// Forgets all versions of `hash` below `floor`, and the key when none is left.
+    /// Forgets all records of `hash` with a number below `floor`, and the key if none is left.
     mutating func remove(_ hash: KeyHash, below floor: SequenceNumber) -> [FrameLocation] {
         var dead = change(hash) { $0.removeAll { $0.sequenceNumber < floor } } ?? []
         guard let found = index(of: hash), slots[found].sequence != 0,
@@ -372,14 +374,14 @@ struct IndexShard {
     private mutating func resize(to slotCount: Int) {
         let (old, oldCount) = (slots, count)
         clear(slotCount: slotCount)
-        // In the order of the old table, which is nearly that of the new one.
+        // Goes through the old table in order, which is nearly the order of the new one.
         for slot in old where slot.sequence != 0 {
             if let index = index(of: slot.hash) { slots[index] = slot }
         }
         count = oldCount
     }
 
-    /// Puts an empty table in the place of this one,
+    /// Replaces the table by an empty one.
     private mutating func clear(slotCount: Int) {
         count = 0
         slots = []

@@ -1,17 +1,18 @@
 /// The index in a file, so that an opening need not read all footers. FORMAT.md, "SNAPSHOT".
 ///
-/// It can be missing, stale or damaged at any time: the log is then read without it. What makes it safe is its order:
-/// the segments it covers are fixed first, then the index is copied, then everything appended until then is synced, and
-/// only then does the file get its name. So nothing in it depends on a record that a power cut could take.
+/// The file may be missing, outdated or damaged at any time; an opening then does without it. The order of its writing
+/// makes it safe: the writer first notes the segments that it covers, then copies the index, then syncs everything
+/// appended until then, and only then gives the file its name. So nothing in it depends on a record that a power cut
+/// could take.
 package struct IndexSnapshot {
     private static let magic: [UInt8] = Array("CKPTIDX\n".utf8)
     static let prefixByteCount = 24
-    /// Slots of one table.
+    /// The most slots of one table.
     private static let slotLimit = 1 << 26
-    /// More live bytes than any segment has by the size classes of its frames.
+    /// An upper bound of the live bytes of a segment, by the size classes of its frames.
     private static let usageLimit = 2 * LogPosition.offsetLimit
 
-    /// A segment that the snapshot covers, and the checksum of its footer.
+    /// A segment that the snapshot covers, with the checksum of its footer.
     package struct Covered: Hashable, Sendable {
         package var segment: SegmentNumber
         package var footerCRC: UInt32
@@ -28,7 +29,7 @@ package struct IndexSnapshot {
         var offset: Int
     }
 
-    /// Behind the tables, so that they can be written while they are copied.
+    /// The head follows the tables, so that they can be written while they are copied.
     static func head(
         _ catalog: RecordCatalog, _ manifest: Manifest, _ covered: [Covered], _ tables: [Table],
         _ older: [(hash: KeyHash, entries: [IndexEntry])], _ identity: LogIdentity
@@ -105,7 +106,7 @@ package struct IndexSnapshot {
         return bytes + rest
     }
 
-    /// Bytes of the head, as the end of the file states it; nil when it is none.
+    /// The length of the head, as the end of the file states it; nil if the end is none of a snapshot.
     static func headByteCount(_ tail: [UInt8]) -> Int? {
         var cursor = ByteCursor(tail)
         guard cursor.slice(byteCount: UInt64(magic.count)).map({ $0.elementsEqual(magic) }) == true,
@@ -115,7 +116,7 @@ package struct IndexSnapshot {
         return cursor.integer(UInt64.self).flatMap(Int.init(exactly:))
     }
 
-    /// Everything but the tables, once its checksum holds.
+    /// Everything except the tables, after its checksum was verified.
     struct Head {
         var generation: UInt64 = 0
         var opening = Opening(epoch: 0, word: 0)
@@ -189,7 +190,7 @@ package struct IndexSnapshot {
                         return false
                     }
                     let entry = IndexEntry(word: word, location: FrameLocation(bits: bits))
-                    // Newest first, and nothing after a removal: they are searched by halves.
+                    // Newest first, and nothing after a removal of the key: searches rely on this order.
                     if let last = entries.last, last.isRemoval || last.sequenceNumber <= entry.sequenceNumber {
                         return false
                     }

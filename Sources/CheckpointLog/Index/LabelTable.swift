@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The pins and tags of each key, and where the versions stand that they keep: such a version lives on here when its
-/// level's retention gives it up.
+/// The pins and tags of each key, and where the labelled versions are. Such a version stays live while it is here, also
+/// after its level's retention has given it up.
 package final class LabelTable: Sendable {
     /// A version that a label keeps.
     package struct Version: Sendable, Hashable {
@@ -17,23 +17,23 @@ package final class LabelTable: Sendable {
     }
 
     private struct Labels {
-        /// The number of the frame that says so.
+        /// The number of the frame with these labels.
         var record = SequenceNumber(rawValue: 0)
         var labels = VersionLabels()
         var locations: [SequenceNumber: FrameLocation] = [:]
     }
 
     private struct State {
-        /// By the names of the frames that say what is kept of a key, the key.
+        /// The key of each frame of labels, by the name of the frame.
         var keys: [KeyHash: KeyHash] = [:]
         var labels: [KeyHash: Labels] = [:]
         var held: Set<FrameLocation> = []
-        /// Frames that came since the labels were last read.
+        /// Frames that were added since the labels were last read.
         var unread: Set<KeyHash> = []
     }
 
     private let state = Lock(State())
-    /// Whether there ever was a label: most logs have none, and their appends need not take the lock.
+    /// Whether there ever was a label. Most logs have none, and their appends then need no lock.
     private let wasUsed = Atomic(false)
 
     package init() {}
@@ -46,12 +46,12 @@ package final class LabelTable: Sendable {
         isUsed && state.withLock { $0.held.contains(location) }
     }
 
-    /// Where the version stands that a label keeps; nil if none does.
+    /// Where the version is, if it has a label; nil if it has none.
     package func location(_ hash: KeyHash, _ number: SequenceNumber) -> FrameLocation? {
         isUsed ? state.withLock { $0.labels[hash]?.locations[number] } : nil
     }
 
-    /// The versions of a key that labels keep, newest first.
+    /// The versions of a key that have labels, newest first.
     package func versions(_ hash: KeyHash) -> [Version] {
         guard isUsed else { return [] }
         return state.withLock { state in
@@ -64,15 +64,15 @@ package final class LabelTable: Sendable {
         isUsed ? state.withLock { $0.labels[hash]?.labels ?? VersionLabels() } : VersionLabels()
     }
 
-    /// Keys of which any version has a label.
+    /// Keys with at least one labelled version.
     package var labelledKeys: [KeyHash] { isUsed ? state.withLock { Array($0.labels.keys) } : [] }
 
-    /// Whether nothing is kept any more by the frame of that number.
+    /// Whether the frame of that number no longer keeps anything.
     package func isEnded(_ hash: KeyHash, _ record: SequenceNumber) -> Bool {
         state.withLock { $0.labels[hash].map { $0.record != record || $0.labels.isEmpty } ?? true }
     }
 
-    /// Notes that a frame of labels came, which is read later.
+    /// Notes a new frame of labels, which is read later.
     func note(_ name: KeyHash, of key: KeyHash) {
         wasUsed.store(true, ordering: .releasing)
         state.withLock { state in
@@ -81,13 +81,13 @@ package final class LabelTable: Sendable {
         }
     }
 
-    /// The frames that came since they were last read, and their keys.
+    /// The frames that were added since labels were last read, with their keys.
     package var unread: [(name: KeyHash, key: KeyHash)] {
         guard isUsed else { return [] }
         return state.withLock { state in state.unread.compactMap { name in state.keys[name].map { (name, $0) } } }
     }
 
-    /// Keeps a version from now on, until labels are set that do not name it.
+    /// Keeps a version, until labels are set that do not name it.
     package func hold(_ version: Version) {
         wasUsed.store(true, ordering: .releasing)
         state.withLock { state in
@@ -96,12 +96,12 @@ package final class LabelTable: Sendable {
         }
     }
 
-    /// Puts the labels of a key in the place of those it had, and gives the versions that none keeps any more.
+    /// Replaces the labels of a key, and returns the versions that no label keeps any more.
     ///
     /// - Parameters:
-    ///   - record: the number of the frame that says so; nil for the one that is known.
-    ///   - found: where versions stand that are named and not held yet. A label of a version that is neither is left
-    ///     out.
+    ///   - record: the number of the frame with these labels; nil for the one that is known.
+    ///   - found: where versions are that are named and not held yet. A label is left out if its version is neither
+    ///     held nor found.
     package func set(
         _ labels: VersionLabels, of hash: KeyHash, name: KeyHash? = nil, record: SequenceNumber? = nil,
         found: [Version] = []
@@ -112,7 +112,7 @@ package final class LabelTable: Sendable {
             let number = record ?? state.labels[hash]?.record ?? SequenceNumber(rawValue: 0)
             var new = Labels(record: number, labels: labels)
             for version in found { new.locations[version.number] = version.location }
-            // What is held may have been moved since anybody looked: its place is known here alone.
+            // A version that is held may have been moved since the caller looked: only this table knows its place.
             for number in labels.numbers { new.locations[number] = old[number] ?? new.locations[number] }
             new.labels.removeAll { new.locations[$0.number] == nil }
             for location in new.locations.values { state.held.insert(location) }
@@ -123,7 +123,7 @@ package final class LabelTable: Sendable {
         }
     }
 
-    /// Forgets the versions that `condition` names, with their labels, and gives them.
+    /// Forgets the versions for which `condition` is true, with their labels, and returns them.
     func forget(where condition: (Version) -> Bool) -> [Version] {
         guard isUsed else { return [] }
         return state.withLock { state in
@@ -165,10 +165,9 @@ package final class LabelTable: Sendable {
         }
     }
 
-    /// What a snapshot keeps: which frames say what is kept of which keys.
-    /// Replaces the content by that of `other`.
+    /// Takes over the content of `other`.
     ///
-    /// - Complexity: O(1); the first change of either copies.
+    /// - Complexity: O(1); the first change of either then copies it.
     func replace(by other: LabelTable) {
         let content = other.state.withLock { $0 }
         wasUsed.store(other.isUsed, ordering: .releasing)

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A set of levels that only grows; both calls are free of locks.
+/// A set of levels that only grows. Neither call takes a lock.
 package final class LevelSet: Sendable {
     private let low = Atomic<UInt64>(0)
     private let middle = Atomic<UInt64>(0)
@@ -34,7 +34,7 @@ package final class LevelSet: Sendable {
 
     @inline(__always)
     private static func set(_ bit: UInt64, in word: borrowing Atomic<UInt64>) {
-        // A plain load first: the bit is set already but for the first record of a level.
+        // A plain load comes first: except for the first record of a level, the bit is set already.
         guard word.load(ordering: .relaxed) & bit == 0 else { return }
         word.bitwiseOr(bit, ordering: .releasing)
     }

@@ -1,14 +1,15 @@
 internal import CBOR
 
-/// A checkpoint that is kept as the values themselves, and encoded only when it is saved or asked for as another type.
+/// A checkpoint that the log keeps as the values themselves. It is encoded only when it is saved, or when it is
+/// restored as another type.
 ///
-/// Values are copied on write by Swift itself, so keeping one costs the same whatever its size.
+/// Swift copies the values on write, so keeping one costs the same whatever its size.
 package struct MemoryRecord: Sendable {
-    /// What is kept of the values.
+    /// What the log keeps of the values.
     package enum Content: Sendable {
         case values([any Codable & Sendable])
-        /// The CBOR of values that are classes, whose copied reference would be no snapshot; or bytes as they were
-        /// given.
+        /// The CBOR of values that are classes, since a copied reference would be no snapshot; or bytes that the caller
+        /// gave.
         case encoded([UInt8])
     }
 
@@ -20,13 +21,13 @@ package struct MemoryRecord: Sendable {
     package var timestamp: Int64
     package var content: Content
     package var flags: FrameHeader.Flags
-    /// What is said of the version beside its value, encoded.
+    /// The encoded metadata of the version.
     package var metadata: [UInt8]
     /// Whether it is not in the log yet.
     package var isDirty = true
-    /// Whether its values did not encode when they were to be written out.
+    /// Whether its values failed to encode when they were to be written to the log.
     package var isStuck = false
-    /// Bytes when it was last encoded; 0 before.
+    /// Bytes of its last encoding; 0 before the first.
     package var byteCount = 0
 
     package init(
@@ -44,9 +45,9 @@ package struct MemoryRecord: Sendable {
         if case .encoded(let bytes) = content { byteCount = bytes.count }
     }
 
-    /// The payload that a frame of this record has.
+    /// The payload of this record's frame.
     ///
-    /// - Parameter byteLimit: the most that it may be.
+    /// - Parameter byteLimit: the most bytes that it may have.
     /// - Throws: what a value's `encode(to:)` throws; `CBORError` over the limit.
     /// - Complexity: O(n) in the encoded bytes.
     package func encode(byteLimit: Int = 64 << 30) throws -> [UInt8] {

@@ -1,6 +1,6 @@
-/// The checkpoints of the memory level: the newest of each key, or as many versions as asked for, and groups.
+/// The checkpoints of memory levels: the newest of each key, or as many versions as the level keeps, and groups.
 ///
-/// One lock guards it; every call but a listing holds it for one look-up.
+/// One lock guards it. Every call except a listing holds the lock for one look-up.
 package final class MemoryStore: Sendable {
     /// Members of a group that was committed to a log without a directory.
     package struct Group: Sendable {
@@ -23,9 +23,9 @@ package final class MemoryStore: Sendable {
     }
 
     private struct State {
-        /// Newest first; never an empty list.
+        /// Newest first; no list is empty.
         var records: [KeyHash: [MemoryRecord]] = [:]
-        /// Newest first; none is empty.
+        /// Newest first; no list is empty.
         var groups: [KeyHash: [Group]] = [:]
         var byteCount = 0
         var origins: Set<Origin> = []
@@ -36,9 +36,9 @@ package final class MemoryStore: Sendable {
 
     package init() {}
 
-    /// All that `other` holds now.
+    /// Everything that `other` has now.
     ///
-    /// - Complexity: O(1); the first change of either copies.
+    /// - Complexity: O(1); the first change of either then copies it.
     package init(copying other: MemoryStore) {
         let content = other.state.withLock { $0 }
         state.withLock { $0 = content }
@@ -57,7 +57,7 @@ package final class MemoryStore: Sendable {
         }
     }
 
-    /// Keeps `record` in place of the one of its key, unless that is newer.
+    /// Keeps `record` instead of the one of its key, unless that one is newer.
     ///
     /// - Returns: whether the store now holds more than `limits`.
     package func put(_ record: MemoryRecord, _ hash: KeyHash, limits: Limits) -> Bool {
@@ -85,9 +85,9 @@ package final class MemoryStore: Sendable {
         state.levels.insert(record.level.rawValue)
     }
 
-    /// Keeps all of `records`, which are of different keys, and `group`, or none of them.
+    /// Keeps all of `records`, which have different keys, and `group`, or none of them.
     ///
-    /// - Returns: false when the store would then hold more than `limits`; nothing is changed.
+    /// - Returns: false if the store would then hold more than `limits`; nothing is changed.
     package func put(
         _ records: [(record: MemoryRecord, hash: KeyHash)], group: (group: Group, name: KeyHash)? = nil, keep: Int,
         limits: Limits
@@ -123,10 +123,10 @@ package final class MemoryStore: Sendable {
 
     package func versions(_ hash: KeyHash) -> [MemoryRecord] { state.withLock { $0.records[hash] ?? [] } }
 
-    /// Levels that any record here ever had.
+    /// Levels that any record in the store ever had.
     package var levelsInUse: Set<UInt8> { state.withLock { $0.levels } }
 
-    /// Origins, other than the log's own, that any record here ever had.
+    /// Origins, other than the log's own, that any record in the store ever had.
     package var origins: Set<Origin> { state.withLock { $0.origins } }
 
     /// All records, of `level` or of all levels.
@@ -136,18 +136,18 @@ package final class MemoryStore: Sendable {
         }
     }
 
-    /// What is not in the log yet, oldest first.
+    /// The records that are not in the log yet, oldest first.
     package func dirty() -> [MemoryRecord] {
         state.withLock { state in state.records.values.flatMap { $0 }.filter(\.isDirty) }
             .sorted { $0.number < $1.number }
     }
 
-    /// The records that were taken longest ago, so many that the rest keeps the limits with an eighth to spare; none
-    /// while the limits are kept.
+    /// The records that were taken longest ago: as many as have to go until the rest is an eighth below the limits.
+    /// None if the store is within its limits.
     package func overflow(_ limits: Limits) -> [MemoryRecord] {
         state.withLock { state in
             guard state.records.count > limits.count || state.byteCount > limits.byteCount else { return [] }
-            // What does not encode cannot be written out: it would be tried again at each call.
+            // Records that do not encode are left out: each call would try them again.
             var records = state.records.values.flatMap { $0 }.filter { !$0.isStuck }
                 .sorted { $0.number < $1.number }[...]
             var overflow: [MemoryRecord] = []
@@ -164,7 +164,7 @@ package final class MemoryStore: Sendable {
         }
     }
 
-    /// Notes that a record is in the log; one that was taken again meanwhile stays as it is.
+    /// Notes that a record is in the log. If it was taken again meanwhile, it stays as it is.
     package func markWritten(_ hash: KeyHash, _ number: SequenceNumber, byteCount: Int) {
         state.withLock { state in
             guard let place = state.records[hash]?.firstIndex(where: { $0.number == number }) else { return }
@@ -174,7 +174,7 @@ package final class MemoryStore: Sendable {
         }
     }
 
-    /// Notes that a record's values do not encode: it stays, and only a save tries again.
+    /// Notes that a record's values do not encode. It stays, and only a save tries again.
     package func markStuck(_ hash: KeyHash, _ number: SequenceNumber) {
         state.withLock { state in
             guard let place = state.records[hash]?.firstIndex(where: { $0.number == number }) else { return }
@@ -182,7 +182,7 @@ package final class MemoryStore: Sendable {
         }
     }
 
-    /// Drops versions of a key up to `number`, and the groups up to it that hold the key.
+    /// Removes versions of a key up to `number`, and the groups up to it that have the key.
     package func drop(_ hash: KeyHash, key: CheckpointKey, through number: SequenceNumber) {
         state.withLock { state in
             Self.filter(&state, hash) { $0.number > number }
@@ -193,7 +193,7 @@ package final class MemoryStore: Sendable {
         }
     }
 
-    /// Drops one version of a key, and the groups that hold it; false if it is not here.
+    /// Removes one version of a key, and the groups that have it; false if the version is not here.
     package func remove(_ hash: KeyHash, _ number: SequenceNumber) -> Bool {
         state.withLock { state in
             guard state.records[hash]?.contains(where: { $0.number == number }) == true else { return false }
@@ -203,7 +203,7 @@ package final class MemoryStore: Sendable {
         }
     }
 
-    /// Drops everything of `level`, or of all levels, up to `number`.
+    /// Removes everything of `level`, or of all levels, up to `number`.
     package func dropAll(level: UInt8?, through number: SequenceNumber) {
         state.withLock { state in
             for (hash, _) in state.records where level == nil || hash.level == level {

@@ -1,8 +1,8 @@
-/// What a level keeps, as the index asks.
+/// How many versions a level keeps, in the form that the index uses.
 struct VersionLimit: Sendable, Hashable {
-    /// Versions kept for being the newest, the very newest among them.
+    /// How many of the newest versions are kept, the very newest included.
     var count: Int
-    /// Whether marked versions are kept beside them.
+    /// Whether marked versions are kept in addition.
     var keepsMarked = false
 
     static let one = VersionLimit(count: 1)
@@ -12,9 +12,9 @@ extension LevelPolicy.Retention {
     var limit: VersionLimit { VersionLimit(count: count, keepsMarked: interval != nil) }
 }
 
-/// The versions of a key that are not its newest, and after them the removal that came before them, if there was one.
+/// The versions of a key that are not its newest, and the removal of the key that precedes them, if there was one.
 ///
-/// They stand oldest first, since nearly all that changes is at the newest end.
+/// Oldest first, since nearly all changes are at the newest end.
 struct OlderVersions: Sendable {
     private var entries: [IndexEntry] = []
 
@@ -30,7 +30,7 @@ struct OlderVersions: Sendable {
 
     private var hasRemoval: Bool { entries.first?.isRemoval ?? false }
 
-    /// The first place whose number is not less.
+    /// The first index whose number is not smaller.
     private func place(of number: SequenceNumber) -> Int {
         var (low, high) = (0, entries.count)
         while low < high {
@@ -47,9 +47,9 @@ struct OlderVersions: Sendable {
 
     func entry(_ number: SequenceNumber) -> IndexEntry? { found(number).map { entries[$0] } }
 
-    /// Puts a record in its place; a removal ends all that is older.
+    /// Inserts a record at its place; a removal of the key ends everything older.
     ///
-    /// - Complexity: O(limit.count) for one that is newer than the rest, else O(n).
+    /// - Complexity: O(limit.count) for a record that is newer than the rest, otherwise O(n).
     mutating func insert(_ entry: IndexEntry, _ limit: VersionLimit, _ outcome: inout InsertOutcome) {
         let place = place(of: entry.sequenceNumber)
         if place < entries.count, entries[place].sequenceNumber == entry.sequenceNumber {
@@ -73,8 +73,8 @@ struct OlderVersions: Sendable {
         trim(after: place, limit, &outcome)
     }
 
-    /// Gives up what the insertion at `place` has made one too many. The removal stays: older frames of the key may be
-    /// anywhere, and come to light in any order.
+    /// Removes the version that is one too many after the insertion at `place`. The removal of the key stays: older
+    /// frames of the key may be anywhere, and may be read later.
     private mutating func trim(after place: Int, _ limit: VersionLimit, _ outcome: inout InsertOutcome) {
         let first = entries.count - (limit.count - 1)
         let candidate = place < first ? place : first - 1
@@ -85,13 +85,13 @@ struct OlderVersions: Sendable {
 
     mutating func removeNewest() -> IndexEntry? { entries.popLast() }
 
-    /// The number of the removal that came before them.
+    /// The number of the removal of the key that precedes the versions.
     var removal: SequenceNumber? { hasRemoval ? entries.first?.sequenceNumber : nil }
 
-    /// The newest that can be restored, or the removal that ended the key.
+    /// The newest version that can be restored, or the removal of the key.
     var newest: IndexEntry? { entries.last { !$0.isRemovedVersion } }
 
-    /// Takes one out; false if there is none such.
+    /// Removes one record; false if there is none of that number and kind.
     mutating func remove(_ number: SequenceNumber, isRemovedVersion: Bool) -> Bool {
         guard let place = found(number), entries[place].isRemovedVersion == isRemovedVersion else { return false }
         entries.remove(at: place)
@@ -112,7 +112,7 @@ struct OlderVersions: Sendable {
 
     func contains(where condition: (IndexEntry) -> Bool) -> Bool { entries.contains(where: condition) }
 
-    /// Takes out all that `condition` names, and gives where they stand.
+    /// Removes all records for which `condition` is true, and returns where their frames are.
     mutating func removeAll(where condition: (IndexEntry) -> Bool) -> [FrameLocation] {
         var removed: [FrameLocation] = []
         entries.removeAll { entry in

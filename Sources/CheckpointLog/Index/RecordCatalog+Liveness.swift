@@ -4,20 +4,21 @@ extension RecordCatalog {
         values.content.references.values.filter(isLive).map(\.file.segment)
     }
 
-    /// The files of values that nothing can restore any more, and that nothing had to make durable.
+    /// The files of values that nothing can restore any more, and that nothing required to be durable.
     package var deadUnsyncedValues: Set<SegmentNumber> {
         Set(values.unsyncedReferences.filter { !isLive($0.reference) }.map(\.reference.file.segment))
     }
 
-    /// Forgets a removal, the frame of a group that has ended, or that of labels that keep nothing: it is dropped.
+    /// Forgets a removal, the frame of an ended group, or a frame of labels that keeps nothing, since compaction drops
+    /// it.
     package func dropMarker(_ hash: KeyHash, _ number: SequenceNumber, _ kind: RecordKind) {
-        // Behind a group others may be that are kept.
+        // There may be older groups that are kept.
         if kind == .group { _ = index.remove(hash, number) } else { index.forget(hash, number) }
     }
 
-    /// Whether something that is appended superseded the value of this segment for good.
+    /// Whether a record that is appended has superseded the value of this segment for good.
     package func isDeadValue(_ segment: SegmentNumber) -> Bool {
-        // One that is not here yet is on its way.
+        // A value that is not in the table yet is still being written.
         values.reference(to: segment).map { !isLive($0) } ?? false
     }
 
@@ -29,8 +30,8 @@ extension RecordCatalog {
         }
     }
 
-    /// Whether the record is the frame of a group that cannot be restored any more, since a member was removed,
-    /// or of labels that keep nothing.
+    /// Whether the record is the frame of a group that can no longer be restored, since a member was removed; or a
+    /// frame of labels that keeps nothing.
     package func isEnded(_ record: CatalogRecord) -> Bool {
         if record.kind == .labels { return labels.isEnded(record.hash(hashSecret, space: .key), record.sequenceNumber) }
         return record.kind == .group && groups.group(record.hash(hashSecret), record.sequenceNumber) == nil

@@ -16,13 +16,13 @@ extension RecordCatalog {
             self.reference = reference
         }
 
-        /// One that is the newest of its key.
+        /// A version that is the newest of its key.
         init(newest reference: ValueTable.Reference, at location: FrameLocation) {
             self.init(location: location, segment: reference.file.segment, isNewest: true, reference: reference)
         }
     }
 
-    /// The versions of that kind that can be restored, in the order of their places.
+    /// The versions of that kind that can be restored, in the order of the log.
     package var unsyncedVersions: [UnsyncedVersion] {
         values.unsyncedReferences.filter { isLive($0.reference) }.map { location, reference in
             let newest = newest(reference.hash)
@@ -32,7 +32,7 @@ extension RecordCatalog {
         }.sorted { $0.location.bits < $1.location.bits }
     }
 
-    /// Takes a version out whose value never reached the disk, and that a newer one has superseded.
+    /// Removes a version that a newer one has superseded, and whose value never reached the disk.
     package func giveUp(_ version: UnsyncedVersion) {
         let reference = version.reference
         drop(reference, at: version.location)

@@ -1,4 +1,4 @@
-/// A record as the catalog is told of it: from an append, a footer, or a scan.
+/// What the catalog needs to know about a record. It comes from an append, a footer, or a scan.
 @safe package struct CatalogRecord {
     package var kind: RecordKind
     package var level: UInt8
@@ -6,9 +6,9 @@
     package var location: FrameLocation
     package var key: UnsafeRawBufferPointer
     package var origin: UnsafeRawBufferPointer
-    /// The file that a reference or a freed value names.
+    /// The file that a reference or a freed frame names.
     package var value: ValueFile?
-    /// Whether it is a version that a level keeps at an interval.
+    /// Whether it is a version that its level keeps at an interval.
     package var isMarked: Bool
 
     package init(
@@ -34,10 +34,10 @@
     }
 }
 
-/// Everything that is known of a log's records in memory: the index, the groups, and how much of each segment is live.
+/// Everything that the engine knows in memory about a log's records: the index, the groups, and how much of each
+/// segment is live.
 ///
-/// Told of the same records in any order, it comes to the same state: that is what makes recovery, restart and
-/// compaction agree.
+/// Given the same records in any order, it reaches the same state. So recovery, a restart and compaction agree.
 package final class RecordCatalog: Sendable {
     package let hashSecret: HashSecret
     package let index: CheckpointIndex
@@ -50,7 +50,7 @@ package final class RecordCatalog: Sendable {
     private let sawGroup = Lock(false)
     private let seenOrigins = Lock<Set<Origin>>([])
 
-    /// An empty catalog that keeps what `retentions` say.
+    /// An empty catalog that keeps as much as `retentions` say.
     package init(hashSecret: HashSecret, retentions: Retentions) {
         self.hashSecret = hashSecret
         self.retentions = retentions
@@ -58,9 +58,10 @@ package final class RecordCatalog: Sendable {
         limits = (0...UInt8.max).map { retentions[$0].limit }
     }
 
-    /// The same as `other` is now, for reading alone. Nobody may add records to `other` meanwhile.
+    /// The content of `other` now, for reading only. Nobody may add records to `other` meanwhile.
     ///
-    /// - Complexity: O(1) but for the references to large values; the first change of each part of the index copies it.
+    /// - Complexity: O(1) except for the references to large values; the first change of each part of the index then
+    ///   copies it.
     package init(freezing other: RecordCatalog) {
         hashSecret = other.hashSecret
         retentions = other.retentions
@@ -72,7 +73,7 @@ package final class RecordCatalog: Sendable {
         labels.replace(by: other.labels)
     }
 
-    /// Adds a record whose frame is in place.
+    /// Adds a record whose frame is written.
     package func insert(_ record: CatalogRecord) {
         guard record.kind.isRecord else {
             if record.kind == .freed { free(record) }
@@ -89,7 +90,7 @@ package final class RecordCatalog: Sendable {
                     (record.level == 0 || $0.hash.level == record.level) && $0.number < record.sequenceNumber
                 })
             release(groups.forget(level: record.level, below: record.sequenceNumber))
-            // The frame itself stays live: its floor must outlast every older record.
+            // The frame itself stays live: while it is on the disk, older records stay dead.
             outcome = InsertOutcome(dead: index.raiseFloor(of: record.level, to: record.sequenceNumber))
         case .removal:
             let hash = record.hash(hashSecret)
@@ -121,7 +122,7 @@ package final class RecordCatalog: Sendable {
         if let file = record.value { note(file, of: record) }
     }
 
-    /// Of groups as many as of keys, but none for its place in the count; of marks and labels the newest.
+    /// For groups the same count as for keys, without the interval; for marks and labels the newest one.
     private func limit(of record: CatalogRecord) -> VersionLimit {
         switch record.kind {
         case .group, .groupRemoval: VersionLimit(count: limits[Int(record.level)].count)
@@ -130,7 +131,7 @@ package final class RecordCatalog: Sendable {
         }
     }
 
-    /// Notes that groups whose frames died are not kept any more.
+    /// Notes that the groups whose frames died are no longer kept.
     private func releaseGroups(_ outcome: InsertOutcome) {
         outcome.forEachDead { release(groups.forget(frame: $0)) }
     }
@@ -142,7 +143,7 @@ package final class RecordCatalog: Sendable {
         values.noteGroupChange()
     }
 
-    /// After the record is in the index: before, it would be taken for dead.
+    /// Called after the record is in the index. Before that, the value would count as dead.
     private func note(_ file: ValueFile, of record: CatalogRecord) {
         let reference = ValueTable.Reference(
             file: file, hash: record.hash(hashSecret), sequenceNumber: record.sequenceNumber)
@@ -161,25 +162,25 @@ package final class RecordCatalog: Sendable {
         }
     }
 
-    /// Takes a version whose value is freed out of the index.
+    /// Removes a version whose value is freed from the index.
     func drop(_ reference: ValueTable.Reference, at location: FrameLocation) {
         if index.remove(reference.hash, reference.sequenceNumber), !groups.holds(location) { usage.remove(location) }
     }
 
-    /// Takes all versions whose values are freed out of the index, whatever the order in which the log was read: two
-    /// threads may have met a reference and its end at the same time.
+    /// Removes all versions whose values are freed from the index. Two threads may have read a reference and its freed
+    /// frame at the same time, so this is done at the end.
     package func settleFreedValues() {
         for (location, reference) in values.freedReferences { drop(reference, at: location) }
     }
 
-    /// Gives up a version that is over its level's age, unless it is the newest of its key.
+    /// Gives up a version that is older than its level's age, unless it is the newest of its key.
     package func expire(_ record: CatalogRecord) {
         guard index.removeOlder(record.hash(hashSecret), record.sequenceNumber) else { return }
         noteDead([record.location])
         release(groups.forget(frame: record.location))
     }
 
-    /// Drops all versions that are older than their level's age; none that is the newest of its key is asked about.
+    /// Gives up all versions that are older than their level's age. `isOver` is not asked about the newest of a key.
     package func expire(where isOver: (KeyHash, IndexEntry) -> Bool) {
         let dead = index.removeOlder(where: isOver)
         noteDead(dead)
@@ -207,7 +208,7 @@ package final class RecordCatalog: Sendable {
         return labels.isUsed ? versions(hash).first : nil
     }
 
-    /// The versions that can be restored, newest first: those that the level keeps, and those that labels do.
+    /// The versions that can be restored, newest first: those that the level keeps, and those with labels.
     package func versions(_ hash: KeyHash) -> [IndexEntry] {
         let kept = index.versions(hash)
         guard labels.isUsed else { return kept }
@@ -225,7 +226,7 @@ package final class RecordCatalog: Sendable {
         replace(Sides(values: ValueTable.Content(), origins: [], hasGroups: false))
     }
 
-    /// Adds the values and removals of batches that belong to one shard of the index. Groups are not looked at; see
+    /// Adds the values and removals of batches that belong to one shard of the index. Leaves groups out; see
     /// ``CatalogFeed``.
     func insert(_ batches: [RecordBatch], shard: Int, isUpdate: Bool) {
         var changes = SegmentCounters()
@@ -236,8 +237,8 @@ package final class RecordCatalog: Sendable {
         usage.apply(changes)
     }
 
-    /// Adds a record that may be known already, and may have another place now: what a reader of a log that is
-    /// being written finds. False when it is known, and its place right.
+    /// Adds a record that may be known already, and may be at another place now, as a reader finds it in a log that is
+    /// being written. Returns false if the record is known, and was at this place or has been moved to it.
     package func update(_ record: CatalogRecord) -> Bool {
         guard record.kind.isRecord, record.kind != .removalOfAll else {
             if record.kind == .removalOfAll, index.floor(of: record.level) >= record.sequenceNumber { return false }
@@ -245,7 +246,7 @@ package final class RecordCatalog: Sendable {
             return record.kind.isRecord
         }
         let hash = record.hash(hashSecret)
-        // A member that a newer record of its key has superseded is known to its group alone.
+        // If a newer record of its key has superseded a member, only its group knows it.
         let (number, removesOne) = (record.sequenceNumber, record.kind.removesOne)
         guard
             let known = index.location(hash, number, isRemovedVersion: removesOne)
@@ -269,7 +270,7 @@ package final class RecordCatalog: Sendable {
     /// Whether any group was ever taken.
     package var hasGroupFrames: Bool { sawGroup.withLock { $0 } }
 
-    /// Whether a frame must be kept: something can still restore it, or needs it to stay removed.
+    /// Whether a frame must be kept: something can still restore it, or it keeps something removed.
     package func isLive(_ record: CatalogRecord) -> Bool {
         return switch record.kind {
         case .roll, .promise, .chunk: false
@@ -285,11 +286,11 @@ package final class RecordCatalog: Sendable {
         }
     }
 
-    /// Whether the end of a version, or of a group, may go where no frame is left that it ends.
+    /// Whether the removal of a version, or of a group, can go when no frame is left that it removes.
     ///
-    /// Not where a group or a label has an older version that its level has given up: it would come back. Nor, at a
-    /// level with an age, where it is the newest of a key that has others: the next would be the newest, which has
-    /// none.
+    /// It cannot if a group or a label has an older version that the level has given up: that version would come back.
+    /// At a level with an age it cannot either if it has the greatest number of a key with other versions: the next one
+    /// would then have the greatest number, and so no age.
     ///
     /// - Complexity: O(n) in the members of all groups.
     package func isSpentRemoval(_ record: CatalogRecord) -> Bool {
@@ -300,7 +301,7 @@ package final class RecordCatalog: Sendable {
         return index.newestRecord(hash)?.sequenceNumber != record.sequenceNumber || index.newest(hash) == nil
     }
 
-    /// Swaps the place of a record that compaction copied.
+    /// Changes the place of a record that compaction copied.
     ///
     /// - Parameter isKeptAnyway: whether the frame is needed on disk although the index has forgotten it.
     package func relocate(
@@ -311,19 +312,19 @@ package final class RecordCatalog: Sendable {
         let inGroups = groups.relocate(from: old, to: new)
         let inLabels = labels.relocate(hash, sequenceNumber, from: old, to: new)
         let isStatement = values.relocate(from: old, to: new)
-        // A removal of everything is in none of them: it is the floor of its level.
+        // A removal of all is in none of these: it is the floor of its level.
         let isFloor = index.floor(of: hash.level) == sequenceNumber
         if inIndex || inGroups || inLabels || isStatement || isKeptAnyway || isFloor {
             usage.add(new)
         }
     }
 
-    /// What a snapshot keeps beside the index.
+    /// What a snapshot stores beside the index.
     struct Sides: Sendable {
         var values: ValueTable.Content
         var origins: Set<Origin>
         var hasGroups: Bool
-        /// The keys of the frames of labels, by the names of these.
+        /// The keys of the frames of labels, by the names of the frames.
         var labelled: [KeyHash: KeyHash] = [:]
     }
 
@@ -338,15 +339,15 @@ package final class RecordCatalog: Sendable {
         labels.replace(sides.labelled)
     }
 
-    /// Drops all that a snapshot says of segments other than these, on up to `laneCount` threads.
+    /// Forgets everything that a snapshot says about segments other than these, on up to `laneCount` threads.
     package func removeEntries(outside segments: [SegmentNumber], laneCount: Int) {
-        // Asked for every entry: a counter is found faster than a member of a set.
+        // Every entry asks: a counter is found faster than a member of a set.
         var present = SegmentCounters()
         for segment in segments { present.add(1, to: segment) }
         removeEntries(laneCount: laneCount) { [present] in present[$0] == 0 }
     }
 
-    /// Drops all that is known of segments that left the log.
+    /// Forgets everything about segments that left the log.
     package func removeEntries(in segments: Set<SegmentNumber>) {
         removeEntries(laneCount: 1) { segments.contains($0) }
     }
@@ -361,7 +362,7 @@ package final class RecordCatalog: Sendable {
         for segment in usage.all.keys where isGone(segment) { usage.forget(segment) }
     }
 
-    /// Forgets the reference at `location`, whose frame is gone, and gives the file that nothing needs any more.
+    /// Forgets the reference at `location`, whose frame is gone, and returns the file that nothing needs any more.
     package func dropReference(at location: FrameLocation) -> SegmentNumber? {
         let (file, statement) = values.dropReference(at: location)
         if let statement { usage.remove(statement) }

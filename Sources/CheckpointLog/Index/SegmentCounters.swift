@@ -1,15 +1,15 @@
-/// A number of bytes for each segment: an open table with linear probing.
+/// A number of bytes for each segment, in an open table with linear probing.
 ///
-/// Every append counts twice in it. Segment numbers follow one another, so the number itself is a good hash and a key
-/// is found at the first probe; a dictionary's hash alone costs as much as the rest of the insert.
+/// Every append counts twice here. Segment numbers are consecutive, so the number itself is a good hash, and the first
+/// probe finds it. The hashing of a dictionary would cost as much as the rest of the insertion.
 struct SegmentCounters: Sendable {
     private struct Slot {
-        /// 0 marks an empty slot; segments count from 1.
+        /// 0 means that the slot is empty; segments count from 1.
         var segment: SegmentNumber = 0
         var byteCount = 0
     }
 
-    // The count is a power of two, and at least a quarter of the slots is empty.
+    // The number of slots is a power of two, and at least a quarter of them is empty.
     private var slots = [Slot](repeating: Slot(), count: 64)
     private var used = 0
 
@@ -54,7 +54,7 @@ struct SegmentCounters: Sendable {
         used += 1
     }
 
-    /// The slot of `segment`, or the empty one where it belongs.
+    /// The slot of `segment`, or the empty slot where it belongs.
     @inline(__always)
     private func place(of segment: SegmentNumber) -> Int {
         let mask = slots.count - 1

@@ -1,4 +1,4 @@
-/// How many bytes of each segment are live, by the size classes of their frames: what compaction chooses by.
+/// How many bytes of each segment are live, by the size classes of their frames. Compaction chooses segments by it.
 package final class SegmentUsage: Sendable {
     private let live = Lock(SegmentCounters())
     private let held = Lock<Set<SegmentNumber>>([])
@@ -13,7 +13,7 @@ package final class SegmentUsage: Sendable {
         live.withLock { $0.add(-location.byteCountBound, to: location.segment) }
     }
 
-    /// Counts a frame that came, and those of `outcome` that died by it, unless `isHeld` keeps them.
+    /// Counts a new frame, and those that died with it according to `outcome`, unless `isHeld` keeps them.
     @inline(__always)
     func apply(_ location: FrameLocation, _ outcome: InsertOutcome, unless isHeld: (FrameLocation) -> Bool) {
         live.withLock { live in
@@ -24,7 +24,7 @@ package final class SegmentUsage: Sendable {
         }
     }
 
-    /// Counts what a batch of records made live, less what it made dead.
+    /// Counts the bytes that a batch of records made live, minus those that it made dead.
     func apply(_ changes: SegmentCounters) {
         let changes = changes.all
         live.withLock { live in
@@ -35,7 +35,7 @@ package final class SegmentUsage: Sendable {
     /// Live bytes by segment, for a snapshot.
     var all: [SegmentNumber: Int] { live.withLock { $0.all } }
 
-    /// Adds what `other` counts now.
+    /// Takes over the counts of `other`.
     func replace(by other: SegmentUsage) {
         let counters = other.live.withLock { $0 }
         live.withLock { $0 = counters }
@@ -43,7 +43,7 @@ package final class SegmentUsage: Sendable {
 
     func replace(_ usage: [SegmentNumber: Int]) { live.withLock { $0 = SegmentCounters(usage) } }
 
-    /// Keeps a segment from compaction until all of its records are in the index.
+    /// Excludes a segment from compaction until all of its records are in the index.
     package func hold(_ segment: SegmentNumber) { _ = held.withLock { $0.insert(segment) } }
 
     package func release(_ segment: SegmentNumber) { _ = held.withLock { $0.remove(segment) } }

@@ -2,9 +2,9 @@ import Synchronization
 
 /// The files of large values: which frame refers to each, and which of them are freed.
 ///
-/// A value is dead when neither the index nor a group holds its record. Its file is then no use to anybody, but the
-/// reference stays where it is until its segment is compacted; a frame of the kind ``RecordKind/freed`` says that it is
-/// dead for ever, whatever retention somebody opens the log with.
+/// A value is dead when neither the index, nor a group, nor a label has its record. Nobody needs its file then, but the
+/// reference stays until its segment is compacted. A frame of the kind ``RecordKind/freed`` says that the value is dead
+/// for good, whatever retention somebody opens the log with.
 package final class ValueTable: Sendable {
     /// A reference on disk, dead or alive.
     package struct Reference: Sendable, Hashable {
@@ -22,7 +22,7 @@ package final class ValueTable: Sendable {
     /// A value that nothing can restore any more.
     package struct DeadValue: Sendable {
         package var file: ValueFile
-        /// Where its reference stood when it was found dead.
+        /// Where its reference was when the value was found dead.
         package var location: FrameLocation
     }
 
@@ -35,20 +35,20 @@ package final class ValueTable: Sendable {
 
     private struct State {
         var content = Content()
-        /// Where the reference to each value segment stands.
+        /// Where the reference to each value segment is.
         var places: [SegmentNumber: FrameLocation] = [:]
-        /// What each frame of a freed value is about.
+        /// The value segment of each freed frame.
         var statements: [FrameLocation: SegmentNumber] = [:]
-        /// Values whose death nobody works on yet, and whose file is there.
+        /// Values that nobody is freeing yet, and that are not freed.
         var unclaimed: Set<SegmentNumber> = []
         /// Freed values whose files are still there.
         var leaving: Set<SegmentNumber> = []
     }
 
     private let state = Lock(State())
-    /// Whether there ever was a large value: most logs have none, and their appends need not take the lock.
+    /// Whether there ever was a large value. Most logs have none, and their appends then need no lock.
     private let wasUsed = Atomic(false)
-    /// Whether a value may have died since ``claimDead(where:)`` looked.
+    /// Whether a value may have died since the last ``claimDead(where:)``.
     private let mayHaveDead = Atomic(false)
 
     package init() {}
@@ -59,16 +59,16 @@ package final class ValueTable: Sendable {
     @inline(__always)
     package var hasCandidates: Bool { mayHaveDead.load(ordering: .acquiring) }
 
-    /// Takes in a reference whose record is in the index.
+    /// Adds a reference whose record is in the index.
     ///
-    /// - Returns: the frame that says that its value is freed, where there is one.
+    /// - Returns: the freed frame of its value, if there is one.
     func insert(_ reference: Reference, at location: FrameLocation) -> FrameLocation? {
         wasUsed.store(true, ordering: .releasing)
         defer { mayHaveDead.store(true, ordering: .releasing) }
         return state.withLock { state in
             let segment = reference.file.segment
             state.content.references[location] = reference
-            // One whose place changes may be claimed already.
+            // A value whose reference was moved may be claimed already.
             let isNew = state.places.updateValue(location, forKey: segment) == nil
             let statement = state.content.freed[segment]
             if isNew, statement == nil { state.unclaimed.insert(segment) }
@@ -76,9 +76,9 @@ package final class ValueTable: Sendable {
         }
     }
 
-    /// Notes that a value is freed, as the frame at `location` says.
+    /// Notes that a value is freed, according to the frame at `location`.
     ///
-    /// - Returns: the reference, where one is known.
+    /// - Returns: the reference, if it is known.
     func free(_ segment: SegmentNumber, at location: FrameLocation) -> Reference? {
         wasUsed.store(true, ordering: .releasing)
         return state.withLock { state in
@@ -90,17 +90,17 @@ package final class ValueTable: Sendable {
         }
     }
 
-    /// Whether the frame of a freed value is needed: as long as there is a reference that it declares dead.
+    /// Whether the freed frame of a value is needed: it is, as long as there is a reference to the value.
     func needsStatement(of segment: SegmentNumber) -> Bool { state.withLock { $0.places[segment] != nil } }
 
-    /// The reference to a value segment, where one is in the table.
+    /// The reference to a value segment, if the table has one.
     func reference(to segment: SegmentNumber) -> Reference? {
         state.withLock { state in state.places[segment].flatMap { state.content.references[$0] } }
     }
 
     package func isFreed(_ segment: SegmentNumber) -> Bool { state.withLock { $0.content.freed[segment] != nil } }
 
-    /// References to values that were not known to be synced when these were appended, and that are not freed.
+    /// References to values that are not freed and that were not known to be synced when the reference was appended.
     var unsyncedReferences: [(location: FrameLocation, reference: Reference)] {
         guard isUsed else { return [] }
         return state.withLock { state in
@@ -111,20 +111,20 @@ package final class ValueTable: Sendable {
         }
     }
 
-    /// Notes that a frame died; a value may have died with it.
+    /// Notes that a frame died; if it is a reference, its value may be dead.
     func noteDead(_ location: FrameLocation) {
         guard state.withLock({ $0.content.references[location] != nil }) else { return }
         mayHaveDead.store(true, ordering: .releasing)
     }
 
-    /// Notes that a group ended or was replaced, whose members may have died.
+    /// Notes that a group ended or was replaced; its members' values may be dead.
     func noteGroupChange() {
         if isUsed { mayHaveDead.store(true, ordering: .releasing) }
     }
 
-    /// The values that died since the last call, which are the caller's to free.
+    /// The values that died since the last call. Freeing them is up to the caller.
     ///
-    /// - Complexity: O(n) in the values that live, and in those that died.
+    /// - Complexity: O(n) in the values that are live, and in those that died.
     package func claimDead(where isLive: (Reference) -> Bool) -> [DeadValue] {
         mayHaveDead.store(false, ordering: .sequentiallyConsistent)
         let open = state.withLock { state in
@@ -137,14 +137,14 @@ package final class ValueTable: Sendable {
         return dead.sorted { $0.file.segment < $1.file.segment }
     }
 
-    /// Notes that the file of a freed value is still there, or that it is gone by now.
+    /// Notes whether the file of a freed value still exists.
     package func note(_ segment: SegmentNumber, isThere: Bool) {
         state.withLock { state in
             if isThere { state.leaving.insert(segment) } else { state.leaving.remove(segment) }
         }
     }
 
-    /// Swaps the place of a frame that compaction copied; whether it is one of a freed value that is needed.
+    /// Changes the place of a frame that compaction copied; true if it is a freed frame that is needed.
     func relocate(from old: FrameLocation, to new: FrameLocation) -> Bool {
         guard isUsed else { return false }
         return state.withLock { state in
@@ -162,8 +162,8 @@ package final class ValueTable: Sendable {
 
     /// Forgets the reference at `location`, whose frame is gone.
     ///
-    /// - Returns: the file that nothing needs any more, or where its value is freed already, the frame that says so and
-    ///   is not needed any more.
+    /// - Returns: the file that nothing needs any more. If its value is freed already: the freed frame, which is not
+    ///   needed any more either.
     package func dropReference(at location: FrameLocation) -> (file: SegmentNumber?, statement: FrameLocation?) {
         state.withLock { state in
             guard let reference = state.content.references.removeValue(forKey: location) else { return (nil, nil) }
@@ -175,7 +175,7 @@ package final class ValueTable: Sendable {
         }
     }
 
-    /// Forgets a statement whose frame is dropped.
+    /// Forgets a freed frame that compaction drops.
     func dropStatement(at location: FrameLocation) {
         state.withLock { state in
             guard let segment = state.statements.removeValue(forKey: location) else { return }
@@ -193,15 +193,15 @@ package final class ValueTable: Sendable {
         }
     }
 
-    /// The value segments that a record refers to which is not freed.
+    /// The value segments with a reference that are not freed.
     package var referencedSegments: Set<SegmentNumber> {
         state.withLock { state in
             Set(state.content.references.values.map(\.file.segment)).subtracting(state.content.freed.keys)
         }
     }
 
-    /// The value segments that a copy of these segments needs: those that a record in them refers to, unless a frame in
-    /// them says that the value is freed.
+    /// The value segments that a copy of these segments needs: those with a reference in them and no freed frame in
+    /// them.
     package func referenced(in segments: Set<SegmentNumber>) -> [SegmentNumber] {
         state.withLock { state in
             state.content.references.compactMap { location, reference in
@@ -220,7 +220,7 @@ package final class ValueTable: Sendable {
         }
     }
 
-    /// Bytes of the files that are there, and of those whose value something can still restore.
+    /// Bytes of the files that exist, and of those whose value something can still restore.
     ///
     /// - Complexity: O(n) in the references on disk.
     package func byteCounts(where isLive: (Reference) -> Bool) -> (total: Int, live: Int) {
@@ -236,7 +236,7 @@ package final class ValueTable: Sendable {
         }
     }
 
-    /// Where the frames of freed values stand.
+    /// Where the freed frames are.
     package var freedFrames: [FrameLocation] { state.withLock { Array($0.content.freed.values) } }
 
     var content: Content { state.withLock { $0.content } }
@@ -250,7 +250,7 @@ package final class ValueTable: Sendable {
     }
 
     private static func replace(_ content: Content, _ state: inout State) {
-        // Those whose death is worked on stay the worker's.
+        // A value that somebody is freeing stays claimed.
         let claimed = Set(state.places.keys).subtracting(state.unclaimed)
         state.content = content
         state.places = [:]

@@ -1,11 +1,12 @@
-/// Counts the versions of each key at levels that keep one of every so many, so that each of these is marked when it is
+/// Counts the versions of each key at levels with an interval, so that one of every so many is marked when it is
 /// appended.
 ///
-/// A frame states which version of its key it is, so the count goes on from the newest of the last opening.
+/// A frame states its version's place among those of its key, so the count goes on from the newest one of the last
+/// opening.
 package final class VersionCounts: Sendable {
     private struct State {
         var counts: [KeyHash: UInt32] = [:]
-        /// Keys of which a version that was to be marked was not appended: the next is marked for it.
+        /// Keys with a version that was to be marked and was not appended: the next one is marked instead.
         var owed: Set<KeyHash> = []
     }
 
@@ -16,7 +17,7 @@ package final class VersionCounts: Sendable {
     /// The place of the next version of a key, and whether it is marked.
     ///
     /// - Parameters:
-    ///   - interval: of how many versions one is marked.
+    ///   - interval: one of this many versions is marked.
     ///   - last: the place of the newest version in the log; asked once for each key.
     /// - Complexity: O(1), and one read of a frame for the first version of a key in this opening. A key takes about 40
     ///   bytes.
@@ -28,7 +29,7 @@ package final class VersionCounts: Sendable {
             state.withLock { if $0.counts[hash] == nil { $0.counts[hash] = last } }
         }
         return state.withLock { state in
-            // From 2³² versions on they are counted from the beginning.
+            // After 2³² versions the count begins anew.
             let ordinal = max(1, (state.counts[hash] ?? 0) &+ 1)
             state.counts[hash] = ordinal
             let isOwed = state.owed.remove(hash) != nil
@@ -42,7 +43,7 @@ package final class VersionCounts: Sendable {
             if isMarked { state.owed.insert(hash) }
             guard state.counts[hash] == ordinal else { return }
             state.counts[hash] = ordinal - 1
-            // It comes to its place again.
+            // The mark is due again.
             if isMarked { state.owed.remove(hash) }
         }
     }

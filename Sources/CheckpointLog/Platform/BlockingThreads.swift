@@ -12,7 +12,7 @@ package final class BlockingThreads: Sendable {
         case end
     }
 
-    /// How long a thread without a job stays.
+    /// How long a thread without a job lives.
     private static let idleNanoseconds = 1_000_000_000
 
     private let state = Lock(State())
@@ -22,7 +22,7 @@ package final class BlockingThreads: Sendable {
     /// - Parameter limit: the most threads at a time.
     package init(limit: Int = 2) { threadLimit = limit }
 
-    /// Runs `body` on a thread of its own kind and gives its result.
+    /// Runs `body` on one of these threads and returns its result.
     package func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             let job: @Sendable () -> Void = { continuation.resume(with: Result { try body() }) }
@@ -40,16 +40,17 @@ package final class BlockingThreads: Sendable {
         }
     }
 
-    /// Lets the threads end once their jobs are done.
+    /// Lets the threads end after their jobs.
     package func stop() {
         state.withLock { $0.isStopping = true }
         state.wakeAll()
     }
 
-    /// Where the system has no thread to give, the caller's has to do: slower for others is better than never.
+    /// If the system cannot start a thread, the caller's thread does the work: blocking others is better than never
+    /// finishing.
     private func workWithoutThread() {
         state.withLock { $0.threads -= 1 }
-        // All that wait: whoever came meanwhile counted on the thread that is not there.
+        // All waiting jobs: whoever added one meanwhile relied on the thread that could not be started.
         while let job = state.withLock({ state in
             state.threads == 0 && !state.jobs.isEmpty ? state.jobs.removeFirst() : nil
         }) {

@@ -1,12 +1,13 @@
-/// Buffers that are used again: a fresh page of memory costs microseconds at its first touch.
+/// Buffers for repeated use: a fresh page of memory costs microseconds at its first touch.
 package final class BufferPool: Sendable {
     package static let shared = BufferPool()
 
-    /// Buffers kept at the most, and the greatest that is kept, in bytes: what the pool can hold is their product.
+    /// The most buffers that are kept, and the largest of them in bytes. The pool holds at most their product.
     private static let keptCount = 8
     private static let keptByteCount = 4 << 20
 
-    /// Up to here the stack is faster than the pool; Swift's own limit for temporary memory there.
+    /// Up to this many bytes the stack is faster than the pool. It is Swift's own limit for temporary memory on the
+    /// stack.
     private static let stackByteCount = 1_024
 
     private let free = Lock<[Buffer]>([])
@@ -50,7 +51,7 @@ package final class BufferPool: Sendable {
         }
     }
 
-    /// `@unchecked Sendable`: a buffer is in the pool or with one caller, never both.
+    /// `@unchecked Sendable`: a buffer is either in the pool or with one caller.
     @safe private final class Storage: @unchecked Sendable {
         let bytes: UnsafeMutableRawBufferPointer
 

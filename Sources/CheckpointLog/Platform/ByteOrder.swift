@@ -6,8 +6,8 @@ import Musl
 import Darwin
 #endif
 
-// What is generic here is inlinable, so that the tests, in modules of their own, get it specialised: without, a sweep
-// of theirs spends most of its time in the witnesses of `FixedWidthInteger`.
+// The generic functions are inlinable so that the tests, which are in modules of their own, get specialised code.
+// Otherwise their sweeps spend most of their time in the witnesses of `FixedWidthInteger`.
 
 extension UnsafeRawBufferPointer {
     /// The little-endian integer at `offset`; the caller has checked that it lies inside.
@@ -34,7 +34,7 @@ extension UnsafeRawBufferPointer {
         return true
     }
 
-    /// Under, over or equal to zero, as these bytes come before those of `other`, after them, or are the same.
+    /// Negative if these bytes sort before those of `other`, positive if after, zero if they are equal.
     @safe package func order(to other: UnsafeRawBufferPointer) -> Int {
         guard let first = baseAddress, let second = other.baseAddress else { return count - other.count }
         let order = unsafe memcmp(first, second, Swift.min(count, other.count))
@@ -45,7 +45,8 @@ extension UnsafeRawBufferPointer {
         precondition(range.lowerBound >= 0 && range.upperBound <= count, "Bytes are looked at inside what there is.")
         guard let start = baseAddress, !range.isEmpty else { return true }
         let first = unsafe start + range.lowerBound
-        // Each byte is like the one before it: the C library compares fast in an unoptimized build too.
+        // All bytes are equal if each equals the one before it. The C library compares fast in an unoptimized build
+        // too.
         return unsafe self[range.lowerBound] == 0 && memcmp(first, first + 1, range.count - 1) == 0
     }
 }
@@ -68,7 +69,8 @@ extension [UInt8] {
         }
     }
 
-    /// Appends an integer as LEB128: seven bits a byte, least first, the top bit set on all but the last.
+    /// Appends an integer as LEB128: seven bits per byte, the lowest first. The top bit is set in all bytes but the
+    /// last.
     package mutating func append(variableLength integer: UInt64) {
         var rest = integer
         while rest >= 0x80 {
@@ -83,7 +85,7 @@ extension [UInt8] {
     }
 }
 
-/// Reads integers off bytes in order; every read past the end gives nil.
+/// Reads integers from bytes, one after another. Every read past the end returns nil.
 package struct ByteCursor {
     package let bytes: [UInt8]
     package private(set) var offset: Int
@@ -119,7 +121,7 @@ package struct ByteCursor {
         while offset < end {
             let byte = UInt64(bytes[offset])
             offset += 1
-            // The tenth byte holds one bit.
+            // The tenth byte may have only one bit.
             if shift == 63, byte > 1 { return nil }
             result |= (byte & 0x7F) << shift
             if byte < 0x80 { return result }
@@ -133,7 +135,7 @@ package struct ByteCursor {
         range(byteCount: byteCount).map { bytes[$0] }
     }
 
-    /// Where the next `byteCount` bytes stand, which are skipped.
+    /// The range of the next `byteCount` bytes, which are skipped.
     package mutating func range(byteCount: UInt64) -> Range<Int>? {
         guard let count = Int(exactly: byteCount), count <= end - offset else { return nil }
         defer { offset += count }

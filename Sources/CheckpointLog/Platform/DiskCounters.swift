@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Counts what is asked of a disk: for statistics, and for checks that the engine does not come to ask for more.
+/// Counts the calls to a disk: for statistics, and for checks that the engine does not come to need more of them.
 ///
-/// Stores into mappings are not counted here: they are no calls, and too many for a counter that threads share.
+/// Stores into mappings are not counted: they are no calls, and there are too many for a counter that threads share.
 package final class DiskCounters: Sendable {
     private let writes = Atomic(0)
     private let bytes = Atomic(0)
@@ -12,7 +12,7 @@ package final class DiskCounters: Sendable {
 
     /// Calls that wrote to files.
     package var writeCount: Int { writes.load(ordering: .relaxed) }
-    /// Bytes that these calls took.
+    /// Bytes that these calls wrote.
     package var writtenByteCount: Int { bytes.load(ordering: .relaxed) }
     /// Syncs of files and directories.
     package var syncCount: Int { syncs.load(ordering: .relaxed) }

@@ -1,35 +1,35 @@
 package import SystemPackage
 
-/// The disk, as the engine sees it: the one seam of the project.
+/// The disk, as the engine uses it: the only place where tests replace a part of the engine.
 ///
 /// POSIX in production, simulated in tests. Every change of a disk that recovery must survive is one call of this
-/// protocol, of ``OpenDirectory`` or of ``OpenFile``, so that a test can fail it, shorten it, or cut the power at it.
-/// Calls may be made from any thread; calls on one name that change it are made by one thread at a time.
+/// protocol, of ``OpenDirectory`` or of ``OpenFile``. So a test can make it fail, shorten it, or cut the power at it.
+/// Any thread may call. Calls that change one name come from one thread at a time.
 package protocol FileSystem: AnyObject, Sendable {
-    /// Makes a directory with mode 0700, or as the permissions for writing say. Throws `EEXIST` when anything is there
-    /// already.
+    /// Creates a directory with mode 0700, or as the permissions for writing say. Throws `EEXIST` if anything exists
+    /// there.
     func createDirectory(_ path: FilePath) throws(FileSystemError)
 
-    /// Finds the directory at `path`, links followed, this once.
+    /// Opens the directory at `path`. This call alone follows links.
     func openDirectory(_ path: FilePath) throws(FileSystemError) -> any OpenDirectory
 
-    /// The path from the root, by the directory that the process works in now.
+    /// The absolute path, from the current working directory.
     func absolute(_ path: FilePath) -> FilePath
 
-    /// A number that is the same until the machine starts again; 0 if the system does not tell.
+    /// A number that stays the same until the machine starts again; 0 if the system does not provide one.
     var bootIdentifier: UInt64 { get }
 
-    /// Counts of what was asked of the disk through this value; nil if nothing is counted.
+    /// Counts of the calls through this value; nil if nothing is counted.
     var counters: DiskCounters? { get }
 
-    /// The length in bytes that this process may give a file; nil if only the disk says. As it was when the value
-    /// was made.
+    /// The most bytes that this process may write to a file, as it was when this value was made; nil if only the disk
+    /// limits it.
     var fileByteLimit: Int? { get }
 
     /// The same disk with counters of its own, for a log that is written.
     ///
-    /// - Parameter followsUmask: whether the directories and files that it makes are open to whomever the umask does
-    ///   not keep out, rather than to their owner alone.
+    /// - Parameter followsUmask: whether the umask alone decides who may use new directories and files; otherwise only
+    ///   their owner may.
     func forWriting(followsUmask: Bool) -> any FileSystem
 }
 
@@ -37,27 +37,27 @@ extension FileSystem {
     package var fileByteLimit: Int? { nil }
 }
 
-/// One directory, found once: every call is about that directory, wherever it has been moved since, and never about
-/// another that has come to its path. Names are of files directly in it. Closed by ``close()``, or when the last
-/// reference goes; files stay open.
+/// One directory, opened once. Every call is about that directory, wherever it is moved, and never about another one
+/// that gets its path. Names are of files directly in it. ``close()`` closes it, or the release of the last reference;
+/// its files stay open.
 package protocol OpenDirectory: AnyObject, Sendable {
-    /// Where it was found, for messages.
+    /// Where it was when it was opened, for messages.
     var path: FilePath { get }
 
     func openFile(_ name: String, _ mode: OpenMode) throws(FileSystemError) -> any OpenFile
 
-    /// Makes a directory that is as open to others as the lock's file. Throws `EEXIST` when anything is there already.
+    /// Creates a directory that is as open to others as the lock's file. Throws `EEXIST` if anything exists there.
     func createDirectory(_ name: String) throws(FileSystemError)
 
-    /// A directory in this one; a link to one is refused.
+    /// Opens a directory in this one. Refuses a link to a directory.
     func openDirectory(_ name: String) throws(FileSystemError) -> any OpenDirectory
 
     func entries() throws(FileSystemError) -> [DirectoryEntry]
 
     func rename(_ name: String, to newName: String) throws(FileSystemError)
 
-    /// Gives a file a second name, in another directory. False if these two cannot share one: on two disks, or on
-    /// one that has no second names. Throws `EEXIST` when anything is there already.
+    /// Gives a file a second name, in another directory. Returns false if the two directories cannot share a file: they
+    /// are on two disks, or on one without hard links. Throws `EEXIST` if anything has that name.
     func link(_ name: String, to newName: String, in target: any OpenDirectory) throws(FileSystemError) -> Bool
 
     func remove(_ name: String) throws(FileSystemError)
@@ -65,37 +65,38 @@ package protocol OpenDirectory: AnyObject, Sendable {
     /// Makes creations, renames and removals in the directory survive power loss.
     func sync() throws(FileSystemError)
 
-    /// How many calls of ``sync()`` have failed. A later one that succeeds says nothing of the names that were new by
-    /// then: they may look as if they were on the disk.
+    /// How many calls of ``sync()`` have failed. A later successful one proves nothing about names that were new then:
+    /// they may only seem to be on the disk.
     var failedSyncCount: Int { get }
 
     /// Makes the name of the directory itself survive power loss.
     func syncParent() throws(FileSystemError)
 
-    /// Takes the exclusive lock that the file `name` stands for, creating it, and writes into it who holds it. A file
-    /// that holds anything else is locked as it is. From then on new files of the directory have its mode.
+    /// Takes the exclusive lock of the file `name`, creates the file if necessary, and writes into it who holds the
+    /// lock. If the file has other content, that is left unchanged. From then on new files in the directory get its
+    /// mode.
     func lock(_ name: String) throws(FileSystemError) -> LockOutcome
 
-    /// Whether anyone, this process included, holds the lock of `name`. False when there is no such file.
+    /// Whether any process, this one included, holds the lock of `name`. False if there is no such file.
     func isLocked(_ name: String) throws(FileSystemError) -> Bool
 
-    /// Whether anyone holds the lock of `name` and has announced that it writes; where the system cannot tell, as
-    /// ``isLocked(_:)``.
+    /// Whether any process holds the lock of `name` and has announced that it writes. If the system cannot tell, the
+    /// same as ``isLocked(_:)``.
     func isAnnounced(_ name: String) throws(FileSystemError) -> Bool
 
-    /// A number that stands for the file system and for the directory there: a copy or a snapshot of it has another. 0
-    /// where the system does not tell.
+    /// A number for the file system and the directory in it; a copy or a snapshot has another. 0 if the system does not
+    /// provide one.
     var placeIdentifier: UInt64 { get }
 
     func close()
 }
 
 package enum OpenMode: Sendable {
-    /// An existing file, for reading only.
+    /// An existing file, only for reading.
     case read
     /// An existing file.
     case readWrite
-    /// A new file, with the mode of the lock's file or 0600; throws `EEXIST` when anything is there already.
+    /// A new file, with the mode of the lock's file or 0600. Throws `EEXIST` if anything has that name.
     case create
 }
 
@@ -115,61 +116,61 @@ package struct DirectoryEntry: Hashable, Sendable {
 
 package enum LockOutcome: Sendable {
     case acquired(any FileLock)
-    /// Who holds the lock, where the file tells it.
+    /// Another holder, if the file says who.
     case held(by: LockHolder?)
 }
 
 package protocol FileLock: AnyObject, Sendable {
-    /// Tells readers, until ``unlock()`` or the end of the process, that the holder has stated where its log ends, and
-    /// writes.
+    /// Tells readers that the holder has stated where its log ends, and writes. In force until ``unlock()`` or the end
+    /// of the process.
     func announce()
 
-    /// Whether the locked file still stands in the directory under its name. If not, the directory was removed, or
-    /// somebody else can hold what counts as the lock there by now.
+    /// Whether the locked file is still in the directory under its name. Otherwise the directory was removed, or
+    /// somebody else may hold what counts as the lock by now.
     func isInPlace() throws(FileSystemError) -> Bool
 
     func unlock()
 }
 
-/// One open file. Closed by ``close()``, or when the last reference goes.
+/// One open file. ``close()`` closes it, or the release of the last reference.
 package protocol OpenFile: AnyObject, Sendable {
     var path: FilePath { get }
 
     func byteCount() throws(FileSystemError) -> Int
 
-    /// One `pread`: may give fewer bytes than asked for, and 0 only at the end of the file. May throw `EINTR`.
+    /// One `pread`. It may return fewer bytes than asked for, and 0 only at the end of the file. It may throw `EINTR`.
     func readOnce(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int
 
-    /// One `pread` that gives nil rather than wait for a device.
+    /// One `pread` that returns nil instead of waiting for a device.
     func readIfCached(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int?
 
-    /// One `pwrite`: may take fewer bytes than given, and may throw `EINTR`.
+    /// One `pwrite`. It may write fewer bytes than given, and may throw `EINTR`.
     func writeOnce(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int
 
-    /// One `pwritev`: the same for three stretches of memory that follow one another in the file.
+    /// One `pwritev`: the same for three pieces of memory, which follow one another in the file.
     func writeOnce(
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer,
         at offset: Int
     ) throws(FileSystemError) -> Int
 
-    /// Allocates disk blocks for the first `byteCount` bytes and extends the file to them with zeros. False if the
-    /// file system cannot; `ENOSPC` is thrown.
+    /// Allocates disk blocks for the first `byteCount` bytes and extends the file to that length with zeros. Returns
+    /// false if the file system cannot do that. Throws `ENOSPC`.
     func reserve(byteCount: Int) throws(FileSystemError) -> Bool
 
-    /// Maps the first `byteCount` bytes for ``store(_:at:)``. False if mapped stores are not safe here.
+    /// Maps the first `byteCount` bytes for ``store(_:at:)``. Returns false if mapped stores are not safe here.
     func map(byteCount: Int) throws(FileSystemError) -> Bool
 
-    /// Copies `bytes` into the mapping. They survive the process at once.
+    /// Copies `bytes` into the mapping. From then on they survive the end of the process.
     func store(_ bytes: UnsafeRawBufferPointer, at offset: Int)
 
-    /// Stores one 8-aligned word into the mapping, whole, after every store before it.
+    /// Stores one word, at a multiple of 8, into the mapping: as a whole, and after every store before it.
     func storeWord(_ word: UInt64, at offset: Int)
 
-    /// Ends the mapping; what was stored stays.
+    /// Ends the mapping; what was stored stays in the file.
     func unmap()
 
-    /// Lets writes pass the page cache by, or not. While they do, memory, offset and length are multiples of 4,096.
-    /// False if the file system cannot, or need not be asked.
+    /// Sets whether writes bypass the page cache. While they do, memory, offset and length must be multiples of 4,096.
+    /// Returns false if the file system cannot do that, or if it makes no difference.
     func setDirect(_ isDirect: Bool) -> Bool
 
     func truncate(toByteCount byteCount: Int) throws(FileSystemError)
@@ -181,16 +182,16 @@ package protocol OpenFile: AnyObject, Sendable {
 }
 
 extension OpenFile {
-    /// A file that is in memory anyway.
+    /// The default: the file is in memory anyway.
     package func setDirect(_ isDirect: Bool) -> Bool { false }
 
-    /// A file that takes one stretch at a time.
+    /// The default: one piece after the other.
     package func writeOnce(
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer,
         at offset: Int
     ) throws(FileSystemError) -> Int { unsafe try writeOnce(first, at: offset) }
 
-    /// Reads until `buffer` is full or the file ends, and gives the number of bytes read.
+    /// Reads until `buffer` is full or the file ends, and returns the number of bytes.
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) -> Int {
         var done = 0
         while done < buffer.count {
@@ -213,7 +214,7 @@ extension OpenFile {
             do throws(FileSystemError) {
                 let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done...])
                 let count = unsafe try writeOnce(rest, at: offset + done)
-                // A device that takes nothing and reports nothing would be asked for ever.
+                // A device that accepts nothing and reports no error would be asked without end.
                 guard count > 0 else { throw FileSystemError(.write, path, .ioError) }
                 done += count
             } catch  where error.code == .interrupted {
@@ -222,7 +223,7 @@ extension OpenFile {
         }
     }
 
-    /// Writes all of three stretches of memory, one after the other.
+    /// Writes all of three pieces of memory, one after the other.
     package func write(
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer,
         at offset: Int
@@ -231,7 +232,7 @@ extension OpenFile {
         do throws(FileSystemError) {
             done = unsafe try writeOnce(first, second, third, at: offset)
         } catch  where error.code == .interrupted {}
-        // Nearly always that was all. What a signal or a disk that became full left over goes piece by piece.
+        // Usually everything is written by now. What a signal or a full disk left over is written piece by piece.
         func writeRest(of bytes: UnsafeRawBufferPointer, at start: Int) throws(FileSystemError) {
             let count = min(max(0, done - start), bytes.count)
             unsafe try write(UnsafeRawBufferPointer(rebasing: bytes[count...]), at: offset + start + count)
@@ -241,7 +242,7 @@ extension OpenFile {
         unsafe try writeRest(of: third, at: first.count + second.count)
     }
 
-    /// Reads exactly `range`; nil when the file ends before.
+    /// Reads exactly `range`; nil if the file is shorter.
     package func bytes(_ range: Range<Int>) throws(FileSystemError) -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: range.count)
         var failure: FileSystemError?
@@ -270,7 +271,7 @@ extension OpenFile {
     }
 }
 
-/// The directory of what has none: nothing is there.
+/// The directory of a log that has none; no name exists in it.
 package final class AbsentDirectory: OpenDirectory {
     package let path: FilePath = ""
     package let placeIdentifier: UInt64 = 0

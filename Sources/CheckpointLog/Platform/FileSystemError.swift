@@ -9,7 +9,7 @@ package struct FileSystemError: Error, Equatable, CustomStringConvertible {
     package enum Operation: String, Sendable {
         case open, createDirectory, list, rename, link, remove, syncDirectory, lock
         case size, read, write, reserve, map, truncate, sync
-        /// No call, but what keeps one from being made: the log's own limit.
+        /// No call, but the log's own limit, which prevents one.
         case limit
     }
 
@@ -23,16 +23,16 @@ package struct FileSystemError: Error, Equatable, CustomStringConvertible {
         code == .noSpace || code == .diskQuotaExceeded || code == .fileTooLarge
     }
 
-    /// Whether the call was not made because the process or the system has no file left to give: nothing has changed,
-    /// and it can be made again once one is.
+    /// Whether the process or the system had no descriptor left. Nothing has changed, and the caller can repeat the
+    /// call when one is free.
     package var isLackOfFiles: Bool {
         operation == .open && (code == .tooManyOpenFiles || code == .tooManyOpenFilesInSystem)
     }
 
-    /// Whether a replacement that failed with this may be in force all the same: now, or after a power cut.
+    /// Whether a replacement that failed with this error may be in force nevertheless: now, or after a power cut.
     package var isBehindRename: Bool { operation == .syncDirectory || operation == .rename && !isDiskFull }
 
-    /// The file of a lock is not where it was locked.
+    /// The lock's file is no longer where it was locked.
     package static func outOfPlace(_ path: FilePath) -> FileSystemError {
         FileSystemError(.lock, path, .staleNFSFileHandle)
     }

@@ -1,10 +1,9 @@
-/// Work on many parts of one thing, by a few threads at a time.
+/// Work on many parts, on a few threads at a time.
 package enum Lanes {
-    /// Calls `body` with each number below `count`, begun in order, on up to `laneCount` threads: the caller's and
-    /// others.
+    /// Calls `body` with each number below `count`, in order, on up to `laneCount` threads, the caller's included.
     ///
-    /// Returns when all have ended; after a failure no more are begun, and that of the least number is thrown, which is
-    /// the one that a single thread would have met.
+    /// Returns when all calls have ended. After a failure no further ones begin. The failure of the smallest number is
+    /// thrown, which is the one that a single thread would have met.
     package static func forEach<Failure: Error>(
         below count: Int, laneCount: Int, _ body: @escaping @Sendable (Int) throws(Failure) -> Void
     ) throws(Failure) {
@@ -31,7 +30,7 @@ package enum Lanes {
         if let failure = state.withLock({ $0.failure }) { throw failure.error }
     }
 
-    /// As ``forEach(below:laneCount:_:)``, with what `body` gives for each number, in their order.
+    /// As ``forEach(below:laneCount:_:)``, and returns the results of `body` in the order of the numbers.
     package static func map<Value: Sendable, Failure: Error>(
         below count: Int, laneCount: Int, _ body: @escaping @Sendable (Int) throws(Failure) -> Value
     ) throws(Failure) -> [Value] {
@@ -57,7 +56,7 @@ package enum Lanes {
     }
 }
 
-/// Bytes that the threads of a call share while it lasts: each reads all and writes to a part of its own.
+/// Bytes that the threads of a call share while it lasts. Each may read all of them, and writes only to its own part.
 ///
 /// `@unchecked Sendable`: the call that lends the bytes ends after all threads have.
 @safe package struct LentBytes: @unchecked Sendable {
@@ -66,7 +65,7 @@ package enum Lanes {
     package init(_ bytes: UnsafeRawBufferPointer) { unsafe self.bytes = bytes }
 }
 
-/// As ``LentBytes``, to be filled.
+/// As ``LentBytes``, for memory to be filled.
 @safe package struct LentRoom: @unchecked Sendable {
     package let bytes: UnsafeMutableRawBufferPointer
 

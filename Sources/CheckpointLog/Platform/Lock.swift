@@ -6,12 +6,12 @@ import Musl
 import Darwin
 #endif
 
-/// A mutex that owns the state it guards, with a condition to wait on.
+/// A mutex that owns the state it guards, with a condition to wait for.
 ///
-/// Built on `pthread_mutex_t`, which the thread sanitizer understands; `Synchronization.Mutex` reports races there that
+/// It uses `pthread_mutex_t`, which the thread sanitizer understands; for `Synchronization.Mutex` it reports races that
 /// do not exist.
 ///
-/// `@unchecked Sendable`: the state is reached only between lock and unlock.
+/// `@unchecked Sendable`: the state is used only between lock and unlock.
 @safe package final class Lock<State>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
@@ -24,7 +24,7 @@ import Darwin
         unsafe state.initialize(to: initialState)
         unsafe Self.check(pthread_mutex_init(mutex, nil))
         #if os(Linux)
-        // Timed waits must not jump with the wall clock.
+        // A change of the wall clock must not change how long a wait lasts.
         var attributes = pthread_condattr_t()
         unsafe Self.check(pthread_condattr_init(&attributes))
         unsafe Self.check(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC))
@@ -44,7 +44,7 @@ import Darwin
         unsafe mutex.deallocate()
     }
 
-    /// Runs `body` with the state, alone.
+    /// Runs `body` with exclusive access to the state.
     @inline(__always)
     package func withLock<Result: ~Copyable, Failure: Error>(
         _ body: (inout State) throws(Failure) -> Result
@@ -54,7 +54,7 @@ import Darwin
         return try unsafe body(&state.pointee)
     }
 
-    /// Waits until `body` gives a result; it is asked at once, and again after each ``wakeAll()``.
+    /// Waits until `body` returns a result. It is called at once, and again after each ``wakeAll()``.
     package func wait<Result, Failure: Error>(
         until body: (inout State) throws(Failure) -> Result?
     ) throws(Failure) -> Result {
@@ -66,7 +66,7 @@ import Darwin
         }
     }
 
-    /// Waits like ``wait(until:)``, at most for `nanoseconds`; nil when the time is over without a result.
+    /// Waits like ``wait(until:)``, at most for `nanoseconds`; nil if there is no result by then.
     package func wait<Result>(atMost nanoseconds: Int, until body: (inout State) -> Result?) -> Result? {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
@@ -77,7 +77,7 @@ import Darwin
         }
     }
 
-    /// Lets every waiter ask again.
+    /// Lets every waiter call its `body` again.
     package func wakeAll() {
         unsafe pthread_cond_broadcast(condition)
     }

@@ -4,10 +4,10 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// Who holds the lock of a log, as the lock's file tells. FORMAT.md, "Files of a directory".
+/// Who holds the lock of a log, according to the lock's file. FORMAT.md, "Files of a directory".
 package struct LockHolder: Hashable, Sendable {
     package var process: Int32
-    /// When the process began, in microseconds since 1970-01-01 UTC; 0 if the system does not tell.
+    /// When the process began, in microseconds since 1970-01-01 UTC; 0 if the system does not say.
     package var began: Int64
     package var host: String
 
@@ -17,12 +17,12 @@ package struct LockHolder: Hashable, Sendable {
         self.host = host
     }
 
-    /// More than any holder takes: a number of 11 characters, one of 20, a host name of at most 255 bytes, three line
-    /// ends.
+    /// An upper bound of a holder's bytes: a number of 11 characters, one of 20, a host name of at most 255 bytes,
+    /// three line ends.
     static let byteLimit = 512
 
-    /// Whether bytes are what a writer of logs, or a power cut at one, leaves in a lock's file: nothing, a holder, or a
-    /// part of one, and zero bytes after it. Anything else is somebody else's.
+    /// Whether the bytes of a lock's file come from a writer of logs, or from a power cut during its write: nothing, a
+    /// holder or a part of one, and zero bytes after it. Anything else belongs to somebody else.
     static func mayReplace(_ bytes: [UInt8]) -> Bool {
         guard bytes.count <= byteLimit else { return bytes.allSatisfy { $0 == 0 } }
         var text = bytes
@@ -30,10 +30,10 @@ package struct LockHolder: Hashable, Sendable {
         return LockHolder(text) != nil || text.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x0A }
     }
 
-    /// A line for each part. The host's name comes last, since it is the one that may be anything.
+    /// A line for each part. The host's name is the last, since it may contain anything.
     package var bytes: [UInt8] { Array("\(process)\n\(began)\n\(host.onOneLine)\n".utf8) }
 
-    /// Reads what ``bytes`` are, or their first line alone; nil for anything else.
+    /// Reads ``bytes``, or their first line only; nil for anything else.
     package init?(_ bytes: [UInt8]) {
         let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
             .map { String(decoding: $0, as: UTF8.self) }
@@ -57,7 +57,7 @@ extension LockHolder: CustomStringConvertible {
         var text = "process \(process)"
         if !host.isEmpty { text += " on \(host.onOneLine)" }
         if (1..<Self.timeLimit).contains(began) {
-            // Whole seconds: what a list of processes shows.
+            // Whole seconds, as lists of processes show them.
             text += ", begun \(Date(timeIntervalSince1970: Double(began / 1_000_000)).formatted(.iso8601))"
         }
         return text

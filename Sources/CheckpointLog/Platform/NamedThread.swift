@@ -8,34 +8,34 @@ import Musl
 import Darwin
 #endif
 
-/// A thread of the engine own, so that blocking calls never occupy Swift's cooperative pool.
+/// A thread of the engine's own, so that blocking calls never occupy Swift's cooperative pool.
 ///
-/// Left alone, it ends by itself when its body returns.
+/// Without ``join()`` it ends by itself when its body returns.
 package struct NamedThread: Sendable {
     /// Processors that the process may use.
     package static var coreCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
-    /// Has the disk serve everybody else before the calling thread, where the system knows how.
+    /// Makes the disk serve everybody else before the calling thread, if the system can do that.
     package static func lowerPriority() { checkpoint_lower_io_priority() }
 
     /// Blocks the calling thread.
     package static func sleep(for duration: Duration) {
         let (seconds, attoseconds) = duration.components
         var wanted = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
-        // Interrupted, it says how much is left.
+        // After an interruption the call says how much time is left.
         var rest = wanted
         while unsafe nanosleep(&wanted, &rest) != 0, errno == EINTR { wanted = rest }
     }
 
-    /// Gives the processor to another thread.
+    /// Lets another thread run.
     package static func yield() { _ = sched_yield() }
 
-    /// For tests: whether the system has no thread to give to what this task does.
+    /// For tests: whether the system refuses to start threads for this task.
     @TaskLocal package static var areNoneLeft = false
 
     private let done: Lock<Bool>
 
-    /// Starts a thread called `name` (Linux shows the first 15 bytes); nil when the system has none to give.
+    /// Starts a thread called `name` (Linux shows the first 15 bytes); nil if the system cannot start one.
     package init?(name: String, _ body: @escaping @Sendable () -> Void) {
         if Self.areNoneLeft { return nil }
         let done = Lock(false)
@@ -69,7 +69,7 @@ package struct NamedThread: Sendable {
     }
 }
 
-/// What a new thread is handed through the one pointer that `pthread_create` passes on.
+/// What a new thread receives through the one pointer that `pthread_create` passes.
 private final class Start {
     private let name: String
     private let body: () -> Void

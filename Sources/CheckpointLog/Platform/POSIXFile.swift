@@ -9,18 +9,19 @@ import CPlatform
 import Synchronization
 import SystemPackage
 
-/// `@unchecked Sendable`: the mapping changes only in ``map(byteCount:)`` and ``unmap()``, which the one writer of a
-/// file calls before its first store and after its last.
+/// `@unchecked Sendable`: the mapping changes only in ``map(byteCount:)`` and ``unmap()``. The only writer of a file
+/// calls them before its first store and after its last one.
 @safe final class POSIXFile: OpenFile, @unchecked Sendable {
     let path: FilePath
-    /// -1 once closed, so that a late call fails: the number may be another file's by then.
+    /// -1 after the file was closed, so that a late call fails: the number may belong to another file by then.
     private let descriptor: Atomic<Int32>
     private let counters: DiskCounters?
     private let fileByteLimit: Int?
-    /// Whether the system has refused to read from the page cache alone: then every such read is a miss.
+    /// Whether the system has refused to read only from the page cache. Every such read then counts as a miss.
     private let refusesCachedReads = Atomic(false)
     private var mapping: UnsafeMutableRawBufferPointer?
-    /// Held while the mapping goes, and while its pages are dropped: by then the addresses must not be another's.
+    /// Held while the mapping ends, and while its pages are dropped, so that the addresses cannot belong to another
+    /// mapping.
     private let unmapping = Lock(())
 
     init(_ file: Int32, path: FilePath, _ counters: DiskCounters?, fileByteLimit: Int?) {
@@ -32,7 +33,7 @@ import SystemPackage
 
     deinit { close() }
 
-    /// The system ends the process that makes a file longer than it may.
+    /// The system ends a process that makes a file longer than its limit.
     private func checkEnd(_ end: Int, _ operation: FileSystemError.Operation) throws(FileSystemError) {
         guard let fileByteLimit, end > fileByteLimit else { return }
         throw FileSystemError(operation, path, .fileTooLarge)
@@ -58,7 +59,7 @@ import SystemPackage
         if count >= 0 { return count }
         let code = Errno.current
         if code == .resourceTemporarilyUnavailable || code == .interrupted { return nil }
-        // As a miss: the caller reads elsewhere.
+        // Counts as a miss: the caller reads in another way.
         if code.isRefusal {
             refusesCachedReads.store(true, ordering: .relaxed)
             return nil
@@ -139,9 +140,9 @@ import SystemPackage
         guard checkpoint_sync(file) == 0 else { throw FileSystemError(.sync, path, .current) }
     }
 
-    /// A mapped page that is written back is first write-protected, which interrupts every processor that runs this
-    /// process, page by page. Out of the page table all at once, that is one interruption; the page being appended to
-    /// is mapped again at the next store.
+    /// Before the kernel writes a mapped page back, it write-protects it, which interrupts every processor that runs
+    /// this process, for each page. Removing all pages from the page table at once takes one interruption. The next
+    /// store maps the page that is being appended to again.
     private func dropMappedPages() {
         unmapping.withLock { _ in
             guard let mapping = unsafe mapping, let start = mapping.baseAddress else { return }

@@ -9,8 +9,8 @@ import CPlatform
 import Synchronization
 package import SystemPackage
 
-/// The disk of this machine. With ``POSIXFile`` and ``Descriptors`` the one
-/// place of the engine that makes system calls on files.
+/// The disk of this machine. With ``POSIXFile`` and ``Descriptors`` it is the only place of the engine that makes
+/// system calls on files.
 package final class POSIXFileSystem: FileSystem {
     package static let shared = POSIXFileSystem()
 
@@ -39,8 +39,8 @@ package final class POSIXFileSystem: FileSystem {
         bootIdentifier = Self.bootIdentifier(named: name.prefix(count))
     }
 
-    /// Containers and sandboxes hide the name of the boot, or give each machine the same one, of zeros: what such a
-    /// name says of two openings is nothing.
+    /// Containers and sandboxes hide the boot's name, or give every machine the same one, of zeros. Such a name says
+    /// nothing about two openings.
     package static func bootIdentifier(named name: some Sequence<UInt8>) -> UInt64 {
         let isBlank = name.allSatisfy { byte in
             [0, UInt8(ascii: "0"), UInt8(ascii: "-"), UInt8(ascii: "\n")].contains(byte)
@@ -48,16 +48,16 @@ package final class POSIXFileSystem: FileSystem {
         return isBlank ? 0 : fnv1a(name)
     }
 
-    /// Zero stands for what is not known.
+    /// Zero means unknown.
     static func fnv1a(_ bytes: some Sequence<UInt8>) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         return max(hash, 1)
     }
 
-    /// Whether a store into a file with all its blocks lands in the page cache that a sync writes from, and never needs
-    /// a block: one that finds no room ends the process. On file systems where files can share blocks (XFS, APFS,
-    /// Btrfs), a copy of an open log makes the next store to each of them need another.
+    /// Whether a store into a file with all its blocks goes to the page cache from which a sync writes, and never needs
+    /// a new block; a store that finds no room ends the process. On file systems where files can share blocks (XFS,
+    /// APFS, Btrfs), copying an open log makes the next store to each block need a new one.
     package static func canMap(onSystemOfType type: Int64) -> Bool {
         // ext2, ext3 and ext4; tmpfs; HFS+
         return [0xEF53, 0x0102_1994, 0x4244].contains(type)
@@ -78,7 +78,7 @@ package final class POSIXFileSystem: FileSystem {
             file, path: path, counters, mode: followsUmask ? 0o666 : 0o600, fileByteLimit: fileByteLimit)
     }
 
-    /// A file that grows beyond it ends the process (SIGXFSZ), unless that is ignored.
+    /// A file that grows beyond this limit ends the process (SIGXFSZ), unless the signal is ignored.
     private static var processFileByteLimit: Int? {
         var limit = rlimit()
         #if canImport(Glibc)
@@ -108,10 +108,10 @@ extension Errno {
 
 final class POSIXDirectory: OpenDirectory {
     let path: FilePath
-    /// -1 once closed, so that a late call fails: the number may be another file's by then.
+    /// -1 after the directory was closed, so that a late call fails: the number may belong to another file by then.
     private let descriptor: Atomic<Int32>
     private let counters: DiskCounters?
-    /// Of new files: what the log's first opening gave its lock.
+    /// The mode of new files: that of the lock's file, which the log's first opening decided.
     private let mode: Atomic<UInt32>
     private let fileByteLimit: Int?
 
@@ -125,10 +125,10 @@ final class POSIXDirectory: OpenDirectory {
 
     deinit { close() }
 
-    /// Not `AT_FDCWD`, whatever the number of a closed directory is.
+    /// Never `AT_FDCWD`, whatever the number of a closed directory is.
     private var file: Int32 { descriptor.load(ordering: .relaxed) }
 
-    /// Calls `body` with the directory to begin at and the name to look up there.
+    /// Calls `body` with the directory to start at, and with the name to look up there.
     private func lookUp<Result>(_ name: String, _ body: (Int32, UnsafePointer<CChar>) -> Result) -> Result {
         return unsafe name.withCString { unsafe body(file, $0) }
     }
@@ -151,7 +151,7 @@ final class POSIXDirectory: OpenDirectory {
             case .readWrite: O_RDWR
             case .create: O_RDWR | O_CREAT | O_EXCL
             }
-        // A pipe in a file's place must not block the opening: O_NONBLOCK has no other effect on regular files.
+        // A pipe in a file's place must not block the opening. O_NONBLOCK has no other effect on regular files.
         let file = open(name, flags | O_NOFOLLOW | O_NONBLOCK)
         guard file >= 0 else { throw failure(.open, name) }
         var status = stat()
@@ -160,18 +160,18 @@ final class POSIXDirectory: OpenDirectory {
             _ = POSIXFileSystem.systemClose(file)
             throw FileSystemError(.open, path.appending(name), code)
         }
-        // Whatever the umask of this process is: the log's first opening has decided.
+        // The umask of this process does not matter: the log's first opening decided.
         let wanted = mode_t(self.mode.load(ordering: .relaxed))
         if mode == .create, hasLock.load(ordering: .relaxed), status.st_mode & 0o777 != wanted {
             _ = fchmod(file, wanted)
         }
-        // The kernel's look at the clock is a twentieth of a read of a few hundred bytes.
+        // Updating the access time takes a twentieth of a read of a few hundred bytes.
         if mode == .read { checkpoint_skip_access_time(file) }
         return POSIXFile(file, path: path.appending(name), counters, fileByteLimit: fileByteLimit)
     }
 
     func createDirectory(_ name: String) throws(FileSystemError) {
-        // Who may read the files may go into it.
+        // Whoever may read the files may enter the directory.
         let files = mode_t(mode.load(ordering: .relaxed))
         let mode = files | (files & 0o444) >> 2
         let code = unsafe lookUp(name) { place, name in uninterrupted { unsafe mkdirat(place, name, mode) } }
@@ -187,7 +187,7 @@ final class POSIXDirectory: OpenDirectory {
     }
 
     func entries() throws(FileSystemError) -> [DirectoryEntry] {
-        // An open description of its own: one that is shared has one place in the listing for all.
+        // An open description of its own. A shared one has one reading position for all.
         let file = open(".", O_RDONLY | O_DIRECTORY)
         guard file >= 0 else { throw FileSystemError(.list, path, .current) }
         guard let stream = unsafe fdopendir(file) else {
@@ -221,7 +221,7 @@ final class POSIXDirectory: OpenDirectory {
         }
     }
 
-    /// What stands under the name, a link itself rather than what it leads to; nil with `errno`.
+    /// The status of what has that name, of a link itself and not of its target; nil with `errno`.
     func status(of name: String) -> stat? {
         var status = stat()
         return unsafe lookUp(name) { unsafe fstatat($0, $1, &status, AT_SYMLINK_NOFOLLOW) } == 0 ? status : nil
@@ -258,7 +258,7 @@ final class POSIXDirectory: OpenDirectory {
         guard !refusesSyncs.load(ordering: .relaxed) else { return }
         counters?.countSync()
         guard uninterrupted({ fsync(file) }) == 0 else {
-            // Where directories cannot be synced their names are as durable as the file system makes them.
+            // If the file system cannot sync directories, names are as durable as it makes them.
             if Errno.current.isRefusal { return refusesSyncs.store(true, ordering: .relaxed) }
             let error = FileSystemError(.syncDirectory, path, .current)
             failedSyncs.add(1, ordering: .releasing)
@@ -276,7 +276,7 @@ final class POSIXDirectory: OpenDirectory {
         counters?.countSync()
         let file = open("..", O_RDONLY | O_DIRECTORY)
         guard file >= 0 else {
-            // The directory above may be passed through and not read.
+            // The process may be allowed to pass through the parent directory and not to read it.
             if Errno.current == .permissionDenied || Errno.current.isRefusal { return }
             throw failure(.syncDirectory, "..")
         }
@@ -292,7 +292,7 @@ final class POSIXDirectory: OpenDirectory {
         var status = stat()
         let code = unsafe fstat(file, &status)
         let lock = POSIXLock(file, name: name, in: self, FileIdentity(status))
-        // A pipe opens, and can even be locked, but cannot hold the name of a process.
+        // A pipe can be opened and even locked, but it cannot store the name of a process.
         guard code == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw FileSystemError(.lock, path.appending(name), .invalidArgument)
         }
@@ -322,7 +322,8 @@ final class POSIXDirectory: OpenDirectory {
         defer { _ = POSIXFileSystem.systemClose(file) }
         let code = question(file)
         if code < 0 {
-            // A reader that cannot ask goes on as beside nobody: it never writes, and checks whatever it reads.
+            // If a reader cannot ask, it continues as if there were no writer: it never writes, and checks everything
+            // that it reads.
             if Errno.current.isRefusal || Errno.current == .noLocks { return false }
             throw failure(.lock, name)
         }

@@ -8,7 +8,7 @@ import Darwin
 import CPlatform
 import SystemPackage
 
-/// What tells a file from any other that there is, wherever its names are.
+/// What distinguishes a file from every other one, whatever names it has.
 struct FileIdentity: Equatable {
     private let device: UInt64
     private let node: UInt64
@@ -26,11 +26,11 @@ struct FileIdentity: Equatable {
     }
 }
 
-/// The lock of one open description of a file: it ends with the process, however that ends.
+/// The lock of one open description of a file. It ends with the process, however the process ends.
 final class POSIXLock: FileLock {
     private let file: Int32
     private let isHeld = Lock(true)
-    /// Whether the file holds this process's name, to be taken out again.
+    /// Whether the file contains this process's name, which the unlock has to remove.
     private let namesHolder = Lock(false)
     private let name: String
     private let directory: POSIXDirectory
@@ -61,15 +61,15 @@ final class POSIXLock: FileLock {
             defer { isHeld = false }
             return isHeld
         }
-        // A second call would wipe the number of whoever holds the lock by then.
+        // A second call would erase the name of whoever holds the lock by then.
         guard wasHeld else { return }
-        // A former holder's name would mislead whoever reads it.
+        // The name of a former holder would mislead readers.
         if namesHolder.withLock({ $0 }) { _ = uninterrupted { ftruncate(file, 0) } }
         _ = checkpoint_unlock(file)
     }
 
-    /// Says who holds the lock, for whoever finds it taken. Only a lock's file is written over: the name may be a
-    /// second one of somebody else's file.
+    /// Writes who holds the lock, for whoever finds it taken. Only a lock's file is overwritten: the name may be a
+    /// second name of somebody else's file.
     func writeHolder(_ holder: LockHolder) {
         guard LockHolder.mayReplace(bytes()) else { return }
         namesHolder.withLock { $0 = true }
@@ -80,8 +80,8 @@ final class POSIXLock: FileLock {
 
     func holder() -> LockHolder? { LockHolder(bytes()) }
 
-    /// What the file holds, as far as a holder can reach and a page further: zero bytes of a page are told from
-    /// anything else.
+    /// The content of the file, as far as a holder's text can reach and one page more: zeros that a power cut leaves
+    /// must be distinguished from anything else.
     private func bytes() -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 4_096)
         let count = unsafe bytes.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, $0.count, 0) }

@@ -1,9 +1,8 @@
 import CPlatform
 
-/// Asks for memory ahead of its use, where many places far apart are visited one after another: their answers then come
-/// side by side.
+/// Requests memory before its use. Where many distant places are visited one after another, their answers then overlap.
 package enum Prefetch {
-    /// Asks for the cache line of `address`; a hint, for which any address will do.
+    /// Requests the cache line of `address`. This is a hint, and any address is allowed.
     @inline(__always)
     package static func want(_ address: UnsafeRawPointer?) { unsafe checkpoint_prefetch(address) }
 }

@@ -1,8 +1,9 @@
 import CPlatform
 
-/// Tells the process that made it from the children that come out of it by `fork()`, at the cost of a load from memory.
+/// Distinguishes the process that made it from the children that `fork()` makes of it, for the cost of a load from
+/// memory.
 ///
-/// A child has the parent's open files and not its threads: what it writes lands in the midst of what the parent
+/// A child has the parent's open files and not its threads: what it writes would land in the middle of what the parent
 /// writes.
 package struct ProcessMark: Sendable {
     private let forkCount: UInt32

@@ -1,6 +1,6 @@
 extension String {
-    /// The text with its control characters escaped: names of files and keys can hold line ends and commands to a
-    /// terminal, and must not write lines of a report.
+    /// The text with its control characters escaped. Names of files and keys can contain line ends and terminal
+    /// commands, which must not appear in a report.
     package var onOneLine: String {
         guard unicodeScalars.contains(where: Self.isControl) else { return self }
         var text = ""

@@ -1,8 +1,8 @@
-/// Small frames that were read again and again, in memory: to ask the system for one costs more than to check it.
+/// Small frames that were read more than once, in memory: a system call for one costs more than its check.
 ///
-/// A location stands for the same bytes for ever, so nothing here is ever outdated. Each location has one place. It
-/// takes it when it is asked for twice and no other location of that place is in between; so a pass over all keys
-/// leaves what is here alone. What is here is checked at each read, as what comes from a file is.
+/// A location always has the same bytes, so nothing here gets outdated. Each location has one slot. It takes the slot
+/// when it is asked for twice, with no other location of that slot in between; so a pass over all keys changes nothing
+/// here. The reader checks a frame from here at each read, as it does one from a file.
 package final class FrameCache: Sendable {
     /// The longest frame that is held, in bytes.
     package static let frameByteLimit = 1_024
@@ -18,15 +18,15 @@ package final class FrameCache: Sendable {
         /// The frame's location; 0 for an empty place.
         var location: UInt64 = 0
         var bytes: [UInt8] = []
-        /// The last other location that was asked for here.
+        /// The last other location that was asked for and belongs to this slot.
         var candidate: UInt64 = 0
     }
 
     private struct Shard {
-        /// Made at the first read: most logs restore little.
+        /// Made at the first read, since most logs restore little.
         var slots: [Slot] = []
         var byteCount = 0
-        /// The place that makes room next.
+        /// The slot to evict next.
         var hand = 0
 
         mutating func drop(_ index: Int) {
@@ -38,7 +38,7 @@ package final class FrameCache: Sendable {
 
     package enum Answer {
         case held([UInt8])
-        /// It is not here, and is to be put here once it is read.
+        /// The frame is not here, and the caller is to insert it after it has read it.
         case wanted
         case absent
     }
@@ -49,7 +49,7 @@ package final class FrameCache: Sendable {
 
     package var byteCount: Int { shards.reduce(0) { sum, shard in sum + shard.withLock { $0.byteCount } } }
 
-    /// The frame at `location`, where it is here.
+    /// The frame at `location`, if the cache has it.
     ///
     /// - Complexity: O(1), under a lock.
     package func frame(at location: FrameLocation) -> Answer {
@@ -64,7 +64,7 @@ package final class FrameCache: Sendable {
         }
     }
 
-    /// Puts a frame here that was wanted and holds.
+    /// Inserts a frame that was wanted, after it was checked.
     package func insert(_ frame: UnsafeRawBufferPointer, at location: FrameLocation) {
         guard frame.count <= Self.frameByteLimit else { return }
         let bytes = unsafe [UInt8](frame)

@@ -1,20 +1,20 @@
 import SystemPackage
 
-/// Whether a read may wait for a device: on a thread of the engine it may, on a task's thread it must not.
+/// Whether a read may wait for a device. It may on a thread of the engine; on a task's thread it must not.
 package enum ReadMode: Sendable {
     case waiting
     case cachedOnly
 }
 
-/// Thrown by a read that would have to wait, and must not.
+/// Thrown by a read that would have to wait and must not.
 package struct WouldWait: Error {}
 
-/// What a restore needs to know of the bytes it decodes.
+/// What a restore needs to know about the bytes that it decodes.
 package struct ContentFacts: Sendable {
     package var flags: FrameHeader.Flags
     package var level: UInt8
     package var number: SequenceNumber
-    /// What is said of the version beside its value, encoded.
+    /// The encoded metadata of the version.
     package var metadata: [UInt8]
 
     package init(flags: FrameHeader.Flags, level: UInt8, number: SequenceNumber, metadata: [UInt8]) {
@@ -31,7 +31,7 @@ package struct ContentFacts: Sendable {
     }
 }
 
-/// A frame's facts, once its header's checksum holds.
+/// What a frame's header says, after its checksum was verified.
 package struct FoundHeader: Sendable {
     package var header: FrameHeader
     package var key: [UInt8]
@@ -39,20 +39,21 @@ package struct FoundHeader: Sendable {
     package var metadata: [UInt8]
 }
 
-/// Reads the frames of an open log where the index says that they stand. Nothing of a frame is believed before it is
-/// checked.
+/// Reads the frames of an open log at the places that the index states. It uses nothing of a frame before it has
+/// checked it.
 ///
-/// A class, so that a restore takes one reference and not those of all that it holds.
+/// A class, so that a restore retains one object, and not each of its parts.
 package final class FrameReader: Sendable {
-    /// Makes a result of a large value that is read straight to where the result keeps it; nil if that cannot be.
+    /// Makes a result from a large value by reading it directly into the result's memory; nil if that is not possible.
     package typealias Receive<Result> = @Sendable (ContentFacts, LargeValueReader) throws -> Result?
 
-    /// What an index entry says of a record: the frame at its location is no other's.
+    /// What an index entry states about a record. The frame at its location must be the record's.
     @safe package struct Record {
         package var location: FrameLocation
         package var number: SequenceNumber
         package var level: UInt8
-        /// Nil if it is not known, nor the origin: a number is of one record alone.
+        /// Nil if the caller does not know the key, and then not the origin either: a number belongs to one record
+        /// only.
         package var key: UnsafeRawBufferPointer?
         package var origin: Origin
 
@@ -76,16 +77,16 @@ package final class FrameReader: Sendable {
         }
     }
 
-    /// Bytes over which a read is never made on a task's thread: the copy alone takes long.
+    /// A task's thread never reads more bytes than this: the copy alone takes long.
     private static let inlineByteLimit = 128 << 10
 
     private let identity: LogIdentity
     private let files: SegmentFiles
-    /// The greatest value that is wanted, in bytes.
+    /// The largest value that the caller accepts, in bytes.
     private let valueByteLimit: Int
     package let cache: FrameCache
 
-    /// - Parameter cache: that of another reader of the same history of the log; by default a new one.
+    /// - Parameter cache: the cache of another reader of the same history of the log; by default a new one.
     package init(_ identity: LogIdentity, _ files: SegmentFiles, valueByteLimit: Int, cache: FrameCache = FrameCache())
     {
         self.identity = identity
@@ -94,11 +95,11 @@ package final class FrameReader: Sendable {
         self.cache = cache
     }
 
-    /// Reads and checks the frame at `location` of `file`, and calls `body` with it and its content.
+    /// Reads and checks the frame at `location` of `file`, and calls `body` with the frame and its content.
     ///
-    /// - Parameter isWanted: whether it is the frame that is looked for; as in
+    /// - Parameter isWanted: whether it is the frame that the caller looks for; as in
     ///   ``FrameDecoder/withFrame(in:at:seed:where:_:)``.
-    /// - Throws: ``FrameFault``; ``CheckpointLogError`` of a read that failed; ``WouldWait`` in a mode that must not;
+    /// - Throws: ``FrameFault``; ``CheckpointLogError`` of a failed read; ``WouldWait`` in a mode that must not wait;
     ///   what `isWanted` and `body` throw.
     @inline(__always)
     package static func withFrame<Result>(
@@ -112,11 +113,11 @@ package final class FrameReader: Sendable {
         }
     }
 
-    /// Calls `body` with the content of `record`, a large value's too.
+    /// Calls `body` with the content of `record`, also if that is a large value.
     ///
-    /// - Parameter receive: called first for a large value.
-    /// - Throws: `.damaged` naming file, offset and number, also when another record stands there; ``WouldWait`` in a
-    ///   mode that must not; what `body` throws.
+    /// - Parameter receive: called first if the value is large.
+    /// - Throws: `.damaged` with file, offset and number, also if the frame there is another record's; ``WouldWait`` in
+    ///   a mode that must not wait; what `body` throws.
     package func withContent<Result>(
         of record: Record, _ mode: ReadMode = .waiting, receive: Receive<Result>? = nil,
         _ body: (FrameView, UnsafeRawBufferPointer) throws -> Result
@@ -170,7 +171,7 @@ package final class FrameReader: Sendable {
             if let result = try receive?(ContentFacts(frame), reader) { return result }
             content = try reader.bytes()
         } catch let error as FileSystemError where error.code == .noSuchFileOrDirectory {
-            // The cause lets a caller look the record up again, should a compaction have taken the file away.
+            // With this cause a caller looks the record up again, since a compaction may have removed the file.
             var missing = CheckpointLogError.damaged(
                 "The file of a large value is missing; put it back.", path: error.path.string)
             missing.cause = error
@@ -181,7 +182,7 @@ package final class FrameReader: Sendable {
         return unsafe try content.withUnsafeBytes { unsafe try body(frame, $0) }
     }
 
-    /// The reference that stands in the frame at `location`; nil when it is none.
+    /// The reference in the frame at `location`; nil if the frame is of another kind.
     package func reference(at location: FrameLocation) throws -> ValueReference? {
         let file = try wrapping { () throws(FileSystemError) in try files.file(of: location.segment) }
         do {
@@ -224,7 +225,8 @@ package final class FrameReader: Sendable {
         let count: Int
         do throws(FileSystemError) {
             if mode == .cachedOnly {
-                // A short answer is the end of the file, or a page that is not there: the waiting read tells.
+                // Fewer bytes mean the end of the file, or a page that is not in memory. The read that may wait finds
+                // out.
                 guard let read = unsafe try file.readIfCached(into: buffer, at: offset), read == buffer.count else {
                     throw FileSystemError(.read, file.path, .wouldBlock)
                 }
@@ -242,7 +244,7 @@ package final class FrameReader: Sendable {
 }
 
 extension FrameReader.Record {
-    /// Whether a frame, whose header holds, is this record's.
+    /// Whether a frame, whose header was verified, is this record's.
     fileprivate func `is`(_ frame: FrameView) -> Bool {
         let header = frame.header
         guard header.sequenceNumber == number, header.level == level else { return false }

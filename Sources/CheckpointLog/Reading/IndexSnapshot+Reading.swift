@@ -1,23 +1,23 @@
 import SystemPackage
 
 extension IndexSnapshot {
-    /// Bytes of everything but the tables.
+    /// An upper bound of the bytes of everything except the tables.
     private static let headLimit = 256 << 20
-    /// Slots for each record that the manifest counts, and for the chain, whose records it does not: a file that claims
-    /// more is not read, however its checksums are.
+    /// The most slots for each record that the manifest counts, plus some for the chain, whose records it does not
+    /// count. A file with more is not read, even if its checksums are right.
     private static let slotsPerRecord = 4
     private static let chainSlots = 8 << 20
-    /// Tables of this many bytes in all are read by two threads.
+    /// If the tables have this many bytes or more, two threads read them.
     private static let parallelByteCount = 8 << 20
-    /// Tables are read in blocks, and no further where so few of their slots are used that a hole in the file must be
-    /// it: memory is then not touched for the rest.
+    /// Tables are read in blocks of this size. If a block has so few used slots that it must be a hole in the file, the
+    /// reading stops, before it touches memory for the rest.
     private static let blockByteCount = 4 << 20
     private static let leastUse = 256
 
-    /// What came of reading a snapshot. The catalog is untouched unless it was used.
+    /// The result of reading a snapshot. The catalog changes only if the snapshot was used.
     package enum Outcome {
         case absent
-        /// It has the index of another history, or of another retention, or is of so long ago that it is not known.
+        /// It is the index of another history or another retention, or it is so old that its history is not known.
         case outdated
         case damaged
         case used(covered: Set<Covered>)
@@ -27,11 +27,12 @@ extension IndexSnapshot {
         }
     }
 
-    /// Fills the empty `catalog` from the log's snapshot, and gives the segments it covers.
+    /// Fills the empty `catalog` from the log's snapshot, and returns the segments that the snapshot covers.
     ///
-    /// Entries in segments that `manifest` does not list may be stale; see ``RecordCatalog/removeEntries(outside:)``.
+    /// Entries in segments that `manifest` does not list may be outdated; see
+    /// ``RecordCatalog/removeEntries(outside:)``.
     ///
-    /// - Throws: `FileSystemError` of a device; never for what the file holds.
+    /// - Throws: `FileSystemError` of a device. Damage in the file is no error: the snapshot is not used.
     package static func read(
         into catalog: RecordCatalog, manifest: Manifest, identity: LogIdentity
     ) throws(FileSystemError) -> Outcome {
@@ -115,7 +116,7 @@ extension IndexSnapshot {
     }
 
     private static func usedSlots(_ bytes: UnsafeRawBufferPointer) -> Int {
-        // The number stands last in a slot; zero is none.
+        // The number is the last field of a slot; zero means that the slot is empty.
         stride(from: IndexShard.slotByteCount - 8, to: bytes.count, by: IndexShard.slotByteCount).reduce(0) {
             $0 + (bytes.integer(UInt64.self, at: $1) == 0 ? 0 : 1)
         }

@@ -1,6 +1,6 @@
-/// Reads a large value from its segment: on several threads, straight to where it is wanted.
+/// Reads a large value from its segment, on several threads, directly to where the caller wants it.
 ///
-/// Memory is touched only for chunks that hold, whatever the reference and the footer claim.
+/// It touches memory only for chunks that were verified, whatever lengths the reference and the footer state.
 package struct LargeValueReader {
     /// Bytes of the whole value.
     package var byteCount: Int { reference.contentByteCount }
@@ -14,7 +14,7 @@ package struct LargeValueReader {
 
     private struct Chunk: Sendable {
         var entry: SegmentFooter.Entry
-        /// Where its content stands in the value.
+        /// Where the chunk's content begins in the value.
         var start: Int
 
         var end: Int { start + entry.contentByteCount }
@@ -23,9 +23,9 @@ package struct LargeValueReader {
     /// Opens the value segment that `reference` names and checks its footer.
     ///
     /// - Parameters:
-    ///   - lent: the file, where somebody has it open; it is not closed here.
-    ///   - byteLimit: the greatest value that is wanted.
-    /// - Throws: `FileSystemError`; `.damaged` naming file and offset; `.valueTooLarge`.
+    ///   - lent: the file, if the caller has it open; the reader does not close it.
+    ///   - byteLimit: the largest value that the caller accepts.
+    /// - Throws: `FileSystemError`; `.damaged` with file and offset; `.valueTooLarge`.
     package init(
         _ reference: ValueReference, lent: (any OpenFile)? = nil, identity: LogIdentity, byteLimit: Int
     ) throws {
@@ -66,7 +66,7 @@ package struct LargeValueReader {
         }
     }
 
-    /// Checks every chunk, and keeps none.
+    /// Checks every chunk and keeps none.
     ///
     /// - Throws: as ``read(from:into:)``.
     package func check() throws {
@@ -78,7 +78,8 @@ package struct LargeValueReader {
         }
     }
 
-    /// The first bytes of the value, up to `limit`, as far as its first chunk goes; none when that is no usual chunk.
+    /// The first bytes of the value, up to `limit` and the end of its first chunk; none if that chunk is not like those
+    /// that the engine writes.
     package func beginning(limit: Int) throws -> [UInt8] {
         guard let first = chunks.first, first.entry.contentByteCount <= ValueSegment.chunkByteCount else { return [] }
         let byteCount = first.entry.contentByteCount
@@ -88,10 +89,10 @@ package struct LargeValueReader {
         }
     }
 
-    /// Fills `target` with the value's bytes from `start` on; it must have room for exactly these. Every chunk is
-    /// checked, also those that end before `start`.
+    /// Fills `target` with the value's bytes from `start` on. `target` must have exactly that length. Every chunk is
+    /// checked, also those before `start`.
     ///
-    /// - Throws: `FileSystemError`; `.damaged` naming file and offset. The content of `target` is undefined then.
+    /// - Throws: `FileSystemError`; `.damaged` with file and offset. The content of `target` is then undefined.
     package func read(from start: Int, into target: UnsafeMutableRawBufferPointer) throws {
         precondition(start >= 0 && start + target.count == byteCount, "The room is not that of the value.")
         let room = unsafe LentRoom(target)
@@ -104,8 +105,8 @@ package struct LargeValueReader {
         }
     }
 
-    /// Reads what a chunk holds, but for the first `skipped` bytes, into its place: straight there when it is stored as
-    /// it is.
+    /// Reads the content of a chunk, without the first `skipped` bytes, to its place; directly if it is stored
+    /// uncompressed.
     private func read(
         _ entry: SegmentFooter.Entry, skipped: Int, into target: UnsafeMutableRawBufferPointer
     ) throws {
@@ -152,7 +153,7 @@ package struct LargeValueReader {
         }
     }
 
-    /// Whether a header is that of the chunk that the footer lists.
+    /// Whether a header belongs to the chunk that the footer lists.
     private func isChunk(_ header: FrameHeader, _ entry: SegmentFooter.Entry, _ contentByteCount: Int) -> Bool {
         header.crc == entry.headerCRC && header.kind == .chunk && header.frameByteCount == entry.byteCount
             && header.sequenceNumber == reference.chunkNumber && header.contentByteCount == contentByteCount

@@ -1,6 +1,6 @@
-/// The files of a log, by their names alone.
+/// The files of a log, known by their names only.
 package struct LogDirectory: Sendable {
-    /// By number.
+    /// Sorted by number.
     package var segments: [SegmentName] = []
     package var temporaries: [String] = []
     package var foreign: [String] = []
@@ -32,7 +32,7 @@ package struct LogDirectory: Sendable {
         return (segments + unfinished).filter { $0.role == .output }.map(\.identifier)
     }
 
-    /// The greatest number but those that outputs have in a copy alone.
+    /// The greatest number, without those that only copies use for their outputs.
     package var highestSegment: SegmentNumber {
         segments.last { $0.identifier < SegmentName.firstOfCopies || $0.role != .output }?.identifier ?? 0
     }

@@ -1,15 +1,15 @@
 import SystemPackage
 
-/// Reads what the manifest says of sealed segments off the segments themselves.
+/// Lists the frames of sealed segments, from their footers.
 package struct LogFooters {
     package let identity: LogIdentity
 
     package init(identity: LogIdentity) { self.identity = identity }
 
-    /// Calls `body` with each frame of a sealed segment as its footer states it, or a scan where the footer alone is
-    /// damaged; key and origin stand beside the entry.
+    /// Calls `body` with each frame of a sealed segment, and with its key and origin. If only the footer is damaged, a
+    /// scan of the frames takes its place.
     ///
-    /// - Throws: `.damaged`, `.ioFailure`, and what `body` throws; it may have been called by then.
+    /// - Throws: `.damaged`, `.ioFailure`, and what `body` throws; by then `body` may have been called.
     package func forEachEntry(
         of segment: Manifest.Segment,
         _ body: (SegmentFooter.Entry, _ key: UnsafeRawBufferPointer, _ origin: UnsafeRawBufferPointer) throws -> Void
@@ -27,7 +27,7 @@ package struct LogFooters {
             end = entry.offset + entry.byteCount
             unsafe try body(entry, key, origin)
         }
-        // No scan finds frames whose list has this checksum.
+        // The manifest has another checksum: no scan of these frames can give the list that it knows.
         guard isWhole, end == segment.footerOffset else { throw isAnother(segment, file, end: end) }
     }
 
@@ -40,7 +40,7 @@ package struct LogFooters {
         }
     }
 
-    /// The footer without its trailer; nil if it is not the one that the manifest knows.
+    /// The footer without its trailer; nil if it is not the footer that the manifest knows.
     private static func footerBytes(of segment: Manifest.Segment, _ file: any OpenFile) throws -> [UInt8]? {
         let end = segment.byteCount - SegmentFooter.trailerByteCount
         guard segment.footerOffset <= end,
@@ -64,9 +64,9 @@ package struct LogFooters {
             lost: [Self.range(of: segment)])
     }
 
-    /// Lists the frames `[SegmentHeader.byteCount, end)` of a segment that is to be sealed.
+    /// Lists the frames in `[SegmentHeader.byteCount, end)` of a segment that is about to be sealed.
     ///
-    /// - Throws: `.damaged` when they are not what was written: no footer is made over bytes that fail.
+    /// - Throws: `.damaged` if they are not what was written: a footer must not cover bytes that fail their check.
     package static func footer(
         ofUnsealed name: SegmentName, _ file: any OpenFile, end: Int, identity: LogIdentity
     ) throws -> EncodedFooter {
@@ -79,9 +79,9 @@ package struct LogFooters {
         return footer
     }
 
-    /// Checks that the file of a sealed segment is there and as long as the manifest states.
+    /// Checks that the file of a sealed segment exists and has the length that the manifest states.
     ///
-    /// - Throws: `.damaged` naming the numbers that are lost.
+    /// - Throws: `.damaged` with the numbers that are lost.
     package func check(_ segment: Manifest.Segment) throws { try file(of: segment).close() }
 
     private func file(of segment: Manifest.Segment) throws -> any OpenFile {
@@ -121,7 +121,7 @@ package struct LogFooters {
         }
     }
 
-    /// Reads the frames' headers and lists them.
+    /// Reads the headers of the frames and lists them.
     package static func scan(
         _ name: SegmentName, _ file: any OpenFile, end: Int, identity: LogIdentity
     ) throws -> (EncodedFooter, SegmentScanner.End) {

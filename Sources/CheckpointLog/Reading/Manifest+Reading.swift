@@ -1,12 +1,12 @@
 import SystemPackage
 
 extension Manifest {
-    /// More than any manifest has.
+    /// An upper bound of the bytes of a manifest.
     private static let fileByteLimit = 128 << 20
 
-    /// Reads the manifest of the log at `directory`; nil when there is none.
+    /// Reads the manifest of the log at `directory`; nil if there is none.
     ///
-    /// - Throws: `.damaged` when it is not exactly one, `.unsupportedFormat`, `.ioFailure`.
+    /// - Throws: `.damaged` if the file is not exactly one manifest, `.unsupportedFormat`, `.ioFailure`.
     package static func read(in directory: any OpenDirectory) throws -> Manifest? {
         let path = directory.path.appending(FileName.manifest)
         let file: any OpenFile
@@ -30,7 +30,7 @@ extension Manifest {
         return manifest
     }
 
-    /// What tells one manifest from another, also from one that was put back from a backup.
+    /// What distinguishes one manifest from another, also from one that was put back from a backup.
     package struct Stamp: Sendable, Equatable {
         package var generation: UInt64
         package var openingWord: UInt64
@@ -38,8 +38,8 @@ extension Manifest {
 
     package var stamp: Stamp { Stamp(generation: generation, openingWord: openings.first ?? 0) }
 
-    /// The stamp of the manifest in `directory`, unverified: it tells a replacement, and nothing else. Nil when there
-    /// is none.
+    /// The stamp of the manifest in `directory`, without a check. It shows that the manifest was replaced, and nothing
+    /// else. Nil if there is no manifest.
     package static func stamp(in directory: any OpenDirectory) throws(FileSystemError) -> Stamp? {
         let file: any OpenFile
         do throws(FileSystemError) {

@@ -1,7 +1,7 @@
 import SystemPackage
 
 extension PositionStatement {
-    /// Reads what the log's POSITION states; nil when there is none, or it is not this log's.
+    /// Reads what the log's POSITION states; nil if there is no such file, or if it belongs to another log.
     package static func read(_ identity: LogIdentity) throws(FileSystemError) -> PositionStatement? {
         let file: any OpenFile
         do throws(FileSystemError) {

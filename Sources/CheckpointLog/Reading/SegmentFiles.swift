@@ -2,16 +2,16 @@ package import SystemPackage
 
 /// Files that are open for reading, at most 32.
 ///
-/// A reader holds the file while it reads, so that neither eviction nor the removal of the file by compaction can take
-/// it away: the descriptor closes when the last holder lets go.
+/// A reader holds the file while it reads it. So neither eviction nor the removal of the file by compaction closes it
+/// under the reader: the descriptor closes when its last holder releases it.
 package final class SegmentFiles: Sendable {
     private static let limit = 32
 
     private struct State {
         var names: [SegmentNumber: SegmentName] = [:]
-        /// Files of segments and of large values that stay open until the end.
+        /// Files of segments and of large values that stay open to the end.
         var pinned: [SegmentNumber: any OpenFile] = [:]
-        /// Few enough that looking at each costs less than a hash.
+        /// So few that comparing all of them costs less than hashing.
         var files: [(segment: SegmentNumber, file: any OpenFile, lastUse: Int)] = []
         var uses = 0
 
@@ -31,11 +31,11 @@ package final class SegmentFiles: Sendable {
 
     package init(_ identity: LogIdentity) { self.identity = identity }
 
-    /// Those that `other` knows, and has open, and more.
+    /// The files that `other` knows and has open, and additional ones.
     ///
     /// - Parameters:
     ///   - names: segments that `other` may have forgotten by now.
-    ///   - pinned: files that stay open until the end.
+    ///   - pinned: files that stay open to the end.
     package init(
         copying other: SegmentFiles, names: [SegmentNumber: SegmentName], pinned: [SegmentNumber: any OpenFile]
     ) {
@@ -46,16 +46,16 @@ package final class SegmentFiles: Sendable {
         state.withLock { [copy] in $0 = copy }
     }
 
-    /// The segments that are known, by number.
+    /// The names of the known segments, by number.
     package var names: [SegmentNumber: SegmentName] { state.withLock { $0.names } }
 
-    /// A file that stays open until the end; nil if none does.
+    /// The file that stays open to the end for this segment; nil if there is none.
     package func pinned(_ segment: SegmentNumber) -> (any OpenFile)? { state.withLock { $0.pinned[segment] } }
 
-    /// Makes a segment known under its number.
+    /// Adds a segment's name under its number.
     package func add(_ name: SegmentName) { state.withLock { $0.names[name.identifier] = name } }
 
-    /// Lets a segment go that is not part of the log any more.
+    /// Forgets a segment that left the log.
     package func forget(_ segment: SegmentNumber) {
         state.withLock { state in
             state.names[segment] = nil
@@ -73,7 +73,7 @@ package final class SegmentFiles: Sendable {
         if let known = state.withLock({ $0.known(segment) }) { return known }
         let file = try identity.directory.openFile(name(of: segment), .read)
         return state.withLock { state in
-            // Another reader was faster: one file for all.
+            // Another reader has opened it meanwhile: all use the same file.
             if let known = state.known(segment) { return known }
             if state.files.count >= Self.limit,
                 let oldest = state.files.indices.min(by: { state.files[$0].lastUse < state.files[$1].lastUse })

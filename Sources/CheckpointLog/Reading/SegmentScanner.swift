@@ -1,9 +1,9 @@
 import SystemPackage
 
-/// Reads the frames of a segment in order. It reports; only recovery changes files.
+/// Reads the frames of a segment in order. It only reports what it finds; recovery changes the files.
 package struct SegmentScanner {
     private static let windowByteCount = 4 << 20
-    /// What is read at a place that a payload was passed by for: a header and what stands before the next payload.
+    /// How much is read after a payload that was skipped: a header, and what precedes the next payload.
     private static let leastWindowByteCount = 8 << 10
     private static let zeroRun = 4 << 10
 
@@ -15,11 +15,11 @@ package struct SegmentScanner {
     }
 
     package enum Cause: Sendable, Equatable {
-        /// A roll frame, which `offset` is after: the log goes on in the next segment.
+        /// After a roll frame, which ends at `offset`: the log goes on in the next segment.
         case rolled
-        /// Nothing but zeros, or nothing at all, to the end of the file or of what was to be read.
+        /// Only zeros, or nothing, up to the end of the file or of the part to be read.
         case empty
-        /// A batch whose last frame is missing.
+        /// A batch without its last frame.
         case openBatch
         /// Bytes at this offset that are not a frame.
         case fault(FrameFault, at: Int)
@@ -32,13 +32,13 @@ package struct SegmentScanner {
     private var window: [UInt8] = []
     private var windowStart = 0
     private var nextWindowByteCount = Self.windowByteCount
-    /// Bytes of the file, once that was asked for.
+    /// Bytes of the file, after somebody has asked for it.
     private var fileByteCount: Int?
 
     /// - Parameters:
-    ///   - end: where to stop, in bytes; nothing at or after it is read, nor what no position can state.
-    ///   - checksPayload: whether payloads are read and checked. Otherwise a long one is passed by, and the frame that
-    ///     is visited has only what stands before it.
+    ///   - end: where to stop, in bytes. Nothing at or after it is read, nor anything that no position can state.
+    ///   - checksPayload: whether to read and check payloads. Otherwise long ones are skipped, and the frame that is
+    ///     visited has only what precedes its payload.
     package init(_ file: any OpenFile, seed: FrameSeed, end: Int, checksPayload: Bool = true) {
         self.file = file
         self.seed = seed
@@ -65,7 +65,7 @@ package struct SegmentScanner {
             var cursor = offset
             var kind = RecordKind.promise
             var isBatch = false
-            // The frames of a batch are visited in a second pass, once its end is found.
+            // A second pass visits the frames of a batch, after its end was found.
             while true {
                 let step = try withFrame(at: cursor) { frame in
                     let goesOn = frame.header.flags.contains(.batchContinues)
@@ -97,7 +97,7 @@ package struct SegmentScanner {
         }
     }
 
-    /// What the headers of frames tell that stand after the end of a log.
+    /// What the headers of frames after the end of a log tell.
     package struct Stragglers: Sendable {
         /// The greatest promise of any.
         package var promise: LogPosition?
@@ -110,9 +110,9 @@ package struct SegmentScanner {
         }
     }
 
-    /// What all frames from `start` on tell, also after bytes that are no frame.
+    /// What all frames from `start` on tell, also those after bytes that are no frame.
     ///
-    /// - Complexity: O(n) in the bytes; a header is looked for at every multiple of 8 that is not zero.
+    /// - Complexity: O(n) in the bytes; every multiple of 8 that is not zero is tried as the beginning of a header.
     package mutating func stragglers(from start: Int) throws -> Stragglers {
         var found = Stragglers()
         var offset = start
@@ -129,7 +129,7 @@ package struct SegmentScanner {
                         found.formUnion(Stragglers(promise: header.promise, lastNumber: header.appendNumber))
                     }
                     offset += 8
-                    // What was reserved and not used is zeros, for megabytes.
+                    // Reserved space that was never used is zero, for megabytes.
                     while offset + Self.zeroRun <= stop,
                         bytes.isZero(in: offset - windowStart..<offset - windowStart + Self.zeroRun)
                     {
@@ -156,7 +156,7 @@ package struct SegmentScanner {
 
     private enum Step<Value> {
         case success(Value)
-        /// Nil stands for the end: zeros, or no bytes at all.
+        /// Nil means the end: zeros, or no more bytes.
         case failure(FrameFault?)
     }
 
@@ -202,7 +202,7 @@ package struct SegmentScanner {
         }
     }
 
-    /// Makes the window hold `byteCount` bytes from `offset` on, or all there are.
+    /// Makes the window contain `byteCount` bytes from `offset` on, or all that exist.
     @inline(__always)
     private mutating func load(from offset: Int, byteCount: Int) throws {
         let wanted = min(offset + byteCount, end)
@@ -218,7 +218,8 @@ package struct SegmentScanner {
     }
 
     private mutating func fill(from offset: Int, byteCount: Int) throws {
-        // Where payloads are passed by, there may be another one; what follows on is read in larger and larger pieces.
+        // After a payload that was skipped, the next one may be skipped too. Otherwise the file is read in larger and
+        // larger pieces.
         let isNext = window.isEmpty || offset <= windowStart + window.count
         nextWindowByteCount = isNext ? min(4 * nextWindowByteCount, Self.windowByteCount) : Self.leastWindowByteCount
         let count = max(0, min(max(nextWindowByteCount, byteCount), end - offset))

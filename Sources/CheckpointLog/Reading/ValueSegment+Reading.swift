@@ -3,7 +3,7 @@ import SystemPackage
 extension ValueSegment {
     /// Reads the whole value that `reference` names.
     ///
-    /// - Parameter byteLimit: the greatest value that is wanted.
+    /// - Parameter byteLimit: the largest value that the caller accepts.
     /// - Throws: as ``LargeValueReader``.
     package static func read(
         _ reference: ValueReference, identity: LogIdentity, byteLimit: Int = ValueReference.contentByteLimit
@@ -13,7 +13,7 @@ extension ValueSegment {
         return try reader.bytes()
     }
 
-    /// The footer of the value segment, once it is known to be the one that the reference was made over.
+    /// The footer of the value segment, after its checksum was compared with the one in the reference.
     package static func footer(of reference: ValueReference, file: any OpenFile) throws -> SegmentFooter {
         let byteCount = try file.byteCount()
         guard byteCount == reference.fileByteCount, byteCount >= SegmentFooter.trailerByteCount,

@@ -1,37 +1,37 @@
 import SystemPackage
 
-/// Checks the chain: the log segments after the last one ever sealed. It comes to the judgement of FORMAT.md, "The end
-/// of a log", by its own way.
+/// Checks the chain: the log segments after the last one ever sealed. It reaches the verdict of FORMAT.md, "The end of
+/// a log", with code of its own.
 struct ChainCheck {
     let identity: LogIdentity
     let manifest: Manifest
     let names: [SegmentName]
     let position: PositionStatement?
-    /// The written position of a live writer: nothing after it is looked at.
+    /// The written position of an active writer. The check reads nothing after it.
     let stop: LogPosition?
     let level: VerificationLevel
 
     private struct End {
         var position: LogPosition
         var segment: SegmentName
-        /// Why the log ends there, where that is not the plain end.
+        /// Why the log ends there; nil for a clean end.
         var kind: String?
     }
 
-    /// What the reading of one segment after the other comes to.
+    /// What the check knows after it has read some of the segments.
     private struct Reading {
         var outcome = CheckOutcome()
         var known: LogPosition?
-        /// As far as it is known to be synced, rather than written.
+        /// The greatest position that is known to be synced, not only written.
         var knownSynced: LogPosition?
         var end: End?
         var previous: SegmentNumber
         var last: LogPosition
         var newestEpoch: UInt32 = 0
         var order: FrameOrder?
-        /// The segments that sound headers name as the ones before theirs, each with one that does.
+        /// The segments that valid headers name as their predecessors, each with one segment that names it.
         var named: [SegmentNumber: SegmentName] = [:]
-        /// Whether any frame stands after the end.
+        /// Whether there is any frame after the end.
         var hasStragglers = false
 
         mutating func note(_ stragglers: SegmentScanner.Stragglers) {
@@ -81,8 +81,8 @@ struct ChainCheck {
         return reading.outcome
     }
 
-    /// Where the reading of a file ends: nothing after the written position of a live writer counts, and nothing that
-    /// a position could not state.
+    /// Where to stop in a file: nothing after the written position of an active writer counts, and nothing that a
+    /// position could not state.
     private func byteCount(of file: any OpenFile, _ name: SegmentName) throws -> Int {
         let byteCount = min(try file.byteCount(), LogPosition.offsetLimit - 8)
         guard let stop, stop.segment == name.identifier else { return byteCount }
@@ -123,7 +123,7 @@ struct ChainCheck {
         return try SegmentHeader(bytes, of: identity.identifier, path: file.path.string)
     }
 
-    /// Reads complete batches up to the first thing that is none.
+    /// Reads complete batches, up to the first bytes that are none.
     private func readBatches(
         _ file: any OpenFile, _ name: SegmentName, _ byteCount: Int, _ reading: inout Reading
     ) throws -> (end: Int, kind: String?, isRolled: Bool) {
@@ -190,8 +190,8 @@ struct ChainCheck {
 
     // MARK: Values
 
-    /// Ends the log before the first reference after what is known to be good whose value is not there, although
-    /// nothing has superseded it; what was superseded may be missing.
+    /// Ends the log before the first reference after the known synced position whose value is missing and that nothing
+    /// has superseded. Superseded values may be missing.
     private func cutAtLostValues(_ reading: inout Reading) throws {
         var bad: [CheckOutcome.Record] = []
         for reference in reading.outcome.references where reference.record.flags.contains(.unsynced) {
@@ -200,7 +200,7 @@ struct ChainCheck {
             record.valueSegment = reference.reference.segment
             if try !isThere(reference.reference) { bad.append(record) }
         }
-        // The last first: what a cut takes supersedes nothing any more.
+        // The last one first: what a cut takes no longer supersedes anything.
         for record in bad.reversed() {
             if try isSuperseded(record, reading.outcome.records) {
                 reading.outcome.lostValues.insert(record.valueSegment)
@@ -232,7 +232,7 @@ struct ChainCheck {
         }
     }
 
-    /// Whether anything newer of its key is in the log and was not removed, or the version or its key was.
+    /// Whether the log has a newer record of the key that was not removed, or the version or its key was removed.
     private func isSuperseded(_ record: CheckOutcome.Record, _ records: [CheckOutcome.Record]) throws -> Bool {
         var newer: Set<SequenceNumber> = []
         var removed: Set<SequenceNumber> = []
@@ -273,18 +273,17 @@ struct ChainCheck {
         if let found = end, found.position.offset == 0, let known = reading.known,
             known.segment < found.segment.identifier
         {
-            // A segment that does not follow the last one read tells nothing of what stood between the two.
+            // That segment does not follow the last one read, so it says nothing about what was between the two.
             end = nil
         }
         let isComplete = end == nil
         let position = end?.position ?? reading.last
         guard let known = reading.known, position < known,
-            // The segment of such a position was empty, and a closing or a recovery that was cut short has removed it.
+            // The segment of this position was empty, and a closing or an interrupted recovery has removed it.
             !(isComplete && known.offset <= SegmentHeader.byteCount)
         else {
             guard let end = reading.end, let kind = end.kind else { return }
-            // Under the same boot whatever was written stands before the end; otherwise only what was synced is known
-            // to.
+            // Under the same boot everything written must be before the end, otherwise only what was synced.
             let isKnown = self.position?.isSameBoot == true
             let loss = isKnown ? "" : "; checkpoints that were written and not synced may be lost with it"
             var finding = VerificationFinding(
@@ -304,8 +303,8 @@ struct ChainCheck {
         reading.outcome.chainDamage = finding
     }
 
-    /// What is damage whatever the positions say: a segment that another names and that is nowhere; and frames after
-    /// the end where nothing says that the power went.
+    /// Looks for damage that does not depend on positions: a segment that another one names and that does not exist,
+    /// and frames after the end although nothing says that the power was cut.
     private func judgeEvidence(_ reading: inout Reading) throws -> Bool {
         let missing = reading.named.keys.filter { number in
             number > manifest.lastSealed && !names.contains { $0.identifier == number }
@@ -338,7 +337,7 @@ struct ChainCheck {
             manifest.segments.map(\.highestSequenceNumber).max() ?? SequenceNumber(rawValue: 0))
     }
 
-    /// Collects the records between the end and the position known good, as far as their headers hold.
+    /// Collects the records between the end and the known position whose headers are valid.
     ///
     /// - Returns: whether there may be others.
     private func findLost(from end: LogPosition, to known: LogPosition, _ outcome: inout CheckOutcome) throws -> Bool {

@@ -1,7 +1,7 @@
-/// What the check of one file found, before it is known which of its records are live.
+/// What the check of one file found, before anybody knows which of its records are live.
 struct CheckOutcome: Sendable {
-    /// Findings of one file that are listed one by one; the rest is summed up, so that a log that is all damage gives a
-    /// report that can be read.
+    /// How many findings of one file are listed. The rest is summed up, so that the report of a log full of damage can
+    /// still be read.
     static let itemLimit = 1_000
 
     /// A finding, and the record it is about.
@@ -21,7 +21,7 @@ struct CheckOutcome: Sendable {
         var valueSegment: SegmentNumber = 0
         var flags: FrameHeader.Flags = []
 
-        /// Whether it holds something that can be restored, rather than the end of it.
+        /// Whether it can be restored, as opposed to a removal.
         var isCheckpoint: Bool {
             switch kind {
             case .value, .reference, .group, .mark: true
@@ -31,7 +31,7 @@ struct CheckOutcome: Sendable {
         }
     }
 
-    /// A large value, as the frame that commits it states it.
+    /// A large value, as the frame that commits it describes it.
     struct Reference: Sendable {
         var reference: ValueReference
         var record: Record
@@ -48,24 +48,24 @@ struct CheckOutcome: Sendable {
     private var omitted: (count: Int, numbers: ClosedRange<SequenceNumber>?) = (0, nil)
     var byteCount = 0
     var frameCount = 0
-    /// Records of the chain's complete batches; those of sealed segments stand in their footers.
+    /// Records of complete batches of the chain. The records of sealed segments are in their footers.
     var records: [Record] = []
-    /// Records after the end of the chain that were acknowledged, as far as their headers can be read.
+    /// Acknowledged records after the end of the chain whose headers can be read.
     var lostRecords: [Record] = []
-    /// That the chain ends before what was known good; the lost records belong to it.
+    /// The finding that the chain ends before the known position. It costs the lost records.
     var chainDamage: VerificationFinding?
     var references: [Reference] = []
-    /// Value segments that some frame, sound or not, refers to.
+    /// Value segments to which any frame refers, valid or not.
     var referencedSegments: Set<SegmentNumber> = []
-    /// Value segments whose files are no more, as frames say.
+    /// Value segments that frames declare freed.
     var freedSegments: Set<SegmentNumber> = []
-    /// Value segments that a power cut may have taken, of versions that newer ones have superseded: no damage.
+    /// Value segments that a power cut may have taken, of superseded versions. This is no damage.
     var lostValues: Set<SegmentNumber> = []
-    /// The first and the last append number of a log segment, or of the chain, and the segment that it begins with.
+    /// The first and the last append number of a log segment, or of the chain, and the segment with the first.
     var appendNumbers: AppendNumbers?
-    /// Whether the file was not there: under a writer it may have gone since the manifest was read.
+    /// Whether the file was missing. An active writer may have removed it since the manifest was read.
     var isMissing = false
-    /// The large value whose file was not there.
+    /// The large value whose file was missing.
     var missingValue: SegmentNumber?
 
     mutating func add(_ finding: VerificationFinding, _ record: Record? = nil) {
@@ -79,7 +79,7 @@ struct CheckOutcome: Sendable {
         omitted.numbers = min(known.lowerBound, number)...max(known.upperBound, number)
     }
 
-    /// Lists what was over the limit as one finding of `file`.
+    /// Adds one finding of `file` for everything over the limit.
     mutating func sumUp(_ file: String) {
         guard omitted.count > 0 else { return }
         var finding = VerificationFinding(.damage, file, "\(omitted.count) more findings of this kind")
@@ -117,7 +117,7 @@ extension CheckOutcome {
             frameCount: frameCount, appendNumbers: appendNumbers)
     }
 
-    /// Forgets what a batch held that turned out to have no end.
+    /// Forgets the frames of a batch that turned out to be incomplete.
     mutating func rollBack(to mark: Mark) {
         items.removeLast(items.count - mark.itemCount)
         omitted = mark.omitted

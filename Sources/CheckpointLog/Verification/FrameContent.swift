@@ -1,8 +1,8 @@
 internal import CBOR
 
-/// What the content of a frame must be, by its kind and flags.
+/// What the content of a frame must be, according to its kind and flags.
 enum FrameContent {
-    /// What is wrong with the content of a frame whose payload holds; nil when nothing is.
+    /// What is wrong with the content of a frame with a valid payload; nil if it is right.
     static func fault(_ header: FrameHeader, _ bytes: UnsafeRawBufferPointer) -> String? {
         let metadata = unsafe FrameView(header: header, offset: 0, bytes: bytes).metadata
         guard unsafe EncodedMetadata.metadata(in: Array(metadata)) != nil else {

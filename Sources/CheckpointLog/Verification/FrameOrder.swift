@@ -1,4 +1,5 @@
-/// What must hold from one frame of a segment to the next: order, epochs, promises, batches. A pure state machine.
+/// The rules from one frame of a segment to the next: order, epochs, promises, batches. A state machine without side
+/// effects.
 struct FrameOrder {
     struct Fault {
         var kind: String
@@ -13,7 +14,7 @@ struct FrameOrder {
     }
 
     private let segment: SegmentName
-    /// The epoch of the writer that made the segment; nil if its header does not tell.
+    /// The epoch of the writer that made the segment; nil if its header is damaged.
     private let epoch: UInt32?
     private var lastAppend = SequenceNumber(rawValue: 0)
     private var lastTimestamp = Int64.min
@@ -21,21 +22,21 @@ struct FrameOrder {
     private var isInBatch = false
     private var isRolled = false
 
-    /// - Parameter previous: the order of the segment before it in the chain, which goes on in this one.
+    /// - Parameter previous: the state after the segment before it in the chain, which this one continues.
     init(_ segment: SegmentName, epoch: UInt32?, after previous: FrameOrder? = nil) {
         self.segment = segment
         self.epoch = epoch
         guard let previous else { return }
         lastAppend = previous.lastAppend
-        // The clock may have been put right between two openings.
+        // Between two openings the clock may have been corrected.
         if previous.epoch == epoch { lastTimestamp = previous.lastTimestamp }
         lastPromise = previous.lastPromise
     }
 
-    /// Whether the last frame asked for another one.
+    /// Whether the last frame says that its batch continues.
     var endsInBatch: Bool { isInBatch }
 
-    /// What is wrong with `header` where it stands, nil when nothing is.
+    /// What is wrong with `header` at this place; nil if nothing is.
     @inline(__always)
     mutating func fault(of header: FrameHeader, at offset: Int) -> Fault? {
         switch segment.role {

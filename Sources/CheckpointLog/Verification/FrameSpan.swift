@@ -1,18 +1,18 @@
-/// Reads the frames of a range of a file in large blocks. It reports every fault and goes on where it is told to.
+/// Reads the frames of a range of a file in large blocks. It reports every fault and continues where the caller says.
 @safe struct FrameSpan {
-    /// Small enough to stay in a core's cache between the read and the checksum; a longer frame takes a longer block.
+    /// Small enough to stay in a core's cache between the read and the checksum. A longer frame uses a longer block.
     private static let blockByteCount = 512 << 10
 
-    /// A frame as it stands in the block, or why there is none.
+    /// A frame in the block, or the reason why there is none.
     @safe enum Step {
         case frame(FrameHeader, UnsafeRawBufferPointer)
-        /// A frame whose header, key, origin and metadata hold, and whose payload or padding does not.
+        /// A frame with a valid header, key, origin and metadata, and an invalid payload or padding.
         case damaged(FrameHeader, UnsafeRawBufferPointer, FrameFault)
-        /// The bytes from here to the end of the range are zero, or there are none.
+        /// All bytes from here to the end of the range are zero, or there are none.
         case empty
         case fault(FrameFault)
 
-        /// What is wrong, nil with a whole frame and at the end.
+        /// What is wrong; nil for a whole frame, and at the end.
         var fault: FrameFault? {
             switch self {
             case .damaged(_, _, let fault), .fault(let fault): fault
@@ -45,7 +45,7 @@
                 rebasing: UnsafeRawBufferPointer(block)[(offset - start)..<count])
         }
 
-        /// Whether bytes after those at hand could make a truncated frame whole.
+        /// Whether more bytes of the file could complete a truncated frame.
         func canGrow(_ offset: Int) -> Bool { start + count < end || start != offset }
 
         mutating func fill(from offset: Int, byteCount: Int) throws {
@@ -57,9 +57,9 @@
         }
     }
 
-    /// Visits frames from `start` to `end`; `visit` gives the offset to go on at, nil to stop.
+    /// Visits frames from `start` to `end`. `visit` returns the offset to continue at, or nil to stop.
     ///
-    /// - Parameter endsInZeros: whether zeros to the end of the range are the plain end, as in preallocated space.
+    /// - Parameter endsInZeros: whether zeros up to the end of the range are a clean end, as in preallocated space.
     /// - Returns: bytes read.
     func walk(
         from start: Int, to end: Int, endsInZeros: Bool, _ visit: (_ offset: Int, _ step: Step) throws -> Int?
@@ -92,10 +92,10 @@
         }
     }
 
-    /// Visits every header that holds, also between bytes that are no frame.
+    /// Visits every valid header, also between bytes that are no frame.
     ///
-    /// - Returns: whether there were such bytes, other than zeros at the end.
-    /// - Complexity: O(n) in the bytes; a header is looked for at every multiple of 8 that is not zero.
+    /// - Returns: whether there were such bytes, except zeros at the end.
+    /// - Complexity: O(n) in the bytes; every multiple of 8 that is not zero is tried as the beginning of a header.
     func findHeaders(
         from start: Int, to end: Int, _ visit: (Int, FrameHeader, UnsafeRawBufferPointer) -> Void
     ) throws -> Bool {
@@ -142,7 +142,7 @@
         return unsafe .frame(header, frame)
     }
 
-    /// Whether a range is all zeros: preallocated space that nothing was written to.
+    /// Whether a range is all zeros, as preallocated space is that was never written.
     func isZero(from start: Int, to end: Int) throws -> Bool {
         var offset = start
         while offset < end {
@@ -160,7 +160,7 @@
 }
 
 extension CheckOutcome.Record {
-    /// The record of a frame whose header holds; `bytes` begin with it.
+    /// The record of a frame with a valid header; `bytes` begin with the frame.
     init(_ header: FrameHeader, _ bytes: UnsafeRawBufferPointer, segment: SegmentNumber, at offset: Int) {
         let keyEnd = FrameHeader.byteCount + header.keyByteCount
         unsafe self.init(
@@ -170,7 +170,7 @@ extension CheckOutcome.Record {
             flags: header.flags)
     }
 
-    /// The file that the frame names, where it is whole and names one.
+    /// The file that the frame names; nil if the frame is not whole or names none.
     static func valueFile(_ header: FrameHeader, _ bytes: UnsafeRawBufferPointer, at offset: Int) -> ValueFile? {
         let frame = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<header.frameByteCount])
         return try? unsafe FrameView(header: header, offset: offset, bytes: frame).valueFile()
@@ -186,7 +186,7 @@ extension CheckOutcome.Record {
 }
 
 extension CheckOutcome.Reference {
-    /// The reference that a whole frame holds; nil for every other kind, and for one that is no reference.
+    /// The reference in a whole frame; nil for every other kind, and for a payload that is no reference.
     init?(_ header: FrameHeader, _ bytes: UnsafeRawBufferPointer, _ record: CheckOutcome.Record) {
         guard header.kind == .reference, header.compression == .none else { return nil }
         let end = header.prefixByteCount + header.storedByteCount

@@ -1,16 +1,16 @@
-/// Which records of a log are live, by FORMAT.md's rules alone. The verifier's own: recovery's index is not asked, so
-/// that a fault of that one is seen.
+/// Which records of a log are live, by FORMAT.md's rules alone. The verifier has its own code for this and does not ask
+/// recovery's index, so that it sees the faults of that one.
 ///
-/// Told of all records in any order, once or more often. A record of a key is live when it is among as many of the
-/// newest as the level keeps, or marked at a level that keeps some at an interval, and newer than the last removal of
-/// its key and the last removal of everything. So it is enough to keep these and to compare them when asked.
+/// It takes all records in any order, once or more often. A record of a key is live if it is newer than the last
+/// removal of its key and the last removal of all, and either among as many of the newest as the level keeps, or marked
+/// at a level with an interval. So it is enough to keep these and to compare them when somebody asks.
 struct LiveRecords {
     struct Version {
         var number: SequenceNumber
         var location: FrameLocation
     }
 
-    /// The values of one key, newest first: at least one.
+    /// The values of one key, newest first; at least one.
     private struct Values {
         var newest: Version
         var older: [Version] = []
@@ -23,7 +23,7 @@ struct LiveRecords {
         var key: [UInt8]
         var hash: KeyHash
         var number: SequenceNumber
-        /// Nil until it was found.
+        /// Nil until the member was found.
         var location: FrameLocation?
     }
 
@@ -37,25 +37,25 @@ struct LiveRecords {
     private let retentions: Retentions
     private var values: [KeyHash: Values] = [:]
     private var removals: [KeyHash: Version] = [:]
-    /// Versions and groups that were removed by themselves, with the frames that say so.
+    /// Versions and groups that were removed by themselves, with the frames that removed them.
     private var removed: [KeyHash: [SequenceNumber: FrameLocation]] = [:]
-    /// The last removal of everything at a level; of all levels at 0.
+    /// The last removal of all at each level; of all levels at 0.
     private var floors = [Version?](repeating: nil, count: 256)
     private var groups: [Group] = []
     /// The frames of the members of all groups that can be restored.
     private var held: Set<FrameLocation> = []
 
-    /// The frames that say which versions of a key have labels, by their names: the newest of each, and the key.
+    /// The newest frame of labels of each key, by the frame's name, and the key.
     private(set) var labelFrames: [KeyHash: (version: Version, key: KeyHash)] = [:]
-    /// Versions that labels keep.
+    /// Versions with labels.
     private var labelled: [KeyHash: [SequenceNumber: FrameLocation]] = [:]
 
-    /// Value segments whose files are no more: what refers to them is dead for ever.
+    /// Value segments whose files no longer exist: references to them are dead for good.
     private let freed: Set<SegmentNumber>
 
     /// - Parameters:
     ///   - freed: value segments that frames declare freed.
-    ///   - retentions: what the log keeps.
+    ///   - retentions: how much the log keeps.
     init(hashSecret: HashSecret, freed: Set<SegmentNumber>, retentions: Retentions) {
         self.hashSecret = hashSecret
         self.freed = freed
@@ -75,7 +75,7 @@ struct LiveRecords {
             if removals[hash].map({ $0.number < version.number }) ?? true { removals[hash] = version }
         case .versionRemoval, .groupRemoval:
             removed[record.hash(hashSecret), default: [:]][version.number] = version.location
-            // It stands in the place of what it removes.
+            // The removal takes the place of what it removes.
             insertVersion(version, record)
         case .value, .reference, .group, .mark: insertVersion(version, record)
         case .labels:
@@ -126,7 +126,7 @@ struct LiveRecords {
         values[hash] = known
     }
 
-    /// What a record must be newer than to be live.
+    /// The number that a record must exceed to be live.
     private func end(_ hash: KeyHash) -> SequenceNumber {
         max(floor(hash.level), removals[hash]?.number ?? SequenceNumber(rawValue: 0))
     }
@@ -136,7 +136,7 @@ struct LiveRecords {
         return max(floors[Int(level)]?.number ?? none, floors[0]?.number ?? none)
     }
 
-    /// The newest value that is left; nil if there is none.
+    /// The newest value that was not removed; nil if there is none.
     func newest(_ hash: KeyHash) -> SequenceNumber? {
         guard let known = values[hash] else { return nil }
         var newest: SequenceNumber? = known.newest.number
@@ -149,16 +149,16 @@ struct LiveRecords {
         return newest.flatMap { $0 > end(hash) ? $0 : nil }
     }
 
-    /// The greatest number that any record of the name has, removed ones included; nil if there is none.
+    /// The greatest number of any record of the name, removals included; nil if there is none.
     func greatest(_ hash: KeyHash) -> SequenceNumber? { values[hash]?.newest.number }
 
-    /// Whether the group of that number is among those that its level keeps, and is left.
+    /// Whether the group of that number is among those that its level keeps, and was not removed.
     func keeps(_ name: KeyHash, _ number: SequenceNumber) -> Bool {
         guard let known = values[name], number > end(name), removed[name]?[number] == nil else { return false }
         return known.newest.number == number || known.older.contains { $0.number == number }
     }
 
-    /// Whether the record holds something that can be restored. The end of a key stands in a footer too.
+    /// Whether the record can be restored. Footers also list removals.
     func isLive(_ record: CheckOutcome.Record) -> Bool {
         guard record.isCheckpoint else { return false }
         if held.contains(record.location) { return true }
@@ -174,8 +174,8 @@ struct LiveRecords {
     /// Whether any record has this key.
     func knows(_ hash: KeyHash) -> Bool { values[hash] != nil || removals[hash] != nil }
 
-    /// Visits every key that a record has: its newest value, or what stands in its place; nil if the key was
-    /// removed.
+    /// Visits every key of any record: with its newest value, or the removal in that value's place; with nil if the key
+    /// was removed.
     func forEachKey(_ body: (KeyHash, SequenceNumber?) -> Void) {
         for (hash, known) in values {
             body(hash, known.newest.number > end(hash) ? known.newest.number : nil)
@@ -190,10 +190,10 @@ struct LiveRecords {
 
     // MARK: Groups
 
-    /// Takes a group whose members are all there. They are live whatever came after them, until one is removed.
+    /// Adds a group whose members were all found. They stay live, whatever came after them, until one is removed.
     mutating func insert(_ group: Group) { groups.append(group) }
 
-    /// Says of the members of all groups whether they are live; asked again when records came after them.
+    /// Decides for the members of all groups whether they are live. Called again after records were added.
     mutating func settleGroups() {
         held = []
         for group in groups where keeps(group.name, group.record.sequenceNumber) && !isEnded(group) {

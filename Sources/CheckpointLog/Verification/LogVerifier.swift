@@ -14,10 +14,10 @@ package import SystemPackage
 /// exit(Int32(report.exitCode))
 /// ```
 public struct LogVerifier: Sendable {
-    /// Called with the bytes checked so far and those there are, on any thread.
+    /// Called with the bytes checked so far and the bytes of the whole log, on any thread.
     public typealias Progress = @Sendable (_ done: Int, _ total: Int) -> Void
 
-    /// A log that is being written changes under the check: this often it is looked at, each time at what is new.
+    /// How often to look at a log that changes during the check. Each look reads only what is new.
     private static let attempts = 5
 
     private let path: String
@@ -111,7 +111,7 @@ public struct LogVerifier: Sendable {
 }
 
 extension CheckpointLogError {
-    /// Any error under the name of a code.
+    /// Any error, as a `CheckpointLogError`.
     init(_ error: any Error) {
         if let error = error as? FileSystemError {
             self.init(error)

@@ -1,11 +1,11 @@
-/// Counts the bytes that are checked, on any thread, and tells how far the whole is.
+/// Counts the checked bytes, on any thread, and reports the progress of the whole.
 final class ProgressCounter: Sendable {
     private let counts = Lock((done: 0, total: 0))
     private let progress: LogVerifier.Progress
 
     init(_ progress: @escaping LogVerifier.Progress) { self.progress = progress }
 
-    /// Adds work that has come to light.
+    /// Adds work that was found.
     func expect(_ byteCount: Int) { counts.withLock { $0.total += byteCount } }
 
     func advance(_ byteCount: Int) {

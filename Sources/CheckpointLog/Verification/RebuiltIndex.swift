@@ -1,8 +1,8 @@
 import SystemPackage
 
-/// What footers and chain give: what is live, whether groups are whole, and whether the snapshot says the same.
+/// What footers and chain say: which records are live, whether groups are whole, and whether the snapshot agrees.
 ///
-/// Footers stand for the frames here: ``SegmentCheck`` compares each with the frames it lists, byte for byte.
+/// It reads footers instead of frames: ``SegmentCheck`` compares each footer with its frames, byte for byte.
 struct RebuiltIndex {
     let identity: LogIdentity
     let manifest: Manifest
@@ -28,7 +28,7 @@ struct RebuiltIndex {
         if !self.live.labelFrames.isEmpty { restoreLabels() }
     }
 
-    /// Finds the versions that pins and tags keep. Labels that cannot be read are a finding of their frame.
+    /// Finds the versions with pins and tags. If labels cannot be read, that is a finding about their frame.
     private mutating func restoreLabels() {
         var wanted: [KeyHash: Set<SequenceNumber>] = [:]
         for (version, key) in live.labelFrames.values {
@@ -52,7 +52,8 @@ struct RebuiltIndex {
         self.live = live
     }
 
-    /// Visits the records of all sealed segments whose list can be read, and of the chain. Others are findings already.
+    /// Visits the records of the chain, and of all sealed segments with a readable footer. The others have findings
+    /// already.
     private func forEachRecord(_ body: (CheckOutcome.Record) -> Void) {
         let footers = LogFooters(identity: identity)
         for segment in manifest.segments where segment.footerOffset < LogPosition.offsetLimit {
@@ -76,7 +77,7 @@ struct RebuiltIndex {
 
     // MARK: Groups
 
-    /// Finds the members of the groups that are kept, which are live whatever came after them.
+    /// Finds the members of the groups that are kept. They are live, whatever came after them.
     private mutating func restoreGroups() {
         var groups = possibleGroups()
         var wanted: [SequenceNumber: (group: Int, member: Int)] = [:]
@@ -92,7 +93,7 @@ struct RebuiltIndex {
         }
         for group in groups where !live.isEnded(group) {
             if let missing = group.members.first(where: { $0.location == nil }) {
-                // An older one may be from when its level kept less, or may have been over its age.
+                // An older group may be from when its level kept fewer, or may have been over its age.
                 if isNewest(group) { groupFindings.append(finding(group, lacks: missing)) }
             } else {
                 live.insert(group)
@@ -101,13 +102,13 @@ struct RebuiltIndex {
         live.settleGroups()
     }
 
-    /// Whether no other group of its name was taken later: then its level never gave its members up.
+    /// Whether no other group of its name was taken later. The level can then not have given its members up.
     private func isNewest(_ group: LiveRecords.Group) -> Bool {
         live.greatest(group.name) == group.record.sequenceNumber
     }
 
-    /// The groups that are kept whose members may all be there. A group that lacks some is judged by itself when
-    /// more members are listed than there are records: lists can be made to fill the memory.
+    /// The groups that are kept and may have all of their members. If more members are listed than there are records,
+    /// groups that lack some are sorted out first: somebody can make lists that fill the memory.
     private mutating func possibleGroups() -> [LiveRecords.Group] {
         let (kept, recordCount) = keptGroups()
         let counts = kept.map { members(at: $0.record.location)?.keys.count ?? 0 }
@@ -139,7 +140,7 @@ struct RebuiltIndex {
         return (Array(kept.values), recordCount)
     }
 
-    /// The group with its members; nil for a list that cannot be read, which is a finding of its frame.
+    /// The group with its members; nil if its list cannot be read, which is a finding about its frame.
     private func group(_ name: KeyHash, _ record: CheckOutcome.Record) -> LiveRecords.Group? {
         guard let list = members(at: record.location) else { return nil }
         var members: [LiveRecords.Member] = []
@@ -178,7 +179,7 @@ struct RebuiltIndex {
 
     // MARK: Liveness
 
-    /// Says of each finding about a frame what live checkpoint it costs.
+    /// States for each finding about a frame which live checkpoint it costs.
     mutating func judge(_ outcomes: [CheckOutcome]) -> [VerificationFinding] {
         var findings: [VerificationFinding] = []
         let unkept = filesThatNothingKept(outcomes)
@@ -196,7 +197,7 @@ struct RebuiltIndex {
         }
         for outcome in outcomes {
             guard var finding = outcome.chainDamage else { continue }
-            // Once they are among the others, the dead among the lost are told from the live.
+            // After they were added to the others, the dead ones among the lost can be told apart.
             for record in outcome.lostRecords { live.insert(record) }
             live.settleGroups()
             let lost = outcome.lostRecords.filter(live.isLive)
@@ -212,7 +213,7 @@ struct RebuiltIndex {
         return findings
     }
 
-    /// The files of values that were superseded before anything had to make them durable: a power cut may have taken
+    /// The files of values that were superseded before anything required them to be durable. A power cut may have taken
     /// them, and the next writer declares them freed.
     private func filesThatNothingKept(_ outcomes: [CheckOutcome]) -> Set<String> {
         let references = outcomes.lazy.flatMap(\.references)
@@ -225,7 +226,7 @@ struct RebuiltIndex {
 
     /// Compares the snapshot, brought up to date, with the index that all frames give.
     ///
-    /// - Parameter isExact: whether keys and live bytes are compared too, rather than only whether it can be used.
+    /// - Parameter isExact: whether to compare keys and live bytes too, and not only whether the snapshot can be used.
     func checkSnapshot(isExact: Bool) throws(FileSystemError) -> [VerificationFinding] {
         try Self.checkSnapshot(identity, manifest, self, isExact: isExact)
     }
@@ -258,8 +259,8 @@ struct RebuiltIndex {
         var counted: [SegmentNumber: Int] = [:]
         kept.index.forEach { _, entry, _ in counted[entry.location.segment, default: 0] += entry.location.byteCountBound
         }
-        // Compaction chooses by these counts and asks of each record whether it is live: a wrong one costs copying
-        // alone.
+        // Compaction chooses segments by these counts, and then asks of each record whether it is live. A wrong count
+        // only costs copying.
         for (segment, byteCount) in counted.sorted(by: { $0.key < $1.key })
         where kept.usage.liveByteCount(of: segment) < byteCount {
             findings.append(
@@ -277,7 +278,7 @@ struct RebuiltIndex {
         kept.settleFreedValues()
         var count = 0
         live.forEachKey { hash, newest in
-            // One that is older may be over its level's age, and given up by the one and not by the other.
+            // An older version may be over its level's age: one of the two may have given it up, and the other not yet.
             let record = kept.index.newestRecord(hash).flatMap { $0.isRemoval ? nil : $0.sequenceNumber }
             if record != newest { count += 1 }
         }
@@ -296,7 +297,7 @@ struct RebuiltIndex {
 }
 
 extension CheckOutcome.Record {
-    /// As recovery's index is told of it.
+    /// Calls `body` with the record in the form that recovery's index takes.
     fileprivate func withCatalogRecord<Result>(_ body: (CatalogRecord) -> Result) -> Result {
         unsafe key.withUnsafeBytes { key in
             unsafe origin.withUnsafeBytes { origin in

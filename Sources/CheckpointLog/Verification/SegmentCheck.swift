@@ -1,6 +1,6 @@
 import SystemPackage
 
-/// Checks one sealed segment against what the manifest states of it.
+/// Checks one sealed segment against what the manifest states about it.
 struct SegmentCheck {
     let identity: LogIdentity
     let segment: Manifest.Segment
@@ -30,7 +30,7 @@ struct SegmentCheck {
             segment.footerOffset + SegmentFooter.trailerByteCount <= byteCount,
             byteCount - segment.footerOffset <= segment.footerOffset
         else {
-            // A position could not state where its frames are. An entry is always shorter than its frame.
+            // No position could state where its frames are. An entry is always shorter than its frame.
             outcome.add(lostWhole("the segment is of another kind, or longer than one can be"))
             return outcome
         }
@@ -47,7 +47,7 @@ struct SegmentCheck {
         return outcome
     }
 
-    /// - Returns: the epoch of the writer, where the header holds and tells it.
+    /// - Returns: the epoch of the writer; nil if the header is damaged.
     private func checkHeader(_ file: any OpenFile, _ outcome: inout CheckOutcome) throws -> UInt32? {
         let bytes = try file.bytes(0..<SegmentHeader.byteCount) ?? []
         let header = try SegmentHeader(bytes, of: identity.identifier, path: file.path.string)
@@ -55,7 +55,7 @@ struct SegmentCheck {
             header.hashSecret == identity.hashSecret
         else {
             var finding = VerificationFinding(.damage, name, offset: 0, "the segment's header is damaged")
-            // Nothing restores from it; the frames carry their own proof.
+            // No restore reads it, and the frames have checksums of their own.
             finding.isHarmless = true
             outcome.add(finding)
             return nil
@@ -63,7 +63,7 @@ struct SegmentCheck {
         return header.role == .log ? header.epoch : nil
     }
 
-    /// - Returns: the footer, when it is the one that the manifest lists.
+    /// - Returns: the footer, if it is the one that the manifest lists.
     private func checkFooter(
         _ file: any OpenFile, _ byteCount: Int, _ outcome: inout CheckOutcome
     ) throws -> SegmentFooter? {
@@ -116,7 +116,7 @@ struct SegmentCheck {
                 .frame(let header, let bytes):
                 count += 1
                 if isLog { found.noteAppend(header.appendNumber, in: number) }
-                // Made where it is asked for only: it copies the key.
+                // Made only where it is needed, since it copies the key.
                 func record() -> CheckOutcome.Record {
                     unsafe CheckOutcome.Record(header, bytes, segment: number, at: offset)
                 }
@@ -143,7 +143,8 @@ struct SegmentCheck {
             case .empty, .fault, .damaged:
                 faults += 1
                 let what = (step.fault ?? .headerChecksum).rawValue
-                // Where it goes on, and what it was, the footer alone tells; of a reference, also to what.
+                // Only the footer can tell where the next frame begins and what this one was; for a reference, also
+                // which file it names.
                 guard let place = Self.place(of: offset, in: entries) else {
                     found.add(lostWhole(what, offset: offset))
                     return nil
@@ -171,7 +172,7 @@ struct SegmentCheck {
         return low < entries.count ? low : nil
     }
 
-    /// What the frames, all sound, give as a footer must be the one that the manifest lists.
+    /// The frames are all valid; the footer made from them must be the one that the manifest lists.
     private func compare(
         _ bytes: [UInt8], count: Int, isFooterSound: Bool, _ order: FrameOrder, _ outcome: inout CheckOutcome
     ) {
@@ -185,12 +186,12 @@ struct SegmentCheck {
                     "the frames are not those that the manifest lists", expected: "\(segment.entryCount) frames",
                     actual: "\(count)"))
         } else if !isFooterSound {
-            // The frames give the footer again, byte for byte: nothing is lost by it.
+            // The frames give the same footer again, byte for byte, so nothing is lost.
             outcome.updateFindings { if $0.severity == .rebuildable { $0.isHarmless = true } }
         }
     }
 
-    /// What a reference frame holds, for a look that reads no other frame.
+    /// The content of a reference frame, for a check that reads no other frame.
     private func reference(_ entry: SegmentFooter.Entry, _ file: any OpenFile) throws -> CheckOutcome.Reference? {
         let number = segment.name.identifier
         let location = FrameLocation(segment: number, offset: entry.offset, byteCount: entry.byteCount)

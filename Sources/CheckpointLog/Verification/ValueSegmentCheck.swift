@@ -3,7 +3,7 @@ import SystemPackage
 
 /// Checks the file of one large value against the reference that commits it.
 struct ValueSegmentCheck {
-    /// Contents up to this many bytes, the default limit of a value, are looked at as a whole.
+    /// A value with up to this many bytes, the default limit, is decoded as a whole.
     private static let contentByteLimit = 4 << 30
 
     let identity: LogIdentity
@@ -68,7 +68,7 @@ struct ValueSegmentCheck {
             return
         }
         var finding = VerificationFinding(.damage, name, offset: 0, "the segment's header is damaged")
-        // Nothing restores from it; the chunks carry their own proof.
+        // No restore reads it, and the chunks have checksums of their own.
         finding.isHarmless = true
         outcome.add(finding)
     }

@@ -7,19 +7,19 @@ struct VerificationPass {
     let level: VerificationLevel
     let threadCount: Int
 
-    /// What earlier looks found in files that never change again, so that a look at a log that is being written need
-    /// only read what is new.
+    /// Findings of earlier looks about files that never change again. So each further look at a log that is being
+    /// written only reads what is new.
     struct Settled {
         fileprivate var segments: [SegmentNumber: (segment: Manifest.Segment, outcome: CheckOutcome)] = [:]
         fileprivate var values: [SegmentNumber: (reference: ValueReference, outcome: CheckOutcome)] = [:]
     }
 
-    /// - Returns: false when the log changed meanwhile in a way that another look would see better.
+    /// - Returns: false if the log changed meanwhile so that another look would see more.
     func run(
         _ report: inout VerificationReport, _ settled: inout Settled, _ progress: @escaping LogVerifier.Progress
     ) throws -> Bool {
-        // In this order: what is written by now is in the chain, or in what the manifest lists, and the chain's files
-        // are there.
+        // The order matters: everything written by now is in the chain, or in what the manifest lists, and the files of
+        // the chain exist.
         report.isWritten = try directory.isLocked(FileName.lock)
         let early = try readManifest()
         let position = try early.map { try readPosition($0, &report) } ?? nil
@@ -42,7 +42,7 @@ struct VerificationPass {
             outcomes.removeAll { $0.missingValue.map(freed.contains) ?? false }
         }
         let start = (manifest.generation, report.isWritten)
-        // What is gone and was listed no more is no loss; what came in its place is seen by the next look.
+        // If a missing file is no longer listed, nothing is lost: the next look sees what replaced it.
         let hasVanished = try outcomes.contains { $0.isMissing } && !isStill(start)
         if hasVanished { outcomes = outcomes.filter { !$0.isMissing } }
         for outcome in outcomes {
@@ -61,7 +61,7 @@ struct VerificationPass {
             && directory.isLocked(FileName.lock) == start.isWritten
     }
 
-    /// The values that the chain says by now are freed: a writer says so before it removes the file of a value.
+    /// The values that the chain declares freed by now. A writer does so before it removes the file of a value.
     private func freedMeanwhile(_ manifest: Manifest, _ identity: LogIdentity) throws -> Set<SegmentNumber> {
         let position = try PositionStatement.read(identity)
         let chain = try wrapping { () throws(FileSystemError) in try LogDirectory(directory) }.chain(after: manifest)
@@ -71,7 +71,7 @@ struct VerificationPass {
         return try Self.guarding(chain.last?.fileName ?? "") { try check.run() }.freedSegments
     }
 
-    /// What all parts together say: what is live, what is whole, what is left over.
+    /// What all parts together show: which records are live, whether groups are whole, and which files are orphans.
     private func conclude(
         _ outcomes: [CheckOutcome], _ files: LogDirectory, _ manifest: Manifest, _ identity: LogIdentity,
         _ report: inout VerificationReport
@@ -87,11 +87,11 @@ struct VerificationPass {
         }
         var index = RebuiltIndex(outcomes, manifest: manifest, identity: identity)
         if level == .deep {
-            // Before the judgement, which adds what is lost to the index.
+            // This comes before the judgement, which adds lost records to the index.
             let isSound = outcomes.allSatisfy { $0.items.isEmpty && $0.chainDamage == nil }
             report.liveByteCount = index.live.liveByteCount
             report.findings += index.groupFindings
-            // A writer's snapshot may be newer than the manifest that was read.
+            // An active writer's snapshot may be newer than the manifest that was read.
             report.findings += try index.checkSnapshot(isExact: isSound && !report.isWritten)
             report.findings += orphans(files, manifest, outcomes, isWritten: report.isWritten)
         } else if level == .full {
@@ -137,7 +137,7 @@ struct VerificationPass {
         return found + outcomes
     }
 
-    /// Large values whose files are no more, which is no damage: frames say so.
+    /// Large values whose files no longer exist, according to frames. This is no damage.
     private static func freedSegments(_ outcomes: [CheckOutcome]) -> Set<SegmentNumber> {
         outcomes.reduce(into: []) { $0.formUnion($1.freedSegments) }
     }
@@ -175,7 +175,7 @@ struct VerificationPass {
         return found + known
     }
 
-    /// An error of one file is a finding there, and the check of the others goes on.
+    /// Turns an error of one file into a finding, so that the check of the others continues.
     private static func guarding(_ file: String, _ body: () throws -> CheckOutcome) throws -> CheckOutcome {
         var outcome = CheckOutcome()
         do {
@@ -190,7 +190,7 @@ struct VerificationPass {
         return outcome
     }
 
-    /// Log segments stand in the order of their numbers, and so do the frames in them.
+    /// The frames of log segments must ascend across segments too.
     private static func orderAcrossSegments(_ outcomes: [CheckOutcome]) -> [VerificationFinding] {
         var findings: [VerificationFinding] = []
         let ordered = outcomes.compactMap(\.appendNumbers).sorted { $0.segment < $1.segment }
@@ -204,7 +204,7 @@ struct VerificationPass {
         return findings
     }
 
-    /// What no record refers to. Under a writer it cannot be told from work that is not complete.
+    /// Files that no record needs. Under an active writer they cannot be distinguished from unfinished work.
     private func orphans(
         _ files: LogDirectory, _ manifest: Manifest, _ outcomes: [CheckOutcome], isWritten: Bool
     ) -> [VerificationFinding] {
@@ -225,7 +225,7 @@ struct VerificationPass {
 
     // MARK: Manifest and POSITION
 
-    /// Nil if there is none that can be read.
+    /// Nil if there is no readable manifest.
     private func readManifest() throws -> Manifest? {
         do {
             return try Manifest.read(in: directory)
