@@ -22,12 +22,12 @@ struct CBORHead {
     var major: Major
     /// The value, length, count or tag; for simple items the bits of the value.
     var argument: UInt64
-    /// The low five bits: which width the argument has, or 31 for an indefinite length.
+    /// The low five bits of the first byte: how many bytes the argument has, or 31 for an indefinite length.
     var additional: UInt8
     /// The offset after the head.
     var end: Int
 
-    /// The number, where it is one that has no tag and no point.
+    /// The number, if the head is that of an integer.
     var number: Int128? {
         switch major {
         case .unsigned: Int128(argument)
@@ -50,10 +50,10 @@ struct TypedArrayTag {
     var width: Int
     var isLittleEndian: Bool
 
-    /// What a byte string without a tag is.
+    /// The form of a byte string without a tag.
     static let bytes = TypedArrayTag(element: .unsigned, width: 1, isLittleEndian: isNativeLittleEndian)
 
-    /// Whether its elements are of `type`, in either order of bytes.
+    /// Whether its elements are of `type`, in either byte order.
     func holds<Number: TypedArrayElement>(_ type: Number.Type) -> Bool {
         let own = TypedArrayTag(Number.tag)
         return own?.element == element && own?.width == width
@@ -79,7 +79,7 @@ struct TypedArrayTag {
         element = isFloat ? .float : (isSigned ? .signed : .unsigned)
         width = (isFloat ? 2 : 1) << log
         isLittleEndian = tag & 0b100 != 0
-        // 68 is a clamped UInt8 array: bytes all the same. Floats of 16 bytes have no Swift type.
+        // Tag 68 is a clamped UInt8 array, which has plain bytes too. Floats of 16 bytes have no Swift type.
         guard width <= 8 else { return nil }
     }
 }

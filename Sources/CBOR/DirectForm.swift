@@ -4,15 +4,15 @@ internal import FoundationEssentials
 internal import Foundation
 #endif
 
-/// The table of the types that are coded without their own `Codable` conformance. Each row is a case, its type in
-/// ``visit(_:)``, and what that type is in CBOR (``DirectlyCoded``).
+/// The types that are coded without their own `Codable` conformance. Each row of the table is a case, its type in
+/// ``visit(_:)``, and its form in CBOR (``DirectlyCoded``).
 enum DirectForm {
     case none
     case int, double, string, float, bool
     case doubles, floats, ints, bytes, int32s, int64s, uint32s, uint64s, uints, int16s, uint16s, int8s, strings
     case data, date, uuid, url, decimal
 
-    /// Whether the form may be an array or a map of items.
+    /// Whether the form may contain items, as an array or a map.
     @inline(__always)
     var isContainer: Bool {
         switch self {
@@ -21,7 +21,7 @@ enum DirectForm {
         }
     }
 
-    /// The form of `type`, by comparing types. Most types that have none are told by their size.
+    /// The form of `type`, found by comparing types. Most types without a form are recognised by their size.
     init<Value>(of type: Value.Type) {
         switch MemoryLayout<Value>.size {
         case MemoryLayout<Int>.size: self = Self.ofWord(type)
@@ -61,7 +61,7 @@ enum DirectForm {
         return .none
     }
 
-    /// Hands the type of the form to `visitor`.
+    /// Calls `visitor` with the type of the form.
     ///
     /// - Precondition: the form is not ``none``.
     @inline(__always)
@@ -95,7 +95,7 @@ enum DirectForm {
     }
 }
 
-/// What is done with the type of a ``DirectForm``.
+/// What a caller does with the type of a ``DirectForm``.
 protocol DirectFormVisitor {
     associatedtype Result
     associatedtype Failure: Error

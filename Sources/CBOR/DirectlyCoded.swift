@@ -4,11 +4,11 @@ internal import FoundationEssentials
 internal import Foundation
 #endif
 
-/// A type with a ``DirectForm``: what it is in CBOR.
+/// A type with a ``DirectForm``, and its form in CBOR.
 protocol DirectlyCoded {
     static func append(_ value: Self, to state: EncodingState)
     static func decode(at offset: Int, path: CodingPath?, from state: DecodingState) throws -> Self
-    /// A value whose bytes can be read to where they stay; nil if they have to be decoded.
+    /// A value whose bytes can be read directly into its memory; nil if they must be decoded.
     static func decode(_ item: TypedArrayItem, _ read: TypedArrayItem.Read) throws -> Self?
 }
 
@@ -76,7 +76,7 @@ extension UInt8: TypedArrayElement {
     }
 }
 
-/// An array of texts comes in one piece: no call of `Codable` for each.
+/// All texts of an array are encoded in one go, without a call of `Codable` for each.
 extension String: DirectElement {
     static func append(_ array: [String], to state: EncodingState) { state.append(texts: array) }
 

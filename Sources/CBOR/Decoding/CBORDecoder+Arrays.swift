@@ -1,18 +1,17 @@
 internal import CPlatform
 
 extension CBORDecoder {
-    /// Bytes of an item's beginning that tell whether it is an array that can be read in place: two heads at the most.
+    /// So many bytes of an item's beginning show whether it is an array that can be read in place: at most two heads.
     package static let arrayHeadByteLimit = 18
 
-    /// Decodes an array of numbers whose bytes are elsewhere, by having them read straight to where the array keeps
-    /// them.
+    /// Decodes an array of numbers whose bytes are elsewhere. `read` puts them directly into the array's memory.
     ///
     /// - Parameters:
-    ///   - beginning: the first bytes of the item, ``arrayHeadByteLimit`` or all.
+    ///   - beginning: the first bytes of the item, ``arrayHeadByteLimit`` of them or all.
     ///   - byteCount: the bytes of the whole input, which must be exactly one item.
     ///   - read: fills all of the memory with the item's bytes from an offset on, or throws.
-    /// - Returns: nil, without a call of `read`, for a type that is no array of numbers, and for an item that is not
-    ///   the typed array of its elements in this machine's order: then it is decoded from its bytes.
+    /// - Returns: nil, without a call of `read`, if the type is no array of numbers, or if the item is not the typed
+    ///   array of its elements in this machine's byte order. The caller then decodes it from its bytes.
     /// - Throws: what `read` throws.
     package func decodeArray<Value>(
         _ type: Value.Type, beginning: UnsafeRawBufferPointer, byteCount: Int,
@@ -28,7 +27,7 @@ extension CBORDecoder {
     }
 }
 
-/// Reads a value of the type that a form was told by, so it is only renamed.
+/// Reads a value of the type that its form stands for, so the cast changes nothing.
 @unsafe private struct InPlaceDecoding<Whole>: DirectFormVisitor {
     let item: TypedArrayItem
     let read: TypedArrayItem.Read
@@ -38,12 +37,12 @@ extension CBORDecoder {
     }
 }
 
-/// An item that is one definite byte string under the tag of a typed array, or under none.
+/// An item that is one byte string of definite length, with or without the tag of a typed array.
 struct TypedArrayItem {
     /// Fills all of the memory with the item's bytes from an offset on, or throws.
     typealias Read = (_ offset: Int, UnsafeMutableRawBufferPointer) throws -> Void
 
-    /// Nil without a tag: bytes.
+    /// Nil without a tag; the elements are then bytes.
     var form: TypedArrayTag?
     var content: Range<Int>
 

@@ -52,12 +52,12 @@ public struct CBORDecoder: Sendable {
         return try body(ItemDecoder(state: state, offset: 0, path: nil))
     }
 
-    /// What a value has kept reads from a copy of the bytes from now on.
+    /// From now on, a decoder that a value has kept reads from a copy of the bytes.
     private static func end(_ state: inout DecodingState) {
         if !isKnownUniquelyReferenced(&state) { state.keepBytes() }
     }
 
-    /// A decoding of bytes that are known to be one well-formed item.
+    /// A decoding of `bytes`, after the check that they are one well-formed item.
     private func state(over bytes: UnsafeRawBufferPointer) throws -> DecodingState {
         var reader = unsafe CBORReader(bytes)
         reader.depthLimit = max(0, depthLimit)
@@ -72,7 +72,7 @@ public struct CBORDecoder: Sendable {
     }
 }
 
-/// The keys from the outermost value inwards, as a list from the inside.
+/// The keys from the outermost value inwards, as a linked list that starts at the inside.
 final class CodingPath {
     let key: any CodingKey
     let outer: CodingPath?
@@ -93,18 +93,18 @@ final class CodingPath {
     }
 }
 
-/// One decoding under way.
+/// One decoding in progress.
 final class DecodingState {
     private(set) var reader: CBORReader
     let userInfo: [CodingUserInfoKey: any Sendable]
-    /// The item whose end was seen last, by where it begins, and that end: for those who would step over it again.
+    /// Where the last item with a known end begins, and that end. So nobody has to skip the item again.
     private var endedItem = -1
     private var endOfItem = -1
 
-    /// What the reader reads, where it is not the caller's.
+    /// The bytes that the reader reads, if they are not the caller's.
     private var owned: ByteBuffer?
     private var stack = StackRoom()
-    /// Whether a value has begun to decode itself: the next is in it, or may be, and needs room on the stack.
+    /// Whether a value has begun to decode itself. The next one may be inside of it, and then needs space on the stack.
     private var isNested = false
 
     init(reader: CBORReader, userInfo: [CodingUserInfoKey: any Sendable]) {
@@ -123,11 +123,11 @@ final class DecodingState {
     @inline(__always)
     func note(_ end: Int, of item: Int) { (endedItem, endOfItem) = (item, end) }
 
-    /// Where the item at `offset` ends; -1 where that was not seen last.
+    /// The end of the item at `offset`; -1 unless it is the last one with a known end.
     @inline(__always)
     func knownEnd(of item: Int) -> Int { item == endedItem ? endOfItem : -1 }
 
-    /// Takes a copy of the caller's bytes, which are about to go.
+    /// Copies the caller's bytes, which are valid only until its call returns.
     func keepBytes() {
         let copy = unsafe ByteBuffer(capacity: reader.bytes.count)
         unsafe copy.append(contentsOf: reader.bytes)
@@ -156,7 +156,7 @@ final class DecodingState {
         return found.isNull ? DecodingError.valueNotFound(type, context) : DecodingError.typeMismatch(type, context)
     }
 
-    /// A number that the type cannot hold without a change of its value.
+    /// The error for a number that the type cannot represent exactly.
     func inexact(_ type: Any.Type, _ number: some Any, path: CodingPath?) -> DecodingError {
         DecodingError.typeMismatch(
             type,
@@ -164,7 +164,7 @@ final class DecodingState {
                 codingPath: CodingPath.keys(path), debugDescription: "Expected \(type), which cannot hold \(number)."))
     }
 
-    /// Passes an error of the reader on as a `DecodingError` with the path.
+    /// Turns an error of the reader into a `DecodingError` with the path.
     @inline(__always)
     func reading<Value>(_ path: CodingPath?, _ body: () throws(CBORError) -> Value) throws -> Value {
         do throws(CBORError) {
@@ -174,13 +174,13 @@ final class DecodingState {
         }
     }
 
-    /// Decodes the item at `offset`. The place of a direct form is asked for only when it fails.
+    /// Decodes the item at `offset`. For a direct form, the path is asked for only on failure.
     @inline(__always)
     func decode<Value: Decodable>(
         _ type: Value.Type, at offset: Int, path: @autoclosure () -> CodingPath?
     ) throws -> Value {
         let form = DirectForm(of: type)
-        // The type that was passed, which may be a subclass of the static one.
+        // The type that was passed may be a subclass of the static type.
         guard form != .none else {
             guard !isNested || hasStack() else { throw tooDeep(path()) }
             isNested = true
@@ -193,7 +193,7 @@ final class DecodingState {
         }
     }
 
-    /// On another thread than the one that the stack was asked for, that thread's counts.
+    /// If this is another thread than the one whose stack was measured, this thread's stack counts.
     @inline(__always)
     private func hasStack() -> Bool {
         if stack.isLeft { return true }
@@ -209,7 +209,7 @@ final class DecodingState {
     }
 }
 
-/// Decodes a value of the type that a form was told by, so it is only renamed.
+/// Decodes a value of the type that its form stands for, so the cast changes nothing.
 private struct DirectDecoding<Result>: DirectFormVisitor {
     let state: DecodingState
     let offset: Int

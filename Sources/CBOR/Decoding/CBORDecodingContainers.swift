@@ -1,4 +1,4 @@
-/// The decoder that one value is given.
+/// The decoder that one value receives.
 struct ItemDecoder: Decoder {
     let state: DecodingState
     let offset: Int
@@ -11,7 +11,7 @@ struct ItemDecoder: Decoder {
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
         let head = try state.item(at: offset, path: path)
         guard head.major == .map else {
-            // The keys are those of `URL` or `Decimal`: for any other type a link is no map.
+            // The keys are those of `URL` or `Decimal`. For any other type, a link is no map.
             let module = String(reflecting: type).prefix { $0 != "." }
             guard ["Foundation", "FoundationEssentials"].contains(module),
                 let own = try state.ownMap(at: offset, path: path)
@@ -82,7 +82,8 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         }
     }
 
-    /// The offset of the value of `key`: found at once when keys come in the order in which they are asked for.
+    /// The offset of the value of `key`. It is found at once if keys are asked for in the order in which they are
+    /// stored.
     @inline(__always)
     private func find(_ key: some CodingKey) throws -> Int? {
         var name = key.stringValue
@@ -90,13 +91,13 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         return found >= 0 ? found : try search(key)
     }
 
-    /// The value of the entry at the cursor, or of the one after it, where its key is `name`; else -1.
+    /// The value of the entry at the cursor, or of the one after it, if its key is `name`; otherwise -1.
     @inline(__always)
     private func findNext(_ name: UnsafeBufferPointer<UInt8>) -> Int {
         guard name.count < 24, let text = name.baseAddress else { return -1 }
         let (reader, map) = (state.reader, map)
         if map.foundValue >= 0 {
-            // The head tells a text from a number whose last byte is that of the text.
+            // The head distinguishes the text from a number whose last byte equals that of the text.
             if unsafe map.foundValue == map.next + 1 + name.count
                 && reader.bytes[map.next] == 0x60 | UInt8(truncatingIfNeeded: name.count)
                 && reader.areEqual(at: map.next + 1, text, count: name.count)
@@ -108,7 +109,7 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
             map.index += 1
             map.foundValue = -1
         }
-        // A short key has one byte of head.
+        // The head of a short key has one byte.
         guard map.index < map.count, unsafe map.next < reader.bytes.count,
             unsafe reader.bytes[map.next] == 0x60 | UInt8(truncatingIfNeeded: name.count),
             unsafe reader.areEqual(at: map.next + 1, text, count: name.count)
@@ -118,7 +119,7 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         return map.foundValue
     }
 
-    /// Looks at every entry, from the cursor on.
+    /// Searches all entries, starting at the cursor.
     private func search(_ codingKey: some CodingKey) throws -> Int? {
         let (name, number) = (codingKey.stringValue, codingKey.intValue)
         return try state.reading(path) { () throws(CBORError) in
@@ -157,14 +158,14 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         }
     }
 
-    /// Whether a key of the map is `name`, or the number that `name` stands for: foreign maps may have numbers for
-    /// keys.
+    /// Whether a key of the map is `name`, or the number that `name` stands for: maps of other encoders may have
+    /// numbers as keys.
     private func matches(_ key: CBORHead, _ name: String, _ number: Int?) -> Bool {
         guard key.major == .text else {
             guard let number else { return false }
             return key.number == Int128(number)
         }
-        // A key in chunks is put together: foreign encoders may write one.
+        // A key in chunks is joined first; other encoders may write one.
         guard !key.isIndefinite else { return (try? state.reader.text(key))?.utf8.elementsEqual(name.utf8) ?? false }
         guard let content = try? state.reader.content(of: key), content.count == name.utf8.count else { return false }
         var name = name
@@ -182,7 +183,7 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
     private func inner(_ key: some CodingKey) -> CodingPath { CodingPath(key, in: path) }
 
-    /// Scalars pay for a path only when they fail.
+    /// For scalars, the path is only made on failure.
     @inline(__always)
     private func scalar<Value>(
         _ key: Key, _ offset: Int, _ body: (Int, CodingPath?) throws -> Value
@@ -252,7 +253,7 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         let offset = try value(key)
         let value = try state.decode(type, at: offset, path: inner(key))
         let end = state.knownEnd(of: offset)
-        // The value may have asked this container for others.
+        // The value may have asked this container for other values.
         if end >= 0, map.foundValue == offset { map.end(at: end) }
         return value
     }
@@ -271,7 +272,7 @@ struct KeyedReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
     func superDecoder(forKey key: Key) throws -> any Decoder { try decoderOrNull(key) }
 
-    /// What a superclass encoded, which may be nothing: then a decoder of null.
+    /// A decoder for what a superclass encoded. If that is nothing, it is a decoder of null.
     private func decoderOrNull(_ key: some CodingKey) throws -> ItemDecoder {
         if try find(key) != nil { return try decoder(key) }
         let null = ByteBuffer(capacity: 1)
@@ -290,7 +291,7 @@ struct UnkeyedReader: UnkeyedDecodingContainer {
     let path: CodingPath?
     let count: Int?
     private(set) var currentIndex = 0
-    /// Where the array stands, and where its next element does.
+    /// Where the array begins, and where its next element does.
     private let item: Int
     private var offset: Int
 
@@ -311,7 +312,7 @@ struct UnkeyedReader: UnkeyedDecodingContainer {
 
     private var inner: CodingPath { CodingPath(IndexKey(currentIndex), in: path) }
 
-    /// Decodes the element here and goes on to the next; an element that fails stays the next.
+    /// Decodes the next element and moves on. If that fails, the element stays the next one.
     private mutating func take<Value>(_ body: (Int) throws -> Value) throws -> Value {
         guard !isAtEnd else {
             throw DecodingError.valueNotFound(
@@ -352,7 +353,7 @@ struct UnkeyedReader: UnkeyedDecodingContainer {
 
     mutating func superDecoder() throws -> any Decoder { try takeDecoder { $0 } }
 
-    /// Steps over the element here, and says where it stands.
+    /// Skips the next element and returns its offset.
     mutating func takeOffset() throws -> Int { try take { $0 } }
 
     private mutating func takeDecoder<Value>(_ body: (ItemDecoder) throws -> Value) throws -> Value {

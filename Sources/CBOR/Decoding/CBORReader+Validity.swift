@@ -1,9 +1,10 @@
 extension CBORReader {
-    /// The offset after the item at `offset`, which is checked as ``skip(from:)`` does, and that all text is UTF-8 and
-    /// no key is in its map twice.
+    /// The offset after the item at `offset`. Checks the item as ``skip(from:)`` does, and also that all text is UTF-8
+    /// and that no map has a key twice.
     ///
-    /// - Complexity: O(n) in the heads, without recursion. A map whose keys may be the same by a few of their bytes, or
-    ///   are no texts and numbers, is gone over once more: O(n · d) in the depth of such maps.
+    /// - Complexity: O(n) in the heads, without recursion. A map is read once more if some of its keys may be equal
+    ///   according to a few of their bytes, or if they are neither texts nor numbers: O(n · d) in the depth of such
+    ///   maps.
     func endOfValidItem(from offset: Int) throws(CBORError) -> Int {
         let result = unsafe withUnsafeTemporaryAllocation(of: OpenContainer.self, capacity: 10) {
             place -> Result<Int, CBORError> in
@@ -61,9 +62,8 @@ extension CBORReader {
         return offset
     }
 
-    /// Goes over the usual entries of the innermost map, all but its last: a short key of ASCII, and a value whose
-    /// first byte tells its length, or that comes next where only the key is of that kind. Most of what is decoded are
-    /// such.
+    /// Skips usual entries of the innermost map, all but its last: a short key of ASCII, and a value whose first byte
+    /// states its length. If only the key is of that kind, the value comes next. Most decoded entries are like this.
     @inline(__always)
     private func endOfPlainEntries(from offset: Int, _ open: inout OpenContainers) throws(CBORError) -> Int {
         var offset = offset
@@ -91,7 +91,7 @@ extension CBORReader {
         return offset
     }
 
-    /// Where the key at `offset` ends; nil for what is no text or number: a container, or the break of a map.
+    /// The end of the key at `offset`; nil if it is neither text nor number, but a container or the break of a map.
     @inline(__always)
     private func endOfKey(at offset: Int, _ open: inout OpenContainers) throws(CBORError) -> Int? {
         let key = try head(at: offset)
@@ -108,7 +108,7 @@ extension CBORReader {
             end = key.end
             hash = key.argument
         case .text, .bytes, .simple, .tag, .array, .map:
-            // Of the odd ones the map is gone over at once.
+            // If a key is of an unusual kind, the map's keys are compared at once.
             if !key.isBreak { try checkKeys(&open) }
             return nil
         }
@@ -128,7 +128,7 @@ extension CBORReader {
         if !isASCII, self.text(in: content) == nil { throw CBORError(.invalidUTF8, at: content.lowerBound) }
     }
 
-    /// A number of the first and the last bytes of a text and of its length, and whether its bytes are known to be
+    /// A number made of the first and the last bytes of a text and of its length, and whether its bytes are known to be
     /// ASCII.
     @inline(__always)
     private func ends(of content: Range<Int>) -> (number: UInt64, isASCII: Bool) {
@@ -150,10 +150,10 @@ extension CBORReader {
         return (text &+ UInt64(count) << 56, text & high == 0)
     }
 
-    /// Goes over the keys of the innermost map, once.
+    /// Compares the keys of the innermost map, once for each map.
     private func checkKeys(_ open: inout OpenContainers) throws(CBORError) {
         guard let map = open.takeUncheckedMap() else { return }
-        // A few texts are compared with one another; with many keys, or of other kinds, all go into a set.
+        // A few texts are compared with one another. Many keys, or keys of other kinds, go into a set.
         var few: [CBORHead] = []
         var many: Set<AnyKey> = []
         var areFew = (0...32).contains(map.count)
@@ -179,7 +179,7 @@ extension CBORReader {
         }
     }
 
-    /// Whether two definite texts are the same.
+    /// Whether two texts of definite length are equal.
     private func areEqual(_ first: CBORHead, _ second: CBORHead) -> Bool {
         guard first.argument == second.argument, let base = unsafe bytes.baseAddress else { return false }
         return unsafe areEqual(
@@ -200,16 +200,16 @@ extension CBORReader {
     }
 }
 
-/// A container on the way to an item.
+/// A container around the current item.
 private struct OpenContainer {
-    /// Where its items begin, and how many there are; of an indefinite length what ``OpenItems`` calls it.
+    /// Where its items begin, and how many it has; for an indefinite length, a constant of ``OpenItems``.
     let start: Int
     let count: Int
-    /// What the one around it waits for.
+    /// How many items the container around it still waits for.
     let outerDue: Int
     let isOuterMap: Bool
     var isChecked = false
-    /// A bit for each key so far, at a place that a number of the key tells.
+    /// One bit for each key so far, at a position that follows from a number made of the key.
     private var seen: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 
     init(start: Int, count: Int, outerDue: Int, isOuterMap: Bool) {
@@ -219,7 +219,7 @@ private struct OpenContainer {
         self.isOuterMap = isOuterMap
     }
 
-    /// Sets the bit of a key; false if it was set.
+    /// Sets the bit of a key; false if it was set already.
     @inline(__always)
     mutating func note(_ number: UInt64) -> Bool {
         let place = ((number ^ number >> 32) &* 0x9E37_79B9_7F4A_7C15) >> 56
@@ -233,12 +233,11 @@ private struct OpenContainer {
     }
 }
 
-/// The open containers on the way to an item, in borrowed memory, and in memory of their own once they are more than
-/// that has room for.
+/// The containers around the current item. They are in borrowed memory, or in memory of their own when that is full.
 @safe private struct OpenContainers {
     private(set) var depth = 0
-    /// Items that the innermost container still waits for, keys and values each; of an indefinite length what
-    /// ``OpenItems`` calls it.
+    /// How many items the innermost container still waits for, where keys and values count separately; for an
+    /// indefinite length, a constant of ``OpenItems``.
     private var due = 0
     private var isMap = false
     private var containers: UnsafeMutableBufferPointer<OpenContainer>
@@ -247,14 +246,14 @@ private struct OpenContainer {
     /// - Precondition: `place` outlives this value.
     init(_ place: UnsafeMutableBufferPointer<OpenContainer>) { unsafe containers = place }
 
-    /// To be called when it is no longer used.
+    /// Must be called when the value is no longer used.
     func free() {
         if isOwner { unsafe containers.deallocate() }
     }
 
     @inline(__always)
     var isAtKey: Bool {
-        // Of an indefinite length as well: ``OpenItems/mapAtKey`` is even, ``OpenItems/mapAtValue`` odd.
+        // This also holds for an indefinite length: ``OpenItems/mapAtKey`` is even, ``OpenItems/mapAtValue`` odd.
         isMap && due & 1 == 0
     }
 
@@ -283,11 +282,11 @@ private struct OpenContainer {
         isMap = unsafe containers[depth].isOuterMap
     }
 
-    /// A key came to its end: its value comes next.
+    /// Notes the end of a key: its value comes next.
     @inline(__always)
     mutating func closeKey() { due -= 1 }
 
-    /// A value came to its end, unless it is the last: then false.
+    /// Notes the end of a value; false if it is the last one.
     @inline(__always)
     mutating func canCloseValue() -> Bool {
         guard due > 1 else { return false }
@@ -295,7 +294,7 @@ private struct OpenContainer {
         return true
     }
 
-    /// An item came to its end, and with it those that waited for no other.
+    /// Notes the end of an item, and of all containers that are complete with it.
     @inline(__always)
     mutating func closeItem() {
         if due > 1 { due -= 1 } else { closeLastItem() }
@@ -310,14 +309,14 @@ private struct OpenContainer {
         if isMap { due = due == OpenItems.mapAtKey ? OpenItems.mapAtValue : OpenItems.mapAtKey }
     }
 
-    /// Closes the innermost container where its length is indefinite; false if a break has no place.
+    /// Closes the innermost container if its length is indefinite; false if no break is allowed here.
     mutating func closeIndefinite() -> Bool {
         guard depth > 0, due == OpenItems.array || due == OpenItems.mapAtKey else { return false }
         close()
         return true
     }
 
-    /// Notes a key of the innermost map; false if it may have been there, which is to be looked at.
+    /// Notes a key of the innermost map; false if the map may have it already, so that the keys must be compared.
     ///
     /// - Precondition: a map is open.
     @inline(__always)
@@ -325,7 +324,7 @@ private struct OpenContainer {
         unsafe containers[depth - 1].isChecked || containers[depth - 1].note(number)
     }
 
-    /// Where the innermost map begins and how many items it has, the first time.
+    /// Where the innermost map begins and how many items it has; nil if this was asked before.
     mutating func takeUncheckedMap() -> (start: Int, count: Int)? {
         guard unsafe depth > 0 && !containers[depth - 1].isChecked else { return nil }
         unsafe containers[depth - 1].isChecked = true

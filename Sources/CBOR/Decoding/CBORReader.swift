@@ -1,11 +1,11 @@
-/// Reads the structure of CBOR bytes; every read is checked against their end.
+/// Reads the structure of CBOR bytes. Every read is checked against the end of the bytes.
 @safe struct CBORReader {
     let bytes: UnsafeRawBufferPointer
     var depthLimit = 512
 
     init(_ bytes: UnsafeRawBufferPointer) { unsafe self.bytes = bytes }
 
-    /// For what an encoder has just written: its depth was limited then.
+    /// For bytes that an encoder has just written: it has limited their depth already.
     static func ofOwnBytes(_ bytes: UnsafeRawBufferPointer) -> CBORReader {
         var reader = unsafe CBORReader(bytes)
         reader.depthLimit = .max
@@ -22,7 +22,7 @@
             major: CBORHead.Major(of: initial), argument: UInt64(additional), additional: additional, end: offset + 1)
     }
 
-    /// A head of more than its initial byte, which stands within the bytes.
+    /// A head with more than its first byte. All of it must be within the bytes.
     private func longHead(_ initial: UInt8, at offset: Int) throws(CBORError) -> CBORHead {
         let major = CBORHead.Major(of: initial)
         let additional = initial & 0x1F
@@ -46,13 +46,13 @@
         return CBORHead(major: major, argument: argument, additional: additional, end: offset + 1 + width)
     }
 
-    /// - Precondition: the bytes reach as far.
+    /// - Precondition: the bytes contain the whole integer.
     @inline(__always)
     func bigEndian<Integer: FixedWidthInteger & BitwiseCopyable>(_ type: Integer.Type, at offset: Int) -> Integer {
         Integer(bigEndian: unsafe bytes.loadUnaligned(fromByteOffset: offset, as: type))
     }
 
-    /// The range of a string's content after its head; nil for an indefinite length.
+    /// The range of a string's content, which follows its head; nil for an indefinite length.
     @inline(__always)
     func content(of head: CBORHead) throws(CBORError) -> Range<Int>? {
         if head.isIndefinite { return nil }
@@ -60,9 +60,10 @@
         return head.end..<head.end + Int(head.argument)
     }
 
-    /// The offset after the whole item at `offset`, which is checked to be well-formed.
+    /// The offset after the item at `offset`. Checks that the item is well-formed.
     ///
-    /// - Complexity: O(n) in the item's heads; strings are stepped over. Without recursion: hostile input nests deep.
+    /// - Complexity: O(n) in the item's heads; the bytes of strings are skipped. Without recursion, since hostile input
+    ///   nests deeply.
     @inline(__always)
     func skip(from offset: Int) throws(CBORError) -> Int {
         let head = try head(at: offset)
@@ -132,8 +133,8 @@
         return offset
     }
 
-    /// The head at `offset`, or the one that tags stand before: a tag is part of its item, and does not count as a
-    /// level of nesting.
+    /// The head at `offset`, or the first one after its tags: a tag is part of its item, and does not count as a level
+    /// of nesting.
     @inline(__always)
     func headBehindTags(at offset: Int) throws(CBORError) -> CBORHead {
         let head = try head(at: offset)
@@ -143,7 +144,7 @@
         return item.head
     }
 
-    /// Goes from a tag on to the item, and tells `body` of each tag.
+    /// Skips tags up to the item, and calls `body` with each tag.
     private func afterTags(
         _ tag: CBORHead, at offset: Int, _ body: (_ tag: UInt64, _ offset: Int) throws(CBORError) -> Void
     ) throws(CBORError) -> (head: CBORHead, offset: Int) {
@@ -157,8 +158,7 @@
         throw CBORError(.tooDeep, at: offset)
     }
 
-    /// Where a number or a short string ends that one look at its first byte tells the length of; -1 for every other
-    /// item.
+    /// The end of a number or of a short string whose first byte states its length; -1 for every other item.
     @inline(__always)
     func endOfPlainItem(at offset: Int) -> Int {
         guard unsafe offset < bytes.count else { return -1 }
@@ -184,12 +184,12 @@
         }
     }
 
-    /// How many items stand inside; for an indefinite length what ``OpenItems`` calls it.
+    /// How many items the container has; for an indefinite length, a constant of ``OpenItems``.
     @inline(__always)
     func itemCount(of head: CBORHead) throws(CBORError) -> Int {
         if head.isIndefinite { return head.major == .map ? OpenItems.mapAtKey : OpenItems.array }
         let perItem: UInt64 = head.major == .map ? 2 : 1
-        // Each item has a byte at the least: a greater count cannot be true.
+        // Each item has at least one byte, so a greater count cannot be right.
         guard unsafe head.argument <= UInt64(bytes.count - head.end) / perItem else {
             throw CBORError(.truncated, at: head.end)
         }
@@ -209,7 +209,7 @@
         }
     }
 
-    /// The bytes of a string, whose chunks are put together when its length is indefinite.
+    /// The bytes of a string. Chunks of an indefinite length are joined.
     func stringBytes(_ head: CBORHead) throws(CBORError) -> [UInt8] {
         if let content = try content(of: head) {
             return unsafe Array(UnsafeRawBufferPointer(rebasing: bytes[content]))
@@ -234,10 +234,10 @@
         return text
     }
 
-    /// The text of bytes that are there; nil if they are not UTF-8.
+    /// The text of bytes whose range was checked; nil if they are not UTF-8.
     func text(in content: Range<Int>) -> String? {
         var text = textOfChecked(content)
-        // What is not UTF-8 was mended, so it is no longer the same.
+        // If the bytes were not UTF-8, Swift has repaired the text, and it differs from them.
         let isSame = text.withUTF8 { text in
             guard let start = text.baseAddress else { return content.isEmpty }
             return unsafe text.count == content.count && areEqual(at: content.lowerBound, start, count: text.count)
@@ -256,7 +256,7 @@
         }
     }
 
-    /// Each chunk is text: no character is split between two (RFC 8949, section 3.2.3).
+    /// Each chunk is valid text: no character is split between two chunks (RFC 8949, section 3.2.3).
     private func textInChunks(_ head: CBORHead) throws(CBORError) -> String {
         var result = ""
         var offset = head.end
@@ -272,7 +272,7 @@
         }
     }
 
-    /// Whether `count` bytes from `offset` on are those at `other`.
+    /// Whether `count` bytes from `offset` on equal those at `other`.
     @inline(__always)
     func areEqual(at offset: Int, _ other: UnsafePointer<UInt8>, count: Int) -> Bool {
         guard offset >= 0, unsafe count <= bytes.count - offset, let base = unsafe bytes.baseAddress else {
@@ -299,8 +299,8 @@
         return true
     }
 
-    /// Steps over tags: the head after them, where it stands, and the last tag. What stands under a tag of references
-    /// is not the value, so those are refused.
+    /// Skips tags. Returns the head after them, its offset, and the last tag. Tags of references are refused: what
+    /// follows them is not the value.
     @inline(__always)
     func untagged(at offset: Int) throws(CBORError) -> (head: CBORHead, offset: Int, tag: UInt64?) {
         let head = try head(at: offset)
@@ -319,8 +319,8 @@
     }
 }
 
-/// What encoders write nearly always, and where it ends; nil for every other form, which the slower way reads or
-/// refuses. All that is decoded was checked as a whole before.
+/// The forms that encoders nearly always write, and their ends; nil for any other form, which the slower code reads or
+/// refuses. All bytes were checked as a whole before.
 extension CBORReader {
     @inline(__always)
     func plainInteger<Integer: FixedWidthInteger>(_ type: Integer.Type, at offset: Int, end: inout Int) -> Integer? {

@@ -1,9 +1,9 @@
 extension CBORDecoder {
-    /// Decodes a value whose fields may have become more since it was encoded: what `bytes` lack comes from `defaults`,
-    /// the encoding of a value that has them all.
+    /// Decodes a value of a type that may have got more fields since it was encoded. Fields that `bytes` lack come from
+    /// `defaults`, the encoding of a value that has all fields.
     ///
-    /// Fields of nested values are completed too, elements of arrays and dictionaries are not. A field that is decoded
-    /// if it is present is not completed: it may have been left out for being nil.
+    /// Fields of nested values are completed too; elements of arrays and dictionaries are not. A field that the type
+    /// decodes only if it is present is not completed: it may be absent because it was nil.
     ///
     /// - Throws: as ``decode(_:from:)-(_,[UInt8])``.
     package func decode<Value: Decodable>(
@@ -17,7 +17,7 @@ extension CBORDecoder {
     }
 }
 
-/// Decodes one item, with another one beside it for the fields that the first one lacks.
+/// Decodes one item, and takes fields that it lacks from another one.
 private struct CompletingDecoder: Decoder {
     let stored: any Decoder
     let defaults: any Decoder
@@ -36,7 +36,7 @@ private struct CompletingDecoder: Decoder {
     func singleValueContainer() throws -> any SingleValueDecodingContainer { CompletingValue(decoder: self) }
 }
 
-/// What a type that is stored as another one decodes: a wrapper around a struct.
+/// A value of a type that is encoded as another type, such as a wrapper around a struct.
 private struct CompletingValue: SingleValueDecodingContainer {
     let decoder: CompletingDecoder
 
@@ -69,13 +69,13 @@ private struct CompletingValue: SingleValueDecodingContainer {
     }
 }
 
-/// The fields of a map, and those of another one that are not in it.
+/// The fields of a map, and those of the other map that it lacks.
 private struct CompletingContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
     let stored: KeyedDecodingContainer<Key>
     let defaults: KeyedDecodingContainer<Key>?
 
     var codingPath: [any CodingKey] { stored.codingPath }
-    // What a value asks for, to tell what it was, is answered by what is stored.
+    // A type may look at these to find out which layout was stored, so only stored keys are listed.
     var allKeys: [Key] { stored.allKeys }
     func contains(_ key: Key) -> Bool { stored.contains(key) }
 
@@ -105,7 +105,7 @@ private struct CompletingContainer<Key: CodingKey>: KeyedDecodingContainerProtoc
         do {
             return try place(of: key).decode(type, forKey: key)
         } catch DecodingError.keyNotFound(let missing, let context) {
-            // The field itself is missing everywhere, or one within it is.
+            // Either neither map has the field, or a field inside of it is missing.
             guard stored.contains(key), let inner = try? superDecoder(forKey: key) else {
                 throw DecodingError.keyNotFound(missing, context)
             }

@@ -1,8 +1,8 @@
 extension DecodingState {
-    /// The array at `offset`, to be decoded element by element.
+    /// The array at `offset`, for decoding element by element.
     ///
-    /// A typed array of other elements than are asked for, or asked for by a container, is first written out as a plain
-    /// array of the same numbers: at most twice its bytes.
+    /// If the type has other elements than the typed array, or a container asks for them, the typed array is first
+    /// converted to a plain array of the same numbers, which has at most twice its bytes.
     func elements(of type: Any.Type, at offset: Int, path: CodingPath?) throws -> UnkeyedReader {
         let (head, _, tag) = try reading(path) { () throws(CBORError) in try reader.untagged(at: offset) }
         if head.major == .array { return UnkeyedReader(state: self, head: head, at: offset, path: path) }
@@ -32,14 +32,14 @@ extension DecodingState {
 }
 
 extension ByteBuffer {
-    /// Appends each element of a typed array, whose content is whole elements, as an item of its own.
+    /// Appends each element of a typed array as a separate item. The content must be whole elements.
     func append(elementsOf content: [UInt8], _ form: TypedArrayTag) {
         for start in stride(from: 0, to: content.count - form.width + 1, by: form.width) {
             append(content[start..<start + form.width], form)
         }
     }
 
-    /// Appends one element of a typed array as an item of its own.
+    /// Appends one element of a typed array as a separate item.
     private func append(_ element: ArraySlice<UInt8>, _ form: TypedArrayTag) {
         let bytes = form.isLittleEndian ? Array(element.reversed()) : Array(element)
         let bits = bytes.reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
@@ -51,7 +51,7 @@ extension ByteBuffer {
             let value = (Int64(bitPattern: bits) << unused) >> unused
             appendHead(value < 0 ? .negative : .unsigned, UInt64(bitPattern: value < 0 ? ~value : value))
         case .float:
-            // The widths of two, four and eight bytes have the heads F9, FA and FB.
+            // The heads of widths of two, four and eight bytes are F9, FA and FB.
             append(0xF8 | UInt8(truncatingIfNeeded: form.width.trailingZeroBitCount))
             append(contentsOf: bytes)
         }

@@ -30,7 +30,7 @@ extension DecodingState {
             }
             return Date(timeIntervalSince1970: seconds)
         case 1:
-            // From after the tag, which would have it count from 2001.
+            // Read from after the tag. With the tag, the number would be converted to seconds since 2001.
             return Date(timeIntervalSince1970: try double(at: item.offset, path: path))
         case nil, 55_799:
             return Date(timeIntervalSinceReferenceDate: try double(at: item.offset, path: path))
@@ -44,7 +44,8 @@ extension DecodingState {
         Date(timeIntervalSince1970: seconds).timeIntervalSinceReferenceDate
     }
 
-    /// The map that a link or a decimal encodes itself as, for one that decodes itself from its form in CBOR.
+    /// The map that a link or a decimal encodes itself as, made from its form in CBOR. It is for a value that decodes
+    /// itself.
     ///
     /// - Returns: nil for any other item.
     func ownMap(at offset: Int, path: CodingPath?) throws -> DecodingState? {
@@ -58,7 +59,7 @@ extension DecodingState {
         return DecodingState(bytes: encoder.bytes, depthLimit: reader.depthLimit, userInfo: userInfo)
     }
 
-    /// Has a value encode itself, where the coder has a form for it.
+    /// Makes a value encode itself, although the coder has a form for its type.
     private struct OwnForm<Value: Encodable>: Encodable {
         var value: Value
         func encode(to encoder: any Encoder) throws { try value.encode(to: encoder) }
@@ -103,7 +104,7 @@ extension DecodingState {
             var parts = UnkeyedReader(state: self, head: head, at: start, path: path)
             let exponent = try parts.decode(Int.self)
             let mantissa = try parts.takeOffset()
-            // What an exponent of 8 bits holds: beyond it stands no decimal.
+            // The exponent of a `Decimal` has 8 bits.
             guard parts.isAtEnd, (-128...127).contains(exponent) else { break }
             return try decimal(integerAt: mantissa, exponent: exponent, path: path)
         case .unsigned, .negative, .bytes:

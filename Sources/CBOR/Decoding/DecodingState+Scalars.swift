@@ -17,7 +17,7 @@ extension DecodingState {
             if let value = Integer(exactly: head.argument) { return value }
             throw inexact(type, head.argument, path: path)
         case .negative:
-            // Below Int64 for the upper half of arguments.
+            // Arguments in the upper half are below the smallest Int64.
             let number = head.number ?? 0
             if let value = Integer(exactly: number) { return value }
             throw inexact(type, number, path: path)
@@ -30,7 +30,7 @@ extension DecodingState {
             }
             throw inexact(type, "that integer", path: path)
         case .simple where head.additional >= 25 && head.additional <= 27:
-            // Also when it is a whole number: what is stored is of another type.
+            // Also if it is a whole number, since another type was stored.
             throw inexact(type, "the floating-point number \(number(of: head))", path: path)
         default:
             throw mismatch(type, head, path: path)
@@ -55,7 +55,7 @@ extension DecodingState {
         } else {
             throw mismatch(Double.self, head, path: path)
         }
-        // A date that decodes itself asks for the number that a date encodes itself as.
+        // A date that decodes itself asks for the number that `Date` encodes itself as.
         return tag == 1 ? Self.referenceSeconds(since1970: number) : number
     }
 
@@ -68,12 +68,13 @@ extension DecodingState {
 
     func float(at offset: Int, path: CodingPath?) throws -> Float {
         let head = try item(at: offset, path: path)
-        // A float keeps the bits of a NaN, which a conversion by way of Double need not.
+        // A `Float` is taken as it is, so that a NaN keeps its bits; a conversion by way of `Double` need not keep
+        // them.
         if head.major == .simple, head.additional == 26 { return Float(bitPattern: UInt32(head.argument)) }
         if let integer = head.number { return try exactly(Float.self, integer, path: path) }
         let number = try double(at: offset, path: path)
         if number.isNaN { return Self.narrowed(number) }
-        // Digits may go, as from any number that is read into a narrower type; the magnitude must not.
+        // Digits may be lost, as for any number that is read into a narrower type, but not the magnitude.
         let value = Float(number)
         guard value.isFinite || number.isInfinite else { throw inexact(Float.self, number, path: path) }
         return value
@@ -106,14 +107,14 @@ extension DecodingState {
         }
     }
 
-    /// The upper bits of a NaN, and one that stays a NaN where these are zero.
+    /// The upper bits of a NaN. If these are zero, one bit is set so that it remains a NaN.
     private static func narrowed(_ value: Double) -> Float {
         let bits = value.bitPattern
         let payload = UInt32(truncatingIfNeeded: bits >> 29) & 0x7F_FFFF
         return Float(bitPattern: UInt32(truncatingIfNeeded: bits >> 32) & 0x8000_0000 | 0x7F80_0000 | max(payload, 1))
     }
 
-    /// A NaN keeps its bits: the hardware would make a signalling one quiet.
+    /// A NaN keeps its bits; the hardware would turn a signalling NaN into a quiet one.
     private static func widened(_ value: Float) -> Double {
         guard value.isNaN else { return Double(value) }
         let bits = UInt64(value.bitPattern)
@@ -128,7 +129,8 @@ extension DecodingState {
         return try reading(path) { () throws(CBORError) in try reader.stringBytes(head) }
     }
 
-    /// An array of numbers: a typed array of exactly this element in one copy, or a plain array element by element.
+    /// An array of numbers. A typed array of exactly these elements is copied at once; a plain array is read element by
+    /// element.
     @inline(__always)
     func array<Number: TypedArrayElement>(of type: Number.Type, at offset: Int, path: CodingPath?) throws -> [Number] {
         let width = MemoryLayout<Number>.size
@@ -148,8 +150,8 @@ extension DecodingState {
         }
     }
 
-    /// The bytes of a typed array, whole elements, and whether they are in this machine's order; nil for an array of
-    /// any other kind.
+    /// The bytes of a typed array, which are whole elements, and whether they are in this machine's byte order; nil for
+    /// any other array.
     private func typedArray<Number: TypedArrayElement>(
         of type: Number.Type, at offset: Int, path: CodingPath?
     ) throws -> (content: StringContent, isNative: Bool)? {
@@ -159,7 +161,7 @@ extension DecodingState {
         let form = tag.flatMap { TypedArrayTag($0) } ?? .bytes
         guard form.holds(type) else { return nil }
         let content = try reading(path) { () throws(CBORError) -> StringContent in
-            // Foreign bytes may come in chunks, which are put together first.
+            // Other encoders may write chunks, which are joined first.
             guard let range = try reader.content(of: head) else { return .joined(try reader.stringBytes(head)) }
             note(range.upperBound, of: offset)
             return .range(range)
@@ -171,7 +173,7 @@ extension DecodingState {
         return (content, form.isLittleEndian == TypedArrayTag.isNativeLittleEndian)
     }
 
-    /// What a string holds: a range of the bytes being decoded, or chunks that were joined.
+    /// The content of a string: a range of the bytes that are being decoded, or joined chunks.
     private enum StringContent {
         case range(Range<Int>)
         case joined([UInt8])
@@ -198,7 +200,7 @@ extension DecodingState {
         guard head.major == .array else { throw mismatch([String].self, head, path: path) }
         var texts: [String] = []
         if !head.isIndefinite {
-            // An array of texts in the plainest form; what else there is, the container reads or refuses.
+            // An array of texts in the simplest form. The container reads or refuses everything else.
             texts.reserveCapacity(min(Int(clamping: head.argument), 4_096))
             var end = head.end
             while texts.count < head.argument, let text = reader.plainText(at: end, end: &end) { texts.append(text) }

@@ -1,8 +1,9 @@
-/// The entries of a map by their keys, for one whose keys are asked for in another order than they stand in.
+/// The entries of a map by their keys. It is made for maps whose keys are asked for in another order than that in which
+/// they are stored.
 struct MapTable {
     struct Entry {
         var index: Int
-        /// Where the key stands, and where the value does.
+        /// The offsets of the key and of the value.
         var key: Int
         var value: Int
     }
@@ -15,7 +16,7 @@ struct MapTable {
         var (offset, index) = (map.start, 0)
         while let (key, value) = try map.entry(at: offset, index: index, reader) {
             let entry = Entry(index: index, key: offset, value: value)
-            // Of a key that is there twice nothing comes so far: the whole item was checked.
+            // No key is there twice, since the whole item was checked.
             if key.major == .text {
                 texts[try reader.text(key)] = entry
             } else if let number = key.number {
@@ -26,7 +27,7 @@ struct MapTable {
         }
     }
 
-    /// The entry of the key `name`, or of the number that it stands for.
+    /// The entry of the key `name`, or of the number that `name` stands for.
     func entry(_ name: String, _ number: Int?) -> Entry? {
         texts[name] ?? number.flatMap { numbers[Int128($0)] }
     }

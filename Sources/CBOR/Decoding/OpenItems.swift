@@ -1,7 +1,6 @@
-/// The open containers on the way to an item: how many items each still waits for.
+/// The containers around the current item, and how many items each still waits for.
 ///
-/// The counts of the outer ones stand in borrowed memory, and in an array beyond: few values nest so deep that they
-/// need it.
+/// The counts of the outer ones are in borrowed memory, and in an array if that is full: few values nest so deeply.
 @safe struct OpenItems {
     static let inPlaceCount = 32
     static let array = -1
@@ -9,7 +8,8 @@
     static let mapAtValue = -3
 
     private(set) var depth = 0
-    /// What the innermost container waits for. Of an indefinite length it is ``array``, ``mapAtKey`` or ``mapAtValue``.
+    /// How many items the innermost container waits for; for an indefinite length ``array``, ``mapAtKey`` or
+    /// ``mapAtValue``.
     private var due = 0
     private let outer: UnsafeMutableBufferPointer<Int>
     private var beyond: [Int] = []
@@ -33,7 +33,7 @@
         if depth <= Self.inPlaceCount { due = unsafe outer[depth - 1] } else { due = beyond.removeLast() }
     }
 
-    /// An item came to its end, and with it those that waited for no other.
+    /// Notes the end of an item, and of all containers that are complete with it.
     @inline(__always)
     mutating func closeItem() {
         while depth > 0, due >= 0 {
@@ -44,7 +44,7 @@
         if depth > 0, due < Self.array { due = due == Self.mapAtKey ? Self.mapAtValue : Self.mapAtKey }
     }
 
-    /// Closes the innermost container where its length is indefinite; false if a break has no place.
+    /// Closes the innermost container if its length is indefinite; false if no break is allowed here.
     mutating func closeIndefinite() -> Bool {
         guard depth > 0, due == Self.array || due == Self.mapAtKey else { return false }
         close()

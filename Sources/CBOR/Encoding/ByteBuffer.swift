@@ -1,9 +1,9 @@
 internal import CPlatform
 
-/// Bytes that grow at their end, in memory that is kept when they are removed.
+/// Bytes that grow at the end. When they are removed, their memory is kept.
 ///
-/// A class whose fields are plain numbers and a pointer: unlike an array in a class it costs no check of exclusive
-/// access and no question whether its storage is shared, at each of the many small appends of an encoding.
+/// A class whose fields are plain numbers and a pointer. Unlike an array in a class, it needs no check of exclusive
+/// access and no check for shared storage at each of the many small appends of an encoding.
 @safe final class ByteBuffer {
     private var base: UnsafeMutableRawPointer
     private(set) var count = 0
@@ -34,7 +34,7 @@ internal import CPlatform
         }
     }
 
-    /// Makes room for `more` bytes and gives the place after the last.
+    /// Makes room for `more` bytes and returns the address after the last byte.
     @inline(__always)
     func reserve(_ more: Int) -> UnsafeMutableRawPointer {
         if more > capacity - count { grow(count + more) }
@@ -67,7 +67,7 @@ internal import CPlatform
         count += source.count
     }
 
-    /// Appends the first bytes of three words, at most 24, as they lie in memory.
+    /// Appends the first bytes of three words in memory order, at most 24.
     @inline(__always)
     func append(_ words: (UInt64, UInt64, UInt64), byteCount: Int) {
         let place = unsafe reserve(24)
@@ -98,7 +98,7 @@ internal import CPlatform
         count += 1 + text.count
     }
 
-    /// Copies few bytes with words that overlap, which is done before `memcpy` would have begun.
+    /// Copies a few bytes with words that overlap, which is faster than a call of `memcpy`.
     @inline(__always)
     private static func copy(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, byteCount: Int) {
         switch byteCount {

@@ -46,11 +46,11 @@ public final class CBOREncodingBuffer: @unchecked Sendable {
         isEncoding = true
         defer {
             isEncoding = false
-            // A value that kept its encoder must not write into what comes after it.
+            // A value that kept its encoder must not write into what is encoded after it.
             if !isKnownUniquelyReferenced(&state) { replaceState() }
         }
         do {
-            // Without a retain and a release of the state: nothing replaces it until this call ends.
+            // Without retaining the state: nothing replaces it until this call ends.
             unsafe try Unmanaged.passUnretained(state)._withUnsafeGuaranteedRef {
                 try $0.encodeOutermost(value, isOnly: isOnly)
             }

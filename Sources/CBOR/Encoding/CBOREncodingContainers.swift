@@ -10,7 +10,7 @@ struct IndexKey: CodingKey {
     var stringValue: String { "Index \(index)" }
 }
 
-/// Stands for the key of the outermost value, which has none.
+/// The key of the outermost value, which has none.
 struct NoKey: CodingKey {
     init() {}
     init?(intValue: Int) { return nil }
@@ -20,12 +20,12 @@ struct NoKey: CodingKey {
     var stringValue: String { "" }
 }
 
-/// The key under which a superclass stands when its subclass names none.
+/// The key of a superclass, if its subclass names none.
 enum SuperKey: String, CodingKey {
     case `super`
 }
 
-/// The encoder that one value is given.
+/// The encoder that one value receives.
 struct ValueEncoder: Encoder {
     let state: EncodingState
     let place: Int

@@ -1,5 +1,5 @@
-/// What a container holds when its items did not come one after the other: it is joined when the outermost value is
-/// done.
+/// The content of a container whose items did not come one after another. It is joined when the outermost value is
+/// complete.
 final class EncodedTree {
     enum Item {
         case bytes([UInt8])
@@ -15,8 +15,8 @@ final class EncodedTree {
     private var names: [String] = []
     private var indices: [String: Int] = [:]
 
-    /// Makes it the container that is asked for; false if it is another already. A single value that is such a
-    /// container is gone into.
+    /// Makes this the container that is asked for; false if it is another one already. If its single value is such a
+    /// container, the call uses that one.
     func shape(as wanted: EncodingNode.Form) -> Bool {
         switch form {
         case .slot: form = wanted
@@ -26,7 +26,7 @@ final class EncodedTree {
         return true
     }
 
-    /// Puts in the single value; false if there is something.
+    /// Sets the single value; false if there is one already.
     func fill(_ item: Item) -> Bool {
         guard form == .slot else { return false }
         switch item {
@@ -52,7 +52,7 @@ final class EncodedTree {
         }
     }
 
-    /// Appends items that stand in `bytes` one after the other.
+    /// Appends items that are in `bytes`, one after another.
     func append(items bytes: some Sequence<UInt8>, count: Int) {
         tail.append(contentsOf: bytes)
         self.count += count
@@ -69,7 +69,7 @@ final class EncodedTree {
         count += 1
     }
 
-    /// What stands under `name`, to be added to; nil if there is nothing.
+    /// The value of the key `name`, to which items can be added; nil if there is none.
     func reopen(_ name: String) -> EncodedTree? {
         guard let index = indices[name] else { return nil }
         if case .tree(let tree) = items[index] { return tree }
@@ -96,7 +96,7 @@ final class EncodedTree {
         bytes.append(contentsOf: tail)
     }
 
-    /// Takes the single value apart, where it is the container that is asked for.
+    /// Replaces the single value by its items, if it is the container that is asked for.
     private func open(as wanted: EncodingNode.Form) -> Bool {
         guard case .bytes(let bytes)? = items.first else { return false }
         return unsafe bytes.withUnsafeBytes { bytes in

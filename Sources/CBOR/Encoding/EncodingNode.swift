@@ -1,9 +1,9 @@
 /// A container being encoded, or the place of one value.
 struct EncodingNode {
     enum Form {
-        /// A place for one value, of which nothing is known yet.
+        /// A place for one value that is still unknown.
         case slot
-        /// A place with its single value, which has no head of the node's.
+        /// A place with its single value. The node writes no head.
         case value
         case array
         case map
@@ -15,16 +15,16 @@ struct EncodingNode {
         case named
     }
 
-    /// Its number among all that were ever opened: what refers to a node whose value is done finds none under its
+    /// The node's number among all that were ever opened. After its value is complete, nobody finds a node under this
     /// number.
     private(set) var place = 0
-    /// The container that it stands in, or -1.
+    /// The container that it belongs to, or -1.
     private(set) var parent = -1
     /// The innermost open node when it was opened.
     private(set) var enclosing = -1
-    /// How many containers it stands in, itself included.
+    /// How many containers it is in, itself included.
     private(set) var depth = 0
-    /// Where its head stands: one byte while it is open, as long as its count needs once it is closed.
+    /// Where its head is: one byte while the node is open, and as many as its count needs after it was closed.
     var head = 0
     var count = 0
     /// Where its items end, once it is closed.
@@ -33,23 +33,22 @@ struct EncodingNode {
     var headByteCount = 1
     var form = Form.slot
     var isOpen = true
-    /// Whether its container counts it only when its `encode(to:)` has returned. Any other is part of its container
-    /// from the beginning.
+    /// Whether its container counts it only after its `encode(to:)` has returned. All others count from the beginning.
     private(set) var isUnderWay = false
-    /// A bit for each hash: a key whose bit is not set is new, without a look at the hashes.
+    /// One bit for each hash. A key whose bit is not set is new, so its hash need not be compared.
     private var seen: UInt64 = 0
-    /// The hashes of the first keys, two in a word: a hash not among them proves a key new. No vector, whose alignment
-    /// would make the node longer by a cache line.
+    /// The hashes of the first keys, two in a word. A hash that is not among them proves that a key is new. This is no
+    /// SIMD vector, whose alignment would make the node a cache line longer.
     private var keyHashes: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
     static let keyHashCount = 16
-    /// Its key in the container that it stands in, which ``NodeStack`` keeps where it is a named one.
+    /// Its key in its container. ``NodeStack`` keeps named keys.
     var key = Key.none
-    /// What it holds, when that is no longer in the buffer.
+    /// Its content, if that is no longer in the buffer.
     var tree: EncodedTree?
-    /// The keys themselves, once they are more than the hashes have room for.
+    /// The keys themselves, if there are more than the hashes have room for.
     var keys: Set<String>?
 
-    /// Makes the node of a value that is done that of another.
+    /// Prepares the node of a complete value for another value.
     @inline(__always)
     mutating func begin(
         place: Int, parent: Int, enclosing: Int, depth: Int, head: Int, isUnderWay: Bool
@@ -68,14 +67,14 @@ struct EncodingNode {
         isOpen = true
     }
 
-    /// Lets go of what it refers to.
+    /// Releases what it refers to.
     @inline(__always)
     mutating func finish() {
         if tree != nil { tree = nil }
         if keys != nil { keys = nil }
     }
 
-    /// Keeps the hash of a key; false if it was there already, or there is no room for it.
+    /// Stores the hash of a key; false if it is there already, or if there is no room.
     @inline(__always)
     mutating func note(_ hash: UInt32) -> Bool {
         let count = keyCount

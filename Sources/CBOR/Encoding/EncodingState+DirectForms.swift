@@ -5,7 +5,7 @@ internal import Foundation
 #endif
 
 extension EncodingState {
-    /// Appends a value of a type that has a form of its own in CBOR, or is written in one piece.
+    /// Appends a value of a type that has a form of its own in CBOR, or that is copied in one piece.
     ///
     /// - Precondition: `form` is that of `Value`.
     func append<Value>(_ value: Value, _ form: DirectForm) {
@@ -24,7 +24,7 @@ extension EncodingState {
         unsafe value.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
     }
 
-    /// Epoch time where that gives the same date back, else seconds since 2001 as `Date` itself encodes.
+    /// Epoch time if that gives the same date back, otherwise seconds since 2001, as `Date` itself encodes.
     func append(_ value: Date) {
         let seconds = value.timeIntervalSince1970
         let back = Date(timeIntervalSince1970: seconds).timeIntervalSinceReferenceDate
@@ -42,7 +42,7 @@ extension EncodingState {
         unsafe withUnsafeBytes(of: value.uuid) { unsafe bytes.append(contentsOf: $0) }
     }
 
-    /// A link that is relative to another becomes what `URL` itself encodes: its text alone would be another link.
+    /// A link that is relative to another one is encoded as `URL` itself does it: the text alone would be another link.
     func append(_ value: URL) {
         guard let base = value.baseURL else {
             bytes.appendHead(.tag, 32)
@@ -56,8 +56,8 @@ extension EncodingState {
         append(value.relativeString)
     }
 
-    /// A decimal fraction (RFC 8949, section 3.4.4): exponent and mantissa; what is not a number is the float of that
-    /// name.
+    /// A decimal fraction (RFC 8949, section 3.4.4): exponent and mantissa. A value that is not a number becomes the
+    /// float NaN.
     func append(_ value: Decimal) {
         guard !value.isNaN, let magnitude = UInt128("\(value.significand.magnitude)") else {
             append(Double.nan)
@@ -72,12 +72,12 @@ extension EncodingState {
 }
 
 extension DirectForm {
-    /// Appends the value at `source`, which is of this form's type.
+    /// Appends the value at `source`, which must be of this form's type.
     fileprivate func append(from source: UnsafeRawPointer, to state: EncodingState) {
         unsafe visit(Appending(source: source, state: state))
     }
 
-    /// Reads a value as what it is: a cast of an array would look at its elements.
+    /// Reads the value as its type. A cast of an array would look at its elements.
     @unsafe private struct Appending: DirectFormVisitor {
         let source: UnsafeRawPointer
         let state: EncodingState

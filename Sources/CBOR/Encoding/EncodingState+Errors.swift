@@ -1,7 +1,7 @@
-/// Each error is made apart and goes as `any Error`: the size of an `EncodingError` is known only to the standard
-/// library, and functions that have one ask for it whether they fail or not.
+/// Each error is made in a function of its own and thrown as `any Error`. Only the standard library knows the size of
+/// an `EncodingError`, and a function that has one asks for the size whether it fails or not.
 extension EncodingState {
-    /// Notes where an error arose; on its way out it passes the containers around, whose paths are beginnings of that.
+    /// Notes where an error arose. On its way out the error passes containers whose paths are beginnings of this one.
     func noteFailure(at node: Int) {
         let path = path(to: node)
         if failedPath.map(\.stringValue).starts(with: path.map(\.stringValue)) { return }
@@ -40,14 +40,14 @@ extension EncodingState {
                 codingPath: path(to: node), debugDescription: "A value cannot be a single value after something else."))
     }
 
-    /// What a container throws that there is none of: it was refused, or its value is done.
+    /// The error of a container that does not exist: the request for it was refused, or its value is complete.
     var unusable: any Error {
         misuse
             ?? EncodingError.invalidValue(
                 (), .init(codingPath: [], debugDescription: "A container was used after its value was encoded."))
     }
 
-    /// Has the value under way fail that `node` is in, for a call that cannot throw.
+    /// Makes the value that contains `node` fail, on behalf of a call that cannot throw.
     func refuse(_ error: any Error, _ node: Int) -> Int {
         var owner = node
         while owner >= 0, !nodes[owner].isUnderWay { owner = nodes[owner].parent }

@@ -20,7 +20,7 @@ extension EncodingState {
         tree.append(try detachedItem(write))
     }
 
-    /// Adds an entry to the map of `place`; the value of a key that is there already is replaced.
+    /// Adds an entry to the map of `place`. If the map has the key, its value is replaced.
     @inline(__always)
     func addEntry<Key: CodingKey>(to place: Int, _ key: Key, _ table: KeyTable?, _ write: () throws -> Void) throws {
         guard place == topPlace else { return try addEntrySlowly(to: place, key.stringValue, write) }
@@ -40,7 +40,7 @@ extension EncodingState {
         }
     }
 
-    /// Adds an entry whose value cannot fail.
+    /// Adds an entry with a value that cannot fail.
     @inline(__always)
     func addScalar<Key: CodingKey>(to place: Int, _ key: Key, _ table: KeyTable?, _ write: () -> Void) throws {
         let node = top
@@ -72,7 +72,7 @@ extension EncodingState {
         if node >= treeCount { nodes[node].count += 1 } else { tree(of: node).set(name, takeItem()) }
     }
 
-    /// Puts its single value into the node of `place`.
+    /// Sets the single value of the node of `place`.
     func fillSlot(_ place: Int, _ write: () throws -> Void) throws {
         guard place == topPlace, nodes[top].form == .slot else { return try fillSlotSlowly(place, write) }
         let (node, known) = (top, nodes.count)
@@ -116,7 +116,7 @@ extension EncodingState {
         return openTree(inner, parent: node, key: key)
     }
 
-    /// Opens a place for the value of a key in the map of `place`, or again the one that there is.
+    /// Opens a place for the value of a key in the map of `place`, or the existing one again.
     ///
     /// - Returns: as ``openItem(of:)``.
     func openEntry<Key: CodingKey>(of place: Int, _ key: Key, again: Bool) -> Int {

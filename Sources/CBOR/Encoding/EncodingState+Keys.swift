@@ -1,6 +1,6 @@
 extension EncodingState {
-    /// The table of a type of keys; nil if they are asked each time, and for the first value of a type: a value that
-    /// is encoded by itself has no second one.
+    /// The table of a type of keys. Nil if its keys are asked each time, and for the first value of a type: a value
+    /// that is encoded by itself has no second one.
     @inline(__always)
     func keyTable<Key: CodingKey>(of type: Key.Type) -> KeyTable? {
         guard KeyTable.fits(type) else { return nil }
@@ -20,7 +20,7 @@ extension EncodingState {
         return table
     }
 
-    /// Appends the key of an entry of `node`, the innermost container; false if it may be there already.
+    /// Appends the key of an entry of `node`, the innermost container; false if the map may have it already.
     @inline(__always)
     func beginEntry<Key: CodingKey>(of node: Int, _ key: Key, _ table: KeyTable?) -> Bool {
         guard let entry = unsafe table?.entry(of: key), unsafe entry.pointee.byteCount > 0 else {
@@ -45,19 +45,19 @@ extension EncodingState {
         }
     }
 
-    /// Notes a key of `node`, the innermost container; false if it is there already.
+    /// Notes a key of `node`, the innermost container; false if the map has it already.
     func noteKey(of node: Int, _ name: String) -> Bool {
         if nodes[node].keyCount < EncodingNode.keyHashCount {
             var name = name
             let hash = name.withUTF8 { unsafe Self.hash(of: $0) }
-            // Two keys can have one hash.
+            // Two keys can have the same hash.
             return nodes[node].note(hash) || !keys(of: node).contains(name)
         }
         if nodes[node].keys == nil { nodes[node].keys = Set(keys(of: node)) }
         return nodes[node].keys?.insert(name).inserted == true
     }
 
-    /// A hash of a few multiplications over whole words. Two keys of one hash only cost a look at the keys.
+    /// A hash of whole words with a few multiplications. If two keys have the same hash, the keys are compared.
     @inline(__always)
     private static func hash(of text: UnsafeBufferPointer<UInt8>) -> UInt32 {
         let bytes = UnsafeRawBufferPointer(text)
@@ -82,7 +82,7 @@ extension EncodingState {
         return UInt32(truncatingIfNeeded: (hash &* factor) >> 32)
     }
 
-    /// The keys that `node`, the innermost container, has in the buffer.
+    /// The keys of `node`, the innermost container, that are in the buffer.
     private func keys(of node: Int) -> [String] {
         let reader = unsafe CBORReader.ofOwnBytes(bytes.bytes)
         var names: [String] = []

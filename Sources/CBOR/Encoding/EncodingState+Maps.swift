@@ -9,7 +9,7 @@ extension Array: CBORMapArray where Element: CBORMapEncodable {
     }
 }
 
-/// How values of a type write themselves, other than by `Codable`.
+/// How the values of a type write themselves, if not with `Codable`.
 enum OwnWriting {
     case none
     case map(any CBORMapEncodable.Type)
@@ -26,11 +26,11 @@ enum OwnWriting {
     }
 }
 
-/// What a buffer knows of a type of outermost values.
+/// What a buffer knows about a type of outermost values.
 final class OutermostType {
     let type: ObjectIdentifier
     let writing: OwnWriting
-    /// Values of it that were encoded.
+    /// How many values of the type were encoded.
     var count: UInt64 = 0
 
     init<Value>(_ type: Value.Type) {
@@ -40,11 +40,11 @@ final class OutermostType {
 }
 
 extension EncodingState {
-    /// Appends a key that is not there yet, for a value that cannot fail and is appended next; ``endEntry()`` follows.
+    /// Appends a new key, for a value that cannot fail and is appended next; ``endEntry()`` follows.
     ///
-    /// Between the two no closure stands, since one would retain and release the state at every entry.
+    /// There is no closure around the value, since it would retain and release the state at every entry.
     ///
-    /// - Returns: false if the map is not the innermost container, and nothing was appended.
+    /// - Returns: false if the map is not the innermost container; then nothing was appended.
     @inline(__always)
     func beginEntry(of place: Int, _ key: StaticString) -> Bool {
         guard place == topPlace else { return false }
@@ -61,7 +61,7 @@ extension EncodingState {
         try addEntry(to: place, TextKey(text: key), nil, write)
     }
 
-    /// Appends an entry whose value may have containers, with a key that is not there yet.
+    /// Appends an entry with a new key and a value that may contain containers.
     @inline(__always)
     func addNested(to place: Int, _ key: StaticString, _ write: () throws -> Void) throws {
         guard place == topPlace else { return try addEntry(to: place, TextKey(text: key), nil, write) }
@@ -87,9 +87,9 @@ extension EncodingState {
         unsafe bytes.append(text: UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount))
     }
 
-    /// Encodes a map that writes itself, as ``encodeNested(_:parent:key:)`` does a value of `Codable`.
+    /// Encodes a map that writes itself, as ``encodeNested(_:parent:key:)`` encodes a value with `Codable`.
     ///
-    /// No closure captures `value`: it would be copied for that, and a copy retains all that a value holds.
+    /// No closure captures `value`: it would have to be copied, and a copy retains everything in the value.
     func encodeMap<Value: CBORMapEncodable>(_ value: Value, parent: Int, key: some CodingKey) throws {
         let enclosing = try openContainer((), as: .map, parent: parent, key: key)
         let node = top
@@ -117,7 +117,7 @@ extension EncodingState {
 
     /// Encodes an outermost value of a type that writes itself.
     ///
-    /// - Returns: false if that is left to `Codable`.
+    /// - Returns: false if `Codable` has to encode it.
     @inline(__always)
     func encodeByItself<Value: Encodable>(_ value: Value) throws -> Bool {
         if outermost?.type != ObjectIdentifier(Value.self) { changeOutermost(to: Value.self) }
@@ -137,7 +137,7 @@ extension EncodingState {
         outermost = new
     }
 
-    /// How many values of the outermost type were encoded before `more` others, which are counted.
+    /// Returns how many values of the outermost type were encoded, and then counts `more` others.
     private func countOutermost(_ more: Int) -> UInt64 {
         let before = outermost?.count ?? 0
         outermost?.count = before &+ UInt64(more)
@@ -145,14 +145,14 @@ extension EncodingState {
     }
 
     /// Whether a value is encoded both ways: the first of its type that a buffer encodes, the second, the fourth and so
-    /// on. Often enough to see what differs for few values, and next to nothing for many.
+    /// on. That is often enough to find a difference after few values, and costs next to nothing for many.
     @inline(__always)
     private func isChecked(_ count: UInt64) -> Bool { count & (count &- 1) == 0 }
 
-    /// Bytes over which only the first value of a type is encoded both ways.
+    /// Over this many bytes, only the first value of a type is encoded both ways.
     private static let checkedByteCount = 1 << 20
 
-    /// - Throws: where `Codable` gives other bytes than `own`, which `value` has written.
+    /// - Throws: if `Codable` gives other bytes than `own`, which `value` has written.
     @inline(never)
     private func check<Value: Encodable>(_ value: Value, against own: UnsafeRawBufferPointer) throws {
         let byCodable = EncodingState(limits: self)
@@ -172,14 +172,14 @@ extension EncodingState {
         do {
             try own.encodeMap(value, parent: -1, key: NoKey())
         } catch {
-            // Thrown again where the value is encoded, with its path.
+            // The encoding throws the same error again, with its path.
             return
         }
         own.writeFinished()
         unsafe try check(value, against: own.bytes.bytes)
     }
 
-    /// Encodes a value of the type that `writing` is of: read as what it is, where a cast would make a copy of it.
+    /// Encodes a value of the type that `writing` stands for. It is read as its type, since a cast would copy it.
     private func encode<Value>(_ value: Value, by writing: OwnWriting) throws {
         unsafe try withUnsafePointer(to: value) { source in
             let source = unsafe UnsafeRawPointer(source)

@@ -1,5 +1,5 @@
 extension EncodingState {
-    /// The node of `place`; nil once its value is done.
+    /// The node of `place`; nil if its value is complete.
     func find(_ place: Int) -> Int? {
         if place == topPlace { return top }
         var (low, high) = (0, nodes.count)
@@ -10,15 +10,15 @@ extension EncodingState {
         return low < nodes.count && nodes[low].place == place ? low : nil
     }
 
-    /// The node of a place that is in use; -1, for the outermost, where its value is done.
+    /// The node of a place that is in use; -1 if it is the outermost one's and that value is complete.
     @inline(__always)
     func node(of place: Int) -> Int { place == topPlace ? top : find(place) ?? -1 }
 
-    /// Whether an array or a map in the container of `place` would stand in one too many.
+    /// Whether an array or a map in the container of `place` would exceed the depth limit.
     @inline(__always)
     func isFull(_ place: Int) -> Bool { depth(in: node(of: place)) >= depthLimit }
 
-    /// What a single value at `place` takes over from there.
+    /// The container and the key that a single value at `place` gets.
     func surroundings(of place: Int) -> (parent: Int, key: any CodingKey) {
         find(place).map { (nodes[$0].parent, nodes.key(of: $0) ?? NoKey()) } ?? (-1, NoKey())
     }
@@ -42,7 +42,7 @@ extension EncodingState {
         return path.reversed()
     }
 
-    /// Opens a place for one value at the buffer's end, which becomes the innermost node.
+    /// Opens a place for one value at the end of the buffer, which becomes the innermost node.
     @inline(__always)
     func open(parent: Int, key: some CodingKey, isUnderWay: Bool) {
         lastPlace += 1
@@ -61,7 +61,7 @@ extension EncodingState {
         topPlace = node < 0 ? -1 : nodes[node].place
     }
 
-    /// Closes `node` and every open one inside of it.
+    /// Closes `node` and every open node inside of it.
     func close(downTo node: Int) {
         while top >= node { close(top) }
     }
@@ -73,7 +73,7 @@ extension EncodingState {
         moveTop(to: nodes[node].enclosing)
     }
 
-    /// Gives an open node in the buffer, or an empty one that was closed, the head of its form and count.
+    /// Writes the head of an open node in the buffer, or of an empty one that was closed, with its form and count.
     func writeHead(of node: Int) {
         let major: CBORHead.Major
         switch nodes[node].form {
@@ -90,7 +90,7 @@ extension EncodingState {
         head.appendHead(major, UInt64(count))
         bytes[place] = head[0]
         bytes.insert(contentsOf: head[1...], at: place + 1)
-        // What was opened after it stands inside of it.
+        // Nodes that were opened later are inside of it.
         for inner in node + 1..<nodes.count {
             nodes[inner].head += head.count - 1
             nodes[inner].end += head.count - 1
@@ -99,8 +99,8 @@ extension EncodingState {
         nodes[node].end += head.count - 1
     }
 
-    /// Makes `node` the innermost one, where what is open inside of it can be closed; false if it is closed itself,
-    /// a value inside of it is under way, or it is a tree.
+    /// Makes `node` the innermost one by closing the open nodes inside of it. False if `node` itself is closed or a
+    /// tree, or if a value inside of it is not complete.
     func reach(_ node: Int) -> Bool {
         guard node >= treeCount, nodes[node].isOpen else { return false }
         var inner = top
@@ -110,9 +110,9 @@ extension EncodingState {
         return true
     }
 
-    /// Makes the node of `place` the container that is asked for; one that is asked for again goes on.
+    /// Makes the node of `place` the container that is asked for. A container that is asked for again continues.
     ///
-    /// - Returns: the place, or 0 if the value is something else already: then the value under way fails.
+    /// - Returns: the place, or 0 if the value is something else already: then the value that is being encoded fails.
     @inline(__always)
     func shape(_ place: Int, as form: EncodingNode.Form) -> Int {
         guard place == topPlace, nodes[top].form == .slot else { return shapeSlowly(place, as: form) }

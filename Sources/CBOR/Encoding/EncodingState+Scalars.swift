@@ -10,7 +10,7 @@ extension EncodingState {
 
     /// An integer over 64 bits becomes a bignum (RFC 8949, section 3.4.3), any other one a plain integer.
     func append(wide value: Int128) {
-        // −1 − value, which no negative number overflows.
+        // −1 − value does not overflow for any negative number.
         append(magnitude: UInt128(truncatingIfNeeded: value < 0 ? ~value : value), isNegative: value < 0)
     }
 
@@ -32,7 +32,7 @@ extension EncodingState {
 
     func appendNull() { bytes.append(0xF6) }
 
-    /// The shortest of the three widths that keeps every bit; a NaN keeps its payload where it fits.
+    /// The shortest of the three widths that keeps every bit. A NaN keeps its payload if that fits.
     func append(_ value: Double) {
         let float = Float(value)
         if Double(float).bitPattern == value.bitPattern {
@@ -60,7 +60,7 @@ extension EncodingState {
 
     @inline(__always)
     func append(_ value: String) {
-        // A copy, which `withUTF8` needs, is retained and released.
+        // `withUTF8` would need a copy, which is retained and released.
         let isDone = unsafe value.utf8.withContiguousStorageIfAvailable { unsafe bytes.append(text: $0) } != nil
         if !isDone { bytes.append(text: value) }
     }
@@ -87,7 +87,7 @@ extension EncodingState {
     }
 }
 
-/// IEEE 754 binary16, by its bits: `Float16` does not exist on every platform.
+/// IEEE 754 binary16, computed from its bits: `Float16` does not exist on every platform.
 enum HalfFloat {
     /// The half with exactly this value, if there is one.
     static func bits(of value: Float) -> UInt16? {

@@ -1,12 +1,12 @@
 extension EncodingState {
-    /// The tree of `node`; all that is in the buffer becomes trees for it.
+    /// The tree of `node`. To make it, everything in the buffer becomes a tree.
     func tree(of node: Int) -> EncodedTree {
         if treeCount < nodes.count { makeTrees() }
         if let tree = nodes[node].tree { return tree }
         preconditionFailure("Every node before `treeCount` has a tree.")
     }
 
-    /// What `write` appends to the buffer, or leaves as a tree, for a container that is a tree.
+    /// The item that `write` appends to the buffer, or leaves as a tree, for a container that is a tree.
     func detachedItem(_ write: () throws -> Void) throws -> EncodedTree.Item {
         let known = nodes.count
         do {
@@ -28,12 +28,12 @@ extension EncodingState {
         return .bytes(item)
     }
 
-    /// Takes back what an item left that has failed: what was opened since, and what it wrote.
+    /// Undoes a failed item: removes the nodes opened since, and the bytes written since.
     func takeBack(to start: Int, _ known: Int, of node: Int) {
         finished = nil
         nodes.removeLast(nodes.count - known)
         treeCount = min(treeCount, known)
-        // Where its container has become a tree meanwhile, or was one, nothing else is in the buffer.
+        // If its container has become a tree meanwhile, or was one, nothing else is in the buffer.
         let isTree = node < treeCount
         bytes.removeLast(bytes.count - (isTree ? self.start : start))
         moveTop(to: isTree ? -1 : node)
@@ -56,12 +56,12 @@ extension EncodingState {
         moveTop(to: -1)
     }
 
-    /// Copies what the buffer holds of `node`; the nodes in it are trees of their own.
+    /// Copies the content of `node` from the buffer. The nodes inside of it become trees of their own.
     private func fillTree(of node: Int, _ inner: [Int]) throws(CBORError) {
         guard let tree = nodes[node].tree, nodes[node].form != .slot else { return }
         let end = nodes[node].isOpen ? bytes.count : nodes[node].end
         if nodes[node].form == .value {
-            // Its value may be still under way, and then comes later.
+            // Its value may not be complete yet; then it is added later.
             let isFilled = node + 1 == nodes.count || !nodes[node + 1].isUnderWay || nodes[node + 1].enclosing != node
             if isFilled { _ = tree.fill(.bytes(bytes.copy(nodes[node].head..<end))) }
             return

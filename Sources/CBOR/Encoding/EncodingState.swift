@@ -1,14 +1,14 @@
-/// One encoding under way.
+/// One encoding in progress.
 ///
-/// Values are written straight into one buffer as long as they come in order: each item after the one before, in the
-/// innermost open container or in one around it, whose inner ones are closed by that. What comes in any other order (an
-/// item for a container that was closed, or in which a value is under way; a key for the second time) first turns all
-/// that is under way into trees, which take items at any place; from there on only what is inside of a new value goes
-/// into the buffer, and is copied into its tree when it is done. Each byte is copied at most twice more for that.
+/// Values are written directly into one buffer as long as they come in order: each item after the one before, in the
+/// innermost open container or in one around it, which closes the inner ones. Any other order (an item for a container
+/// that was closed, or in which a value is not complete; a key for the second time) first turns everything in progress
+/// into trees, which accept items at any place. From then on, only what is inside of a new value goes into the buffer,
+/// and it is copied into the value's tree when the value is complete. So each byte is copied at most twice more.
 final class EncodingState {
     let bytes = ByteBuffer()
-    /// The nodes of the values being encoded, in the order in which they were opened: those with trees, then those in
-    /// the buffer.
+    /// The nodes of the values that are being encoded, in the order in which they were opened: first those with trees,
+    /// then those in the buffer.
     let nodes = NodeStack()
     let limit: Int
     let depthLimit: Int
@@ -22,19 +22,19 @@ final class EncodingState {
     /// How many nodes have trees.
     var treeCount = 0
     var lastPlace = 0
-    /// The value that has just been done, where it became a tree: its container takes it.
+    /// The value that was just completed, if it became a tree; its container takes it.
     var finished: EncodedTree?
-    /// What a call that cannot throw would have thrown.
+    /// The error that a call could not throw.
     var misuse: (any Error)?
-    /// The value under way that it happened to, or -1.
+    /// The value in which that happened, or -1.
     var misuseOwner = -1
     private var stack = StackRoom()
-    /// The tables of the types of keys seen twice, the types seen once, and the one that was asked for last.
+    /// The tables for types of keys that were seen twice, the types seen once, and the table that was used last.
     var tables: [ObjectIdentifier: KeyTable] = [:]
     var seenKeys: Set<ObjectIdentifier> = []
     var lastKeys: ObjectIdentifier?
     var lastTable: KeyTable?
-    /// The type of the outermost value that was encoded last, and all types without a direct form that such had.
+    /// The type of the last outermost value, and all such types without a direct form.
     var outermost: OutermostType?
     var outermostTypes: [ObjectIdentifier: OutermostType] = [:]
     /// Where the last error arose.
@@ -46,17 +46,17 @@ final class EncodingState {
         userInfo = encoder.userInfo
     }
 
-    /// One for values that `other` would encode.
+    /// A state for values that `other` would encode.
     init(limits other: EncodingState) {
         limit = other.limit
         depthLimit = other.depthLimit
         userInfo = other.userInfo
     }
 
-    /// Encodes an outermost value at the buffer's end; on an error the buffer is as it was.
+    /// Encodes an outermost value at the end of the buffer. On an error the buffer does not change.
     ///
-    /// - Parameter isOnly: whether it is the only value, which goes by `Codable`: to write its map itself, and be
-    ///   checked for it, would take longer.
+    /// - Parameter isOnly: whether it is the only value. It is then encoded with `Codable`: to let it write its map
+    ///   itself, and to check that, would take longer.
     func encodeOutermost<Value: Encodable>(_ value: Value, isOnly: Bool = false) throws {
         start = bytes.count
         stack = StackRoom()
@@ -77,7 +77,7 @@ final class EncodingState {
         }
     }
 
-    /// Writes the outermost value that became a tree.
+    /// Writes the outermost value, if it became a tree.
     func writeFinished() {
         guard let tree = finished else { return }
         finished = nil
@@ -88,7 +88,7 @@ final class EncodingState {
         if bytes.count - start > limit { throw CBORError(.overByteLimit, at: bytes.count - start) }
     }
 
-    /// Encodes `value` at the buffer's end, as the value of `key` in container `parent`.
+    /// Encodes `value` at the end of the buffer, as the value of `key` in the container `parent`.
     func encode<Value: Encodable>(_ value: Value, parent: Int, key: some CodingKey) throws {
         let form = DirectForm(of: Value.self)
         if form == .none {
@@ -98,7 +98,7 @@ final class EncodingState {
         }
     }
 
-    /// Appends a value of a direct form that may have an array or a map of its own.
+    /// Appends a value of a direct form that may contain an array or a map.
     func append<Value>(_ value: Value, _ form: DirectForm, parent: Int, key: some CodingKey) throws {
         guard !form.isContainer || depth(in: parent) < depthLimit else {
             throw tooDeep(value, parent: parent, key: key)
@@ -113,7 +113,7 @@ final class EncodingState {
         }
     }
 
-    /// Opens a node of `form` for `value`, has `write` put in it what the value is, and closes it.
+    /// Opens a node of `form` for `value`, calls `write` to fill it, and closes it.
     @inline(__always)
     func encodeContainer<Value>(
         _ value: Value, as form: EncodingNode.Form, parent: Int, key: some CodingKey,
@@ -132,13 +132,13 @@ final class EncodingState {
         closeContainer(node, in: enclosing)
     }
 
-    /// The innermost open node when another one was opened.
+    /// The innermost open node at the time when another one was opened.
     struct Enclosing {
         let top: Int
         let place: Int
     }
 
-    /// Opens a node of `form`, which becomes ``top``, for `value`; ``closeContainer(_:in:)`` closes it.
+    /// Opens a node of `form` for `value`, which becomes ``top``. ``closeContainer(_:in:)`` closes it.
     @inline(__always)
     func openContainer<Value>(
         _ value: Value, as form: EncodingNode.Form, parent: Int, key: some CodingKey
@@ -167,7 +167,7 @@ final class EncodingState {
         forgetMisuse(from: node)
     }
 
-    /// On another thread than the one that the stack was asked for, that thread's counts.
+    /// If this is another thread than the one whose stack was measured, this thread's stack counts.
     @inline(__always)
     private func hasStack() -> Bool {
         if stack.isLeft { return true }
@@ -179,6 +179,6 @@ final class EncodingState {
         (nodes[node].tree?.form ?? nodes[node].form) == .slot
     }
 
-    /// How many containers the items of `parent` stand in.
+    /// How many containers are around the items of `parent`.
     func depth(in parent: Int) -> Int { parent < 0 ? 0 : nodes[parent].depth }
 }

@@ -1,20 +1,20 @@
-/// The keys of a type as they stand in CBOR, by the byte that tells its cases apart.
+/// The keys of a type in the form in which they are stored, by the byte that distinguishes its cases.
 ///
-/// For enumerations of one byte, as the compiler makes `CodingKeys`: a case's text is asked for once, and not for each
-/// value. That takes a quarter of what a small struct costs away. Other keys, and texts that do not fit, are asked each
-/// time.
+/// It is for enumerations of one byte, such as the `CodingKeys` that the compiler makes. It asks a case for its text
+/// once, and not for each value, which saves a quarter of the time for a small struct. Other keys, and texts that do
+/// not fit, are asked each time.
 @safe final class KeyTable {
-    /// A key's head and text, which are appended by three stores, and its hash.
+    /// The head and the text of a key, which three stores append, and its hash.
     struct Entry {
         var words: (UInt64, UInt64, UInt64) = (0, 0, 0)
         var hash: UInt32 = 0
-        /// How many bytes of the words count; 0 if the key is not known.
+        /// How many bytes of the words belong to the key; 0 if the key is not known yet.
         var byteCount: UInt8 = 0
-        /// Whether the key is to be asked each time.
+        /// Whether the key must be asked each time.
         var isUnfit = false
     }
 
-    /// Cases with a place in the table; an enumeration of more has its first ones here.
+    /// How many cases have a place in the table. Of a larger enumeration these are the first ones.
     static let caseCount = 64
     static let textByteLimit = 23
 
@@ -27,7 +27,7 @@
 
     deinit { unsafe entries.deallocate() }
 
-    /// Whether keys of `type` can be in a table: whether they are told apart by one byte.
+    /// Whether keys of `type` can be in a table, which is so if one byte distinguishes them.
     static func fits<Key>(_ type: Key.Type) -> Bool { MemoryLayout<Key>.size == 1 }
 
     /// The entry of `key`; nil for a case without a place.
@@ -39,11 +39,11 @@
         return index < Self.caseCount ? unsafe entries + index : nil
     }
 
-    /// Notes the text of a key of which nothing is known yet.
+    /// Stores the text of a key that is not known yet.
     static func note<Key>(
         _ key: Key, _ text: UnsafeBufferPointer<UInt8>, hash: UInt32, in entry: UnsafeMutablePointer<Entry>
     ) {
-        // A struct or a class can have other texts at other times.
+        // A struct or a class may have another text at another time.
         guard text.count <= textByteLimit, Mirror(reflecting: key).displayStyle == .enum else {
             unsafe entry.pointee.isUnfit = true
             return

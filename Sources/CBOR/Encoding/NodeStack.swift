@@ -1,8 +1,8 @@
-/// The open and closed containers of an encoding, in memory that is kept from one encoding to the next.
+/// The open and the closed containers of an encoding, in memory that is kept for the next encoding.
 @safe final class NodeStack {
     private var base: UnsafeMutablePointer<EncodingNode>
-    /// The keys of the nodes that have named ones. Apart, and no optionals: copying such a key within a node costs
-    /// several calls of the runtime.
+    /// The keys of the nodes with named keys. They are kept separately, and are not optional: copying such a key within
+    /// a node costs several calls of the runtime.
     private var keys: UnsafeMutablePointer<any CodingKey>
     private(set) var count = 0
     private var capacity = 16
@@ -20,8 +20,7 @@
         unsafe base.deallocate()
     }
 
-    /// An index comes from the containers themselves: one of a value that kept its encoder beyond its time must not
-    /// reach memory.
+    /// The containers supply the index. A value that kept its encoder too long must not reach other memory with it.
     @inline(__always)
     subscript(index: Int) -> EncodingNode {
         unsafeAddress {
@@ -43,10 +42,10 @@
         }
     }
 
-    /// Gives its key to a node that has begun, once.
+    /// Sets the key of a new node, once.
     @inline(__always)
     func setKey<Key: CodingKey>(_ key: Key, of index: Int) {
-        // By comparing types, which costs a fraction of a cast.
+        // Comparing types costs a fraction of a cast.
         if Key.self == IndexKey.self {
             self[index].key = .element(unsafe unsafeBitCast(key, to: IndexKey.self).index)
         } else if Key.self == NoKey.self {
@@ -57,7 +56,7 @@
         }
     }
 
-    /// Adds a node, which is to begin: it is left as another one was.
+    /// Adds a node. The caller initializes it: it still has the content of an earlier one.
     @inline(__always)
     func add() {
         if count == capacity { grow() }
