@@ -1,20 +1,21 @@
 import Synchronization
 
-/// What checkpoints cost by level, as moving means: what `suggestedInterval` goes by.
+/// What checkpoints cost at each level, as moving averages. `suggestedInterval` is computed from them.
 final class CheckpointCosts: Sendable {
-    /// Checkpoints of a level that is not synced are so cheap that the clock would show: one in this many is measured.
+    /// At a level that does not sync, a checkpoint is so cheap that reading the clock would show. One in this many is
+    /// measured.
     private static let sampling: UInt32 = 64
-    /// How much of the mean a new measurement makes up.
+    /// The weight of a new measurement in the average.
     private static let weight = 0.125
 
-    /// Times are durations since here: an instant of the clock has no size that is known when this is compiled, and
-    /// would cost each call that carries one several calls of the runtime.
+    /// Times are durations since this instant. An instant of the clock has no size that the compiler knows, so each
+    /// call that passes one on would cost several calls of the runtime.
     private let origin = ContinuousClock.now
     private let means = Lock<[Int: Double]>([:])
     private let measured = LevelSet()
     private let count = Atomic<UInt32>(0)
 
-    /// The time now, when this checkpoint is one to measure: the first of its level, and then one in many.
+    /// The time now, if this checkpoint is to be measured: the first one of its level, and then one in many.
     func start(_ level: UInt8) -> Duration? {
         let number = count.wrappingAdd(1, ordering: .relaxed).newValue
         return number % Self.sampling == 0 || !measured.contains(level) ? now : nil

@@ -48,8 +48,8 @@ extension CheckpointLog {
     /// Closes as ``close()`` does, and blocks until the log is closed.
     @available(*, noasync, message: "Use the asynchronous close.")
     public nonisolated func closeBlocking() throws {
-        // A task needs threads, and locks of the runtime's that one of the parent's threads may have held when it
-        // forked.
+        // A task would need threads, and locks of the runtime that a thread of the parent may have held during the
+        // fork.
         guard engine.isOfThisProcess else { return try engine.close() }
         Task { await self.stopTimers() }
         for reader in node.removeReaders() { try? reader.engine.close() }

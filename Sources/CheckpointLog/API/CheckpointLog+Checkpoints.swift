@@ -23,7 +23,8 @@ extension CheckpointLog {
     public nonisolated(nonsending) func checkpoint<Value: Codable & Sendable>(
         _ value: Value, for key: CheckpointKey, level: Int = 1
     ) async throws -> CheckpointReceipt {
-        // Not by the form with metadata: an empty dictionary that is handed on from call to call is counted in each.
+        // Does not call the form with metadata: an empty dictionary that is passed from call to call is retained in
+        // each.
         let stage = try attempt(value, for: key, level, waits: false)
         switch stage {
         case .settled(let receipt): return receipt

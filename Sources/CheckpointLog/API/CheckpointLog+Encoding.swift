@@ -12,7 +12,7 @@ extension CheckpointLog {
         }
     }
 
-    /// Encodes one value as it is, several or none as an array.
+    /// Encodes one value as an item, and several or none as an array.
     static func encode<each Value: Codable>(
         _ values: repeat each Value, for key: CheckpointKey, into buffer: CBOREncodingBuffer
     ) throws -> FrameHeader.Flags {

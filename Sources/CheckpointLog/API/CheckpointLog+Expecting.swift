@@ -40,6 +40,6 @@ extension CheckpointLog {
         }
     }
 
-    /// Numbers that are taken and not used yet.
+    /// Numbers that were reserved and are not used yet.
     package nonisolated var expectedCount: Int { expected.withLock { $0.count } }
 }

@@ -71,7 +71,7 @@ public struct CheckpointGroup: Sendable {
     public let level: Int
     /// The keys of the members, in the order in which they were put.
     public let keys: [CheckpointKey]
-    /// The members, for a log without a directory.
+    /// The members, if the log has no directory.
     let records: [MemoryRecord]
     let name: KeyHash
     let engine: LogEngine

@@ -49,7 +49,7 @@ extension CheckpointLog {
         for update in childUpdates.values { _ = await update.value }
     }
 
-    /// Starts the timers after an opening that could not do so itself, unless somebody has started or stopped them
+    /// Starts the timers after an opening that could not start them itself, unless somebody has started or stopped them
     /// since.
     package func startCheckpointingFirst() {
         if !timers.isSet { startCheckpointing() }
@@ -79,7 +79,7 @@ extension CheckpointLog {
 
     package static func interval(cost: Duration, meanTimeBetweenFailures: Duration) -> Duration {
         let (delta, mean) = (cost / .seconds(1), meanTimeBetweenFailures / .seconds(1))
-        // Beyond half of M the series is of no use: a checkpoint then takes about as long as the time to a failure.
+        // Over half of M the series does not hold: a checkpoint then takes about as long as the time to a failure.
         guard delta < 2 * mean else { return meanTimeBetweenFailures }
         let ratio = delta / (2 * mean)
         let interval = (2 * delta * mean).squareRoot() * (1 + ratio.squareRoot() / 3 + ratio / 9) - delta
@@ -94,7 +94,8 @@ extension CheckpointLog {
         if timers.intervals.save > .zero { timers.save = timer(every: timers.intervals.save) { await $0.saveTick() } }
     }
 
-    /// A task that ticks until it is cancelled or the actor is gone. A tick never waits for the work of the one before.
+    /// A task that calls `tick` until it is cancelled or the actor no longer exists. A tick does not wait for the work
+    /// of the previous one.
     private func timer(
         every interval: Duration, _ tick: @escaping @Sendable (CheckpointLog) async -> Void
     ) -> Task<Void, Never> {
@@ -111,8 +112,8 @@ extension CheckpointLog {
         }
     }
 
-    /// Begins with each source and each child by itself: one that hangs keeps no other back. Each failure is reported
-    /// where it arises.
+    /// Begins with each source and each child separately, so that one that hangs does not keep others back. Each
+    /// failure is reported where it happens.
     private func updateTick() {
         guard (try? engine.checkOpen()) != nil else { return }
         for source in sources { tick(source) }

@@ -129,7 +129,7 @@ extension CheckpointLog {
     /// The actors to ask and what to ask each, in order, when one above answers for the level; nil when this one
     /// answers alone.
     nonisolated func queries(_ query: RecordQuery, _ level: Int?) -> [(CheckpointLog, RecordQuery)]? {
-        // A number is of the log that gave it: those above number their copies themselves.
+        // A number belongs to the log that gave it: an actor above numbers its copies itself.
         if case .sequence = query.version.choice { return nil }
         guard let level, let above = node.actor(answering: level) else { return nil }
         var theirs = query
@@ -156,7 +156,7 @@ extension CheckpointLog {
         return nil
     }
 
-    /// The value itself, when it is of exactly this type: another one goes through the codec.
+    /// The value itself if it has exactly this type. Otherwise the value has to be encoded and decoded.
     static func cast<Value>(_ value: any Sendable, _ type: Value.Type) -> Value? {
         return Swift.type(of: value) == type ? value as? Value : nil
     }
@@ -174,7 +174,7 @@ extension CheckpointLog {
         return tuple
     }
 
-    /// An array of numbers is read to where it keeps them: a copy of a large one costs as much as the reading.
+    /// An array of numbers is read directly into its memory: copying a large one costs as much as reading it.
     static func receive<Value: Codable & Sendable>(
         _ type: Value.Type, _ reader: LargeValueReader, _ flags: FrameHeader.Flags
     ) throws -> Value? {
@@ -227,7 +227,7 @@ extension CheckpointLog {
         }
     }
 
-    /// What is stored, judged by its bytes: the log keeps no names of types.
+    /// The form of what is stored, found from its bytes: the log does not store names of types.
     static func storedForm(_ flags: FrameHeader.Flags, _ content: UnsafeRawBufferPointer) -> String {
         if flags.contains(.raw) { return "\(content.count) bytes that are not CBOR" }
         let form = unsafe CBORDiagnostic.outline(of: content)
@@ -236,14 +236,14 @@ extension CheckpointLog {
 }
 
 extension LogEngine {
-    /// What a task's thread can say without waiting for a device.
+    /// What a task's thread can answer without waiting for a device.
     private enum Immediate<Result> {
         case answered(Result?)
-        /// A thread that may wait reads this record; nil if it has to be looked up there.
+        /// A thread that may wait has to read this record; if it is nil, that thread has to look the record up.
         case waits(FoundRecord?)
     }
 
-    /// Asks the memory, then the page cache, then the disk.
+    /// Looks in the memory level, then in the page cache, then on the disk.
     fileprivate func answer<Result: Sendable>(
         _ query: RecordQuery, _ fallback: RestoreFallback, _ remembered: (MemoryRecord) -> Result?,
         _ receive: FrameReader.Receive<Result>?,
@@ -292,5 +292,5 @@ extension RecordQuery {
     }
 }
 
-/// Thrown inside a cast of values that are of other types than those asked for.
+/// Thrown inside a cast if the values are of other types than those asked for.
 private struct OtherType: Error {}

@@ -77,7 +77,7 @@ extension CheckpointLog {
 }
 
 extension CheckpointGroup {
-    /// The group itself, once all of its members were read where a fallback wants them intact.
+    /// The group itself, after all of its members were read if a fallback wants them intact.
     fileprivate func checked(_ fallback: RestoreFallback) throws -> CheckpointGroup {
         if fallback.report != nil { for key in keys { _ = try read(key) } }
         return self

@@ -1,6 +1,6 @@
 internal import CBOR
 
-/// The forms that decode where the caller is: on its thread, or where it is isolated.
+/// The forms that decode on the caller's thread, or on the caller's actor.
 extension CheckpointLog {
     /// Restores one value of a type that is not `Sendable`, as ``restore(_:for:level:version:origin:fallback:)-5xn3o``
     /// does.
@@ -54,12 +54,12 @@ extension CheckpointLog {
         var bytes: [UInt8]
     }
 
-    /// Fetches the content of one version after another, and has the caller's thread decode it.
+    /// Reads the content of one version after another, and lets the caller's thread decode it.
     private nonisolated(nonsending) func decodeHere<Value>(
         _ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?, _ fallback: RestoreFallback,
         _ decode: (ContentFacts, UnsafeRawBufferPointer) throws -> Value
     ) async throws -> Value? {
-        // Those that do not decode, which the next look goes around.
+        // Versions that failed to decode, which the next look skips.
         var refused: [SequenceNumber: CheckpointLogError] = [:]
         let skipped = Lock<[CheckpointLogError]>([])
         defer { for error in skipped.withLock({ $0 }) { fallback.report?(error) } }
@@ -150,7 +150,7 @@ extension CheckpointLog {
         }
     }
 
-    /// Asks the memory and the disk of each actor that may know in turn.
+    /// Looks in memory and on disk of this actor, and then of each actor above that may have the key.
     private nonisolated func decodeBlocking<Value>(
         _ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?, _ fallback: RestoreFallback,
         remembered: (MemoryRecord) -> Value?, receive: FrameReader.Receive<Value>? = nil,

@@ -5,23 +5,23 @@ extension CheckpointLog {
         engine.isInMemory || attributes.policy.durability == .memory
     }
 
-    /// What a checkpoint begins with.
+    /// What a checkpoint knows at its beginning.
     struct Start {
         var attributes: RecordAttributes
-        /// When it began, for one whose time is measured.
+        /// When it began, if its time is measured.
         var time: Duration?
     }
 
     /// How far a checkpoint has come.
     enum Stage {
-        /// It stands, and its level's promise holds.
+        /// The record is written, and its level's promise holds.
         case settled(CheckpointReceipt)
         case pending(Pending)
     }
 
-    /// A checkpoint whose promise does not hold yet. A class: to hand on that there is none costs nothing.
+    /// A checkpoint whose promise does not hold yet. This is a class, so that passing on nil costs nothing.
     final class Pending: Sendable {
-        /// Where it is.
+        /// Where its record is.
         enum Place {
             case stored(CheckpointReceipt)
             case encoded(CBOREncodingBuffer)
@@ -176,12 +176,12 @@ extension CheckpointLog {
         }
     }
 
-    /// Whether the memory keeps the values themselves, and nothing is encoded.
+    /// Whether the memory level keeps the values themselves, so that nothing is encoded.
     private nonisolated func keepsValues(_ attributes: RecordAttributes) -> Bool {
         keepsInMemory(attributes) && !node.passesUp(Int(attributes.level.rawValue))
     }
 
-    /// Keeps the value itself; one of a class is encoded, for a copied reference is no snapshot.
+    /// Keeps the value itself. An instance of a class is encoded instead, since a copied reference is no snapshot.
     private nonisolated func keepInMemory<Value: Codable & Sendable>(
         _ value: Value, for key: CheckpointKey, _ attributes: RecordAttributes
     ) throws -> CheckpointReceipt {
@@ -192,7 +192,8 @@ extension CheckpointLog {
         return try keepInMemory(.encoded(unsafe Array(buffer.bytes)), attributes.adding(flags), key: key)
     }
 
-    /// Keeps the values themselves; where one is of a class they are encoded, for a copied reference is no snapshot.
+    /// Keeps the values themselves. If one of them is an instance of a class, all are encoded, since a copied reference
+    /// is no snapshot.
     private nonisolated func keepInMemory<each Value: Codable & Sendable>(
         _ values: repeat each Value, for key: CheckpointKey, _ attributes: RecordAttributes
     ) throws -> CheckpointReceipt {
@@ -244,7 +245,7 @@ extension CheckpointLog {
         return receipt
     }
 
-    /// Takes a checkpoint under numbers that were taken before its value was known.
+    /// Takes a checkpoint with numbers that were reserved before its value was known.
     func checkpoint<Value: Codable & Sendable>(
         _ value: Value, for key: CheckpointKey, level: Int, as taken: TakenNumber
     ) async throws {

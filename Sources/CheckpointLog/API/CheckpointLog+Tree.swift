@@ -77,7 +77,7 @@ extension CheckpointLog {
         let failures = failures
         let source = CheckpointSource(key: key, level: level) { [weak self] source in
             do {
-                // Before it is asked: what the program takes meanwhile is newer.
+                // The number is taken before the source is asked: what the program checkpoints meanwhile is newer.
                 guard let taken = try self?.takeNumber(for: key, level) else { return nil }
                 defer { self?.forget(taken) }
                 let value = try await state()
@@ -90,7 +90,7 @@ extension CheckpointLog {
             }
         }
         sources.append(source)
-        // Its first tick is at once, as that of the timers was.
+        // The first tick comes at once, as that of the timers did.
         if timers.update != nil { tick(source) }
     }
 
@@ -109,7 +109,7 @@ extension CheckpointLog {
         return source
     }
 
-    /// Asks a source by the clock; a tick that meets it answering is counted.
+    /// Asks a source at a tick. If the source is still answering, the tick is counted as missed.
     func tick(_ source: CheckpointSource) {
         if !source.beginTurn() { failures.countSkippedTick() }
     }
@@ -166,7 +166,7 @@ extension CheckpointLog {
             return nil
         } catch {
             failures.report(error, "a child could not be taken over", ["child": "\(name)"])
-            // It was reported once, and is gone for good.
+            // The end of this child was reported once, and it does not come back.
             if case .log(let log) = child, (try? log.engine.checkOpen()) == nil { _ = node.release(name) }
             return error
         }
@@ -211,7 +211,7 @@ extension CheckpointLog {
         switch child {
         case .log(let log): return log
         case .directory(let path, let reader?):
-            // A path stands for what is there now, such as a directory put back from a backup.
+            // A path means the log that is there now, for example one that was put back from a backup.
             let identity = reader.engine.identity
             let isThere = try await engine.blocking.run {
                 let found = try? identity.fileSystem.openDirectory(.ofLog(path))

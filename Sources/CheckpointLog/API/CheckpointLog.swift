@@ -24,12 +24,12 @@ public actor CheckpointLog {
     nonisolated let failures: FailureReports
     var timers: Timers
     var sources: [CheckpointSource] = []
-    /// Children that are being taken over, each by one task at a time.
+    /// Children whose records are being taken over, each by one task at a time.
     var childUpdates: [String: Task<(any Error)?, Never>] = [:]
     /// What sources were asked for and have not answered, by number.
     nonisolated let expected = Lock<[SequenceNumber: ExpectedCheckpoint]>([:])
 
-    /// The log that a snapshot is of: it is not to end before the snapshot is let go.
+    /// The log of which this is a snapshot. It must not end before the snapshot is released.
     private let original: CheckpointLog?
 
     init(_ engine: LogEngine, snapshotOf original: CheckpointLog? = nil) {

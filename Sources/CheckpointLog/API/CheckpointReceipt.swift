@@ -6,7 +6,7 @@
 /// ```
 public struct CheckpointReceipt: Sendable {
     private enum Place: Sendable {
-        /// What must be synced for the record to survive power loss.
+        /// The position through which a sync makes the record survive power loss.
         case log(end: LogPosition)
         case memory(KeyHash)
     }
@@ -17,7 +17,7 @@ public struct CheckpointReceipt: Sendable {
     public let byteCount: Int
     private let engine: LogEngine
     private let place: Place
-    /// Of the same checkpoint in the actors above, as far as it was passed up.
+    /// The receipts of the same checkpoint in the actors above, as far as it was passed up.
     var above: [CheckpointReceipt] = []
 
     init(_ appended: Appended, _ engine: LogEngine) {
@@ -41,7 +41,7 @@ public struct CheckpointReceipt: Sendable {
         place = .memory(hash)
     }
 
-    /// Whether it was kept in the memory when it was taken.
+    /// Whether the memory level kept it when it was taken.
     var isInMemory: Bool {
         if case .memory = place { return true }
         return false
@@ -62,12 +62,12 @@ public struct CheckpointReceipt: Sendable {
         for receipt in above { try await receipt.wait(for: receipt.attainable(durability)) }
     }
 
-    /// An actor above may be without a directory: what it has lives in memory, and more cannot be waited for.
+    /// An actor above may have no directory. It only keeps checkpoints in memory, so nobody can wait for more.
     private func attainable(_ durability: LevelPolicy.Durability) -> LevelPolicy.Durability {
         engine.isInMemory ? .memory : durability
     }
 
-    /// Returns once the promise of `level` holds, in this log and in those above, each by its own policy.
+    /// Returns when the promise of `level` holds in this log and in those above, in each according to its own policy.
     func waitForPromise(of level: Level) async throws {
         if engine.storagePolicy(for: level.rawValue).durability == .synced, case .log(let end) = place {
             try await engine.synced(end)
@@ -88,12 +88,12 @@ public struct CheckpointReceipt: Sendable {
         try writer.sync.waitUntilSynced(end)
     }
 
-    /// Whether waiting begins with encoding and writing.
+    /// Whether the wait has to encode and write first.
     private var needsThread: Bool {
         if case .memory = place { true } else { false }
     }
 
-    /// What must be synced; nil when nothing must.
+    /// The position that must be synced; nil if none.
     private func position(for durability: LevelPolicy.Durability) throws -> LogPosition? {
         switch (place, durability) {
         case (_, .memory), (.log, .written): return nil
@@ -113,8 +113,8 @@ extension LogEngine {
         isNeeded ? try await blocking.run(body) : try body()
     }
 
-    /// Runs an append on the task's thread, and on one of the engine where it takes long, or finds no room on the
-    /// disk and has to wait for some.
+    /// Runs an append on the task's thread. Runs it on a thread of the engine if it takes long, or if the disk has no
+    /// room and it must wait for some.
     func whenThereIsRoom<Value: Sendable>(
         isLong: Bool = false, _ body: @escaping @Sendable (RoomPatience) throws -> Value
     ) async throws -> Value {

@@ -65,7 +65,7 @@ public struct CheckpointUpdates<Value: Codable & Sendable>: AsyncSequence, Senda
             }
             let value = try await log.restore(
                 Value.self, for: key, level: found.level, version: .sequence(found.number), origin: updates.origin)
-            // A newer one may have taken its place by now: the next look finds that.
+            // A newer version may have replaced it by now; the next look finds that one.
             guard let value else { return nil }
             if last != nil { pause.shorten() }
             last = found.number

@@ -13,8 +13,8 @@ func isClass(_ type: any Any.Type) -> Bool {
     return false
 }
 
-/// The type that was last found to hold no class: most programs ask about one, and to look for a conformance takes a
-/// tenth of what keeping a value takes.
+/// The last type in which no class was found. Most programs ask about one type only, and looking for a conformance
+/// takes a tenth of the time of keeping a value.
 private let lastWithoutClass = Atomic<UInt>(0)
 
 private func findsClass(in type: any Any.Type) -> Bool {
@@ -23,7 +23,7 @@ private func findsClass(in type: any Any.Type) -> Bool {
     return container.contentTypes.contains { findsClass(in: $0) }
 }
 
-/// The containers of the standard library that hand their content on by reference when it is one.
+/// The containers of the standard library, which pass their content on by reference if it is one.
 private protocol Container {
     static var contentTypes: [any Any.Type] { get }
 }

@@ -1,7 +1,7 @@
 /// Which group a restore asks for.
 struct GroupQuery: Sendable {
     let name: CheckpointKey
-    /// Nil for whichever level is newest.
+    /// Nil for the level with the newest group.
     let level: Level?
     let version: RestoreVersion
 
@@ -31,9 +31,9 @@ extension LogEngine {
         }
     }
 
-    /// Calls `body` with the group that answers `query`, and with older ones as `fallback` says.
+    /// Calls `body` with the group that `query` asks for, and with older ones if `fallback` says so.
     ///
-    /// - Throws: ``WouldWait`` in a mode that must not; what `body` throws.
+    /// - Throws: ``WouldWait`` in a mode that must not wait; what `body` throws.
     func group<Result>(
         _ query: GroupQuery, _ fallback: RestoreFallback, _ mode: ReadMode = .waiting,
         _ body: (CheckpointGroup) throws -> Result
@@ -101,8 +101,8 @@ extension LogEngine {
         }
     }
 
-    /// The groups of one name and level, as the index and the table have them at one moment: each is told of a commit
-    /// by itself, and between the two a group that has just been replaced would hide the one in its place.
+    /// The groups of one name and level, as index and table had them at one moment. A commit changes one after the
+    /// other; in between, a group that was just replaced would hide the one in its place.
     private func completeGroups(_ hash: KeyHash, _ mode: ReadMode) throws -> [(IndexEntry, GroupTable.Group)] {
         while true {
             let newest = catalog.index.newestRecord(hash)?.sequenceNumber
@@ -115,9 +115,9 @@ extension LogEngine {
         }
     }
 
-    /// What is given of a group that was found.
+    /// The group that the caller gets.
     ///
-    /// - Throws: `.damaged` where the list of its members cannot be read.
+    /// - Throws: `.damaged` if the list of its members cannot be read.
     private func group(_ found: FoundGroup, _ name: CheckpointKey) throws -> CheckpointGroup {
         let level = Int(found.level.rawValue)
         let group: GroupTable.Group
@@ -144,7 +144,7 @@ extension LogEngine {
         ofMember index: Int, in name: KeyHash, number: SequenceNumber, level: UInt8
     ) throws -> ([UInt8], FrameHeader.Flags) {
         try retryingMoved { _ in
-            // Asked again each time: compaction moves members.
+            // Looked up again at each attempt, since compaction moves members.
             guard let group = catalog.groups.group(name, number), group.members.indices.contains(index) else {
                 throw CheckpointLogError.groupReplaced
             }

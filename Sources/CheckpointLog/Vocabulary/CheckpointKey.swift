@@ -50,7 +50,7 @@ extension CheckpointKey: Hashable, Comparable {
         compare(left, right) < 0
     }
 
-    /// Under, over or equal to zero, as the bytes of `left` are less than, greater than or equal to those of `right`.
+    /// Negative if the bytes of `left` sort before those of `right`, positive if after, zero if they are equal.
     private static func compare(_ left: CheckpointKey, _ right: CheckpointKey) -> Int {
         unsafe left.withBytes { left in
             unsafe right.withBytes { right in
@@ -71,7 +71,7 @@ extension CheckpointKey: Hashable, Comparable {
 }
 
 extension CheckpointKey {
-    /// Calls `body` with the UTF-8 bytes of the key once they are known to keep the limits.
+    /// Calls `body` with the UTF-8 bytes of the key, after checking that they are within the limits.
     package func withValidatedBytes<Result>(
         _ body: (UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {

@@ -1,7 +1,7 @@
 package import SystemPackage
 
 extension CheckpointLogError {
-    /// The public face of a failed call: `.diskFull` where there is no room, else `.ioFailure`.
+    /// The public error for a failed call: `.diskFull` if there is no room, otherwise `.ioFailure`.
     package init(_ error: FileSystemError) {
         let path = error.path.string
         if error.operation == .limit {
@@ -73,7 +73,7 @@ extension CheckpointLogError {
 }
 
 extension FileSystemError.Operation {
-    /// What was tried, as the subject of a sentence.
+    /// What the call tried to do, as the subject of a sentence.
     fileprivate var attempt: String {
         switch self {
         case .open: "Opening the file"
@@ -100,21 +100,21 @@ extension CheckpointLogError {
         [.noLocks, .noFunction, .notSupported, .notPermitted].contains(code)
     }
 
-    /// Whether a call was refused before it changed anything, for want of what may be there again later: room on the
-    /// disk, or a file to open.
+    /// Whether a call failed before it changed anything, because something was missing that may be there later: room on
+    /// the disk, or a free descriptor.
     package var canBeTriedAgain: Bool {
         isLackOfRoom || (cause as? FileSystemError)?.isLackOfFiles == true
     }
 
-    /// Whether a disk without room refused a call that can be made again later. A sync is not one: what it was to make
-    /// durable may be gone.
+    /// Whether a full disk refused a call that can be repeated later. A sync is not such a call: what it had to make
+    /// durable may be lost.
     package var isLackOfRoom: Bool {
         guard code == .diskFull, let failure = cause as? FileSystemError else { return false }
         return failure.operation != .sync && failure.operation != .syncDirectory
     }
 }
 
-/// Runs a call of the file system and throws its error in its public form.
+/// Runs a call of the file system and throws its error as a public one.
 package func wrapping<Value>(_ body: () throws(FileSystemError) -> Value) throws(CheckpointLogError) -> Value {
     do throws(FileSystemError) {
         return try body()
@@ -124,9 +124,9 @@ package func wrapping<Value>(_ body: () throws(FileSystemError) -> Value) throws
 }
 
 extension FileSystem {
-    /// The directory of a log that is to be there.
+    /// The directory of a log that must exist.
     ///
-    /// - Throws: `.notALog` where it is not, `.ioFailure`.
+    /// - Throws: `.notALog` if it does not exist, `.ioFailure`.
     package func existingDirectory(_ path: FilePath) throws(CheckpointLogError) -> any OpenDirectory {
         do throws(FileSystemError) {
             return try openDirectory(path)
@@ -139,9 +139,9 @@ extension FileSystem {
 }
 
 extension FilePath {
-    /// The path of a log's directory, as a caller gives it.
+    /// The path of a log's directory, from a caller's string.
     ///
-    /// - Throws: `.invalidArgument` for an empty one, and for one that the system would not take whole.
+    /// - Throws: `.invalidArgument` if it is empty, or if the system would not take all of it.
     package static func ofLog(_ path: String) throws(CheckpointLogError) -> FilePath {
         guard !path.isEmpty, !path.utf8.contains(0) else {
             throw CheckpointLogError(

@@ -19,7 +19,7 @@ extension CheckpointLogError {
         CheckpointLogError(code: .invalidConfiguration, message: message)
     }
 
-    /// - Parameter limit: nil when `byteCount` is where the encoding was given up.
+    /// - Parameter limit: nil if the encoding was stopped at `byteCount`.
     package static func valueTooLarge(byteCount: Int, limit: Int?, setting: String) -> CheckpointLogError {
         let what =
             limit.map { "\(byteCount) encoded bytes are over the limit of \($0)" }
@@ -49,7 +49,7 @@ extension CheckpointLogError {
                 : "The group has \(memberCount) members and may have \(limit). Make several groups of it.")
     }
 
-    /// - Parameter byteCount: what the list of the keys takes: each key, and one or two bytes for its length.
+    /// - Parameter byteCount: the bytes of the list of keys: each key, and one or two bytes for its length.
     package static func invalidGroup(
         memberCount: Int, listByteCount byteCount: Int, limit: Int
     ) -> CheckpointLogError {
@@ -59,7 +59,7 @@ extension CheckpointLogError {
                 + "each, and may take \(limit). Make several groups, or use shorter keys.")
     }
 
-    /// - Parameter what: as "The origin".
+    /// - Parameter what: the subject of the sentence, such as "The origin".
     package static func overLimit(_ what: String, byteCount: Int, limit: Int) -> CheckpointLogError {
         CheckpointLogError(
             code: .invalidArgument,
@@ -109,7 +109,7 @@ extension CheckpointLogError {
             cause: cause)
     }
 
-    /// Whether a value could not be decoded because a field was not stored.
+    /// Whether decoding failed because a field was not stored.
     var isMissingField: Bool {
         if case .keyNotFound = cause as? DecodingError { return code == .decodingFailed }
         return false

@@ -54,7 +54,7 @@ extension MetadataValue: CustomStringConvertible {
 extension MetadataValue: Codable {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        // Exact: a number that is whole is no integer to a decoder of CBOR.
+        // This is exact: for a CBOR decoder, a floating-point number is no integer, even if it is whole.
         if let integer = try? container.decode(Int64.self) {
             self = .integer(integer)
         } else if let number = try? container.decode(Double.self) {
@@ -82,15 +82,15 @@ public enum MetricOrder: Sendable, Hashable {
     case highest
 }
 
-/// Metadata as a frame has it: a CBOR map, its names in the order of their bytes, so that the same metadata are the
-/// same bytes.
+/// Metadata in the form that a frame stores: a CBOR map with its names in the order of their bytes. So equal metadata
+/// have equal bytes.
 package enum EncodedMetadata {
     /// Bytes of the map.
     package static let byteLimit = 4_096
 
     private struct Name: CodingKey {
         let stringValue: String
-        /// Names are texts: one that is a number is refused.
+        /// Names are texts; a number as a name is refused.
         let intValue: Int?
 
         init(stringValue: String) {
@@ -141,7 +141,7 @@ package enum EncodedMetadata {
         return bytes
     }
 
-    /// What the bytes of a frame say; nil if they are no such map.
+    /// The metadata in the bytes of a frame; nil if the bytes are no such map.
     package static func metadata(in bytes: [UInt8]) -> CheckpointMetadata? {
         if bytes.isEmpty { return [:] }
         return try? CBORDecoder().decode(Map.self, from: bytes).metadata

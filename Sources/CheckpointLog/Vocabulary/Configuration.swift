@@ -92,14 +92,14 @@ public struct Configuration: Sendable {
     public var logger: Logger?
 
     package var fileSystem: any FileSystem = POSIXFileSystem.shared
-    /// Whether small frames go through a mapping where the file system is known to allow it.
+    /// Whether small frames are stored through a mapping, if the file system is known to allow it.
     package var usesMapping = true
     /// Whether syncs, seals and compaction run on the calling thread, in the order of the calls: for deterministic
     /// tests.
     package var runsInline = false
-    /// Bytes by which a log grows at least before the index is written into a snapshot.
+    /// The least growth of a log, in bytes, after which the index is written into a snapshot.
     package var snapshotByteCount = 16 << 20
-    /// Bytes of dead large values that wait for a sync of the log, and leave with it.
+    /// How many bytes of dead large values wait for the log's next sync.
     package var deadValueByteLimit = 64 << 20
     package var now: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970 * 1_000_000) }
     package var randomSeed: UInt64?
@@ -107,28 +107,28 @@ public struct Configuration: Sendable {
     /// Makes the default configuration.
     public init() {}
 
-    /// Threads for one large value: as many as there are processors, four at the most. One where calls must come in the
+    /// How many threads one large value gets: one for each processor, at most four. One where calls must come in the
     /// same order in every run.
     package var laneCount: Int {
         runsInline || !(fileSystem is POSIXFileSystem) ? 1 : min(4, NamedThread.coreCount)
     }
 
-    /// Refuses what is over the value limit while it is encoded.
+    /// An encoder that refuses a value over the value limit while it encodes it.
     package var encoder: CBOREncoder {
         var encoder = CBOREncoder()
         encoder.byteLimit = valueByteLimit
         return encoder
     }
 
-    /// The bytes over which a value is large in this log: a frame must fit into a segment several times.
+    /// A value with more bytes is large in this log: a frame must fit into a segment several times.
     package var largeValueLimit: Int { min(largeValueByteCount, segmentByteLimit / 4) }
 
-    /// Keeps segments and values under the length that this process may give a file.
+    /// Limits segments and values to the length that this process may give a file.
     ///
-    /// - Throws: `.invalidConfiguration` where that is too small for a log.
+    /// - Throws: `.invalidConfiguration` if that is too small for a log.
     package mutating func keep(toFilesOf fileByteLimit: Int?) throws {
         guard let fileByteLimit else { return }
-        // A sealed segment has a footer after its frames, which is shorter than they are.
+        // A sealed segment also has a footer, which is shorter than its frames.
         let longest = fileByteLimit / 2 / 4_096 * 4_096
         guard longest >= 64 << 10 else {
             throw CheckpointLogError.invalidConfiguration(

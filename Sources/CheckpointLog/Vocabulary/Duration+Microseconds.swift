@@ -1,5 +1,5 @@
 extension Duration {
-    /// Whole microseconds, as far as they fit.
+    /// Whole microseconds, up to the greatest number that fits.
     package var microseconds: Int64 {
         let (seconds, attoseconds) = components
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)

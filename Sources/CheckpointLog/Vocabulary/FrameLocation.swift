@@ -21,10 +21,10 @@ package struct FrameLocation: Hashable, Sendable, CustomStringConvertible {
 
     package var position: LogPosition { LogPosition(segment: segment, offset: offset) }
 
-    /// More than any frame has: what a location out of a snapshot can make a reader allocate at most.
+    /// An upper bound of the bytes of a frame. A location from a snapshot can make a reader allocate this much at most.
     private static let byteCountLimit = 4 << 20
 
-    /// The least number of bytes that is sure to hold the frame.
+    /// So many bytes are sure to contain the whole frame.
     package var byteCountBound: Int {
         min(Self.byteCountBound(ofSizeClass: UInt8(truncatingIfNeeded: bits)), Self.byteCountLimit)
     }

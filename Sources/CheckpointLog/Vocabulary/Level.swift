@@ -4,7 +4,7 @@ package struct Level: RawRepresentable, Hashable, Comparable, Sendable, CustomSt
 
     package let rawValue: UInt8
 
-    /// A level read from a disk: nil for zero, which no record carries.
+    /// A level from a disk; nil for zero, which no record has.
     package init?(rawValue: UInt8) {
         guard rawValue != 0 else { return nil }
         self.rawValue = rawValue

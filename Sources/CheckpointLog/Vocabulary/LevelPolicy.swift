@@ -52,9 +52,9 @@ public struct LevelPolicy: Sendable, Hashable {
             Retention(count: count, interval: interval, age: age)
         }
 
-        /// Versions that can be kept by their count alone.
+        /// How many versions a level can keep by their count.
         package static let countRange = 1...1_024
-        /// Of how many versions one can be kept beside them.
+        /// An interval can be one version in this many.
         package static let intervalRange = 2...1_000_000
 
         func validate(_ level: Int) throws {
@@ -72,7 +72,7 @@ public struct LevelPolicy: Sendable, Hashable {
             }
         }
 
-        /// What a new log keeps at a level of this durability, where nothing else is stated.
+        /// What a new log keeps at a level of this durability, unless the configuration states something else.
         package static func standard(for durability: Durability) -> Retention {
             .newest(durability == .synced ? 2 : 1)
         }
@@ -112,7 +112,7 @@ public struct LevelPolicy: Sendable, Hashable {
     }
 }
 
-/// What a policy says of how one checkpoint is stored: passed along with each.
+/// How one checkpoint is stored, according to its level's policy. It is passed along with the checkpoint.
 package struct StoragePolicy: Sendable, Hashable {
     package var durability: LevelPolicy.Durability
     package var compression: CompressionMethod

@@ -1,4 +1,4 @@
-/// The random 128 bits that tell one log's files from another's.
+/// The random 128 bits that distinguish one log's files from another's.
 package struct LogIdentifier: Hashable, Sendable, CustomStringConvertible {
     package var high: UInt64
     package var low: UInt64

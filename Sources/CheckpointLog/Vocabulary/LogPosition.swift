@@ -3,7 +3,7 @@
 /// On disk it is one 8-byte word, so that it is stored whole or not at all: segment (32 bits), offset ÷ 8 (24 bits),
 /// check bits (8 bits). FORMAT.md, "Log positions".
 package struct LogPosition: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// One past the greatest offset that a position can state, in bytes.
+    /// The first offset, in bytes, that no position can state.
     package static let offsetLimit = 1 << 27
 
     package var segment: SegmentNumber
@@ -16,7 +16,7 @@ package struct LogPosition: Hashable, Comparable, Sendable, CustomStringConverti
         self.offset = UInt32(offset)
     }
 
-    /// A position read from a disk; nil when its check bits are wrong, as those of a zero word are.
+    /// A position from a disk; nil if its check bits are wrong, as those of a zero word are.
     package init?(word: UInt64) {
         let bits = word >> 8
         guard UInt8(truncatingIfNeeded: word) == CheckBits.of(bits) else { return nil }

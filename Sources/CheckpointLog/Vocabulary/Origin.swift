@@ -1,5 +1,5 @@
-/// The way by which a record came up the tree of checkpointing actors: names from the top, parted by slashes; empty for
-/// an actor's own records.
+/// The path by which a record came up the tree of checkpointing actors: names from the top, separated by slashes. Empty
+/// for an actor's own records.
 package struct Origin: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// The greatest length, in bytes of UTF-8.
     package static let byteLimit = 1_024
@@ -15,19 +15,19 @@ package struct Origin: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// An origin given by a caller, as `C4/C1`.
     package init(_ name: String) { bytes = Array(name.utf8) }
 
-    /// The same origin as a parent sees it that knows the actor as `child`.
+    /// The same origin, seen by the parent that knows the actor as `child`.
     package func under(_ child: String) -> Origin {
         bytes.isEmpty ? Origin(child) : Origin(bytes: Array(child.utf8) + [UInt8(ascii: "/")] + bytes)
     }
 
-    /// - Throws: `.invalidArgument` for an origin that no record can have.
+    /// - Throws: `.invalidArgument` if no record can have this origin.
     package func requirePossible() throws {
         guard bytes.count <= Self.byteLimit else {
             throw CheckpointLogError.overLimit("The origin", byteCount: bytes.count, limit: Self.byteLimit)
         }
     }
 
-    /// As callers see it: nil for an actor's own records.
+    /// The form that callers see: nil for an actor's own records.
     package var name: String? { isOwn ? nil : description }
 
     package var isOwn: Bool { bytes.isEmpty }

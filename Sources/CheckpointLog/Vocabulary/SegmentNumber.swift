@@ -1,6 +1,6 @@
-/// The number of a segment's file, given once in the life of a log: 1 and up.
+/// The number of a segment's file, used once in the life of a log; at least 1.
 ///
-/// A field that may refer to no segment says so, and then holds 0.
+/// Fields that may refer to no segment say so, and are then 0.
 package struct SegmentNumber: Hashable, Comparable, Sendable, BitwiseCopyable {
     package var rawValue: UInt32
 
