@@ -58,7 +58,7 @@ public struct CheckpointKeyMacro: ExpressionMacro {
         in argument: LabeledExprSyntax, of node: some FreestandingMacroExpansionSyntax
     ) -> [Diagnostic] {
         guard let (part, problem) = argument.expression.partWithoutKeyText else { return [] }
-        // A closure that is the argument has no value to use either.
+        // If the argument is a closure, it has no value to use either.
         let fixIt =
             argument.expression.is(ClosureExprSyntax.self) ? removal(of: argument, from: node) : useOfValues(in: node)
         return [Diagnostic(node: part, message: problem, fixIt: fixIt)]

@@ -106,7 +106,7 @@ extension TokenSyntax {
 }
 
 extension PatternBindingSyntax {
-    /// Whether there is a place for the value: no accessors, or observers alone.
+    /// Whether the member stores a value: it has no accessors, or only observers.
     fileprivate var isStored: Bool {
         guard let block = accessorBlock else { return true }
         guard case .accessors(let accessors) = block.accessors else { return false }

@@ -21,7 +21,7 @@ extension ExprSyntax {
         return text
     }
 
-    /// The first part whose text says nothing of what it stands for, and why; nil when the whole has a text for a key.
+    /// The first part whose text does not determine what it means, and why; nil if the whole text can be a key.
     var partWithoutKeyText: (part: Syntax, problem: KeyProblem)? {
         let visitor = KeyTextVisitor(viewMode: .sourceAccurate)
         visitor.walk(self)
@@ -41,7 +41,7 @@ extension TokenSyntax {
     fileprivate var closesUp: Bool {
         switch tokenKind {
         case .rightParen, .rightSquare, .rightAngle, .comma: true
-        // The period of `.zero` begins an expression; that of `x.count` goes on with one.
+        // The period of `.zero` begins an expression; that of `x.count` continues one.
         case .period: parent?.as(MemberAccessExprSyntax.self)?.base != nil
         default: false
         }

@@ -63,14 +63,15 @@ public struct CheckpointLogService: Service {
         do {
             try await gracefulShutdown()
         } catch is CancellationError {
-            // Where the group did not have the time to ask, the log is closed all the same.
+            // Even if the group gave no time to ask the sources, the log is closed.
         }
         logger.debug("closing the checkpoint log", metadata: ["deadline": "\(deadline)"])
         try await closeWithinDeadline()
         logger.info("the checkpoint log is closed")
     }
 
-    /// Neither task is a child of this one: what a disk holds up cannot be cancelled, and a child would be waited for.
+    /// Neither task is a child of this one: a call that waits for a disk cannot be cancelled, and this task would have
+    /// to wait for a child.
     private func closeWithinDeadline() async throws {
         let (log, deadline, clock, logger) = (log, deadline, clock, logger)
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
@@ -80,7 +81,7 @@ public struct CheckpointLogService: Service {
                     try await clock.sleep(for: deadline)
                     outcome.settle(with: .failure(CheckpointLogError.deadlineExceeded(deadline, of: "closing the log")))
                 } catch {
-                    // Closing was faster.
+                    // The closing was done first.
                 }
             }
             Task {
@@ -97,7 +98,7 @@ public struct CheckpointLogService: Service {
         }
     }
 
-    /// Takes a last time from sources and children, as far as they answer in time; gives the first failure.
+    /// Updates from sources and children for the last time, as far as they answer in time. Returns the first failure.
     private static func update(
         _ log: CheckpointLog, within limit: Duration, on clock: any Clock<Duration>
     ) async -> (any Error)? {
@@ -109,7 +110,7 @@ public struct CheckpointLogService: Service {
                     try await clock.sleep(for: limit)
                     outcome.settle(with: .failure(CheckpointLogError.deadlineExceeded(limit, of: "the last update")))
                 }
-                // No child of this task, which goes on when the time is over.
+                // Not a child of this task, which continues when the time is over.
                 Task {
                     let result: Result<Void, any Error>
                     do {

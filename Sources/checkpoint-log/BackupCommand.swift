@@ -45,7 +45,7 @@ struct BackupCommand: AsyncParsableCommand {
     }
 }
 
-/// A line on standard error that shows how far a copy is; nothing where that is no terminal.
+/// Shows the progress of a copy in a line on standard error; shows nothing if that is no terminal.
 private final class ProgressLine: Sendable {
     private let isShown = StandardStreams.errorIsTerminal
     private let last = Atomic(-1)

@@ -19,7 +19,7 @@ struct CheckpointLogCommand: AsyncParsableCommand {
         ])
 }
 
-/// The argument that stands first in every command.
+/// The first argument of every command.
 struct DirectoryArgument: ParsableArguments {
     @Argument(help: "The directory of the log.", completion: .directory)
     var directory: String

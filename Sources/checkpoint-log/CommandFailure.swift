@@ -1,7 +1,7 @@
 import ArgumentParser
 import CheckpointLog
 
-/// The exit codes of the tool, beyond 0 and those of the argument parser.
+/// The exit codes of the tool, in addition to 0 and those of the argument parser.
 enum CommandFailure {
     static let noSuchCheckpoint = ExitCode(1)
     static let logFailed = ExitCode(2)

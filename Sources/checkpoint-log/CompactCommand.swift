@@ -16,7 +16,7 @@ struct CompactCommand: AsyncParsableCommand {
     @Option(help: "Versions of each key to keep at every level from now on. (default: as the log does)")
     var keep: Int?
 
-    /// What was won.
+    /// What the compaction gained.
     private struct Outcome: Encodable {
         var byteCountBefore: Int
         var byteCountAfter: Int
@@ -26,7 +26,7 @@ struct CompactCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await CommandFailure.reporting {
-            // Opening for writing would make a log where there is none.
+            // Opening for writing would create a log if there is none.
             try await CheckpointLog.openForReading(at: log.directory).close()
             var configuration = Configuration()
             configuration.compactsAutomatically = false

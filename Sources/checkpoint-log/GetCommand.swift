@@ -1,7 +1,7 @@
 import ArgumentParser
 import CheckpointLog
 
-/// Gives the newest checkpoint of a key as bytes.
+/// Writes the newest checkpoint of a key as bytes.
 struct GetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "get", abstract: "Writes the newest checkpoint of a key, or one with a tag, to standard output.",

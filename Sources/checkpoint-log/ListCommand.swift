@@ -65,8 +65,7 @@ struct ListCommand: AsyncParsableCommand {
         String(repeating: " ", count: max(0, width - text.count)) + text
     }
 
-    /// Keys and metadata may hold any text; one of several lines, or with control codes, must not look like more than
-    /// one row.
+    /// Keys and metadata may contain any text. Several lines or control codes must not look like more than one row.
     private static func printable(_ text: String) -> String {
         text.unicodeScalars.contains { $0.properties.generalCategory == .control } ? text.debugDescription : text
     }

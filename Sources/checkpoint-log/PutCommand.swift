@@ -27,10 +27,9 @@ struct PutCommand: AsyncParsableCommand {
         try await CommandFailure.reporting(prints: output.json) {
             try StandardStreams.requireInput()
             var configuration = Configuration()
-            // How many versions are kept is not known here; what another program wants kept is not for this one to
-            // drop.
+            // This program does not know how many versions another one wants to keep, and must not drop any.
             configuration.compactsAutomatically = false
-            // Read first, so that the log is not locked while its bytes are waited for.
+            // Read before the log is opened, so that the log is not locked while the bytes arrive.
             let bytes = try StandardStreams.readInput(limit: configuration.valueByteLimit)
             let log = try await CheckpointLog.open(at: log.directory, configuration: configuration)
             let receipt = try await log.checkpoint(bytes: bytes, for: CheckpointKey(key), level: level)

@@ -14,8 +14,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// What is said when a standard stream cannot be read or written: what a command found is then not known to whoever
-/// asked.
+/// The error if a standard stream cannot be read or written. Nobody then learns what the command found.
 struct StreamFailure: Error, CustomStringConvertible {
     var description: String
 
@@ -30,7 +29,7 @@ struct StreamFailure: Error, CustomStringConvertible {
 enum StandardStreams {
     private static let chunkByteCount = 64 << 10
 
-    /// Where a stream is closed, the next file that is opened would have its number.
+    /// If a stream is closed, the next file that is opened would get its number.
     static func requireInput() throws {
         guard isOpen(.standardInput) else { throw StreamFailure(closed: "standard input") }
     }
@@ -41,11 +40,11 @@ enum StandardStreams {
 
     private static func isOpen(_ stream: FileDescriptor) -> Bool {
         var status = stat()
-        // What the runtime opens for itself gets the number of a closed stream, too; such files have no type.
+        // Files that the runtime opens for itself can get the number of a closed stream; such files have no type.
         return unsafe fstat(stream.rawValue, &status) == 0 && status.st_mode & S_IFMT != 0
     }
 
-    /// All bytes of standard input, or one more than `limit` where there are more than that.
+    /// All bytes of standard input; one more than `limit` if there are more than that.
     static func readInput(limit: Int) throws -> [UInt8] {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: chunkByteCount)
@@ -63,7 +62,7 @@ enum StandardStreams {
         _ = try failing("standard output") { try FileDescriptor.standardOutput.writeAll(bytes) }
     }
 
-    /// Ends what was written: some file systems say only now that it could not be stored.
+    /// Closes the output: some file systems report only now that it could not be stored.
     static func endOutput() throws {
         try failing("standard output") { try FileDescriptor.standardOutput.close() }
     }
@@ -87,7 +86,7 @@ enum StandardStreams {
         try write(Array(encoder.encode(value)) + [UInt8(ascii: "\n")])
     }
 
-    /// Prints to standard error. Nobody is left to tell when that fails.
+    /// Prints to standard error. If that fails, nobody can be told.
     static func complain(_ text: String) {
         _ = try? FileDescriptor.standardError.writeAll("checkpoint-log: \(text)\n".utf8)
     }

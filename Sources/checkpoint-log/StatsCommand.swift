@@ -1,7 +1,7 @@
 import ArgumentParser
 import CheckpointLog
 
-/// Prints what a log holds and what it weighs.
+/// Prints what a log contains and how much room it takes.
 struct StatsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stats", abstract: "Prints what the log holds and what it weighs.")

@@ -37,7 +37,7 @@ import SystemPackage
     var directory: String
 
     func run() async throws {
-        // Looked for before a file is opened that would get its number.
+        // Checked before any file is opened, which would get the stream's number.
         guard isOpen(.standardOutput) else {
             throw Self.unsaid("standard output is closed; nothing was verified. Open it, if only on /dev/null.")
         }
@@ -46,7 +46,7 @@ import SystemPackage
         bar.clear()
         do {
             try FileDescriptor.standardOutput.writeAll(Self.text(of: report, json: json).utf8)
-            // Some file systems say only now that it could not be stored.
+            // Some file systems report only now that the output could not be stored.
             try FileDescriptor.standardOutput.close()
         } catch {
             throw Self.unsaid("standard output: \(error). Unsaid was: \(Self.summary(report))")
@@ -63,7 +63,7 @@ import SystemPackage
         return String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
     }
 
-    /// A verdict that could not be said is no verdict: EX_IOERR of sysexits.h, whatever was found.
+    /// A verdict that could not be printed is none. The exit code is then EX_IOERR of sysexits.h, whatever was found.
     private static func unsaid(_ reason: String) -> ExitCode {
         _ = try? FileDescriptor.standardError.writeAll("log-verify: \(reason)\n".utf8)
         return ExitCode(74)
@@ -71,7 +71,7 @@ import SystemPackage
 
     private func isOpen(_ stream: FileDescriptor) -> Bool {
         var status = stat()
-        // What the runtime opens for itself gets the number of a closed stream, too; such files have no type.
+        // Files that the runtime opens for itself can get the number of a closed stream; such files have no type.
         return unsafe fstat(stream.rawValue, &status) == 0 && status.st_mode & S_IFMT != 0
     }
 

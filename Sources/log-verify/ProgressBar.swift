@@ -2,7 +2,7 @@ import CheckpointLog
 import Foundation
 import Synchronization
 
-/// A line on standard error that shows how far a verification is; nothing where that is no terminal.
+/// Shows the progress of a verification in a line on standard error; shows nothing if that is no terminal.
 final class ProgressBar: Sendable {
     private static let width = 40
 
