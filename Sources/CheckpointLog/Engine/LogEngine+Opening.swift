@@ -64,7 +64,8 @@ extension LogEngine {
             chain.contains(version.location.segment)
                 && outcome.knownSynced.map { version.location.position >= $0 } ?? true
         }
-        try repair.sealChain(outcome, synced: synced, values: values.map(\.segment), report: &report)
+        try repair.sealChain(
+            outcome, synced: synced, values: values.map(\.segment), catalog: view.catalog, report: &report)
         if let known {
             report.possiblyLost = outcome.possiblyLost(position, cutByteCount: report.cutByteCount, manifest: known)
         }

@@ -28,6 +28,8 @@ package struct ChainReader {
         package var knownSynced: LogPosition?
         package var lastTimestamp: Int64 = 0
         package var highestNumber = SequenceNumber(rawValue: 0)
+        /// Value segments of kept versions that a newer one has superseded, and whose values never reached the disk.
+        package var givenUp: [SegmentNumber] = []
         package var newestEpoch: UInt32 = 0
         /// The evidence of frames after the end.
         package var stragglers = SegmentScanner.Stragglers()

@@ -4,10 +4,10 @@ extension LogLoader {
     /// The first reference after what is known to be synced whose value did not reach the disk, although nothing newer
     /// of its key is in the log: the log ends there, as before a torn frame. FORMAT.md, "Values that were not synced".
     ///
-    /// A version that a newer one has superseded is given up instead.
+    /// A version that a newer one has superseded is given up instead, and noted in `outcome`.
     ///
     /// - Throws: `.ioFailure`: what cannot be read is not missing.
-    func firstLostValue(_ outcome: ChainReader.Outcome) throws -> LogPosition? {
+    func firstLostValue(_ outcome: inout ChainReader.Outcome) throws -> LogPosition? {
         let files = SegmentFiles(identity)
         let chain = Set(outcome.parts.map(\.name.identifier))
         for version in catalog.unsyncedVersions where chain.contains(version.location.segment) {
@@ -17,6 +17,7 @@ extension LogLoader {
             if try Self.isThere(version, identity, files, isWhole: !isWritten) { continue }
             if version.isNewest { return try end(before: version.location.position, outcome, files) }
             catalog.giveUp(version)
+            outcome.givenUp.append(version.segment)
         }
         return nil
     }

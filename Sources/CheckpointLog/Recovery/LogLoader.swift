@@ -40,7 +40,7 @@ package struct LogLoader {
         let before = report
         var outcome = try read(position: position, stop: stop, lostValue: nil, into: &report)
         // A live writer's values are in memory, and each was whole before its reference was written.
-        while stop == nil, let lost = try firstLostValue(outcome) {
+        while stop == nil, let lost = try firstLostValue(&outcome) {
             report = before
             catalog.removeAll()
             outcome = try read(position: position, stop: stop, lostValue: lost, into: &report)

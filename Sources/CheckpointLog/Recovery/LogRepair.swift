@@ -13,17 +13,23 @@ package struct LogRepair {
         self.manifest = manifest
     }
 
-    /// Makes the chain durable, cuts its torn tail, and seals its segments, the oldest first.
+    /// Makes the chain durable, cuts its torn tail, declares the values freed that were given up, and seals its
+    /// segments, the oldest first.
     ///
-    /// - Parameter values: the value segments that the chain refers to and that may not be synced yet.
+    /// - Parameters:
+    ///   - values: the value segments that the chain refers to and that may not be synced yet.
+    ///   - catalog: is told of the frames that declare values freed.
     package func sealChain(
-        _ outcome: ChainReader.Outcome, synced: LogPosition?, values: [SegmentNumber], report: inout RecoveryReport
+        _ outcome: ChainReader.Outcome, synced: LogPosition?, values: [SegmentNumber], catalog: RecordCatalog,
+        report: inout RecoveryReport
     ) throws {
         for part in outcome.parts { try rewriteUnsynced(part, synced: synced) }
         for value in values { try makeDurable(SegmentName(value, .value)) }
         // A cut takes every later segment, and these must be gone for good before the manifest says that the chain
         // ends.
-        var superfluous = outcome.parts.filter { $0.end == SegmentHeader.byteCount }.map(\.name) + outcome.surplus
+        let last = outcome.givenUp.isEmpty ? nil : outcome.parts.last { !$0.isRolled }?.name
+        func isUsed(_ part: ChainReader.Part) -> Bool { part.end > SegmentHeader.byteCount || part.name == last }
+        var superfluous = outcome.parts.filter { !isUsed($0) }.map(\.name) + outcome.surplus
         // The newest first, and none before the one that names it is gone for good: a segment whose predecessor is
         // missing is damage.
         while let name = superfluous.popLast() {
@@ -31,15 +37,78 @@ package struct LogRepair {
             try remove(name.fileName)
         }
         try syncDirectory()
-        for part in outcome.parts where part.end > SegmentHeader.byteCount {
-            let file = try wrapping { () throws(FileSystemError) in
-                try identity.directory.openFile(part.name, .readWrite)
-            }
-            defer { file.close() }
-            if !part.isRolled, outcome.fault != nil { try quarantineTail(of: part, file, report: &report) }
-            let footer = try LogFooters.footer(ofUnsealed: part.name, file, end: part.end, identity: identity)
-            try SegmentSealer.seal(part.name, file, footer, end: part.end, manifest: manifest)
+        var parts = outcome.parts.filter(isUsed)
+        if outcome.fault != nil, let open = parts.last(where: { !$0.isRolled }) {
+            try withFile(of: open) { try quarantineTail(of: open, $0, report: &report) }
         }
+        // Before any segment is sealed: the references stand in any of them.
+        if let index = parts.lastIndex(where: { $0.name == last }) {
+            parts[index].end = try withFile(of: parts[index]) {
+                try declareFreed(outcome, in: parts[index], $0, catalog)
+            }
+        }
+        for part in parts {
+            try withFile(of: part) { file in
+                let footer = try LogFooters.footer(ofUnsealed: part.name, file, end: part.end, identity: identity)
+                try SegmentSealer.seal(part.name, file, footer, end: part.end, manifest: manifest)
+            }
+        }
+    }
+
+    private func withFile<Result>(
+        of part: ChainReader.Part, _ body: (any OpenFile) throws -> Result
+    ) throws -> Result {
+        let file = try wrapping { () throws(FileSystemError) in
+            try identity.directory.openFile(part.name, .readWrite)
+        }
+        defer { file.close() }
+        return try body(file)
+    }
+
+    /// Appends to a segment of the chain the frames for the values that were given up, and syncs them. Once the chain
+    /// is sealed, nobody could tell these values from others that were lost after a sync had stated their references.
+    ///
+    /// - Returns: the new end of the frames.
+    private func declareFreed(
+        _ outcome: ChainReader.Outcome, in part: ChainReader.Part, _ file: any OpenFile, _ catalog: RecordCatalog
+    ) throws -> Int {
+        let seed = identity.seed(of: part.name.identifier)
+        var (number, end) = (outcome.highestNumber, part.end)
+        if number.epoch < outcome.newestEpoch { number = SequenceNumber(epoch: outcome.newestEpoch, count: 0) }
+        // What was cut off must not follow them, should it fit.
+        try wrapping { () throws(FileSystemError) in
+            try file.truncate(toByteCount: end)
+            try file.sync()
+        }
+        for value in outcome.givenUp {
+            number = SequenceNumber(rawValue: number.rawValue + 1)
+            var header = FrameHeader(kind: .freed)
+            header.sequenceNumber = number
+            header.appendNumber = number
+            header.timestamp = outcome.lastTimestamp
+            // Not the end of the chain: if a power cut leaves some of these frames, the other values are still lost.
+            header.promise = outcome.knownSynced
+            let frame = unsafe FreedValue(segment: value).bytes.withUnsafeBytes { payload in
+                unsafe header.setPayload(payload)
+                var frame = [UInt8](repeating: 0, count: header.frameByteCount)
+                unsafe frame.withUnsafeMutableBytes { room in
+                    unsafe FrameEncoder.write(
+                        &header, key: .empty, origin: .empty, metadata: .empty, payload: payload, to: room, at: end,
+                        seed)
+                }
+                return frame
+            }
+            try wrapping { () throws(FileSystemError) in try file.write(frame, at: end) }
+            let location = FrameLocation(
+                segment: part.name.identifier, offset: end, byteCount: header.frameByteCount)
+            unsafe catalog.insert(
+                CatalogRecord(
+                    kind: .freed, level: 0, sequenceNumber: number, location: location, key: .empty, origin: .empty,
+                    value: ValueFile(segment: value, byteCount: 0)))
+            end += header.frameByteCount
+        }
+        try wrapping { () throws(FileSystemError) in try file.sync() }
+        return end
     }
 
     /// Writes the verified bytes after the synced position again, and syncs them: after a failed sync their pages look

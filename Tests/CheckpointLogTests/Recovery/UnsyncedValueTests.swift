@@ -236,6 +236,40 @@ import Testing
         try again.close()
     }
 
+    /// Wherever an opening is cut off that gives a version up, the next one knows that nothing had to keep its value.
+    @Test(arguments: [false, true]) func whatWasGivenUpStaysSo(isRolled: Bool) async throws {
+        // Without threads, so that nothing is sealed.
+        var configuration = FreedValueTests.configuration(disk, keep: 3)
+        configuration.runsInline = false
+        let engine = try LogEngine.open(at: SpecimenLog.path, configuration)
+        try engine.requireWriter().maintenance.stop()
+        for number in 1...2 { try put(engine, "key", number) }
+        try FreedValueTests.put(engine, "key", 3, count: 100)
+        if isRolled { try engine.requireWriter().appender.roll() }
+        let lost = image(disk, losing: [0, 1])
+        engine.abandon()
+        var (call, isOver) = (1, false)
+        while !isOver {
+            let turn = lost.copy()
+            turn.cutPower(atCall: call)
+            let again = try? open(turn, keep: 3)
+            isOver = !turn.isPowerCut
+            for kind in [CrashImageKind.syncedOnly, .everything, .random(UInt64(call))] {
+                let cut = turn.crashImage(kind, boot: .another)
+                let before = await findings(cut)
+                #expect(before.allSatisfy { $0.severity == .tornTail }, "call \(call), \(kind): \(before)")
+                let last = try open(cut, keep: 3)
+                #expect(try number(last, "key") == 3)
+                #expect(try FreedValueTests.versionCount(last, "key") == 1, "call \(call), \(kind)")
+                try last.close()
+                #expect(await findings(cut).isEmpty, "call \(call), \(kind), closed")
+            }
+            again?.abandon()
+            call += 1
+        }
+        #expect(call > 15)
+    }
+
     /// Values that nothing had to keep are not brought back by an opening that keeps more.
     @Test(arguments: [true, false]) func aGreaterRetentionBringsBackWhatIsThere(isSynced: Bool) throws {
         let engine = try open(disk)
