@@ -28,7 +28,8 @@ extension CheckpointLog {
             try engine.refresh()
             // A source that was asked before answers for an older moment.
             let expected = Set(origin.isOwn ? expectedLevels { $0 == key }.map(\.level) : [])
-            for level in Set(engine.levelsInUse.compactMap(Level.init(rawValue:))).union(expected) {
+            // Always in the same order, so that what a power cut leaves does not depend on chance.
+            for level in Set(engine.levelsInUse.compactMap(Level.init(rawValue:))).union(expected).sorted() {
                 let query = RecordQuery(key: key, level: level.rawValue, origin: origin)
                 guard try expected.contains(level) || engine.hasVersion(query) else { continue }
                 levels.append(level)
