@@ -68,18 +68,38 @@ package struct LogRepair {
     /// Appends to a segment of the chain the frames for the values that were given up, and syncs them. Once the chain
     /// is sealed, nobody could tell these values from others that were lost after a sync had stated their references.
     ///
+    /// On a full disk it appends none: the reclaimer states it later.
+    ///
     /// - Returns: the new end of the frames.
     private func declareFreed(
         _ outcome: ChainReader.Outcome, in part: ChainReader.Part, _ file: any OpenFile, _ catalog: RecordCatalog
     ) throws -> Int {
-        let seed = identity.seed(of: part.name.identifier)
-        var (number, end) = (outcome.highestNumber, part.end)
-        if number.epoch < outcome.newestEpoch { number = SequenceNumber(epoch: outcome.newestEpoch, count: 0) }
-        // What was cut off must not follow them, should it fit.
-        try wrapping { () throws(FileSystemError) in
-            try file.truncate(toByteCount: end)
+        var (records, frames) = freedFrames(outcome, from: part.end, of: part.name.identifier)
+        do throws(FileSystemError) {
+            // What was cut off must not follow them, should it fit.
+            try file.truncate(toByteCount: part.end)
             try file.sync()
+            try file.write(frames, at: part.end)
+            try file.sync()
+        } catch  where error.isDiskFull {
+            (records, frames) = ([], [])
+            try wrapping { () throws(FileSystemError) in try file.truncate(toByteCount: part.end) }
+        } catch {
+            throw CheckpointLogError(error)
         }
+        for record in records { catalog.insert(record) }
+        return part.end + frames.count
+    }
+
+    /// The frames that declare the values freed that were given up, for `start` of a segment. None if they would have
+    /// no place or no numbers there, as in no log that was not made by hand.
+    private func freedFrames(
+        _ outcome: ChainReader.Outcome, from start: Int, of segment: SegmentNumber
+    ) -> (records: [CatalogRecord], bytes: [UInt8]) {
+        var number = outcome.highestNumber
+        if number.epoch < outcome.newestEpoch { number = SequenceNumber(epoch: outcome.newestEpoch, count: 0) }
+        var records: [CatalogRecord] = []
+        var bytes: [UInt8] = []
         for value in outcome.givenUp {
             number = SequenceNumber(rawValue: number.rawValue + 1)
             var header = FrameHeader(kind: .freed)
@@ -88,27 +108,28 @@ package struct LogRepair {
             header.timestamp = outcome.lastTimestamp
             // Not the end of the chain: if a power cut leaves some of these frames, the other values are still lost.
             header.promise = outcome.knownSynced
+            let place = start + bytes.count
             let frame = unsafe FreedValue(segment: value).bytes.withUnsafeBytes { payload in
                 unsafe header.setPayload(payload)
                 var frame = [UInt8](repeating: 0, count: header.frameByteCount)
                 unsafe frame.withUnsafeMutableBytes { room in
                     unsafe FrameEncoder.write(
-                        &header, key: .empty, origin: .empty, metadata: .empty, payload: payload, to: room, at: end,
-                        seed)
+                        &header, key: .empty, origin: .empty, metadata: .empty, payload: payload, to: room, at: place,
+                        identity.seed(of: segment))
                 }
                 return frame
             }
-            try wrapping { () throws(FileSystemError) in try file.write(frame, at: end) }
-            let location = FrameLocation(
-                segment: part.name.identifier, offset: end, byteCount: header.frameByteCount)
-            unsafe catalog.insert(
+            guard number.epoch == outcome.newestEpoch, place + frame.count < LogPosition.offsetLimit else {
+                return ([], [])
+            }
+            bytes += frame
+            let location = FrameLocation(segment: segment, offset: place, byteCount: frame.count)
+            unsafe records.append(
                 CatalogRecord(
                     kind: .freed, level: 0, sequenceNumber: number, location: location, key: .empty, origin: .empty,
                     value: ValueFile(segment: value, byteCount: 0)))
-            end += header.frameByteCount
         }
-        try wrapping { () throws(FileSystemError) in try file.sync() }
-        return end
+        return (records, bytes)
     }
 
     /// Writes the verified bytes after the synced position again, and syncs them: after a failed sync their pages look
