@@ -70,8 +70,10 @@ extension LogFollower {
                 do {
                     return try body(state)
                 } catch let error as CheckpointLogError where Self.isRace(error) {
-                    // A compaction took a file away that the index still names, which the next refresh learns.
-                    if attempt >= Self.attemptsAtRest, generation == before { throw error }
+                    // A compaction or the freeing of a value removed a file that the index still names, and the next
+                    // refresh learns of it. The latter changes no manifest.
+                    let isAtRest = try generation == before && PositionStatement.read(identity) == state.position
+                    if attempt >= Self.attemptsAtRest, isAtRest { throw error }
                 }
             }
             guard state.isOneMoment else { throw CheckpointLogError.changesTooFast }

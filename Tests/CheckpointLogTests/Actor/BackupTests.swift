@@ -249,6 +249,37 @@ import Testing
         try await log.close()
     }
 
+    /// A writer that frees a value before each look at its file changes no manifest, and is still at work.
+    @Test func aReaderCopiesBesideAWriterThatFreesValues() async throws {
+        let disk = SimulatedFileSystem(seed: 8)
+        var configuration = Self.configuration(disk)
+        configuration.runsInline = true
+        configuration.deadValueByteLimit = 0
+        let log = try await CheckpointLog.open(at: "/log", configuration: configuration)
+        try await log.checkpoint(Self.large, for: "large")
+        let reader = try await CheckpointLog.openForReading(at: "/log", configuration: configuration)
+        let left = Lock(24)
+        let engine = log.engine
+        disk.observe { call in
+            guard call.operation == .open, call.path.extension == "val", call.path.string.hasPrefix("/log/"),
+                left.withLock({ left in
+                    left -= 1
+                    return left > 0
+                })
+            else { return }
+            for number in 0..<4 {
+                _ = try? engine.append(
+                    Self.large + [UInt8(number)], engine.attributes(1).adding(.raw), key: CheckpointKey("large"))
+            }
+        }
+        try await reader.backup(to: "/copy")
+        disk.observe(nil)
+        #expect(left.withLock { $0 } < 0)
+        try await reader.close()
+        try await log.close()
+        await Self.check(disk)
+    }
+
     /// Before anybody has opened the log for writing again, a copy goes without what a power cut took and nobody wants.
     @Test func aLogIsCopiedAsAPowerCutLeftIt() async throws {
         let disk = SimulatedFileSystem(seed: 6)
