@@ -66,6 +66,8 @@ package enum Lanes {
 }
 
 /// As ``LentBytes``, for memory to be filled.
+///
+/// `@unchecked Sendable`: as there; each thread fills a part of its own.
 @safe package struct LentRoom: @unchecked Sendable {
     package let bytes: UnsafeMutableRawBufferPointer
 

@@ -18,6 +18,13 @@ import Testing
         return configuration
     }
 
+    private static func configuration(_ disk: any FileSystem, keepingAMinuteBy clock: Lock<Int64>) -> Configuration {
+        var configuration = configuration(disk)
+        configuration.now = { clock.withLock { $0 } }
+        configuration.levels[2]?.retention = .newest(100).younger(than: .seconds(60))
+        return configuration
+    }
+
     private static func open(_ disk: any FileSystem) async throws -> CheckpointLog {
         try await CheckpointLog.open(at: "/log", configuration: configuration(disk))
     }
@@ -167,9 +174,7 @@ import Testing
     @Test func groupsGrowOld() async throws {
         let clock = Lock(Int64(1_700_000_000_000_000))
         let disk = SimulatedFileSystem(seed: 4)
-        var configuration = Self.configuration(disk)
-        configuration.now = { clock.withLock { $0 } }
-        configuration.levels[2]?.retention = .newest(100).younger(than: .seconds(60))
+        let configuration = Self.configuration(disk, keepingAMinuteBy: clock)
         var log = try await CheckpointLog.open(at: "/log", configuration: configuration)
         for round in 1...4 {
             try await Self.commit(log, round)
@@ -192,9 +197,7 @@ import Testing
     @Test func anEndedGroupLeavesTheOlderOnesTheirAge() async throws {
         let clock = Lock(Int64(1_700_000_000_000_000))
         let disk = SimulatedFileSystem(seed: 8)
-        var configuration = Self.configuration(disk)
-        configuration.now = { clock.withLock { $0 } }
-        configuration.levels[2]?.retention = .newest(100).younger(than: .seconds(60))
+        let configuration = Self.configuration(disk, keepingAMinuteBy: clock)
         var log = try await CheckpointLog.open(at: "/log", configuration: configuration)
         func reopen() async throws {
             try await log.close()

@@ -270,6 +270,31 @@ import Testing
         #expect(call > 15)
     }
 
+    /// The frames that say so take the place of what was cut off: nothing behind it is read again, even where it fits.
+    @Test func whatWasCutOffStaysSo() throws {
+        let engine = try open(disk, keep: 3)
+        for number in 1...2 { try put(engine, "key", number) }
+        try FreedValueTests.put(engine, "key", 3, count: 100)
+        // Its reference is as long as two of these frames.
+        try put(engine, String(repeating: "k", count: 40), 4)
+        try FreedValueTests.put(engine, "behind", 5, count: 100)
+        let lost = image(disk, losing: [0, 1, 2])
+        engine.abandon()
+        var (call, isOver) = (1, false)
+        while !isOver {
+            let turn = lost.copy()
+            turn.cutPower(atCall: call)
+            let again = try? open(turn, keep: 3)
+            isOver = !turn.isPowerCut
+            let last = try open(turn.crashImage(.everything, boot: .another), keep: 3)
+            #expect(try number(last, "key") == 3 && number(last, "behind") == nil, "call \(call)")
+            try last.close()
+            again?.abandon()
+            call += 1
+        }
+        #expect(call > 15)
+    }
+
     /// Values that nothing had to keep are not brought back by an opening that keeps more.
     @Test(arguments: [true, false]) func aGreaterRetentionBringsBackWhatIsThere(isSynced: Bool) throws {
         let engine = try open(disk)
