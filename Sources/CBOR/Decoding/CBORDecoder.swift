@@ -54,6 +54,7 @@ public struct CBORDecoder: Sendable {
 
     /// From now on, a decoder that a value has kept reads from a copy of the bytes.
     private static func end(_ state: inout DecodingState) {
+        state.dropCursor()
         if !isKnownUniquelyReferenced(&state) { state.keepBytes() }
     }
 
@@ -68,13 +69,15 @@ public struct CBORDecoder: Sendable {
         } catch {
             throw state.corrupted(error, path: nil)
         }
+        state.mayKeepCursor = true
         return state
     }
 }
 
 /// The keys from the outermost value inwards, as a linked list that starts at the inside.
 final class CodingPath {
-    let key: any CodingKey
+    /// Changed only while nothing else refers to this object.
+    var key: any CodingKey
     let outer: CodingPath?
 
     init(_ key: any CodingKey, in outer: CodingPath?) {
@@ -104,6 +107,12 @@ final class DecodingState {
     /// The bytes that the reader reads, if they are not the caller's.
     private var owned: ByteBuffer?
     private var stack = StackRoom()
+    /// The cursor of the last map, for the next one to use.
+    private var lastCursor: MapCursor?
+    /// Whether elements of an array are being decoded, so that further maps may come.
+    private var keepsCursor = false
+    /// Whoever sets this must call ``dropCursor()`` in the end: a cursor refers to this object.
+    var mayKeepCursor = false
     /// Whether a value has begun to decode itself. The next one may be inside of it, and then needs space on the stack.
     private var isNested = false
 
@@ -126,6 +135,28 @@ final class DecodingState {
     /// The end of the item at `offset`; -1 unless it is the last one with a known end.
     @inline(__always)
     func knownEnd(of item: Int) -> Int { item == endedItem ? endOfItem : -1 }
+
+    /// A cursor at the beginning of a map. In an array it is the last map's, unless that one is still in use: each
+    /// element would otherwise allocate one.
+    @inline(never)
+    func cursor(_ head: CBORHead, at item: Int, path: CodingPath?) -> MapCursor {
+        if isKnownUniquelyReferenced(&lastCursor), let cursor = lastCursor {
+            cursor.move(to: head, at: item, path: path)
+            return cursor
+        }
+        let cursor = MapCursor(head, at: item, state: self, path: path)
+        if keepsCursor { lastCursor = cursor }
+        return cursor
+    }
+
+    @inline(__always)
+    func keepCursor() { if mayKeepCursor { keepsCursor = true } }
+
+    func dropCursor() {
+        mayKeepCursor = false
+        keepsCursor = false
+        if lastCursor != nil { lastCursor = nil }
+    }
 
     /// Copies the caller's bytes, which are valid only until its call returns.
     func keepBytes() {

@@ -20,7 +20,7 @@ struct ItemDecoder: Decoder {
             }
             return try ItemDecoder(state: own, offset: 0, path: path).container(keyedBy: type)
         }
-        return KeyedDecodingContainer(KeyedReader(map: MapCursor(head, at: offset, state: state, path: path)))
+        return KeyedDecodingContainer(KeyedReader(map: state.cursor(head, at: offset, path: path)))
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
@@ -294,6 +294,9 @@ struct UnkeyedReader: UnkeyedDecodingContainer {
     /// Where the array begins, and where its next element does.
     private let item: Int
     private var offset: Int
+    /// The paths of the last two elements that decoded themselves. A cursor may still have the newer
+    /// one, but the older one is mostly free to be used again.
+    private var paths: (older: CodingPath?, newer: CodingPath?)
 
     init(state: DecodingState, head: CBORHead, at item: Int, path: CodingPath?) {
         self.state = state
@@ -314,31 +317,50 @@ struct UnkeyedReader: UnkeyedDecodingContainer {
 
     /// Decodes the next element and moves on. If that fails, the element stays the next one.
     private mutating func take<Value>(_ body: (Int) throws -> Value) throws -> Value {
+        try requireElement(Value.self)
+        let value = try body(offset)
+        try moveOn()
+        return value
+    }
+
+    private func requireElement(_ type: Any.Type) throws {
         guard !isAtEnd else {
             throw DecodingError.valueNotFound(
-                Value.self, .init(codingPath: codingPath, debugDescription: "The array has no further element."))
+                type, .init(codingPath: codingPath, debugDescription: "The array has no further element."))
         }
-        let value = try body(offset)
+    }
+
+    private mutating func moveOn() throws {
         let end = state.knownEnd(of: offset)
         offset =
             end >= 0 ? end : try state.reading(path) { () throws(CBORError) in try state.reader.skip(from: offset) }
         currentIndex += 1
         if currentIndex == count { state.note(offset, of: item) }
-        return value
     }
 
     mutating func decodeNil() throws -> Bool {
-        guard !isAtEnd else {
-            throw DecodingError.valueNotFound(
-                Any?.self, .init(codingPath: codingPath, debugDescription: "The array has no further element."))
-        }
+        try requireElement(Any?.self)
         guard try state.isNull(at: offset, path: path) else { return false }
         return try take { _ in true }
     }
 
     mutating func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
-        let (state, path, index) = (state, path, currentIndex)
-        return try take { try state.decode(type, at: $0, path: CodingPath(IndexKey(index), in: path)) }
+        try requireElement(type)
+        let value = try state.decode(type, at: offset, path: elementPath())
+        try moveOn()
+        return value
+    }
+
+    private mutating func elementPath() -> CodingPath? {
+        state.keepCursor()
+        let key = IndexKey(currentIndex)
+        if isKnownUniquelyReferenced(&paths.older) {
+            paths.older?.key = key
+        } else {
+            paths.older = CodingPath(key, in: path)
+        }
+        paths = (paths.newer, paths.older)
+        return paths.newer
     }
 
     mutating func nestedContainer<NestedKey: CodingKey>(

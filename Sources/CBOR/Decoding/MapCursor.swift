@@ -2,12 +2,12 @@
 /// since the standard library copies it for each key.
 final class MapCursor {
     let state: DecodingState
-    let path: CodingPath?
+    private(set) var path: CodingPath?
     /// Where the map begins, and where its first entry does.
-    let item: Int
-    let start: Int
+    private(set) var item: Int
+    private(set) var start: Int
     /// How many entries the map has; the greatest number for an indefinite length.
-    let count: Int
+    private(set) var count: Int
     /// The entry to look at first: the one after the last entry that was found, or that entry itself while the end of
     /// its value is unknown.
     var next: Int
@@ -27,7 +27,25 @@ final class MapCursor {
         self.path = path
         start = head.end
         next = head.end
-        count = head.isIndefinite ? .max : Int(clamping: head.argument)
+        count = Self.count(head)
+    }
+
+    /// Moves to another map of the same bytes.
+    func move(to head: CBORHead, at item: Int, path: CodingPath?) {
+        self.item = item
+        self.path = path
+        start = head.end
+        next = head.end
+        count = Self.count(head)
+        index = 0
+        foundValue = -1
+        foundEnd = -1
+        searched = 0
+        if table != nil { table = nil }
+    }
+
+    private static func count(_ head: CBORHead) -> Int {
+        head.isIndefinite ? .max : Int(clamping: head.argument)
     }
 
     var isIndefinite: Bool { count == .max }
