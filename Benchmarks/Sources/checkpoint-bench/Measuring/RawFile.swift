@@ -42,11 +42,13 @@ final class RawFile: @unchecked Sendable {
         }
     }
 
-    /// As ``read(_:at:into:)``, but never from the disk: what a thread has to ask that must not wait.
+    /// As ``read(_:at:into:)``, but asks first without waiting for the disk, as a thread has to that must not wait.
     func readIfCached(_ count: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
-        guard measure_read_if_cached(file, buffer.baseAddress, Int64(count), Int64(offset)) == count else {
-            throw PeerFailure("raw file: \(errno)")
-        }
+        let found = measure_read_if_cached(file, buffer.baseAddress, Int64(count), Int64(offset))
+        if found == count { return }
+        // The system may have taken the page back.
+        guard found >= 0 || errno == EAGAIN else { throw PeerFailure("raw file: \(errno)") }
+        try read(count, at: offset, into: buffer)
     }
 
     func map(_ byteCount: Int) throws {
