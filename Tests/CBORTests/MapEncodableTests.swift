@@ -187,6 +187,7 @@ import Testing
     @Test func bothWaysGiveTheSameBytes() throws {
         var generator = SeededGenerator(seed: testSeed(62))
         let (own, byCodable) = (CBOREncodingBuffer(), CBOREncodingBuffer())
+        let lending = CBOREncodingBuffer(CBOREncoder(), lendingFrom: 8)
         for _ in 0..<(takesSamples ? 60 : 400) {
             let value = All(&generator)
             let others = (0..<generator.number(below: 5)).map { _ in All(&generator) }
@@ -198,6 +199,10 @@ import Testing
             try byCodable.encode(ByCodable(others))
             let isSame = unsafe own.bytes.elementsEqual(byCodable.bytes)
             #expect(isSame)
+            lending.removeAll()
+            try lending.encode(value)
+            try lending.encode(others)
+            #expect(unsafe LendingTests.joined(lending) == Array(own.bytes))
             guard isSame else { break }
             _ = try CBORDecoder().decode(All.self, from: CBOREncoder().encode(value))
         }

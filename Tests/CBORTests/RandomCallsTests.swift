@@ -28,6 +28,7 @@ import Testing
             }
             let bytes = try CBOREncoder().encode(program)
             try CBORValidation.check(bytes)
+            guard try LendingTests.joined(program) == bytes else { return "other bytes where arrays are lent" }
             let value = try CBORDecoder().decode(AnyItem.self, from: bytes).value
             guard value == expected else { return "CBOR \(value)\nreference \(expected)" }
             try RandomReading.check(bytes, against: expected, seed: seed)

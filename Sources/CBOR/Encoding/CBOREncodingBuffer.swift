@@ -13,12 +13,26 @@
 public final class CBOREncodingBuffer: @unchecked Sendable {
     private var state: EncodingState
     private let encoder: CBOREncoder
+    private let lentByteCount: Int
     private var isEncoding = false
 
     /// Makes an empty buffer with the limits of `encoder`.
-    public init(_ encoder: CBOREncoder = CBOREncoder()) {
+    public convenience init(_ encoder: CBOREncoder = CBOREncoder()) { self.init(encoder, lendingFrom: .max) }
+
+    /// - Parameter lentByteCount: arrays of numbers of so many bytes are kept instead of copied, until the buffer's
+    ///   bytes are removed or asked for in one piece.
+    package init(_ encoder: CBOREncoder, lendingFrom lentByteCount: Int) {
         self.encoder = encoder
-        state = EncodingState(encoder)
+        self.lentByteCount = max(1, lentByteCount)
+        state = EncodingState(encoder, lendingFrom: self.lentByteCount)
+    }
+
+    /// Whether the bytes are in several pieces of memory, since the buffer keeps an array.
+    package var isInPieces: Bool { state.bytes.lentArrayCount > 0 }
+
+    /// Calls `body` with the pieces of memory that the bytes are in, one after the other.
+    package func withPieces<Result>(_ body: ([UnsafeRawBufferPointer]) throws -> Result) rethrows -> Result {
+        unsafe try state.bytes.withPieces(body)
     }
 
     /// What has been encoded so far. Valid until the next change of the buffer.
@@ -28,7 +42,7 @@ public final class CBOREncodingBuffer: @unchecked Sendable {
     public var count: Int { state.bytes.count }
 
     /// How many bytes fit into the buffer's memory.
-    public var capacity: Int { state.bytes.capacity }
+    public var capacity: Int { state.bytes.ownCapacity }
 
     /// Where in the value the last error of ``encode(_:)`` arose: the keys from the outside in; empty for the value
     /// itself.
@@ -67,7 +81,7 @@ public final class CBOREncodingBuffer: @unchecked Sendable {
     public func removeAll() { state.bytes.removeAll() }
 
     private func replaceState() {
-        let new = EncodingState(encoder)
+        let new = EncodingState(encoder, lendingFrom: lentByteCount)
         unsafe new.bytes.append(contentsOf: state.bytes.bytes)
         state = new
     }

@@ -67,7 +67,17 @@ extension EncodingState {
 
     func append(byteString value: [UInt8]) {
         bytes.appendHead(.bytes, UInt64(value.count))
-        bytes.append(contentsOf: value)
+        append(memoryOf: value)
+    }
+
+    /// Appends the bytes of an array as they are in memory, or lends them.
+    @inline(__always)
+    private func append<Number: TypedArrayElement>(memoryOf numbers: [Number]) {
+        if numbers.count * MemoryLayout<Number>.stride >= lentByteCount, bytes.lentArrayCount < Self.lentArrayLimit {
+            bytes.lend(numbers)
+        } else {
+            unsafe numbers.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+        }
     }
 
     /// A typed array of RFC 8746, little-endian.
@@ -75,7 +85,7 @@ extension EncodingState {
         bytes.appendHead(.tag, Number.tag)
         bytes.appendHead(.bytes, UInt64(numbers.count * MemoryLayout<Number>.stride))
         #if _endian(little)
-        unsafe numbers.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+        append(memoryOf: numbers)
         #else
         unsafe numbers.withUnsafeBytes { source in
             let width = MemoryLayout<Number>.stride

@@ -13,6 +13,10 @@ final class EncodingState {
     let limit: Int
     let depthLimit: Int
     let userInfo: [CodingUserInfoKey: any Sendable]
+    /// Arrays of so many bytes are not copied into the buffer, but lent to it.
+    let lentByteCount: Int
+    /// So many arrays of a buffer at most: more pieces of memory would cost more than the copies.
+    static let lentArrayLimit = 16
     /// Where the outermost value begins.
     var start = 0
     /// The innermost open node in the buffer, or -1.
@@ -40,7 +44,8 @@ final class EncodingState {
     /// Where the last error arose.
     var failedPath: [any CodingKey] = []
 
-    init(_ encoder: CBOREncoder) {
+    init(_ encoder: CBOREncoder, lendingFrom lentByteCount: Int = .max) {
+        self.lentByteCount = lentByteCount
         limit = encoder.byteLimit
         depthLimit = encoder.depthLimit
         userInfo = encoder.userInfo
@@ -51,6 +56,7 @@ final class EncodingState {
         limit = other.limit
         depthLimit = other.depthLimit
         userInfo = other.userInfo
+        lentByteCount = .max
     }
 
     /// Encodes an outermost value at the end of the buffer. On an error the buffer does not change.

@@ -108,7 +108,8 @@ extension CheckpointLog {
         var isHandedOn = false
         defer { if !isHandedOn { engine.giveBack(buffer) } }
         start.attributes.flags.formUnion(try encode(buffer))
-        if !mayWait, waits(buffer.count, start.attributes) {
+        if waits(buffer.count, start.attributes) {
+            if mayWait { return stage(try storeLarge(buffer, start.attributes, key: key, .short), start) }
             isHandedOn = true
             return .pending(Pending(.encoded(buffer), start))
         }
@@ -123,7 +124,12 @@ extension CheckpointLog {
     nonisolated func store(
         _ bytes: UnsafeRawBufferPointer, _ start: Start, key: CheckpointKey, _ patience: RoomPatience
     ) throws -> Stage {
-        let receipt = unsafe try store(bytes, start.attributes, key: key, patience)
+        stage(unsafe try store(bytes, start.attributes, key: key, patience), start)
+    }
+
+    /// The stage of a checkpoint whose record is stored.
+    @inline(__always)
+    private nonisolated func stage(_ receipt: CheckpointReceipt, _ start: Start) -> Stage {
         if start.attributes.policy.durability == .synced || !receipt.above.isEmpty {
             return .pending(Pending(.stored(receipt), start))
         }
@@ -170,7 +176,7 @@ extension CheckpointLog {
             return receipt
         case .encoded(let buffer):
             defer { engine.giveBack(buffer) }
-            return unsafe try store(buffer.bytes, pending.attributes, key: key, .long)
+            return try storeLarge(buffer, pending.attributes, key: key, .long)
         case .bytes(let bytes):
             return unsafe try bytes.withUnsafeBytes { unsafe try store($0, pending.attributes, key: key, .long) }
         }
@@ -219,6 +225,22 @@ extension CheckpointLog {
         if !engine.isInMemory { _ = try engine.requireWriter() }
         let (record, hash) = try engine.keepInMemory(snapshot, attributes, key: key)
         return CheckpointReceipt(record, hash, engine)
+    }
+
+    /// Stores what a buffer holds. Large arrays that it keeps are written from where they are, unless another actor, or
+    /// the memory, gets the bytes too.
+    private nonisolated func storeLarge(
+        _ buffer: CBOREncodingBuffer, _ attributes: RecordAttributes, key: CheckpointKey, _ patience: RoomPatience
+    ) throws -> CheckpointReceipt {
+        guard buffer.isInPieces, waits(buffer.count, attributes), !node.passesUp(Int(attributes.level.rawValue)) else {
+            return unsafe try store(buffer.bytes, attributes, key: key, patience)
+        }
+        return unsafe try buffer.withPieces { pieces in
+            let appended = try engine.waitingForRoom(patience) {
+                try engine.append(unsafe BytePieces(pieces), attributes, key: key)
+            }
+            return CheckpointReceipt(appended, engine)
+        }
     }
 
     /// Stores encoded bytes here, and in every actor on the way up to the first of the level's rank.

@@ -12,15 +12,20 @@ import Synchronization
     private let spare = unsafe Atomic<Unmanaged<CBOREncodingBuffer>?>(nil)
     private let others = Lock<[CBOREncodingBuffer]>([])
     private let encoder: CBOREncoder
+    private let lentByteCount: Int
 
-    init(_ encoder: CBOREncoder) { self.encoder = encoder }
+    /// - Parameter lentByteCount: arrays of so many bytes stay where they are, and are no part of a buffer's memory.
+    init(_ encoder: CBOREncoder, lendingFrom lentByteCount: Int) {
+        self.encoder = encoder
+        self.lentByteCount = lentByteCount
+    }
 
     deinit { unsafe spare.exchange(nil, ordering: .acquiring)?.release() }
 
     /// Lends an empty buffer until the caller gives it back.
     func borrow() -> CBOREncodingBuffer {
         if let spare = unsafe spare.exchange(nil, ordering: .acquiring) { return unsafe spare.takeRetainedValue() }
-        return others.withLock { $0.popLast() } ?? CBOREncodingBuffer(encoder)
+        return others.withLock { $0.popLast() } ?? CBOREncodingBuffer(encoder, lendingFrom: lentByteCount)
     }
 
     /// Takes a buffer back, and keeps it unless it is too large.

@@ -15,20 +15,43 @@ extension LogEngine {
     package func append(
         _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: CheckpointKey
     ) throws -> Appended {
+        unsafe try append(byteCount: bytes.count, attributes, key) { records, attributes, key, origin in
+            unsafe try records.append(bytes, attributes, key: key, origin: origin)
+        }
+    }
+
+    /// The same for a value that is large, in several pieces of memory.
+    package func append(
+        _ content: BytePieces, _ attributes: RecordAttributes, key: CheckpointKey
+    ) throws -> Appended {
+        unsafe try append(byteCount: content.count, attributes, key) { records, attributes, key, origin in
+            unsafe try records.append(content, attributes, key: key, origin: origin)
+        }
+    }
+
+    private typealias Write = (
+        RecordWriter, RecordAttributes, _ key: UnsafeRawBufferPointer, _ origin: UnsafeRawBufferPointer
+    ) throws -> RecordWriter.AppendedRecord
+
+    @inline(__always)
+    private func append(
+        byteCount: Int, _ attributes: RecordAttributes, _ key: CheckpointKey, _ write: Write
+    ) throws -> Appended {
         let writer = try requireWriter()
         try attributes.origin.requirePossible()
         // The new value may need the space of dead ones.
-        if writer.records.isLarge(bytes.count) { try? writer.maintenance.freeValues() }
-        guard countsVersions else { return unsafe try append(bytes, attributes, key: key, to: writer) }
-        return try counting(attributes, key) { unsafe try append(bytes, $0, key: key, to: writer) }
+        if writer.records.isLarge(byteCount) { try? writer.maintenance.freeValues() }
+        guard countsVersions else { return unsafe try append(attributes, key, to: writer, write) }
+        return try counting(attributes, key) { unsafe try append($0, key, to: writer, write) }
     }
 
+    @inline(__always)
     private func append(
-        _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: CheckpointKey, to writer: Writer
+        _ attributes: RecordAttributes, _ key: CheckpointKey, to writer: Writer, _ write: Write
     ) throws -> Appended {
         unsafe try key.withValidatedBytes { key in
             unsafe try attributes.origin.bytes.withUnsafeBytes { origin in
-                let record = unsafe try writer.records.append(bytes, attributes, key: key, origin: origin)
+                let record = unsafe try write(writer.records, attributes, key, origin)
                 unsafe addToIndex(
                     record.frame, record.kind, attributes.level, key: key, origin: origin,
                     value: record.value, isMarked: attributes.flags.contains(.marked))

@@ -96,7 +96,8 @@ package final class LogEngine: Sendable {
         self.report = report
         blocking = BlockingThreads()
         decoding = BlockingThreads(limit: 8)
-        encodeBuffers = EncodeBuffers(configuration.encoder)
+        encodeBuffers = EncodeBuffers(
+            configuration.encoder, lendingFrom: isInMemory ? .max : configuration.largeValueLimit)
         ownCatalog = ownView?.catalog
         let policies = ownView?.policies ?? follower?.view.policies
         storagePolicies = (0...UInt8.max).map { StoragePolicy(policies?[$0] ?? .standard(for: Int($0))) }

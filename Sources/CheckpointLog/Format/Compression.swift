@@ -11,7 +11,7 @@ package enum Compression {
     package static func compress(
         _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, method: CompressionMethod
     ) -> Int? {
-        guard unsafe isPromising(source, target, method) else { return nil }
+        guard unsafe source.count < probedByteCount || isPromising(BytePieces(source), method) else { return nil }
         return unsafe compress(source, into: target, limit: source.count - source.count / 8, method: method)
     }
 
@@ -22,14 +22,15 @@ package enum Compression {
     /// Half of the distance over which LZ4 finds repetitions.
     private static let probeByteCount = 32 << 10
 
-    /// Whether one of two samples shrinks by a sixteenth or more.
-    private static func isPromising(
-        _ source: UnsafeRawBufferPointer, _ room: UnsafeMutableRawBufferPointer, _ method: CompressionMethod
-    ) -> Bool {
-        guard source.count >= probedByteCount, room.count >= probeByteCount else { return true }
-        return [source.count / 4, source.count / 4 * 3].contains { start in
-            let sample = unsafe UnsafeRawBufferPointer(rebasing: source[start..<start + probeByteCount])
-            return unsafe compress(sample, into: room, limit: probeByteCount / 16 * 15, method: method) != nil
+    /// Whether one of two samples shrinks by a sixteenth or more; true for sources that are too short for samples.
+    package static func isPromising(_ source: BytePieces, _ method: CompressionMethod) -> Bool {
+        guard source.count >= probedByteCount else { return true }
+        return unsafe BufferPool.shared.withBuffer(byteCount: probeByteCount) { room in
+            [source.count / 4, source.count / 4 * 3].contains { start in
+                unsafe source[start..<start + probeByteCount].withOnePiece { sample in
+                    unsafe compress(sample, into: room, limit: probeByteCount / 16 * 15, method: method) != nil
+                }
+            }
         }
     }
 

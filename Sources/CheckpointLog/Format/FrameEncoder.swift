@@ -24,6 +24,22 @@ package enum FrameEncoder {
         }
     }
 
+    /// The same for content in several pieces of memory. They are copied into one only if they look as if compressing
+    /// them paid.
+    package static func withPayload<Result>(
+        _ content: BytePieces, _ method: CompressionMethod, _ header: FrameHeader,
+        _ body: (FrameHeader, BytePieces) throws -> Result
+    ) throws -> Result {
+        if content.pieces.count > 1, method == .none || !Compression.isPromising(content, method) {
+            var header = header
+            header.setPayload(content)
+            return try body(header, content)
+        }
+        return unsafe try content.withOnePiece { bytes in
+            unsafe try withPayload(bytes, method, header) { unsafe try body($0, BytePieces($1)) }
+        }
+    }
+
     /// Writes a whole frame to the beginning of `room`, for `offset` of the segment, and sets the header's checksum.
     ///
     /// - Precondition: the header states the lengths of `key`, `origin`, `metadata` and `payload`, and `room` has at
@@ -81,9 +97,19 @@ package enum FrameEncoder {
 extension FrameHeader {
     /// Sets lengths and checksums for a payload that is stored uncompressed.
     package mutating func setPayload(_ payload: UnsafeRawBufferPointer) {
-        contentByteCount = payload.count
-        storedByteCount = payload.count
-        contentCRC = unsafe Checksum.mask(Checksum.extend(0, payload))
+        unsafe setPayload(byteCount: payload.count, checksum: Checksum.extend(0, payload))
+    }
+
+    fileprivate mutating func setPayload(_ payload: BytePieces) {
+        setPayload(
+            byteCount: payload.count, checksum: payload.pieces.reduce(0) { unsafe Checksum.extend($0, $1.bytes) })
+    }
+
+    @inline(__always)
+    private mutating func setPayload(byteCount: Int, checksum: UInt32) {
+        contentByteCount = byteCount
+        storedByteCount = byteCount
+        contentCRC = Checksum.mask(checksum)
         payloadCRC = contentCRC
     }
 }

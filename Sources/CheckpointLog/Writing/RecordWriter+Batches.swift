@@ -38,7 +38,8 @@ extension RecordWriter {
         unsafe try member.key.withValidatedBytes { key in
             unsafe try member.bytes.withUnsafeBytes { bytes in
                 if attributes.kind == .value, isLarge(bytes.count) {
-                    return unsafe try withReference(to: bytes, attributes, key: key) { header, payload, file in
+                    return unsafe try withReference(to: BytePieces(bytes), attributes, key: key) {
+                        header, payload, file in
                         unsafe batch.add(
                             header, key: key, origin: attributes.origin, metadata: attributes.metadata,
                             payload: payload,

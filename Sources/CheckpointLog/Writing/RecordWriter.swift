@@ -66,13 +66,22 @@ package final class RecordWriter: Sendable {
                 return AppendedRecord(frame: frame, kind: header.kind, value: nil)
             }
         }
-        return try beforeClosing { unsafe try appendLarge(bytes, attributes, key: key, origin: origin) }
+        return unsafe try append(BytePieces(bytes), attributes, key: key, origin: origin)
+    }
+
+    /// The same for a value that is large, in several pieces of memory.
+    package func append(
+        _ content: BytePieces, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
+        origin: UnsafeRawBufferPointer
+    ) throws -> AppendedRecord {
+        try requireWithinLimit(content.count)
+        return try beforeClosing { unsafe try appendLarge(content, attributes, key: key, origin: origin) }
     }
 
     /// The value goes to a file of its own, complete, and synced unless the level promises less: the next sync of the
     /// log has it then. The reference that follows is its commit.
     private func appendLarge(
-        _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
+        _ content: BytePieces, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
         origin: UnsafeRawBufferPointer
     ) throws -> AppendedRecord {
         var attributes = attributes
@@ -83,7 +92,8 @@ package final class RecordWriter: Sendable {
             unsynced.removeDead()
             if unsynced.isFull { try syncWritten() }
         }
-        return unsafe try withReference(to: bytes, attributes, key: key, unsynced: unsynced) { header, payload, file in
+        return unsafe try withReference(to: content, attributes, key: key, unsynced: unsynced) {
+            header, payload, file in
             do {
                 let frame = unsafe try attributes.metadata.withUnsafeBytes { metadata in
                     let draft = unsafe FrameDraft(
@@ -131,16 +141,16 @@ package final class RecordWriter: Sendable {
     ///
     /// - Parameter unsynced: what syncs the file later; nil if it is synced here.
     func withReference<Result>(
-        to bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
+        to content: BytePieces, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
         unsynced: UnsyncedValues? = nil,
         _ body: (FrameHeader, UnsafeRawBufferPointer, ValueFile) throws -> Result
     ) throws -> Result {
         let taken = try attributes.taken ?? appender.reserveSequenceNumber()
         let reference = try wrapping { () throws(FileSystemError) in
-            try appender.gate.takingRoom(bytes.count, in: identity.directory.path) { () throws(FileSystemError) in
+            try appender.gate.takingRoom(content.count, in: identity.directory.path) { () throws(FileSystemError) in
                 let segment = try manifest.reserveSegmentNumber()
                 return unsafe try ValueSegment.write(
-                    bytes, identity: identity, segment: segment, epoch: taken.sequenceNumber.epoch,
+                    content, identity: identity, segment: segment, epoch: taken.sequenceNumber.epoch,
                     level: attributes.level.rawValue, key: key, number: taken.sequenceNumber,
                     timestamp: taken.timestamp, compression: attributes.policy.compression, unsynced: unsynced)
             }

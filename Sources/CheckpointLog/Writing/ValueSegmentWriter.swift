@@ -11,6 +11,8 @@ import SystemPackage
     private static let blockByteCount = 1 << 20
     /// What memory, offset and length of a write past the page cache are multiples of.
     private static let alignment = 4_096
+    /// From so many bytes on, space in the page cache is allocated before: to find blocks for each page takes longer.
+    private static let reservedByteCount = 4 << 20
 
     /// A block that is not full yet.
     private struct Block {
@@ -30,7 +32,7 @@ import SystemPackage
     }
 
     private let file: any OpenFile
-    private let content: LentBytes
+    private let content: BytePieces
     private let draft: FrameHeader
     private let key: LentBytes
     private let seed: FrameSeed
@@ -38,14 +40,16 @@ import SystemPackage
     private let isCached: Bool
     private let state = Lock(State())
     private let isDirect = Lock(false)
+    /// Whether the file may be longer than what is written.
+    private let isReserved = Lock(false)
 
     init(
-        _ file: any OpenFile, _ content: UnsafeRawBufferPointer, draft: FrameHeader, key: UnsafeRawBufferPointer,
+        _ file: any OpenFile, _ content: BytePieces, draft: FrameHeader, key: UnsafeRawBufferPointer,
         seed: FrameSeed, compression: CompressionMethod, isCached: Bool
     ) {
         self.isCached = isCached
         self.file = file
-        self.content = unsafe LentBytes(content)
+        self.content = content
         self.draft = draft
         self.key = unsafe LentBytes(key)
         self.seed = seed
@@ -59,7 +63,7 @@ import SystemPackage
     }
 
     private var chunkCount: Int {
-        unsafe max(1, (content.bytes.count + ValueSegment.chunkByteCount - 1) / ValueSegment.chunkByteCount)
+        max(1, (content.count + ValueSegment.chunkByteCount - 1) / ValueSegment.chunkByteCount)
     }
 
     /// Writes everything; gives the trailer, the number of chunks, and the file's length.
@@ -67,7 +71,7 @@ import SystemPackage
         _ header: SegmentHeader, _ segment: SegmentNumber, laneCount: Int
     ) throws(FileSystemError) -> (trailer: SegmentTrailer, chunkCount: Int, byteCount: Int) {
         do {
-            if laneCount > 1, !isCached { try prepare() }
+            try prepare(laneCount: laneCount)
             state.withLock { $0.entries = Array(repeating: nil, count: chunkCount) }
             try append(header.bytes)
             try Lanes.forEach(below: chunkCount, laneCount: laneCount) { [self] index in
@@ -96,29 +100,32 @@ import SystemPackage
         }
     }
 
-    /// Passes the page cache by where that can be, into space that is allocated in one piece.
-    private func prepare() throws(FileSystemError) {
-        guard file.setDirect(true) else { return }
-        isDirect.withLock { $0 = true }
+    /// Passes the page cache by where that pays and can be, and allocates the space in one piece.
+    private func prepare(laneCount: Int) throws(FileSystemError) {
+        if isCached {
+            // Before a shorter value is on the disk, it is mostly dead.
+            guard content.count >= Self.reservedByteCount else { return }
+        } else {
+            guard laneCount > 1, file.setDirect(true) else { return }
+            isDirect.withLock { $0 = true }
+        }
         let perChunk = unsafe 2 * (FrameHeader.byteCount + key.bytes.count) + 64
-        let bound = unsafe content.bytes.count + (chunkCount + 1) * perChunk + 2 * Self.alignment
+        let bound = content.count + (chunkCount + 1) * perChunk + 2 * Self.alignment
         do throws(FileSystemError) {
-            _ = try file.reserve(byteCount: bound)
+            if try file.reserve(byteCount: bound) { isReserved.withLock { $0 = true } }
         } catch  where error.isDiskFull {
             // Compressed it may fit; if not, a write says so.
         }
     }
 
     private func writeChunk(_ index: Int) throws {
-        let content = unsafe self.content.bytes
         let start = index * ValueSegment.chunkByteCount
         let end = min(content.count, start + ValueSegment.chunkByteCount)
-        let chunk = unsafe UnsafeRawBufferPointer(rebasing: content[start..<end])
-        unsafe try FrameEncoder.withPayload(chunk, compression, draft) { unsafe try put($0, $1, index) }
+        try FrameEncoder.withPayload(content[start..<end], compression, draft) { try put($0, $1, index) }
     }
 
     /// Finds the frame's place, after the chunk before it, and copies it there.
-    private func put(_ header: FrameHeader, _ stored: UnsafeRawBufferPointer, _ index: Int) throws {
+    private func put(_ header: FrameHeader, _ stored: BytePieces, _ index: Int) throws {
         var header = header
         let byteCount = header.frameByteCount
         let place = try state.wait { state throws -> Int? in
@@ -137,15 +144,23 @@ import SystemPackage
         let entry = unsafe SegmentFooter.Entry(header, offset: place, key: Array(key.bytes), origin: [])
         state.withLock { $0.entries[index] = entry }
         let padding = [UInt8](repeating: 0, count: byteCount - prefixByteCount - stored.count)
-        if isCached {
-            // Copied once, to where it stays: blocks in between would cost as much as the write.
-            return unsafe try prefix.withUnsafeBytes { prefix in
-                unsafe try padding.withUnsafeBytes { unsafe try file.write(prefix, stored, $0, at: place) }
+        unsafe try prefix.withUnsafeBytes { prefix in
+            unsafe try padding.withUnsafeBytes { padding in
+                var frame = unsafe BytePieces(prefix)
+                frame.append(stored)
+                unsafe frame.append(padding)
+                // Copied once, to where it stays: blocks in between would cost as much as the write.
+                if isCached { try file.write(frame, at: place) } else { try copy(frame, to: place) }
             }
         }
-        unsafe try prefix.withUnsafeBytes { unsafe try copy($0, to: place) }
-        unsafe try copy(stored, to: place + prefixByteCount)
-        unsafe try padding.withUnsafeBytes { unsafe try copy($0, to: place + byteCount - padding.count) }
+    }
+
+    private func copy(_ bytes: BytePieces, to offset: Int) throws {
+        var place = offset
+        for piece in bytes.pieces {
+            unsafe try copy(piece.bytes, to: place)
+            unsafe place += piece.bytes.count
+        }
     }
 
     private func append(_ bytes: [UInt8]) throws {
@@ -202,7 +217,7 @@ import SystemPackage
                 UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(block.memory.bytes)[..<written]),
                 at: index * Self.blockByteCount)
         }
-        if isDirect { try file.truncate(toByteCount: end) }
+        if isDirect || isReserved.withLock({ $0 }) { try file.truncate(toByteCount: end) }
     }
 
     private func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) {
@@ -221,7 +236,7 @@ extension ValueSegment {
     ///
     /// - Throws: `FileSystemError`. What was written is removed again, or is an orphan that the next opening removes.
     package static func write(
-        _ content: UnsafeRawBufferPointer, identity: LogIdentity, segment: SegmentNumber, epoch: UInt32, level: UInt8,
+        _ content: BytePieces, identity: LogIdentity, segment: SegmentNumber, epoch: UInt32, level: UInt8,
         key: UnsafeRawBufferPointer, number: SequenceNumber, timestamp: Int64, compression: CompressionMethod,
         unsynced: UnsyncedValues?
     ) throws(FileSystemError) -> ValueReference {

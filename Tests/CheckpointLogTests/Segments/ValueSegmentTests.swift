@@ -26,7 +26,7 @@ import Testing
         return unsafe try content.withUnsafeBytes { content in
             unsafe try Array("key".utf8).withUnsafeBytes { key in
                 unsafe try ValueSegment.write(
-                    content, identity: identity, segment: segment, epoch: 1, level: 1, key: key,
+                    BytePieces(content), identity: identity, segment: segment, epoch: 1, level: 1, key: key,
                     number: SequenceNumber(epoch: 1, count: 5), timestamp: 77, compression: method, unsynced: nil)
             }
         }
@@ -68,7 +68,8 @@ import Testing
             let reference = unsafe try value.withUnsafeBytes { content in
                 unsafe try key.withUnsafeBytes { key in
                     unsafe try ValueSegment.write(
-                        content, identity: identity, segment: SegmentNumber(UInt32(keyByteCount)), epoch: 1, level: 1,
+                        BytePieces(content), identity: identity, segment: SegmentNumber(UInt32(keyByteCount)), epoch: 1,
+                        level: 1,
                         key: key, number: SequenceNumber(epoch: 1, count: 5), timestamp: 77, compression: .lz4,
                         unsynced: nil)
                 }
@@ -141,7 +142,7 @@ import Testing
                 let reference = unsafe try value.withUnsafeBytes { content in
                     unsafe try Array("key".utf8).withUnsafeBytes { key in
                         unsafe try ValueSegment.write(
-                            content, identity: real, segment: segment, epoch: 1, level: 1, key: key,
+                            BytePieces(content), identity: real, segment: segment, epoch: 1, level: 1, key: key,
                             number: SequenceNumber(epoch: 1, count: 5), timestamp: 77, compression: method,
                             unsynced: nil)
                     }
@@ -154,6 +155,36 @@ import Testing
                 #expect(try file.byteCount() == reference.fileByteCount)
                 #expect(NumberedBytes.areSame(bytes, disk.contents(of: identity.path(name))))
                 #expect(NumberedBytes.areSame(try ValueSegment.read(reference, identity: real), value))
+            }
+        }
+    }
+
+    /// In how many pieces of memory a value is changes nothing in the file.
+    @Test(arguments: CompressionMethod.allCases) func piecesWriteTheSameFile(method: CompressionMethod) throws {
+        var generator = SeededGenerator(seed: testSeed(91))
+        for (index, length) in (Self.lengths + [9 << 20]).enumerated() {
+            let value = Self.value(length)
+            let reference = try write(value, method, segment: SegmentNumber(UInt32(index + 1)))
+            let path = identity.path(SegmentName(reference.segment, .value))
+            let expected = disk.contents(of: path)
+            for laneCount in 1...3 {
+                disk.removeFile(path)
+                let cuts = (0..<laneCount * 3).map { _ in generator.number(below: length + 1) }.sorted()
+                var other = identity
+                other.laneCount = laneCount
+                let same = unsafe try value.withUnsafeBytes { content in
+                    unsafe try Array("key".utf8).withUnsafeBytes { key in
+                        let pieces = unsafe zip([0] + cuts, cuts + [length]).map { start, end in
+                            unsafe UnsafeRawBufferPointer(rebasing: content[start..<end])
+                        }
+                        return unsafe try ValueSegment.write(
+                            BytePieces(pieces), identity: other, segment: reference.segment, epoch: 1, level: 1,
+                            key: key, number: SequenceNumber(epoch: 1, count: 5), timestamp: 77, compression: method,
+                            unsynced: nil)
+                    }
+                }
+                #expect(same == reference)
+                #expect(NumberedBytes.areSame(disk.contents(of: path), expected), "\(length) bytes cut at \(cuts)")
             }
         }
     }
