@@ -237,7 +237,7 @@ extension CheckpointLog {
         }
         return unsafe try buffer.withPieces { pieces in
             let appended = try engine.waitingForRoom(patience) {
-                try engine.append(unsafe BytePieces(pieces), attributes, key: key)
+                unsafe try engine.append(large: BytePieces(pieces), attributes, key: key)
             }
             return CheckpointReceipt(appended, engine)
         }

@@ -15,49 +15,56 @@ extension LogEngine {
     package func append(
         _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: CheckpointKey
     ) throws -> Appended {
-        unsafe try append(byteCount: bytes.count, attributes, key) { records, attributes, key, origin in
-            unsafe try records.append(bytes, attributes, key: key, origin: origin)
+        let writer = try requireWriter()
+        guard !writer.records.isLarge(bytes.count) else {
+            return unsafe try append(large: BytePieces(bytes), attributes, key: key)
         }
+        try attributes.origin.requirePossible()
+        guard countsVersions else { return unsafe try append(bytes, attributes, key: key, to: writer) }
+        return try counting(attributes, key) { unsafe try append(bytes, $0, key: key, to: writer) }
     }
 
-    /// The same for a value that is large, in several pieces of memory.
-    package func append(
-        _ content: BytePieces, _ attributes: RecordAttributes, key: CheckpointKey
-    ) throws -> Appended {
-        unsafe try append(byteCount: content.count, attributes, key) { records, attributes, key, origin in
-            unsafe try records.append(content, attributes, key: key, origin: origin)
-        }
-    }
-
-    private typealias Write = (
-        RecordWriter, RecordAttributes, _ key: UnsafeRawBufferPointer, _ origin: UnsafeRawBufferPointer
-    ) throws -> RecordWriter.AppendedRecord
-
-    @inline(__always)
     private func append(
-        byteCount: Int, _ attributes: RecordAttributes, _ key: CheckpointKey, _ write: Write
+        _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: CheckpointKey, to writer: Writer
+    ) throws -> Appended {
+        unsafe try key.withValidatedBytes { key in
+            unsafe try attributes.origin.bytes.withUnsafeBytes { origin in
+                let record = unsafe try writer.records.append(bytes, attributes, key: key, origin: origin)
+                return unsafe add(record, attributes, key: key, origin: origin)
+            }
+        }
+    }
+
+    /// The same for a large value, which may be in several pieces of memory.
+    package func append(
+        large content: BytePieces, _ attributes: RecordAttributes, key: CheckpointKey
     ) throws -> Appended {
         let writer = try requireWriter()
         try attributes.origin.requirePossible()
         // The new value may need the space of dead ones.
-        if writer.records.isLarge(byteCount) { try? writer.maintenance.freeValues() }
-        guard countsVersions else { return unsafe try append(attributes, key, to: writer, write) }
-        return try counting(attributes, key) { unsafe try append($0, key, to: writer, write) }
-    }
-
-    @inline(__always)
-    private func append(
-        _ attributes: RecordAttributes, _ key: CheckpointKey, to writer: Writer, _ write: Write
-    ) throws -> Appended {
-        unsafe try key.withValidatedBytes { key in
-            unsafe try attributes.origin.bytes.withUnsafeBytes { origin in
-                let record = unsafe try write(writer.records, attributes, key, origin)
-                unsafe addToIndex(
-                    record.frame, record.kind, attributes.level, key: key, origin: origin,
-                    value: record.value, isMarked: attributes.flags.contains(.marked))
-                return record.frame
+        let isSynced = attributes.policy.durability >= .synced
+        try? writer.maintenance.freeValues(before: content.count, isSynced: isSynced)
+        return try counting(attributes, key) { attributes in
+            unsafe try key.withValidatedBytes { key in
+                unsafe try attributes.origin.bytes.withUnsafeBytes { origin in
+                    let record = unsafe try writer.records.append(
+                        large: content, attributes, key: key, origin: origin)
+                    return unsafe add(record, attributes, key: key, origin: origin)
+                }
             }
         }
+    }
+
+    /// Adds the record of a value to the index.
+    @inline(__always)
+    private func add(
+        _ record: RecordWriter.AppendedRecord, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
+        origin: UnsafeRawBufferPointer
+    ) -> Appended {
+        unsafe addToIndex(
+            record.frame, record.kind, attributes.level, key: key, origin: origin, value: record.value,
+            isMarked: attributes.flags.contains(.marked))
+        return record.frame
     }
 
     /// Removes a key at one level. The removal is as durable as the level's checkpoints.

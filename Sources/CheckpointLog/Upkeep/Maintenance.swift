@@ -138,6 +138,13 @@ package final class Maintenance: Sendable {
     /// - Throws: `.ioFailure`; not that the log is closed or has no room, which is for who appends to be told.
     package func freeValues() throws { try notingLackOfRoom { try values.step() } }
 
+    /// Frees dead values before another one is written. At a level that does not sync, where many may be dead, this is
+    /// left to a thread of the log while that keeps up.
+    package func freeValues(before byteCount: Int, isSynced: Bool) throws {
+        let isBehind = !values.admits(byteCount)
+        if isSynced || isBehind || configuration.runsInline { try freeValues() }
+    }
+
     /// A frame that says that a value is freed may need a new segment: what a compaction wins can be room for it.
     private func notingLackOfRoom(_ body: () throws -> Void) throws {
         do {

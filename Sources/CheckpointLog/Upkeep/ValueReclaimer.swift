@@ -55,6 +55,8 @@ package final class ValueReclaimer: Sendable {
     private let state = Lock(State())
     /// Only one step runs at a time.
     private let turn = Lock(())
+    /// Bytes of values that were written since the last step began that has ended.
+    private let writtenByteCount = Lock(0)
 
     package init(
         catalog: RecordCatalog, held: HeldFiles, appender: LogAppender, logger: Logger?, deadByteLimit: Int,
@@ -81,12 +83,23 @@ package final class ValueReclaimer: Sendable {
     /// - Throws: what an append throws, `.ioFailure` of a removal; what is left is done by a later step.
     /// - Complexity: O(n) in the large values of the log, where one may have died.
     package func step() throws {
+        let written = writtenByteCount.withLock { $0 }
+        defer { writtenByteCount.withLock { $0 -= written } }
         guard hasWork, appender.failure == nil else { return }
         try turn.withLock { _ in
             try advance()
             guard isOver else { return }
             try freeUnstated()
             if isOver { try finishWhileAlone() }
+        }
+    }
+
+    /// Notes that a value is going to be written. False if the caller has to make a step first, since more values were
+    /// written after the last one than may be dead: a thread that is behind must not leave ever more on the disk.
+    package func admits(_ byteCount: Int) -> Bool {
+        writtenByteCount.withLock { count in
+            defer { count += byteCount }
+            return count <= deadByteLimit
         }
     }
 

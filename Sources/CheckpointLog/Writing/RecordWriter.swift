@@ -48,7 +48,7 @@ package final class RecordWriter: Sendable {
     @inline(__always)
     package func isLarge(_ byteCount: Int) -> Bool { byteCount > limits.frameContentByteCount }
 
-    /// Appends one value. Blocks for a large one until its file is complete, and synced where the level promises that.
+    /// Appends one value that is not large.
     ///
     /// - Throws: `.valueTooLarge`; what the appender throws.
     package func append(
@@ -56,22 +56,21 @@ package final class RecordWriter: Sendable {
         origin: UnsafeRawBufferPointer
     ) throws -> AppendedRecord {
         try requireWithinLimit(bytes.count)
-        guard isLarge(bytes.count) else {
-            return unsafe try withPayload(bytes, attributes, key: key) { header, payload in
-                let frame = unsafe try attributes.metadata.withUnsafeBytes { metadata in
-                    let draft = unsafe FrameDraft(
-                        header: header, key: key, origin: origin, metadata: metadata, payload: payload)
-                    return try appender.append(draft)
-                }
-                return AppendedRecord(frame: frame, kind: header.kind, value: nil)
+        return unsafe try withPayload(bytes, attributes, key: key) { header, payload in
+            let frame = unsafe try attributes.metadata.withUnsafeBytes { metadata in
+                let draft = unsafe FrameDraft(
+                    header: header, key: key, origin: origin, metadata: metadata, payload: payload)
+                return try appender.append(draft)
             }
+            return AppendedRecord(frame: frame, kind: header.kind, value: nil)
         }
-        return unsafe try append(BytePieces(bytes), attributes, key: key, origin: origin)
     }
 
-    /// The same for a value that is large, in several pieces of memory.
+    /// Appends a large value. Blocks until its file is complete, and synced where the level promises that.
+    ///
+    /// - Throws: as for one that is not large.
     package func append(
-        _ content: BytePieces, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
+        large content: BytePieces, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
         origin: UnsafeRawBufferPointer
     ) throws -> AppendedRecord {
         try requireWithinLimit(content.count)

@@ -79,6 +79,25 @@ import Testing
         try engine.close()
     }
 
+    /// A thread that is behind with freeing values, here one that does not run, leaves it to those who write more.
+    @Test func whoeverWritesMakesAStepWhileNobodyElseDoes() throws {
+        let disk = SimulatedFileSystem()
+        var configuration = Self.configuration(disk)
+        configuration.runsInline = false
+        configuration.deadValueByteLimit = 40_000
+        let engine = try LogEngine.open(at: SpecimenLog.path, configuration)
+        try engine.requireWriter().maintenance.stop()
+        var most = 0
+        for number in 1...100 {
+            try Self.put(engine, "key", number)
+            most = max(most, Self.values(disk).count)
+        }
+        // As many as may be dead, two beside them, and as many as are written between two steps.
+        #expect(most > 40_000 / 6_200 && most < 20, "\(most) files of 6,000 bytes")
+        #expect(try Self.number(engine, "key") == 100)
+        try engine.close()
+    }
+
     /// Damage in what took a value's place must not pass for a torn tail: the log would go back to a value whose file
     /// is gone.
     @Test func damageInWhatTookTheirPlaceIsDamage() throws {
