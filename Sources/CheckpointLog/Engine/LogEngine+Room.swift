@@ -46,6 +46,7 @@ extension LogEngine {
         while .now < end {
             // One call at a time: the next one first uses the room that this one won.
             let result = try maintenance.inTurn { () throws -> Result? in
+                let roomMade = maintenance.roomMade
                 do {
                     return try body()
                 } catch let error as CheckpointLogError where error.isLackOfRoom {
@@ -56,7 +57,9 @@ extension LogEngine {
                     // The obstacle may be gone since the first try: a background compaction closes the gate, wins room,
                     // and opens it again.
                     return try body()
-                } catch let error as CheckpointLogError where error.isLackOfRoom && maintenance.isMakingRoom {
+                } catch let error as CheckpointLogError where error.isLackOfRoom {
+                    // It may still be at it, or have ended just now.
+                    guard maintenance.isMakingRoom || maintenance.roomMade != roomMade else { throw error }
                     failure = error
                     return nil
                 }

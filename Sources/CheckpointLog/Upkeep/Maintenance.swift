@@ -19,7 +19,7 @@ package final class Maintenance: Sendable {
         /// Whether a thread is looking for full segments.
         var isSealing = false
         /// When no room could be made last, and what had been by then.
-        var vain: (time: ContinuousClock.Instant, roomMade: Int, live: Int)?
+        var vain: (time: ContinuousClock.Instant, roomMade: Int, dead: Int)?
     }
 
     private let appender: LogAppender
@@ -211,9 +211,10 @@ package final class Maintenance: Sendable {
     /// - Throws: what a compaction throws; where that found no room either, this returns false.
     package func makeRoom(until deadline: ContinuousClock.Instant) throws -> Bool {
         let before = roomMade
-        let live = catalog.usage.liveByteCount
-        // Unless something has died since, a removal above all.
-        if let vain = state.withLock({ $0.vain }), vain.roomMade == before, vain.live <= live,
+        let dead = appender.counters.frameBytes - catalog.usage.liveByteCount
+        // Unless something has died since, by a removal or by appends that found room nevertheless: a seal gives some
+        // back, and so do others who use the disk.
+        if let vain = state.withLock({ $0.vain }), vain.roomMade == before, dead <= vain.dead,
             !catalog.values.hasCandidates, .now - vain.time < Self.vainDuration
         {
             return false
@@ -233,7 +234,7 @@ package final class Maintenance: Sendable {
         noteRoll()
         if isMade || isMakingRoom { return true }
         let now = ContinuousClock.now
-        state.withLock { $0.vain = (now, before, live) }
+        state.withLock { $0.vain = (now, before, dead) }
         return false
     }
 

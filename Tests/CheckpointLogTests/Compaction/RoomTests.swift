@@ -76,6 +76,31 @@ import Testing
         try await log.close()
     }
 
+    /// That no room can be made is believed for a while, but not once more is dead than by then.
+    @Test func aRefusalIsForgottenOnceMoreIsDead() async throws {
+        let disk = Self.disk(segments: 12)
+        // No thread of the log's own wins room before an append asks for some.
+        let log = try await Self.open(disk) { $0.runsInline = true }
+        var keys: [CheckpointKey] = []
+        var isFull = false
+        while !isFull, keys.count < 200 {
+            let key = CheckpointKey("key \(keys.count)")
+            do {
+                try log.submit(Self.value, for: key)
+                keys.append(key)
+            } catch let error as CheckpointLogError {
+                #expect(error.code == .diskFull)
+                isFull = true
+            }
+        }
+        #expect(isFull && keys.count > 20)
+        // Others give room back: for fewer values than are written now, each in place of another.
+        disk.byteQuota = 18 * 64 << 10
+        for turn in 0..<4 { for key in keys { try log.submit(Self.value + [UInt8(turn)], for: key) } }
+        for key in keys { #expect(try await log.restore([UInt8].self, for: key)?.last == 3) }
+        try await log.close()
+    }
+
     /// What a snapshot reads takes its room until it is let go; then the log goes on by itself.
     @Test func aFullDiskGoesOnOnceASnapshotIsLetGo() async throws {
         let disk = Self.disk(segments: 14)
