@@ -150,6 +150,11 @@ package final class GroupTable: Sendable {
         forget { _, group in group.sequenceNumber < number && group.members.contains { $0.hash == hash } }
     }
 
+    /// Forgets the group that has this very record as a member.
+    func forget(holding hash: KeyHash, _ number: SequenceNumber) -> [Member] {
+        forget { _, group in group.members.contains { $0.hash == hash && $0.sequenceNumber == number } }
+    }
+
     /// Forgets the group of that number.
     func forget(_ name: KeyHash, _ number: SequenceNumber) -> [Member] {
         guard isUsed.load(ordering: .acquiring) else { return [] }

@@ -112,7 +112,12 @@ package final class RecordCatalog: Sendable {
                 sequenceNumber: record.sequenceNumber, location: record.location, isMarked: record.isMarked,
                 isRemovedVersion: true)
             let hash = record.hash(hashSecret)
-            if record.kind == .groupRemoval { release(groups.forget(hash, record.sequenceNumber)) }
+            if record.kind == .groupRemoval {
+                release(groups.forget(hash, record.sequenceNumber))
+            } else {
+                // The writer says of a group that it ended only if its level keeps it; a reader may keep more.
+                release(groups.forget(holding: hash, record.sequenceNumber))
+            }
             release(labels.forget(hash) { $0.number == record.sequenceNumber })
             outcome = index.insert(hash, entry, keep: limit(of: record))
             if record.kind == .groupRemoval { releaseGroups(outcome) }
@@ -157,6 +162,8 @@ package final class RecordCatalog: Sendable {
         guard let file = record.value else { return }
         guard let reference = values.free(file.segment, at: record.location) else { return }
         usage.add(record.location)
+        // A writer frees no member of a group that its level keeps; a reader may keep more.
+        release(groups.forget(holding: reference.hash, reference.sequenceNumber))
         if let place = index.location(reference.hash, reference.sequenceNumber) {
             drop(reference, at: place)
         }

@@ -289,6 +289,40 @@ import Testing
         try await log.close()
     }
 
+    /// A writer that has given a group up for its age says nothing of it when it removes and frees a member. A reader
+    /// that has not looked at the age since must let go of the group all the same.
+    @Test func aReaderLetsGoOfAGroupWhoseMemberIsGone() async throws {
+        let clock = Lock(Int64(1_700_000_000_000_000))
+        let disk = SimulatedFileSystem(seed: 10)
+        let configuration = Self.configuration(disk, keepingAMinuteBy: clock)
+        var log = try await CheckpointLog.open(at: "/log", configuration: configuration)
+        try await log.commit("epoch", level: 2) { group in
+            try group.put(1, for: "step")
+            try group.put(Self.large, for: "note")
+        }
+        for round in 2...3 { try await Self.commit(log, round) }
+        try await log.close()
+        clock.withLock { $0 += 61_000_000 }
+        log = try await CheckpointLog.open(at: "/log", configuration: configuration)
+        let reader = try await CheckpointLog.openForReading(at: "/log", configuration: configuration)
+        // As a look for something to compact does that finds nothing.
+        try log.engine.requireWriter().maintenance.compactor.expireVersions()
+        let note = try #require(try await log.history(for: "note", level: 2).first?.sequenceNumber)
+        #expect(try await log.removeVersion(note, of: "note", level: 2))
+        let values = { disk.fileNames(in: "/log").count { $0.hasSuffix(".val") } }
+        let before = values()
+        while values() == before {
+            try await log.checkpoint(1, for: "other", level: 2)
+            try await log.save()
+        }
+        let snapshot = try await reader.snapshot()
+        #expect(try await Self.rounds(snapshot) == [3])
+        #expect(try await snapshot.restore([UInt8].self, for: "note", level: 2) == nil)
+        try await snapshot.close()
+        try await reader.close()
+        try await log.close()
+    }
+
     /// A level that has given a group up cannot say that it ended; one that keeps more later finds out by the member.
     @Test(arguments: [false, true])
     func aMemberThatWasRemovedEndsTheGroupThatComesBack(compacts: Bool) async throws {
