@@ -115,7 +115,7 @@ package final class RecordCatalog: Sendable {
             if record.kind == .groupRemoval {
                 release(groups.forget(hash, record.sequenceNumber))
             } else {
-                // The writer says of a group that it ended only if its level keeps it; a reader may keep more.
+                // A writer says nothing of a group that it gave up for its age; a reader may not have judged that yet.
                 release(groups.forget(holding: hash, record.sequenceNumber))
             }
             release(labels.forget(hash) { $0.number == record.sequenceNumber })
@@ -162,7 +162,7 @@ package final class RecordCatalog: Sendable {
         guard let file = record.value else { return }
         guard let reference = values.free(file.segment, at: record.location) else { return }
         usage.add(record.location)
-        // A writer frees no member of a group that its level keeps; a reader may keep more.
+        // A writer frees no member of a group that it has; a reader may still have one that is over its age.
         release(groups.forget(holding: reference.hash, reference.sequenceNumber))
         if let place = index.location(reference.hash, reference.sequenceNumber) {
             drop(reference, at: place)
