@@ -105,9 +105,10 @@ int checkpoint_set_direct(int file, int is_direct) {
 
 void checkpoint_want_large_pages(void *address, size_t count) {
 #ifdef __linux__
-    // Whole pages inside: the rest belongs to someone else.
-    uintptr_t start = ((uintptr_t)address + 4095) & ~(uintptr_t)4095;
-    uintptr_t end = ((uintptr_t)address + count) & ~(uintptr_t)4095;
+    // Rounded outwards. A block of an allocator begins with a few bytes of its own, and without their page the first
+    // large page would have no room. What else lies in these pages loses nothing.
+    uintptr_t start = (uintptr_t)address & ~(uintptr_t)4095;
+    uintptr_t end = ((uintptr_t)address + count + 4095) & ~(uintptr_t)4095;
     if (end > start) madvise((void *)start, end - start, MADV_HUGEPAGE);
 #else
     (void)address, (void)count;

@@ -104,17 +104,23 @@ package final class CheckpointIndex: Sendable {
         }
     }
 
-    /// Adds the records of a batch that belong to one shard, and updates the live bytes in `usage`.
+    /// Adds the records of batches that belong to one shard, and updates the live bytes in `usage`.
+    ///
+    /// - Parameter newKeyCount: how many of them are expected to bring a new key.
+    /// - Returns: how many did.
     func insert(
-        _ batch: RecordBatch, shard index: Int, isUpdate: Bool, limits: [VersionLimit],
-        usage: inout SegmentCounters
-    ) {
-        let slots = batch.shards[index]
-        guard !slots.isEmpty else { return }
-        for slot in slots { levels.insert(slot.hash.level) }
+        _ batches: [RecordBatch], shard index: Int, expecting newKeyCount: Int, isUpdate: Bool, limits: [VersionLimit],
+        usage: inout SegmentCounters, _ scratch: inout IndexShard.Scratch
+    ) -> Int {
+        let lists = batches.map { $0[shard: index] }
+        for list in lists { for slot in list { levels.insert(slot.hash.level) } }
         let floors = allFloors
-        shards[index].withLock {
-            $0.insert(slots, isUpdate: isUpdate, floors: floors, limits: limits, usage: &usage)
+        return shards[index].withLock { shard in
+            let before = shard.count
+            shard.insert(
+                lists, expecting: newKeyCount, isUpdate: isUpdate, floors: floors, limits: limits, usage: &usage,
+                &scratch)
+            return shard.count - before
         }
     }
 
@@ -207,18 +213,19 @@ package final class CheckpointIndex: Sendable {
 
     static var shardTotal: Int { shardCount }
 
-    /// Replaces the empty tables and floors by those of a snapshot.
-    func replace(shards new: [IndexShard], floors newFloors: [SequenceNumber], levels newLevels: [UInt8]) {
-        for (shard, table) in zip(shards, new) { shard.withLock { $0 = table } }
+    /// Replaces a table by that of a snapshot.
+    func replace(shard index: Int, by table: IndexShard) { shards[index].withLock { $0 = table } }
+
+    /// Replaces the floors by those of a snapshot.
+    func replace(floors newFloors: [SequenceNumber], levels newLevels: [UInt8]) {
         floors.withLock { $0 = newFloors }
         if newFloors.contains(where: { $0.rawValue != 0 }) { hasFloors.store(true, ordering: .releasing) }
         for level in newLevels { levels.insert(level) }
     }
 
     func removeAll() {
-        replace(
-            shards: shards.map { _ in IndexShard() },
-            floors: [SequenceNumber](repeating: SequenceNumber(rawValue: 0), count: 256), levels: [])
+        for index in shards.indices { replace(shard: index, by: IndexShard()) }
+        replace(floors: [SequenceNumber](repeating: SequenceNumber(rawValue: 0), count: 256), levels: [])
     }
 
     var allFloors: [SequenceNumber] { floors.withLock { $0 } }

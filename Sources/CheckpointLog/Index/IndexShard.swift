@@ -21,12 +21,13 @@ struct IndexSlot: Sendable {
 /// A slot has 32 bytes: hash (16), location (8), sequence number (8). A number of zero means that the slot is empty.
 /// The table grows by a quarter when it is seven eighths full, so a key costs at most 46 bytes.
 struct IndexShard {
-    private static let firstSlotCount = 16
+    static let firstSlotCount = 16
 
-    private var slots: [IndexSlot] = []
-    private(set) var count = 0
+    var slots: [IndexSlot] = []
+    /// Slots in use.
+    var count = 0
     /// The older records of keys whose level keeps more than one version, and of keys that were removed.
-    private var older: [KeyHash: OlderVersions] = [:]
+    var older: [KeyHash: OlderVersions] = [:]
 
     var memoryByteCount: Int {
         slots.capacity * MemoryLayout<IndexSlot>.stride
@@ -49,23 +50,6 @@ struct IndexShard {
     }
 
     init() {}
-
-    /// A table from a snapshot, which `fill` reads into the table's memory; nil if this type cannot have made such a
-    /// table.
-    init?(
-        slotCount: Int, older: [KeyHash: OlderVersions], fill: (UnsafeMutableRawBufferPointer) throws -> Bool
-    ) rethrows {
-        var isFilled = false
-        slots = unsafe try [IndexSlot](unsafeUninitializedCapacity: slotCount) { buffer, initialized in
-            isFilled = unsafe try fill(UnsafeMutableRawBufferPointer(buffer))
-            if !isFilled { unsafe buffer.initialize(repeating: IndexSlot()) }
-            initialized = slotCount
-        }
-        count = slots.reduce(0) { $0 + ($1.sequence == 0 ? 0 : 1) }
-        self.older = older
-        // A probe ends at an empty slot. Without one, a search would never end.
-        guard isFilled, slotCount == 0 || count < slotCount else { return nil }
-    }
 
     /// Removes the entries whose segment left the log.
     mutating func removeEntries(where isGone: (_ segment: SegmentNumber) -> Bool) {
@@ -91,13 +75,16 @@ struct IndexShard {
     /// Where the search for `hash` begins. The upper half of a product spreads hashes evenly over any number of slots.
     /// The uppermost six bits have selected the shard.
     @inline(__always)
-    private func home(of hash: KeyHash) -> Int {
-        Int((hash.high << 6).multipliedFullWidth(by: UInt64(slots.count)).high)
+    func home(of hash: KeyHash) -> Int { Self.home(of: hash, slots.count) }
+
+    @inline(__always)
+    static func home(of hash: KeyHash, _ slotCount: Int) -> Int {
+        Int((hash.high << 6).multipliedFullWidth(by: UInt64(slotCount)).high)
     }
 
     /// The slot with `hash`, or the empty slot where it belongs; nil if the table has no slots.
     @inline(__always)
-    private func index(of hash: KeyHash) -> Int? {
+    func index(of hash: KeyHash) -> Int? {
         guard !slots.isEmpty else { return nil }
         var index = home(of: hash)
         while slots[index].sequence != 0, slots[index].hash != hash {
@@ -188,86 +175,6 @@ struct IndexShard {
             if older[hash]?.isEmpty == true { older[hash] = nil }
         }
         return outcome
-    }
-
-    /// The least number of slots for `count` keys.
-    private static func leastSlotCount(for count: Int) -> Int { max(firstSlotCount, count * 8 / 7 + 1) }
-
-    /// Adds records of this shard in any order, and updates the live bytes in `usage`.
-    ///
-    /// - Parameter isUpdate: whether a record may be known already, and may be at another place now.
-    mutating func insert(
-        _ batch: [IndexSlot], isUpdate: Bool, floors: [SequenceNumber], limits: [VersionLimit],
-        usage: inout SegmentCounters
-    ) {
-        reserve(batch)
-        for (number, slot) in batch.enumerated() {
-            prefetch(batch, number + Self.prefetchDistance)
-            let level = slot.hash.level
-            let isDead = slot.entry.sequenceNumber <= max(floors[Int(level)], floors[0])
-            let keep = limits[Int(level)]
-            if !isDead, insertPlain(slot, keep: keep, &usage) { continue }
-            let entry = slot.entry
-            if isUpdate, let known = location(slot.hash, entry.sequenceNumber) {
-                if known != entry.location,
-                    relocate(slot.hash, entry.sequenceNumber, from: known, to: entry.location)
-                {
-                    usage.add(entry.location.byteCountBound, to: entry.location.segment)
-                }
-                continue
-            }
-            if isDead { continue }
-            let outcome = insert(slot.hash, entry, keep: keep)
-            usage.add(entry.location.byteCountBound, to: entry.location.segment)
-            outcome.forEachDead { usage.add(-$0.byteCountBound, to: $0.segment) }
-        }
-    }
-
-    /// Handles the usual case: the first record of its key, or one that is older or newer than the only other one, at a
-    /// level that keeps one. Returns false for any other case.
-    @inline(__always)
-    private mutating func insertPlain(_ slot: IndexSlot, keep: VersionLimit, _ usage: inout SegmentCounters) -> Bool {
-        guard let place = index(of: slot.hash) else { return false }
-        let old = slots[place]
-        if old.sequence == 0 {
-            guard (count + 1) * 8 <= slots.count * 7 else { return false }
-            count += 1
-        } else {
-            guard (old.sequence | slot.sequence) & IndexEntry.kindBits == 0, keep.count == 1, older.isEmpty,
-                old.sequence != slot.sequence
-            else { return false }
-            if slot.sequence < old.sequence { return true }
-            let dead = FrameLocation(bits: old.location)
-            usage.add(-dead.byteCountBound, to: dead.segment)
-        }
-        slots[place] = slot
-        let location = FrameLocation(bits: slot.location)
-        usage.add(location.byteCountBound, to: location.segment)
-        return true
-    }
-
-    /// How many records ahead the memory of a slot is requested: about as many as are inserted until the memory
-    /// answers.
-    private static let prefetchDistance = 12
-
-    @inline(__always)
-    private func prefetch(_ batch: [IndexSlot], _ number: Int) {
-        guard number < batch.count, !slots.isEmpty else { return }
-        let home = home(of: batch[number].hash)
-        unsafe slots.withUnsafeBufferPointer { unsafe Prefetch.want($0.baseAddress.map { unsafe $0 + home }) }
-    }
-
-    /// Makes the table large enough for a batch in one step. Growing by quarters would touch five times the memory. It
-    /// counts keys twice that the table has already; ``trim()`` releases their room.
-    private mutating func reserve(_ batch: [IndexSlot]) {
-        let wanted = Self.leastSlotCount(for: count + batch.count)
-        if wanted > slots.count + slots.count / 4 { resize(to: wanted) }
-    }
-
-    /// Releases room that a batch reserved and did not need.
-    mutating func trim() {
-        let wanted = Self.leastSlotCount(for: count)
-        if wanted + wanted / 4 < slots.count { resize(to: wanted + wanted / 8) }
     }
 
     /// Where this very record is; nil if the table does not have it.
@@ -370,16 +277,6 @@ struct IndexShard {
     }
 
     private mutating func grow() { resize(to: max(Self.firstSlotCount, slots.count + slots.count / 4)) }
-
-    private mutating func resize(to slotCount: Int) {
-        let (old, oldCount) = (slots, count)
-        clear(slotCount: slotCount)
-        // Goes through the old table in order, which is nearly the order of the new one.
-        for slot in old where slot.sequence != 0 {
-            if let index = index(of: slot.hash) { slots[index] = slot }
-        }
-        count = oldCount
-    }
 
     /// Replaces the table by an empty one.
     private mutating func clear(slotCount: Int) {

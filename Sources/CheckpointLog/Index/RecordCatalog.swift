@@ -235,13 +235,17 @@ package final class RecordCatalog: Sendable {
 
     /// Adds the values and removals of batches that belong to one shard of the index. Leaves groups out; see
     /// ``CatalogFeed``.
-    func insert(_ batches: [RecordBatch], shard: Int, isUpdate: Bool) {
+    ///
+    /// - Returns: how many keys are new.
+    func insert(
+        _ batches: [RecordBatch], shard: Int, expecting newKeyCount: Int, isUpdate: Bool,
+        _ scratch: inout IndexShard.Scratch
+    ) -> Int {
         var changes = SegmentCounters()
-        for batch in batches {
-            index.insert(
-                batch, shard: shard, isUpdate: isUpdate, limits: limits, usage: &changes)
-        }
-        usage.apply(changes)
+        defer { usage.apply(changes) }
+        return index.insert(
+            batches, shard: shard, expecting: newKeyCount, isUpdate: isUpdate, limits: limits, usage: &changes,
+            &scratch)
     }
 
     /// Adds a record that may be known already, and may be at another place now, as a reader finds it in a log that is
@@ -348,10 +352,8 @@ package final class RecordCatalog: Sendable {
 
     /// Forgets everything that a snapshot says about segments other than these, on up to `laneCount` threads.
     package func removeEntries(outside segments: [SegmentNumber], laneCount: Int) {
-        // Every entry asks: a counter is found faster than a member of a set.
-        var present = SegmentCounters()
-        for segment in segments { present.add(1, to: segment) }
-        removeEntries(laneCount: laneCount) { [present] in present[$0] == 0 }
+        let present = SegmentCounters(present: segments)
+        removeEntries(laneCount: laneCount) { present[$0] == 0 }
     }
 
     /// Forgets everything about segments that left the log.

@@ -19,6 +19,12 @@ struct SegmentCounters: Sendable {
         for (segment, byteCount) in counts { add(byteCount, to: segment) }
     }
 
+    /// One for each of these segments. Where every entry of an index asks, a counter is found faster than a member of a
+    /// set.
+    init(present segments: [SegmentNumber]) {
+        for segment in segments { add(1, to: segment) }
+    }
+
     subscript(segment: SegmentNumber) -> Int { slots[place(of: segment)].byteCount }
 
     var all: [SegmentNumber: Int] {

@@ -244,18 +244,19 @@ extension OpenFile {
 
     /// Reads exactly `range`; nil if the file is shorter.
     package func bytes(_ range: Range<Int>) throws(FileSystemError) -> [UInt8]? {
-        var bytes = [UInt8](repeating: 0, count: range.count)
         var failure: FileSystemError?
-        let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
+            let memory = unsafe UnsafeMutableRawBufferPointer(
+                rebasing: UnsafeMutableRawBufferPointer(buffer)[..<range.count])
+            unsafe LargePages.want(memory)
             do throws(FileSystemError) {
-                return unsafe try read(into: buffer, at: range.lowerBound)
+                count = unsafe try read(into: memory, at: range.lowerBound)
             } catch {
                 failure = error
-                return 0
             }
         }
         if let failure { throw failure }
-        return count == range.count ? bytes : nil
+        return bytes.count == range.count ? bytes : nil
     }
 
     package func write(_ bytes: [UInt8], at offset: Int) throws(FileSystemError) {

@@ -4,7 +4,7 @@ import CPlatform
 /// much as the copy into it.
 package enum LargePages {
     /// For fewer bytes the call costs more than it gains.
-    private static let leastByteCount = 4 << 20
+    private static let leastByteCount = 2 << 20
 
     /// Asks for large pages. This is a hint, and does nothing if the system has none.
     package static func want(_ memory: UnsafeMutableRawBufferPointer) {

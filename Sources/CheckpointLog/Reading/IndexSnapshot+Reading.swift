@@ -7,30 +7,42 @@ extension IndexSnapshot {
     /// count. A file with more is not read, even if its checksums are right.
     private static let slotsPerRecord = 4
     private static let chainSlots = 8 << 20
-    /// If the tables have this many bytes or more, two threads read them.
-    private static let parallelByteCount = 8 << 20
-    /// Tables are read in blocks of this size. If a block has so few used slots that it must be a hole in the file, the
-    /// reading stops, before it touches memory for the rest.
-    private static let blockByteCount = 4 << 20
-    private static let leastUse = 256
 
-    /// The result of reading a snapshot. The catalog changes only if the snapshot was used.
+    /// What was found. The catalog changes only if the snapshot can be used.
     package enum Outcome {
         case absent
         /// It is the index of another history or another retention, or it is so old that its history is not known.
         case outdated
         case damaged
-        case used(covered: Set<Covered>)
-
-        package var covered: Set<Covered>? {
-            if case .used(let covered) = self { covered } else { nil }
-        }
+        case usable(Stored)
     }
 
-    /// Fills the empty `catalog` from the log's snapshot, and returns the segments that the snapshot covers.
+    /// A snapshot of which everything but the tables is in the catalog.
+    package struct Stored: Sendable {
+        /// The segments of which it knows everything.
+        package let covered: Set<Covered>
+        fileprivate let tables: [Table]
+        fileprivate let older: [[KeyHash: OlderVersions]]
+        fileprivate let file: any OpenFile
+
+        /// The tables, without what they say about segments other than these: that was dead, or is found again in the
+        /// segments that took their place. Everything if `segments` is nil.
+        package func tables(of segments: [SegmentNumber]?) -> StoredTables {
+            let present = segments.map(SegmentCounters.init(present:))
+            return StoredTables(slotCount: tables.reduce(0) { $0 + $1.slotCount }) {
+                [self] shard, room, scratch throws(StoredTables.Fault) in
+                try IndexSnapshot.table(tables[shard], older: older[shard], room, present, file, &scratch)
+            }
+        }
+
+        /// Closes the file. The tables must not be read after this.
+        package func close() { file.close() }
+    }
+
+    /// Fills the empty `catalog` from the log's snapshot, except for its tables.
     ///
-    /// Entries in segments that `manifest` does not list may be outdated; see
-    /// ``RecordCatalog/removeEntries(outside:)``.
+    /// What it says about segments that `manifest` does not list may be outdated; see
+    /// ``RecordCatalog/removeEntries(outside:laneCount:)``.
     ///
     /// - Throws: `FileSystemError` of a device. Damage in the file is no error: the snapshot is not used.
     package static func read(
@@ -42,83 +54,60 @@ extension IndexSnapshot {
         } catch  where error.code == .noSuchFileOrDirectory {
             return .absent
         }
-        defer { file.close() }
+        let outcome: Outcome
+        do throws(FileSystemError) {
+            outcome = try read(file, into: catalog, manifest, identity)
+        } catch {
+            file.close()
+            throw error
+        }
+        if case .usable = outcome {} else { file.close() }
+        return outcome
+    }
+
+    private static func read(
+        _ file: any OpenFile, into catalog: RecordCatalog, _ manifest: Manifest, _ identity: LogIdentity
+    ) throws(FileSystemError) -> Outcome {
         let byteCount = try file.byteCount()
         guard byteCount > prefixByteCount, let tail = try file.bytes(byteCount - prefixByteCount..<byteCount),
             let headByteCount = headByteCount(tail), headByteCount <= min(headLimit, byteCount - prefixByteCount)
         else { return .damaged }
         let headEnd = byteCount - prefixByteCount
         guard let head = try file.bytes(headEnd - headByteCount..<headEnd),
-            var parsed = Head(head, tableEnd: headEnd - headByteCount, identity: identity),
+            let parsed = Head(head, tableEnd: headEnd - headByteCount, identity: identity),
             parsed.generation <= manifest.generation,
             parsed.slotCount <= manifest.segments.reduce(chainSlots, { $0 + $1.entryCount * slotsPerRecord })
         else { return .damaged }
         guard manifest.ancestry(of: parsed.opening) == .descends else { return .outdated }
         guard Retentions(parsed.policies) == catalog.retentions else { return .outdated }
-        guard let shards = try tables(&parsed, file) else { return .damaged }
-        catalog.index.replace(shards: shards, floors: parsed.floors, levels: parsed.levels)
+        catalog.index.replace(floors: parsed.floors, levels: parsed.levels)
         catalog.usage.replace(parsed.usage)
         catalog.replace(parsed.sides)
-        return .used(covered: parsed.covered)
-    }
-
-    private static func tables(_ parsed: inout Head, _ file: any OpenFile) throws(FileSystemError) -> [IndexShard]? {
-        let parsedTables = parsed.tables
-        var older = [[KeyHash: OlderVersions]](repeating: [:], count: parsedTables.count)
+        var older = [[KeyHash: OlderVersions]](repeating: [:], count: parsed.tables.count)
         for (hash, entries) in parsed.older { older[hash.shard][hash] = OlderVersions(newestFirst: entries) }
-        let lists = older
-        let total = parsed.slotCount * IndexShard.slotByteCount
-        do {
-            return try Lanes.map(below: parsedTables.count, laneCount: total < parallelByteCount ? 1 : 2) { index in
-                try shard(parsedTables[index], older: lists[index], file)
-            }
-        } catch SnapshotFault.disk(let error) {
-            throw error
-        } catch {
-            return nil
-        }
+        return .usable(Stored(covered: parsed.covered, tables: parsed.tables, older: older, file: file))
     }
 
-    private enum SnapshotFault: Error {
-        case disk(FileSystemError)
-        case content
-    }
-
-    private static func shard(
-        _ table: Table, older: [KeyHash: OlderVersions], _ file: any OpenFile
-    ) throws(SnapshotFault) -> IndexShard {
+    private static func table(
+        _ table: Table, older: [KeyHash: OlderVersions], _ room: Int, _ present: SegmentCounters?,
+        _ file: any OpenFile, _ scratch: inout IndexShard.Scratch
+    ) throws(StoredTables.Fault) -> IndexShard {
         var failure: FileSystemError?
-        let shard = unsafe IndexShard(slotCount: table.slotCount, older: older) { buffer in
+        var crc = UInt32(0)
+        let shard = unsafe IndexShard(
+            slotCount: table.slotCount, older: older, room: room, present: present, &scratch
+        ) { offset, block in
             do throws(FileSystemError) {
-                var (crc, done, used) = (UInt32(0), 0, 0)
-                while done < buffer.count {
-                    let end = min(done + blockByteCount, buffer.count)
-                    let block = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done..<end])
-                    guard unsafe try file.read(into: block, at: table.offset + done) == block.count else {
-                        return false
-                    }
-                    crc = unsafe Checksum.extend(crc, UnsafeRawBufferPointer(block))
-                    done = end
-                    if buffer.count > blockByteCount {
-                        used += unsafe usedSlots(UnsafeRawBufferPointer(block))
-                        guard used * leastUse >= done / IndexShard.slotByteCount else { return false }
-                    }
-                }
-                return Checksum.mask(crc) == table.crc
+                guard unsafe try file.read(into: block, at: table.offset + offset) == block.count else { return false }
+                crc = unsafe Checksum.extend(crc, UnsafeRawBufferPointer(block))
+                return true
             } catch {
                 failure = error
                 return false
             }
         }
         if let failure { throw .disk(failure) }
-        guard let shard else { throw .content }
+        guard let shard, Checksum.mask(crc) == table.crc else { throw .content }
         return shard
-    }
-
-    private static func usedSlots(_ bytes: UnsafeRawBufferPointer) -> Int {
-        // The number is the last field of a slot; zero means that the slot is empty.
-        stride(from: IndexShard.slotByteCount - 8, to: bytes.count, by: IndexShard.slotByteCount).reduce(0) {
-            $0 + (bytes.integer(UInt64.self, at: $1) == 0 ? 0 : 1)
-        }
     }
 }

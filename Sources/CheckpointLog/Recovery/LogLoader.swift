@@ -54,23 +54,48 @@ package struct LogLoader {
         position: PositionStatement?, stop: LogPosition?, lostValue: LogPosition?, into report: inout RecoveryReport
     ) throws -> ChainReader.Outcome {
         report.segmentCount = manifest.segments.count
-        let covered = try wrapping { () throws(FileSystemError) in
-            try IndexSnapshot.read(into: catalog, manifest: manifest, identity: identity).covered
-        }
-        report.usedSnapshot = covered != nil
-        if covered != nil {
-            // What stood in segments that are gone was dead, or is found again in the ones that took their place.
-            let chain = directory.chain(after: manifest).map(\.identifier)
-            catalog.removeEntries(
-                outside: manifest.segments.map(\.name.identifier) + chain, laneCount: identity.laneCount)
-            report.snapshotKeyCount = catalog.index.count
-        }
-        // Beside a snapshot a record may be known already, and may have moved since.
-        let feed = CatalogFeed(catalog, isUpdate: covered != nil)
         let reader = ChainReader(
             identity: identity, lastSealed: manifest.lastSealed, position: position, stop: stop, lostValue: lostValue)
-        let outcome = try read(reader, covered: covered ?? [], feed, &report)
-        feed.flush(laneCount: identity.laneCount)
+        let found = try wrapping { () throws(FileSystemError) in
+            try IndexSnapshot.read(into: catalog, manifest: manifest, identity: identity)
+        }
+        guard case .usable(let snapshot) = found else { return try read(reader, nil, &report) }
+        defer { snapshot.close() }
+        let before = report
+        do {
+            return try read(reader, snapshot, &report)
+        } catch StoredTables.Fault.content {
+            // A table is damaged. Everything that it knows is in the footers too.
+            report = before
+            catalog.removeAll()
+            return try read(reader, nil, &report)
+        } catch StoredTables.Fault.disk(let error) {
+            throw CheckpointLogError(error)
+        }
+    }
+
+    private func read(
+        _ reader: ChainReader, _ snapshot: IndexSnapshot.Stored?, _ report: inout RecoveryReport
+    ) throws -> ChainReader.Outcome {
+        report.usedSnapshot = snapshot != nil
+        var tables: StoredTables?
+        if let snapshot {
+            // What stood in segments that are gone was dead, or is found again in the ones that took their place.
+            let segments = (manifest.segments.map(\.name) + directory.chain(after: manifest)).map(\.identifier)
+            catalog.removeEntries(outside: segments, laneCount: identity.laneCount)
+            tables = snapshot.tables(of: segments)
+        }
+        let isCovered = manifest.segments.map { segment in
+            snapshot?.covered.contains(.init(segment: segment.name.identifier, footerCRC: segment.footerCRC)) == true
+        }
+        let toRead = zip(manifest.segments, isCovered).reduce(0) { $0 + ($1.1 ? 0 : $1.0.entryCount) }
+        let laneCount = toRead < CheckpointIndex.parallelCount ? 1 : identity.laneCount
+        // Beside a snapshot a record may be known already, and may have moved since.
+        let feed = CatalogFeed(
+            catalog, isUpdate: snapshot != nil, tables: tables, expecting: toRead, laneCount: identity.laneCount)
+        let outcome = try read(reader, isCovered, laneCount: laneCount, feed, &report)
+        try feed.flush()
+        report.snapshotKeyCount = feed.storedKeyCount
         feed.removeAll()
         catalog.settleFreedValues()
         return outcome
@@ -96,34 +121,30 @@ package struct LogLoader {
     }
 
     /// Tells `feed` of every record that the snapshot does not cover, and checks that all sealed segments are there: a
-    /// few segments at a time, and the chain last, so that what a sealed segment lacks is told first.
+    /// few segments at a time. What a sealed segment lacks is told before what the chain lacks.
     private func read(
-        _ reader: ChainReader, covered: Set<IndexSnapshot.Covered>, _ feed: CatalogFeed,
+        _ reader: ChainReader, _ isCovered: [Bool], laneCount: Int, _ feed: CatalogFeed,
         _ report: inout RecoveryReport
     ) throws -> ChainReader.Outcome {
         let segments = manifest.segments
         let chain = directory.chain(after: manifest)
-        let isCovered = segments.map {
-            covered.contains(.init(segment: $0.name.identifier, footerCRC: $0.footerCRC))
+        // The chain comes first, since it takes longer than any footer.
+        let results = try Lanes.map(below: segments.count + 1, laneCount: laneCount) { [self] index in
+            guard index > 0 else { return Result { try Self.read(reader, chain, feed) } }
+            return .success(try read(segments[index - 1], isCovered: isCovered[index - 1], feed))
         }
-        let toRead = zip(segments, isCovered).reduce(0) { $0 + ($1.1 ? 0 : $1.0.entryCount) }
-        let parts = try Lanes.map(
-            below: segments.count + 1, laneCount: toRead < CheckpointIndex.parallelCount ? 1 : identity.laneCount
-        ) { [self] index in
-            guard index < segments.count else { return try Self.read(reader, chain, feed) }
-            return try read(segments[index], isCovered: isCovered[index], feed)
-        }
+        let parts = try results.map { try $0.get() }
         report.recordCount += parts.reduce(0) { $0 + $1.recordCount }
         report.replayedByteCount += parts.reduce(0) { $0 + $1.replayedByteCount }
         report.damage += parts.compactMap(\.damage)
-        return parts.last?.outcome ?? ChainReader.Outcome()
+        return parts.first?.outcome ?? ChainReader.Outcome()
     }
 
     private static func read(_ reader: ChainReader, _ chain: [SegmentName], _ feed: CatalogFeed) throws -> Part {
         var part = Part()
         part.outcome = try feed.withBatch { batch in
             try reader.read(chain) { name, frame in
-                feed.add(try CatalogRecord(frame, of: name.identifier), to: &batch)
+                try feed.add(try CatalogRecord(frame, of: name.identifier), to: &batch)
                 part.recordCount += 1
             }
         }
@@ -137,7 +158,7 @@ package struct LogLoader {
                 try footers.check(segment)
                 return Part(recordCount: segment.entryCount)
             }
-            try feed.withBatch { batch in try footers.forEachRecord(of: segment) { feed.add($0, to: &batch) } }
+            try feed.withBatch { batch in try footers.forEachRecord(of: segment) { try feed.add($0, to: &batch) } }
             return Part(recordCount: segment.entryCount, replayedByteCount: segment.byteCount)
         } catch let error as CheckpointLogError where error.code == .damaged && isSalvage {
             return Part(damage: error)

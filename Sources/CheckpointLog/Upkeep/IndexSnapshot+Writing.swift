@@ -24,6 +24,9 @@ extension IndexSnapshot {
             var offset = 0
             var older: [(hash: KeyHash, entries: [IndexEntry])] = []
             try catalog.index.forEachShard { shard in
+                var shard = shard
+                // Where many keys were removed, a table has room that no opening needs.
+                shard.trim()
                 older += shard.olderVersions
                 let crc = unsafe try shard.withSlotBytes { bytes in
                     try wrapping { () throws(FileSystemError) in unsafe try file.write(bytes, at: offset) }

@@ -245,14 +245,24 @@ struct RebuiltIndex {
                     .note, FileName.snapshot, "the index snapshot is of an earlier state of the log, and is not used")
             ]
         case .damaged:
-            return [
-                VerificationFinding(.rebuildable, FileName.snapshot, "the index snapshot is damaged or not this log's")
-            ]
-        case .used(let covered):
+            return [Self.damagedSnapshot]
+        case .usable(let snapshot):
+            defer { snapshot.close() }
+            do {
+                // Nothing is left out yet.
+                try CatalogFeed(kept, isUpdate: false, tables: snapshot.tables(of: nil), laneCount: 2).flush()
+            } catch StoredTables.Fault.disk(let error) {
+                throw error
+            } catch {
+                return [Self.damagedSnapshot]
+            }
             guard let index, isExact else { return [] }
-            return index.differences(kept, covered)
+            return index.differences(kept, snapshot.covered)
         }
     }
+
+    private static let damagedSnapshot = VerificationFinding(
+        .rebuildable, FileName.snapshot, "the index snapshot is damaged or not this log's")
 
     private func differences(_ kept: RecordCatalog, _ covered: Set<IndexSnapshot.Covered>) -> [VerificationFinding] {
         var findings: [VerificationFinding] = []

@@ -69,15 +69,16 @@ import Testing
         }
     }
 
+    static let policies: [UInt8: RecordedPolicy] = [
+        2: .init(durability: .written, retention: .newest(1)),
+        3: .init(durability: .written, retention: .newest(3)),
+    ]
+
     static func catalog() -> RecordCatalog {
-        let policies: [UInt8: RecordedPolicy] = [
-            2: .init(durability: .written, retention: .newest(1)),
-            3: .init(durability: .written, retention: .newest(3)),
-        ]
-        return RecordCatalog(hashSecret: HashSecret(first: 5, second: 6), retentions: Retentions(policies))
+        RecordCatalog(hashSecret: HashSecret(first: 5, second: 6), retentions: Retentions(policies))
     }
 
-    @Test(arguments: shapes) func manyAtATimeComeToWhatOneAtATimeComesTo(shape: Shape) {
+    @Test(arguments: shapes) func manyAtATimeComeToWhatOneAtATimeComesTo(shape: Shape) throws {
         var generator = SeededGenerator(seed: testSeed(61))
         let records = Self.records(shape, &generator)
         let (expected, fed) = (Self.catalog(), Self.catalog())
@@ -103,17 +104,17 @@ import Testing
             fed.removeEntries(outside: present, laneCount: 2)
             expected.removeEntries(outside: present, laneCount: 1)
         }
-        let feed = CatalogFeed(fed, isUpdate: shape.isUpdate, leastBatch: 1_000)
+        let feed = CatalogFeed(fed, isUpdate: shape.isUpdate, leastBatch: 1_000, laneCount: 2)
         var segments = (0..<Self.segmentCount).map { segment in
             records.filter { $0.location.segment == SegmentNumber(1 + UInt32(segment)) }
         }
         segments.shuffle(using: &generator)
-        Lanes.forEach(below: segments.count, laneCount: 2) { [segments] index in
-            feed.withBatch { batch in
-                for record in segments[index] { record.with { feed.add($0, to: &batch) } }
+        try Lanes.forEach(below: segments.count, laneCount: 2) { [segments] index in
+            try feed.withBatch { batch in
+                for record in segments[index] { try record.with { try feed.add($0, to: &batch) } }
             }
         }
-        feed.flush(laneCount: 2)
+        try feed.flush()
         feed.removeAll()
         Self.expectSame(fed, expected, records)
     }
@@ -137,19 +138,19 @@ import Testing
     }
 
     /// A batch makes room for keys that are there already; the room goes back.
-    @Test func whatABatchDidNotNeedIsGivenBack() {
+    @Test func whatABatchDidNotNeedIsGivenBack() throws {
         let fed = Self.catalog()
-        let feed = CatalogFeed(fed, isUpdate: false)
-        feed.withBatch { batch in
+        let feed = CatalogFeed(fed, isUpdate: false, laneCount: 1)
+        try feed.withBatch { batch in
             for number in 0..<100_000 {
                 let record = Record(
                     kind: .value, level: 1, number: SequenceNumber(rawValue: 1 << 32 | UInt64(number + 1)),
                     location: FrameLocation(segment: 1, offset: number * 64, byteCount: 64),
                     key: Array("key \(number % 20_000)".utf8), origin: [])
-                record.with { feed.add($0, to: &batch) }
+                try record.with { try feed.add($0, to: &batch) }
             }
         }
-        feed.flush(laneCount: 1)
+        try feed.flush()
         #expect(fed.index.count == 20_000)
         #expect(fed.index.memoryByteCount <= 48 * 20_000)
     }
