@@ -64,8 +64,14 @@ extension LogEngine {
             chain.contains(version.location.segment)
                 && outcome.knownSynced.map { version.location.position >= $0 } ?? true
         }
-        try repair.sealChain(
-            outcome, synced: synced, values: values.map(\.segment), catalog: view.catalog, report: &report)
+        let cleaning = repair.removeUnfinishedSnapshot(listing)
+        let sealing = Result {
+            try repair.sealChain(
+                outcome, synced: synced, values: values.map(\.segment), catalog: view.catalog, report: &report)
+        }
+        // From the next step on the log may write a snapshot itself.
+        cleaning?.join()
+        try sealing.get()
         if let known {
             report.possiblyLost = outcome.possiblyLost(position, cutByteCount: report.cutByteCount, manifest: known)
         }

@@ -44,14 +44,17 @@ package final class CatalogFeed: Sendable {
         self.isUpdate = isUpdate
         self.tables = Lock(tables)
         // All batches together are no larger than the tables.
-        let limit = (tables?.slotCount ?? 0) / max(1, laneCount)
+        let limit = max(leastBatch, (tables?.slotCount ?? 0) / max(1, laneCount))
         batchLimit = Atomic(limit)
-        expectedBatch = min(recordCount / max(1, laneCount), max(limit, leastBatch))
+        expectedBatch = min(recordCount / max(1, laneCount), limit)
     }
 
     /// Calls `body` with a batch that no other thread uses meanwhile. ``flush()`` inserts what `body` leaves in it.
     package func withBatch<Result>(_ body: (inout RecordBatch) throws -> Result) rethrows -> Result {
-        var batch = spare.withLock { $0.popLast() } ?? RecordBatch(expecting: expectedBatch)
+        var batch =
+            spare.withLock { $0.popLast() }
+            ?? RecordBatch(
+                catalog.hashSecret, expecting: expectedBatch, limit: batchLimit.load(ordering: .relaxed))
         defer { spare.withLock { $0.append(batch) } }
         return try body(&batch)
     }
@@ -60,7 +63,13 @@ package final class CatalogFeed: Sendable {
     ///
     /// - Throws: ``StoredTables/Fault``.
     /// - Complexity: O(1), except for a removal of all, which ``removeAll()`` applies.
+    @inline(__always)
     package func add(_ record: CatalogRecord, to batch: inout RecordBatch) throws {
+        if batch.take(record) { return }
+        try addAnyOther(record, to: &batch)
+    }
+
+    private func addAnyOther(_ record: CatalogRecord, to batch: inout RecordBatch) throws {
         switch record.kind {
         case .roll, .promise, .chunk:
             return
@@ -75,15 +84,12 @@ package final class CatalogFeed: Sendable {
             insert(record)
         case .value, .removal:
             if unsafe record.origin.count > 0 { catalog.noteOrigin(of: record) }
-            let entry = IndexEntry(
-                sequenceNumber: record.sequenceNumber, location: record.location,
-                isRemoval: record.kind == .removal, isMarked: record.isMarked)
-            batch.append(IndexSlot(record.hash(catalog.hashSecret), entry))
-            if batch.count >= max(leastBatch, batchLimit.load(ordering: .relaxed)) {
+            batch.append(record)
+            if batch.count >= batch.limit {
                 try readTables()
                 for shard in 0..<CheckpointIndex.shardTotal { try insert([batch], shard: shard) }
-                batch.removeAll()
-                batchLimit.store(catalog.index.count / 2, ordering: .relaxed)
+                batchLimit.store(max(leastBatch, catalog.index.count / 2), ordering: .relaxed)
+                batch.removeAll(limit: batchLimit.load(ordering: .relaxed))
             }
         }
     }
@@ -189,8 +195,14 @@ package struct RecordBatch: Sendable {
 
     private static let leastPartSize = 32
 
+    private let hashSecret: HashSecret
+    /// With so many records it goes into the index.
+    private(set) var limit: Int
+
     /// - Parameter count: for how many records to make room.
-    init(expecting count: Int) {
+    init(_ hashSecret: HashSecret, expecting count: Int, limit: Int) {
+        self.hashSecret = hashSecret
+        self.limit = limit
         // Shards differ a little.
         partSize = max(Self.leastPartSize, count / CheckpointIndex.shardTotal * 9 / 8)
         slots = Self.room(partSize)
@@ -207,8 +219,24 @@ package struct RecordBatch: Sendable {
 
     subscript(shard shard: Int) -> ArraySlice<IndexSlot> { slots[shard * partSize..<shard * partSize + counts[shard]] }
 
+    /// Adds the usual record: a value or a removal of the log itself, while it is not the last one that fits.
+    ///
+    /// - Returns: false for any other, which ``CatalogFeed`` adds. Threads that ask it for each record count its
+    ///   references in turn, and wait for each other.
     @inline(__always)
-    mutating func append(_ slot: IndexSlot) {
+    mutating func take(_ record: CatalogRecord) -> Bool {
+        let isUsual = unsafe (record.kind == .value || record.kind == .removal) && record.origin.count == 0
+        guard isUsual, count + 1 < limit else { return false }
+        append(record)
+        return true
+    }
+
+    @inline(__always)
+    mutating func append(_ record: CatalogRecord) {
+        let entry = IndexEntry(
+            sequenceNumber: record.sequenceNumber, location: record.location, isRemoval: record.kind == .removal,
+            isMarked: record.isMarked)
+        let slot = IndexSlot(record.hash(hashSecret, space: .key), entry)
         let shard = slot.hash.shard
         if counts[shard] == partSize { grow() }
         slots[shard * partSize + counts[shard]] = slot
@@ -225,7 +253,8 @@ package struct RecordBatch: Sendable {
         }
     }
 
-    mutating func removeAll() {
+    mutating func removeAll(limit: Int) {
+        self.limit = limit
         for shard in counts.indices { counts[shard] = 0 }
         count = 0
     }

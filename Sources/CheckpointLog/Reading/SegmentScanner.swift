@@ -62,6 +62,7 @@ package struct SegmentScanner {
         let path = file.path.string
         var offset = start
         while true {
+            offset = try visitWhole(from: offset, visited)
             var cursor = offset
             var kind = RecordKind.promise
             var isBatch = false
@@ -94,6 +95,31 @@ package struct SegmentScanner {
             }
             offset = cursor
             if kind == .roll { return End(offset: offset, cause: .rolled) }
+        }
+    }
+
+    /// Visits frames from `start` on, as long as the window has them completely.
+    ///
+    /// For each frame by itself the window would be held and released, which takes longer than a small frame.
+    ///
+    /// - Returns: where to go on: at the end of the window, a batch, a roll, or what is no frame.
+    private func visitWhole(from start: Int, _ visited: (FrameView) throws -> Int) throws -> Int {
+        guard start >= windowStart else { return start }
+        let (seed, windowStart, checksPayload) = (seed, windowStart, checksPayload)
+        return unsafe try window.withUnsafeBytes { bytes in
+            var offset = start
+            while offset - windowStart < bytes.count {
+                let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[(offset - windowStart)...])
+                guard let header = try? unsafe FrameDecoder.header(in: rest, at: offset, seed: seed),
+                    !header.flags.contains(.batchContinues), header.kind != .roll, header.frameByteCount <= rest.count
+                else { break }
+                if checksPayload {
+                    guard (try? unsafe FrameDecoder.checkPayload(of: header, in: rest)) != nil else { break }
+                }
+                let frame = unsafe UnsafeRawBufferPointer(rebasing: rest[..<header.frameByteCount])
+                offset += try unsafe visited(FrameView(header: header, offset: offset, bytes: frame))
+            }
+            return offset
         }
     }
 

@@ -216,6 +216,16 @@ package struct LogRepair {
         }
     }
 
+    /// Begins to remove a snapshot of the index that was not finished: as much as the index, which takes a file system
+    /// long to free. Nothing else that an opening does needs the name.
+    ///
+    /// - Returns: the thread that does so; nil if ``removeOrphans(_:referenced:report:)`` has to.
+    package func removeUnfinishedSnapshot(_ directory: LogDirectory) -> NamedThread? {
+        let name = FileName.snapshot + Replacement.temporarySuffix
+        guard identity.laneCount > 1, directory.temporaries.contains(name) else { return nil }
+        return NamedThread(name: "ckpt-lane") { [identity] in try? identity.directory.remove(name) }
+    }
+
     /// Removes files that no record refers to: outputs of a compaction that was not committed, value segments without a
     /// reference, incomplete files.
     package func removeOrphans(
