@@ -185,10 +185,9 @@ package final class Compactor: Sendable {
     package func keepReserve() {
         guard appender.failure == nil else { return }
         let sealed = manifest.current.segments.reduce(0) { $0 + $1.byteCount }
-        let isKept = reserve.keep(
-            byteCount: SpaceReserve.byteCount(
-                sealedByteCount: sealed, segmentByteCount: appender.limits.segmentByteCount))
-        if isKept { appender.gate.noteReserve(isSpent: false) }
+        let byteCount = SpaceReserve.byteCount(
+            sealedByteCount: sealed, segmentByteCount: appender.limits.segmentByteCount)
+        appender.gate.changingReserve { reserve.keep(byteCount: byteCount) ? false : nil }
     }
 
     /// Gives back what the reserve has too much, for a log that closes.

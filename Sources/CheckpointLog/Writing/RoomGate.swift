@@ -10,6 +10,7 @@ package final class RoomGate: Sendable {
     private let closers = Atomic(0)
     private let takers = Atomic(0)
     private let isReserveSpent = Atomic(false)
+    private let reserveTurn = Lock(())
     /// Bytes of the chain's segments on the disk.
     private let chainByteCount = Atomic(0)
     private let limit: Limit?
@@ -43,8 +44,21 @@ package final class RoomGate: Sendable {
         return try body()
     }
 
-    /// Notes that the log gave its reserve up, or has one again.
-    package func noteReserve(isSpent: Bool) { isReserveSpent.store(isSpent, ordering: .releasing) }
+    /// Runs `change`, which makes the reserve or gives it up, and notes what it returns: whether the log is without its
+    /// reserve now, or nil if nothing has changed.
+    ///
+    /// One at a time: otherwise a thread could give the reserve up after another one has found that it is there, and
+    /// before that one says so. The gate would be open without a reserve, and what the log needs to win room be taken.
+    ///
+    /// - Returns: what `change` returned.
+    @discardableResult
+    package func changingReserve(_ change: () -> Bool?) -> Bool? {
+        reserveTurn.withLock { _ in
+            let isSpent = change()
+            if let isSpent { isReserveSpent.store(isSpent, ordering: .releasing) }
+            return isSpent
+        }
+    }
 
     /// Notes by how many bytes the chain has grown or shrunk.
     package func noteChain(_ change: Int) { chainByteCount.add(change, ordering: .relaxed) }

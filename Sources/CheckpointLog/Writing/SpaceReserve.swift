@@ -104,8 +104,7 @@ package struct SpaceReserve: Sendable {
                 return try body()
             }
             return try gate.whileClosed {
-                guard giveUp() else { throw error }
-                gate.noteReserve(isSpent: true)
+                guard gate.changingReserve({ giveUp() ? true : nil }) == true else { throw error }
                 return try body()
             }
         }

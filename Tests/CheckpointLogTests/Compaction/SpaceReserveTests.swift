@@ -1,4 +1,5 @@
 import CheckpointLog
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -133,5 +134,28 @@ import Testing
         #expect(SpaceReserve.byteCount(sealedByteCount: 256 << 10, segmentByteCount: segment) == 512 << 10)
         #expect(SpaceReserve.byteCount(sealedByteCount: 1 << 40, segmentByteCount: segment) == segment)
         #expect(SpaceReserve.byteCount(sealedByteCount: 0, segmentByteCount: 64 << 10) == 64 << 10)
+    }
+
+    /// One thread finds that the reserve is there while another one gives it up: the gate knows in the end.
+    @Test func theGateKnowsWhetherThereIsAReserve() throws {
+        let disk = SimulatedFileSystem(seed: 12)
+        try disk.createDirectory("/log")
+        let reserve = SpaceReserve(try disk.openDirectory("/log"))
+        let gate = RoomGate()
+        let full = CheckpointLogError(FileSystemError(.reserve, "/log", .noSpace))
+        for round in 0..<5_000 {
+            gate.changingReserve { reserve.keep(byteCount: 4_096) ? false : nil }
+            try Lanes.forEach(below: 2, laneCount: 2) { lane in
+                guard lane == 1 else {
+                    gate.changingReserve { reserve.keep(byteCount: 4_096) ? false : nil }
+                    return
+                }
+                let isFull = Atomic(true)
+                try reserve.spending(gate) {
+                    if isFull.exchange(false, ordering: .relaxed) { throw full }
+                }
+            }
+            #expect(gate.isOpen == (disk.contents(of: "/log/RESERVE") != nil), "round \(round)")
+        }
     }
 }

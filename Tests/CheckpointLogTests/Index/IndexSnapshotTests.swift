@@ -115,6 +115,26 @@ import Testing
         }
     }
 
+    /// What a kill leaves of one: it is removed, by a thread of its own where there may be one, and does not stand in
+    /// the way of the next.
+    @Test(arguments: [true, false]) func anUnfinishedSnapshotIsRemoved(inline: Bool) throws {
+        var settings = configuration(disk)
+        settings.runsInline = inline
+        var engine = try LogEngine.open(at: Self.path, settings)
+        try fill(engine, from: 0, count: 300)
+        engine.abandon()
+        disk.setContents([UInt8](repeating: 1, count: 10_000), of: "/log/SNAPSHOT.tmp")
+        engine = try LogEngine.open(at: Self.path, settings)
+        #expect(engine.report.orphans.contains("SNAPSHOT.tmp"))
+        #expect(disk.contents(of: "/log/SNAPSHOT.tmp") == nil)
+        try fill(engine, from: 300, count: 100)
+        try engine.requireWriter().maintenance.writeSnapshot()
+        try engine.close()
+        engine = try LogEngine.open(at: Self.path, settings)
+        #expect(engine.report.usedSnapshot && engine.report.orphans.isEmpty)
+        try engine.close()
+    }
+
     @Test func aSnapshotOfAnotherLogIsDoneWithout() throws {
         for name in ["one", "two"] {
             var settings = configuration(disk)
