@@ -75,8 +75,10 @@ extension IndexShard {
                 if census.done == slotCount { break }
                 unsafe block = try next()
             }
+            // After a hole the rest of the memory stays untouched.
+            guard census.isSound else { return }
             filler.finish()
-            initialized = census.isSound ? newCount : 0
+            initialized = newCount
         }
     }
 
