@@ -34,10 +34,14 @@ import Testing
     func reopened() throws -> LogEngine { try Self.open(disk.crashImage(.syncedOnly, boot: .another)) }
 
     @Test func aSyncMakesDurableWhatWasAppended() throws {
+        var last = SequenceNumber(rawValue: 0)
         for opening in 1...3 {
             let engine = try Self.open(disk)
             try Self.put(engine, "key", opening)
             let writer = try engine.requireWriter()
+            // Of two records with one number an opening takes the one that it reads first.
+            #expect(writer.appender.lastSequenceNumber > last, "opening \(opening)")
+            last = writer.appender.lastSequenceNumber
             try writer.sync.waitUntilSynced(writer.appender.writtenPosition)
             let after = try reopened()
             #expect(try Self.number(after, "key") == opening, "opening \(opening)")
