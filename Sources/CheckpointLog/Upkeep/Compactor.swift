@@ -187,7 +187,7 @@ package final class Compactor: Sendable {
         let sealed = manifest.current.segments.reduce(0) { $0 + $1.byteCount }
         let byteCount = SpaceReserve.byteCount(
             sealedByteCount: sealed, segmentByteCount: appender.limits.segmentByteCount)
-        appender.gate.changingReserve { reserve.keep(byteCount: byteCount) ? false : nil }
+        reserve.keep(byteCount: byteCount, for: appender.gate)
     }
 
     /// Gives back what the reserve has too much, for a log that closes.

@@ -46,6 +46,16 @@ package struct SpaceReserve: Sendable {
         }
     }
 
+    /// Does so, and tells `gate` whether the log has a reserve.
+    package func keep(byteCount: Int, for gate: RoomGate) {
+        gate.changingReserve {
+            let wasThere = isThere
+            if keep(byteCount: byteCount) { return false }
+            // To make it larger it is given up first: somebody may take its blocks meanwhile.
+            return wasThere && !isThere ? true : nil
+        }
+    }
+
     /// - Returns: false without room.
     private func make(byteCount: Int) throws(FileSystemError) -> Bool {
         let file: any OpenFile

@@ -144,10 +144,10 @@ import Testing
         let gate = RoomGate()
         let full = CheckpointLogError(FileSystemError(.reserve, "/log", .noSpace))
         for round in 0..<5_000 {
-            gate.changingReserve { reserve.keep(byteCount: 4_096) ? false : nil }
+            reserve.keep(byteCount: 4_096, for: gate)
             try Lanes.forEach(below: 2, laneCount: 2) { lane in
                 guard lane == 1 else {
-                    gate.changingReserve { reserve.keep(byteCount: 4_096) ? false : nil }
+                    reserve.keep(byteCount: 4_096, for: gate)
                     return
                 }
                 let isFull = Atomic(true)
@@ -157,5 +157,24 @@ import Testing
             }
             #expect(gate.isOpen == (disk.contents(of: "/log/RESERVE") != nil), "round \(round)")
         }
+    }
+
+    /// Making it larger gives it up first. If there is no room any more for the former one, the gate knows.
+    @Test func aReserveThatIsLostWhileItGrowsClosesTheGate() throws {
+        let disk = SimulatedFileSystem(seed: 13)
+        try disk.createDirectory("/log")
+        let reserve = SpaceReserve(try disk.openDirectory("/log"))
+        let gate = RoomGate()
+        disk.byteQuota = disk.usedByteCount
+        reserve.keep(byteCount: 4_096, for: gate)
+        #expect(gate.isOpen, "a log that never had one does without")
+        disk.byteQuota = nil
+        reserve.keep(byteCount: 4_096, for: gate)
+        disk.byteQuota = disk.usedByteCount - 4_096
+        reserve.keep(byteCount: 64 << 10, for: gate)
+        #expect(disk.contents(of: "/log/RESERVE") == nil && !gate.isOpen)
+        disk.byteQuota = nil
+        reserve.keep(byteCount: 64 << 10, for: gate)
+        #expect(gate.isOpen)
     }
 }
