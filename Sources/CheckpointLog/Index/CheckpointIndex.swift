@@ -188,9 +188,10 @@ package final class CheckpointIndex: Sendable {
         shards[hash.shard].withLock { $0.remove(hash, sequenceNumber) }
     }
 
-    /// Removes a version of a key that is not its newest; false if there is none with that number.
-    func removeOlder(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> Bool {
-        shards[hash.shard].withLock { !$0.removeOlder(hash) { $0.sequenceNumber == sequenceNumber }.isEmpty }
+    /// Removes a version of a key that is not its newest, or the removal in that version's place, and returns where its
+    /// frame is; nothing if there is none with that number.
+    func removeOlder(_ hash: KeyHash, _ sequenceNumber: SequenceNumber) -> [FrameLocation] {
+        shards[hash.shard].withLock { $0.removeOlder(hash) { $0.sequenceNumber == sequenceNumber } }
     }
 
     /// Removes versions that are not the newest of their key, and returns where their frames are.

@@ -180,16 +180,18 @@ package final class RecordCatalog: Sendable {
         for (location, reference) in values.freedReferences { drop(reference, at: location) }
     }
 
-    /// Gives up a version that is older than its level's age, unless it is the newest of its key.
+    /// Gives up a version that is older than its level's age, unless it is the newest of its key. If it was removed,
+    /// that removal is as old.
     package func expire(_ record: CatalogRecord) {
-        guard index.removeOlder(record.hash(hashSecret), record.sequenceNumber) else { return }
-        noteDead([record.location])
-        release(groups.forget(frame: record.location))
+        giveUp(index.removeOlder(record.hash(hashSecret), record.sequenceNumber))
     }
 
     /// Gives up all versions that are older than their level's age. `isOver` is not asked about the newest of a key.
     package func expire(where isOver: (KeyHash, IndexEntry) -> Bool) {
-        let dead = index.removeOlder(where: isOver)
+        giveUp(index.removeOlder(where: isOver))
+    }
+
+    private func giveUp(_ dead: [FrameLocation]) {
         noteDead(dead)
         for location in dead { release(groups.forget(frame: location)) }
     }

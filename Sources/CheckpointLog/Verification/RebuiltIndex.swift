@@ -290,7 +290,10 @@ struct RebuiltIndex {
         live.forEachKey { hash, newest in
             // An older version may be over its level's age: one of the two may have given it up, and the other not yet.
             let record = kept.index.newestRecord(hash).flatMap { $0.isRemoval ? nil : $0.sequenceNumber }
-            if record != newest { count += 1 }
+            guard record != newest else { return }
+            // A key that has nothing left may have removals of versions in the log that the index has given up, or has
+            // never taken since newer records were there, which compaction has dropped since.
+            if kept.index.newest(hash) != nil || live.newest(hash) != nil { count += 1 }
         }
         kept.index.forEach { hash, entry, isNewest in
             guard isNewest, !entry.isRemoval, entry.sequenceNumber > kept.index.floor(of: hash.level) else { return }

@@ -72,7 +72,6 @@ import Testing
         try engine.close()
     }
 
-    /// Young and old in one segment: each by its own time.
     /// The newest version is found without a look at the others, however many a level with an age keeps.
     @Test func theNewestIsFoundAlone() throws {
         let disk = SimulatedFileSystem(seed: 71)
@@ -92,6 +91,7 @@ import Testing
         try engine.close()
     }
 
+    /// Young and old in one segment: each by its own time.
     @Test func aFullCompactionJudgesEachVersion() throws {
         var engine = try open()
         try put(engine, "old", 1...5)
@@ -112,6 +112,32 @@ import Testing
         engine = try open(age: nil)
         #expect(try versions(engine, "old") == 2)
         try engine.close()
+    }
+
+    /// What removed a version has its number and its time, and a frame of its own: that one is dead then, and not the
+    /// version's once more.
+    @Test func aRemovedVersionIsOverItsAge() async throws {
+        var engine = try open()
+        try put(engine, "key", 1...2)
+        let hash = try engine.hash(of: "key", level: 1, origin: .own)
+        let first = try #require(engine.catalog.index.versions(hash).last)
+        pass(60)
+        // So that no segment is over its age as a whole.
+        try put(engine, "other", 1...2)
+        try engine.close()
+        engine = try open()
+        #expect(try engine.appendRemoval(of: first.sequenceNumber, of: "key", Level(validating: 1), origin: .own))
+        let usage = engine.catalog.usage
+        let end = try #require(
+            engine.catalog.index.location(hash, first.sequenceNumber, isRemovedVersion: true))
+        let before = [first.location, end].map { usage.liveByteCount(of: $0.segment) }
+        pass(60)
+        try engine.requireWriter().maintenance.compactor.expireVersions()
+        #expect(!engine.catalog.index.holds(hash, first.sequenceNumber, isRemovedVersion: true))
+        let after = [first.location, end].map { usage.liveByteCount(of: $0.segment) }
+        #expect(after == [before[0], before[1] - end.byteCountBound])
+        try engine.close()
+        #expect(await FreedValueTests.findings(disk).isEmpty)
     }
 
     /// A member of the newest group of its name is no old version.

@@ -152,6 +152,36 @@ import Testing
         try await log.close()
     }
 
+    /// The ends of two versions in turn; compaction drops the newer one, and the older one is written later, where the
+    /// index has no place for it. A snapshot without a key that has nothing left is as good as the log.
+    @Test func anEndIsWrittenAfterThatOfANewerVersion() async throws {
+        var log = try await Self.open(disk, keep: 1)
+        let numbers = try await take(log, 2)
+        try await log.close()
+        log = try await Self.open(disk, keep: 2)
+        try await log.pin(numbers[0], of: "key")
+        try await log.close()
+        log = try await Self.open(disk, keep: 1)
+        try await log.removeVersion(numbers[1], of: "key")
+        try await log.close()
+        log = try await Self.open(disk, keep: 1)
+        #expect(try await values(log) == [1])
+        try await log.removeVersion(numbers[0], of: "key")
+        let writer = try log.engine.requireWriter()
+        try writer.maintenance.compact(fully: true)
+        let hash = try log.engine.hash(of: "key", level: 2, origin: .own)
+        #expect(log.engine.catalog.index.newestRecord(hash) == nil)
+        try writer.appender.roll()
+        try writer.maintenance.sealAll()
+        try writer.maintenance.writeSnapshot()
+        try await log.close()
+        #expect(await findings(disk).isEmpty)
+        log = try await Self.open(disk, keep: 10)
+        #expect(try await values(log).isEmpty)
+        try await log.close()
+        #expect(await findings(disk).isEmpty)
+    }
+
     /// Versions that are kept at an interval are removed like others, however many come after them.
     @Test func aMarkedVersionIsRemoved() async throws {
         var log = try await Self.open(disk)
