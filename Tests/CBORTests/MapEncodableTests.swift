@@ -222,6 +222,44 @@ import Testing
         #expect(try Self.own(many) == CBOREncoder().encode(many))
     }
 
+    /// A class writes its map with the conformance of its superclass, also as the superclass; types take turns in a
+    /// buffer; and what writes no map does not, beside what does.
+    @Test func everyKindOfTypeIsFound() throws {
+        class Base: Encodable, CBORMapEncodable {
+            let number: Int
+            init(_ number: Int) { self.number = number }
+            func encodeEntries(into map: CBORMapWriter) throws { try map.encode(number, for: "number") }
+        }
+        final class Derived: Base {}
+        struct Generic<Value: Encodable>: Encodable, CBORMapEncodable {
+            var value: Value
+            func encodeEntries(into map: CBORMapWriter) throws { try map.encode(value, for: "value") }
+        }
+        let buffer = CBOREncodingBuffer()
+        let map = try CBOREncoder().encode(Base(5))
+        for _ in 0..<3 {
+            buffer.removeAll()
+            let derived = Derived(5)
+            try buffer.encode(derived)
+            try buffer.encode(derived as Base)
+            try buffer.encode([derived])
+            #expect(unsafe Array(buffer.bytes) == map + map + [0x81] + map)
+            buffer.removeAll()
+            try buffer.encode(Generic(value: "text"))
+            try buffer.encode(Generic(value: Generic(value: 1)))
+            try buffer.encode([[Generic(value: 2)]])
+            try buffer.encode(Optional(Generic(value: 3)))
+            try buffer.encode(["text"])
+            let parts = [
+                try CBOREncoder().encode(Generic(value: "text")),
+                try CBOREncoder().encode(Generic(value: Generic(value: 1))),
+                try CBOREncoder().encode([[Generic(value: 2)]]), try CBOREncoder().encode(Generic(value: 3)),
+                try CBOREncoder().encode(["text"]),
+            ]
+            #expect(unsafe Array(buffer.bytes) == Array(parts.joined()))
+        }
+    }
+
     /// What writes other entries than its `encode(to:)` is refused, whichever of the first values shows it.
     @Test func anotherMapThanThatOfCodableIsRefused() throws {
         struct Different: Codable, CBORMapEncodable {

@@ -1,41 +1,50 @@
+/// How the values of a type write themselves, if not with `Codable`.
+///
+/// A class of the very type, so that a value is handed on where it is. To open it as `any CBORMapEncodable`, or to read
+/// it through a pointer of its type, copies it, and a copy retains everything in the value.
+class OwnWriting<Value> {
+    func encode(_ value: Value, to state: EncodingState) throws {
+        preconditionFailure("Its subclasses say how.")
+    }
+}
+
+private final class MapWriting<Value: CBORMapEncodable>: OwnWriting<Value> {
+    override func encode(_ value: Value, to state: EncodingState) throws { try state.encodeOutermost(value) }
+}
+
+private final class MapArrayWriting<Element: CBORMapEncodable>: OwnWriting<[Element]> {
+    override func encode(_ values: [Element], to state: EncodingState) throws { try state.encodeOutermost(values) }
+}
+
+extension CBORMapEncodable {
+    fileprivate static var writing: AnyObject { MapWriting<Self>() }
+}
+
 /// An array whose elements write their own maps.
-protocol CBORMapArray {
-    static func encode(_ value: Self, to state: EncodingState) throws
+private protocol CBORMapArray {
+    static var writing: AnyObject { get }
 }
 
 extension Array: CBORMapArray where Element: CBORMapEncodable {
-    static func encode(_ value: [Element], to state: EncodingState) throws {
-        try state.encodeOutermost(value)
-    }
-}
-
-/// How the values of a type write themselves, if not with `Codable`.
-enum OwnWriting {
-    case none
-    case map(any CBORMapEncodable.Type)
-    case array(any CBORMapArray.Type)
-
-    init<Value>(of type: Value.Type) {
-        if let type = type as? any CBORMapEncodable.Type {
-            self = .map(type)
-        } else if let type = type as? any CBORMapArray.Type {
-            self = .array(type)
-        } else {
-            self = .none
-        }
-    }
+    fileprivate static var writing: AnyObject { MapArrayWriting<Element>() }
 }
 
 /// What a buffer knows about a type of outermost values.
-final class OutermostType {
+@safe final class OutermostType {
     let type: ObjectIdentifier
-    let writing: OwnWriting
+    /// An ``OwnWriting`` of the type; nil if `Codable` writes its values.
+    private let writing: AnyObject?
+    /// The same, to be used without retaining it.
+    let unretained: Unmanaged<AnyObject>?
     /// How many values of the type were encoded.
     var count: UInt64 = 0
 
     init<Value>(_ type: Value.Type) {
         self.type = ObjectIdentifier(type)
-        writing = OwnWriting(of: type)
+        let writing =
+            (type as? any CBORMapEncodable.Type)?.writing ?? (type as? any CBORMapArray.Type)?.writing
+        self.writing = writing as? OwnWriting<Value>
+        unsafe unretained = self.writing.map { unsafe Unmanaged.passUnretained($0) }
     }
 }
 
@@ -121,9 +130,11 @@ extension EncodingState {
     @inline(__always)
     func encodeByItself<Value: Encodable>(_ value: Value) throws -> Bool {
         if outermost?.type != ObjectIdentifier(Value.self) { changeOutermost(to: Value.self) }
-        let writing = outermost?.writing ?? .none
-        if case .none = writing { return false }
-        try encode(value, by: writing)
+        guard let writing = unsafe outermost?.unretained else { return false }
+        // The type was compared just now, and the state keeps what it knows about types.
+        unsafe try writing._withUnsafeGuaranteedRef {
+            try unsafe unsafeDowncast($0, to: OwnWriting<Value>.self).encode(value, to: self)
+        }
         return true
     }
 
@@ -179,35 +190,18 @@ extension EncodingState {
         unsafe try check(value, against: own.bytes.bytes)
     }
 
-    /// Encodes a value of the type that `writing` stands for. It is read as its type, since a cast would copy it.
-    private func encode<Value>(_ value: Value, by writing: OwnWriting) throws {
-        unsafe try withUnsafePointer(to: value) { source in
-            let source = unsafe UnsafeRawPointer(source)
-            switch writing {
-            case .none: break
-            case .map(let type): unsafe try encodeMap(type, at: source)
-            case .array(let type): unsafe try encodeArray(type, at: source)
-            }
-        }
-    }
-
-    @inline(__always)
-    private func encodeMap<Own: CBORMapEncodable>(_ type: Own.Type, at source: UnsafeRawPointer) throws {
-        let value = unsafe source.assumingMemoryBound(to: Own.self)
-        unsafe try encodeMap(value.pointee, parent: -1, key: NoKey())
+    /// Encodes an outermost value that writes its own map.
+    fileprivate func encodeOutermost<Value: CBORMapEncodable>(_ value: Value) throws {
+        try encodeMap(value, parent: -1, key: NoKey())
         let count = countOutermost(1) + 1
         guard isChecked(count) else { return }
         writeFinished()
         guard count == 1 || bytes.count - start <= Self.checkedByteCount else { return }
-        unsafe try check(value.pointee, against: UnsafeRawBufferPointer(rebasing: bytes.bytes[start...]))
-    }
-
-    private func encodeArray<Own: CBORMapArray>(_ type: Own.Type, at source: UnsafeRawPointer) throws {
-        try Own.encode(unsafe source.assumingMemoryBound(to: Own.self).pointee, to: self)
+        unsafe try check(value, against: UnsafeRawBufferPointer(rebasing: bytes.bytes[start...]))
     }
 
     /// Encodes an outermost array.
-    func encodeOutermost<Value: CBORMapEncodable>(_ values: [Value]) throws {
+    fileprivate func encodeOutermost<Value: CBORMapEncodable>(_ values: [Value]) throws {
         let count = countOutermost(values.count)
         for index in values.indices where isChecked(count + UInt64(index) + 1) { try checkElement(values[index]) }
         try encodeArray(values, parent: -1, key: NoKey())

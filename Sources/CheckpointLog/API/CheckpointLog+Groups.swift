@@ -205,6 +205,6 @@ extension CheckpointLog {
             number: last.number, timestamp: last.timestamp, level: level, name: name, members: members.map(\.record))
         try engine.putAllInMemory(
             members, group: (group, hash), keep: engine.retention(of: attributes.level.rawValue).count)
-        return CheckpointReceipt(last, hash, engine)
+        return CheckpointReceipt(last.number, hash, engine)
     }
 }

@@ -223,8 +223,8 @@ extension CheckpointLog {
         _ snapshot: MemoryRecord.Content, _ attributes: RecordAttributes, key: CheckpointKey
     ) throws -> CheckpointReceipt {
         if !engine.isInMemory { _ = try engine.requireWriter() }
-        let (record, hash) = try engine.keepInMemory(snapshot, attributes, key: key)
-        return CheckpointReceipt(record, hash, engine)
+        let (number, hash) = try engine.keepInMemory(snapshot, attributes, key: key)
+        return CheckpointReceipt(number, hash, engine)
     }
 
     /// Stores what a buffer holds. Large arrays that it keeps are written from where they are, unless another actor, or

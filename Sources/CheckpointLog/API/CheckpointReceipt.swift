@@ -34,8 +34,8 @@ public struct CheckpointReceipt: Sendable {
         place = .log(end: batch.end)
     }
 
-    init(_ record: MemoryRecord, _ hash: KeyHash, _ engine: LogEngine) {
-        sequenceNumber = record.number
+    init(_ number: SequenceNumber, _ hash: KeyHash, _ engine: LogEngine) {
+        sequenceNumber = number
         byteCount = 0
         self.engine = engine
         place = .memory(hash)

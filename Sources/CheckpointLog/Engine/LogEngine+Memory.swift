@@ -19,7 +19,7 @@ extension LogEngine {
     /// oldest records to the log.
     package func keepInMemory(
         _ content: MemoryRecord.Content, _ attributes: RecordAttributes, key: CheckpointKey
-    ) throws -> (record: MemoryRecord, hash: KeyHash) {
+    ) throws -> (number: SequenceNumber, hash: KeyHash) {
         let (level, origin) = (attributes.level, attributes.origin)
         let hash = try hash(of: key, level: level.rawValue, origin: origin)
         let taken = try attributes.taken ?? reserveNumber()
@@ -28,13 +28,15 @@ extension LogEngine {
             content: content, flags: attributes.flags, metadata: attributes.metadata)
         guard !isInMemory else {
             try putAllInMemory([(record, hash)], keep: retention(of: level.rawValue).count)
-            return (record, hash)
+            return (taken.sequenceNumber, hash)
         }
         let isOver = memory.put(record, hash, limits: memoryLimits)
         // A removal after the number was taken has already looked for the record, and did not find it.
-        if catalog.index.end(of: hash) > record.number { memory.drop(hash, key: key, through: record.number) }
+        if catalog.index.end(of: hash) > taken.sequenceNumber {
+            memory.drop(hash, key: key, through: taken.sequenceNumber)
+        }
         if isOver { try writeOutOverflow() }
-        return (record, hash)
+        return (taken.sequenceNumber, hash)
     }
 
     private var memoryLimits: MemoryStore.Limits {

@@ -161,16 +161,18 @@ package final class LogEngine: Sendable {
         guard isOfThisProcess else { throw CheckpointLogError.openInParent }
     }
 
+    @inline(__always)
     package func requireWriter() throws -> Writer {
         try checkOpen()
         try checkProcess()
-        guard let writer else {
-            throw isInMemory
-                ? CheckpointLogError.unsupported(
-                    "The log has no directory; open one with `open(at:)` to keep checkpoints.")
-                : CheckpointLogError.readOnly
-        }
+        guard let writer else { throw noWriter }
         return writer
+    }
+
+    private var noWriter: CheckpointLogError {
+        isInMemory
+            ? .unsupported("The log has no directory; open one with `open(at:)` to keep checkpoints.")
+            : .readOnly
     }
 
     /// Whether this is a snapshot.

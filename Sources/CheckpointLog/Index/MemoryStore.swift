@@ -70,12 +70,12 @@ package final class MemoryStore: Sendable {
 
     /// - Returns: by how many bytes the store has grown.
     private static func put(_ record: MemoryRecord, in kept: inout [MemoryRecord]?) -> Int {
-        guard let old = kept?.first else {
+        // Not the whole record: a copy of it would retain each of its parts.
+        guard let (number, byteCount) = kept.map({ ($0[0].number, $0[0].byteCount) }) else {
             kept = [record]
             return record.byteCount
         }
-        guard old.number < record.number else { return 0 }
-        let byteCount = old.byteCount
+        guard number < record.number else { return 0 }
         kept?[0] = record
         return record.byteCount - byteCount
     }

@@ -3,9 +3,18 @@ package struct RecordAttributes: Sendable {
     package var level: Level
     package var policy: StoragePolicy
     package var flags: FrameHeader.Flags
-    package var origin = Origin.own
+    package var origin: Origin {
+        get { details?.origin ?? .own }
+        set { details = Details(origin: newValue, metadata: metadata) }
+    }
     /// What is said of the version beside its value, encoded; empty for nothing.
-    package var metadata: [UInt8] = []
+    package var metadata: [UInt8] {
+        get { details?.metadata ?? [] }
+        set { details = Details(origin: origin, metadata: newValue) }
+    }
+    /// Most records have none of these. The attributes are copied at every call that captures them, and two arrays
+    /// would be retained each time.
+    private var details: Details?
     /// A value, or a mark.
     package var kind = RecordKind.value
     /// The number of a record that was taken before it is appended; nil when it gets one with its place.
@@ -27,6 +36,16 @@ package struct RecordAttributes: Sendable {
         var copy = self
         copy.flags.formUnion(flags)
         return copy
+    }
+
+    private final class Details: Sendable {
+        let origin: Origin
+        let metadata: [UInt8]
+
+        init(origin: Origin, metadata: [UInt8]) {
+            self.origin = origin
+            self.metadata = metadata
+        }
     }
 }
 
