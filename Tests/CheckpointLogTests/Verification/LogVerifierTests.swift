@@ -54,6 +54,29 @@ import Testing
         return try #require(try Manifest(bytes, path: ""))
     }
 
+    /// What an index in a file can have other than the log: nothing, a key less, an older version, a key that was
+    /// removed, or one that never was.
+    @Test(arguments: ["nothing", "lost", "older", "removed", "never"])
+    func aSnapshotThatDiffersIsFound(key: String) throws {
+        let disk = SimulatedFileSystem(seed: 8)
+        var engine = try LogEngine.open(at: Self.path, Self.configuration(disk))
+        for key in ["lost", "older", "removed"] { try Self.append(engine, CheckpointKey(key), 1) }
+        let hash = try engine.hash(of: CheckpointKey(key), level: 1, origin: .own)
+        let lost = try engine.hash(of: "lost", level: 1, origin: .own)
+        let first = engine.catalog.index.newest(key == "never" ? lost : hash)
+        try Self.append(engine, "older", 2)
+        _ = try engine.appendRemoval(of: "removed", Level(validating: 1))
+        try engine.close()
+        engine = try LogEngine.open(at: Self.path, Self.configuration(disk))
+        let index = engine.catalog.index
+        if let newest = index.newestRecord(hash) { index.forget(hash, newest.sequenceNumber) }
+        if let first, key != "lost" { _ = index.insert(hash, first, keep: 1) }
+        try engine.requireWriter().maintenance.writeSnapshot()
+        try engine.close()
+        let findings = Self.verify(disk).findings.filter { $0.severity != .note }
+        #expect(findings.map(\.severity) == (key == "nothing" ? [] : [.rebuildable]), "\(findings)")
+    }
+
     @Test(arguments: VerificationLevel.allCases)
     func aSoundLogIsIntact(level: VerificationLevel) throws {
         let disk = try Self.specimen()
