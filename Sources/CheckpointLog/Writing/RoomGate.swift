@@ -10,7 +10,8 @@ package final class RoomGate: Sendable {
     private let closers = Atomic(0)
     private let takers = Atomic(0)
     private let isReserveSpent = Atomic(false)
-    private let reserveTurn = Lock(())
+    /// How many threads use the blocks of the reserve that was given up.
+    private let reserveSpenders = Lock(0)
     /// Bytes of the chain's segments on the disk.
     private let chainByteCount = Atomic(0)
     private let limit: Limit?
@@ -45,18 +46,34 @@ package final class RoomGate: Sendable {
     }
 
     /// Runs `change`, which makes the reserve or gives it up, and notes what it returns: whether the log is without its
-    /// reserve now, or nil if nothing has changed.
+    /// reserve now, or nil if nothing has changed. Not while a thread spends the reserve, which would lose its blocks.
     ///
     /// One at a time: otherwise a thread could give the reserve up after another one has found that it is there, and
     /// before that one says so. The gate would be open without a reserve, and what the log needs to win room be taken.
+    package func changingReserve(_ change: () -> Bool?) {
+        reserveSpenders.withLock { spenders in
+            guard spenders == 0, let isSpent = change() else { return }
+            isReserveSpent.store(isSpent, ordering: .releasing)
+        }
+    }
+
+    /// Gives the reserve up by `giveUp`, and runs `body`, which needs its blocks, with the gate closed. Nobody makes the
+    /// reserve again before `body` has ended; the caller does afterwards.
     ///
-    /// - Returns: what `change` returned.
-    @discardableResult
-    package func changingReserve(_ change: () -> Bool?) -> Bool? {
-        reserveTurn.withLock { _ in
-            let isSpent = change()
-            if let isSpent { isReserveSpent.store(isSpent, ordering: .releasing) }
-            return isSpent
+    /// - Returns: nil if there was none, by what `giveUp` returned.
+    package func spendingReserve<Result>(
+        _ giveUp: () -> Bool, _ body: () throws -> Result
+    ) rethrows -> Result? {
+        try whileClosed {
+            let isGivenUp = reserveSpenders.withLock { spenders in
+                guard giveUp() else { return false }
+                isReserveSpent.store(true, ordering: .releasing)
+                spenders += 1
+                return true
+            }
+            guard isGivenUp else { return nil }
+            defer { reserveSpenders.withLock { $0 -= 1 } }
+            return try body()
         }
     }
 

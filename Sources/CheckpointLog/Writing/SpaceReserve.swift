@@ -113,10 +113,8 @@ package struct SpaceReserve: Sendable {
                 guard giveUp() else { throw error }
                 return try body()
             }
-            return try gate.whileClosed {
-                guard gate.changingReserve({ giveUp() ? true : nil }) == true else { throw error }
-                return try body()
-            }
+            guard let result = try gate.spendingReserve(giveUp, body) else { throw error }
+            return result
         }
     }
 }

@@ -159,6 +159,31 @@ import Testing
         }
     }
 
+    /// A compaction that makes the reserve again must not take what a seal has just given up for itself.
+    @Test func whatIsGivenUpIsLeftToWhoNeedsIt() throws {
+        let disk = SimulatedFileSystem(seed: 14)
+        try disk.createDirectory("/log")
+        let directory = try disk.openDirectory("/log")
+        let reserve = SpaceReserve(directory)
+        let gate = RoomGate()
+        reserve.keep(byteCount: 4_096, for: gate)
+        disk.byteQuota = disk.usedByteCount
+        var attempts = 0
+        try reserve.spending(gate) {
+            attempts += 1
+            if attempts == 2 { reserve.keep(byteCount: 4_096, for: gate) }
+            let file = try wrapping { () throws(FileSystemError) in
+                try directory.openFile("output \(attempts)", .create)
+            }
+            defer { file.close() }
+            try wrapping { () throws(FileSystemError) in _ = try file.reserve(byteCount: 4_096) }
+        }
+        #expect(attempts == 2 && !gate.isOpen)
+        disk.byteQuota = nil
+        reserve.keep(byteCount: 4_096, for: gate)
+        #expect(gate.isOpen && disk.contents(of: Self.reserve) != nil)
+    }
+
     /// Making it larger gives it up first. If there is no room any more for the former one, the gate knows.
     @Test func aReserveThatIsLostWhileItGrowsClosesTheGate() throws {
         let disk = SimulatedFileSystem(seed: 13)
