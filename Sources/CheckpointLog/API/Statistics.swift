@@ -37,7 +37,7 @@ public struct Statistics: Sendable, Hashable, Codable {
     public var keyCount = 0
     /// Bytes of memory that the index uses.
     public var indexByteCount = 0
-    /// Compactions that have finished.
+    /// Compactions that have finished, and full segments that were sealed as a copy of the little that is left of them.
     public var compactionCount = 0
     /// Whether a compaction is under way.
     public var isCompacting = false

@@ -24,7 +24,7 @@ extension LogEngine {
         let hold = writer.held.begin()
         defer { writer.letGo(hold) }
         let moment = try waitingForRoom(.long) {
-            try writer.maintenance.compactor.whileIdle { try self.moment(of: writer) }
+            try writer.maintenance.compactor.whileSealingPlainly { try self.moment(of: writer) }
         }
         writer.held.settle(hold, below: writer.manifest.nextSegment)
         return try backUp(moment, to: target, note)

@@ -8,20 +8,21 @@ import SystemPackage
 /// renames it, and syncs the directory. One manifest edit replaces inputs by the output. Then it updates the index, and
 /// unlinks the inputs.
 package final class Compactor: Sendable {
-    private let identity: LogIdentity
-    private let manifest: ManifestFile
-    private let catalog: RecordCatalog
-    private let files: SegmentFiles
-    private let appender: LogAppender
+    let identity: LogIdentity
+    let manifest: ManifestFile
+    let catalog: RecordCatalog
+    let files: SegmentFiles
+    let appender: LogAppender
     private let waitUntilSynced: @Sendable (LogPosition) throws -> Void
     private let control = Lock(Control())
     private let isThrottled: Bool
     private let logger: Logger?
     private let isRunning = Lock(false)
-    private let wins = Lock(0)
-    private let held: HeldFiles
+    let wins = Lock(0)
+    let held: HeldFiles
     /// Only one compaction runs at a time.
     private let turn = Lock(())
+    let remainder = Lock(Remainder())
     private let reserve: SpaceReserve
 
     private struct Control {
@@ -72,7 +73,7 @@ package final class Compactor: Sendable {
     private static let restByteCount = 1 << 20
 
     /// A frame that a compaction keeps.
-    private struct LiveFrame {
+    struct LiveFrame {
         var location: FrameLocation
         /// With its key, and without its origin.
         var entry: SegmentFooter.Entry
@@ -81,13 +82,16 @@ package final class Compactor: Sendable {
         var isKeptAnyway: Bool
     }
 
-    private struct Copy {
+    struct Copy {
         var hash: KeyHash
         var old: FrameLocation
         var new: FrameLocation
         var sequenceNumber: SequenceNumber
         var isKeptAnyway: Bool
     }
+
+    /// Bytes of frames that were left out where segments were sealed by copying: no opening has to read them.
+    package var leftOutByteCount: Int { remainder.withLock { $0.leftOutByteCount } }
 
     /// How many compactions have left less than there was, and how often a holder of files let go. Counted before
     /// another one begins.
@@ -143,9 +147,11 @@ package final class Compactor: Sendable {
         try VersionExpiry(catalog, now: appender.now())?.expire(in: segments, reading: nil)
         // On a full disk, an output for inputs that a snapshot holds would take room and win none.
         let isFull = !appender.gate.isOpen
+        let remainder = remainder.withLock { $0.exclude(from: fully) }
         return CompactionPlan.plan(
             segments: segments.filter {
                 !catalog.usage.isHeld($0.name.identifier) && !(isFull && held.holds($0.name.identifier))
+                    && $0.name != remainder
             },
             liveByteCount: { catalog.usage.liveByteCount(of: $0) }, now: appender.now(),
             outputLimit: appender.limits.segmentByteCount, fully: fully)
@@ -159,7 +165,7 @@ package final class Compactor: Sendable {
     /// Otherwise a log that is only opened for short runs would never be compacted.
     package func finish() throws {
         let start = ContinuousClock.now
-        try turn.withLock { _ in
+        try whileIdle {
             while ContinuousClock.now - start < Self.closingTime {
                 let segments = manifest.current.segments
                 guard let plan = try plan(segments, fully: false), isWorthClosingFor(plan),
@@ -175,7 +181,7 @@ package final class Compactor: Sendable {
 
     /// Gives up every version in sealed segments that is over its level's age, by its own time.
     package func expireVersions() throws {
-        try turn.withLock { _ in
+        try whileSealingPlainly {
             try VersionExpiry(catalog, now: appender.now())?.expire(
                 in: manifest.current.segments, reading: LogFooters(identity: identity))
         }
@@ -314,7 +320,7 @@ package final class Compactor: Sendable {
     }
 
     /// Copies frames into a new segment, complete and durable; nil when the compactor was stopped on the way.
-    private func write(
+    func write(
         _ live: [LiveFrame], rests: Bool, mayStop: Bool
     ) throws -> (Manifest.Segment?, [Copy])? {
         guard !live.isEmpty else { return (nil, []) }

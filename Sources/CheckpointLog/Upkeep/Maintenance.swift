@@ -22,17 +22,17 @@ package final class Maintenance: Sendable {
         var vain: (time: ContinuousClock.Instant, roomMade: Int, dead: Int)?
     }
 
-    private let appender: LogAppender
-    private let sync: SyncQueue
+    let appender: LogAppender
+    let sync: SyncQueue
     package let compactor: Compactor
     package let values: ValueReclaimer
     private let catalog: RecordCatalog
-    private let configuration: Configuration
+    let configuration: Configuration
     private let state = Lock(State())
     private let snapshots: Lock<SnapshotSchedule>
     private let roomTurn = Lock(())
     /// A caller who waits for a seal may seal himself.
-    private let sealTurn = Lock(())
+    let sealTurn = Lock(())
 
     package init(
         appender: LogAppender, sync: SyncQueue, compactor: Compactor, values: ValueReclaimer, catalog: RecordCatalog,
@@ -58,7 +58,7 @@ package final class Maintenance: Sendable {
     package var isCompacting: Bool { compactor.isCompacting }
 
     /// Whether room is being won at this moment, which whoever wants some waits for.
-    package var isMakingRoom: Bool { appender.gate.isBusy }
+    package var isMakingRoom: Bool { appender.gate.isBusy || compactor.isSealingByCopying }
 
     /// Looks for work that the last opening left: dead values, and segments that are due for compaction.
     package func start() {
@@ -154,41 +154,6 @@ package final class Maintenance: Sendable {
         }
     }
 
-    package func sealAll() throws { try sealTurn.withLock { _ in try sealInTurn() } }
-
-    private func sealInTurn() throws {
-        if appender.unsealedCount > 0 { _ = regainReserve() }
-        while let rolled = appender.nextUnsealed {
-            let metadata: Logger.Metadata = ["segment": "\(rolled.segment.name)"]
-            configuration.logger?.debug("sealing a segment", metadata: metadata)
-            try sync.waitUntilSynced(LogPosition(segment: rolled.segment.name.identifier, offset: rolled.end))
-            while rolled.segment.hasPendingEntries { NamedThread.yield() }
-            do {
-                // Whether that went well or not: appends wait for it.
-                defer { _ = regainReserve() }
-                try appender.reserve.spending(appender.gate) {
-                    let (name, file) = (rolled.segment.name, rolled.segment.file)
-                    let footer = try LogFooters.footer(
-                        ofUnsealed: name, file, end: rolled.end, identity: appender.identity)
-                    try SegmentSealer.seal(name, file, footer, end: rolled.end, manifest: appender.manifest)
-                }
-            } catch let error as CheckpointLogError where error.canBeTriedAgain {
-                // Nothing was lost: the segment stays in the chain, and the next roll or the closing tries again.
-                throw error
-            } catch {
-                appender.poison(
-                    error as? CheckpointLogError
-                        ?? CheckpointLogError(code: .ioFailure, message: "A segment could not be sealed.", cause: error)
-                )
-                throw error
-            }
-            appender.didSeal(rolled)
-            rolled.segment.file.close()
-            configuration.logger?.debug("sealed a segment", metadata: metadata)
-            noteSegment()
-        }
-    }
-
     /// Makes the reserve again, where it was given up and there is room again. False if appends have to wait for that
     /// still, or never had to.
     package func regainReserve() -> Bool {
@@ -215,7 +180,7 @@ package final class Maintenance: Sendable {
         // Unless something has died since, by a removal or by appends that found room nevertheless: a seal gives some
         // back, and so do others who use the disk.
         if let vain = state.withLock({ $0.vain }), vain.roomMade == before, dead <= vain.dead,
-            !catalog.values.hasCandidates, .now - vain.time < Self.vainDuration
+            !isMakingRoom, !catalog.values.hasCandidates, .now - vain.time < Self.vainDuration
         {
             return false
         }
@@ -272,9 +237,12 @@ package final class Maintenance: Sendable {
         }
     }
 
+    /// Bytes of frames that an opening may have to read.
+    private var storedByteCount: Int { appender.counters.frameBytes - compactor.leftOutByteCount }
+
     private var extent: SnapshotSchedule.Extent {
         SnapshotSchedule.Extent(
-            frameByteCount: appender.counters.frameBytes, keyCount: catalog.index.count,
+            frameByteCount: storedByteCount, keyCount: catalog.index.count,
             indexByteCount: catalog.index.memoryByteCount)
     }
 
@@ -286,7 +254,7 @@ package final class Maintenance: Sendable {
 
     /// Writes a snapshot for the next opening when footers would take that longer. A failure costs time alone.
     package func writeSnapshotAtClose() {
-        let written = appender.counters.frameBytes
+        let written = storedByteCount
         guard snapshots.withLock({ $0.isDueAtClose(frameByteCount: written) }) else { return }
         do {
             try writeSnapshot()
@@ -297,7 +265,8 @@ package final class Maintenance: Sendable {
 
     package func writeSnapshot() throws {
         let written = extent
-        try compactor.whileIdle {
+        // No record changes its place while the tables are written one after another.
+        try compactor.whileSealingPlainly {
             _ = try IndexSnapshot.write(
                 catalog, manifest: appender.manifest.current, excluding: { catalog.usage.isHeld($0) },
                 identity: appender.identity
@@ -322,20 +291,24 @@ package final class Maintenance: Sendable {
         defer { if last != nil || !appender.gate.isOpen { compactor.keepReserve() } }
         while let outcome = try compactor.runOnce(fully: fully) {
             last = outcome
-            state.withLock { state in
-                state.lastCompaction = outcome
-                state.compactionCount += 1
-            }
-            configuration.logger?.debug(
-                "compacted",
-                metadata: [
-                    "inputs": "\(outcome.inputCount)", "inputBytes": "\(outcome.inputByteCount)",
-                    "outputBytes": "\(outcome.outputByteCount)", "records": "\(outcome.recordCount)",
-                ])
+            note(outcome)
             // Live bytes are counted in size classes, which round up: what wins next to nothing is the end.
             if outcome.outputByteCount * 16 > outcome.inputByteCount * 15 { break }
         }
         return last
+    }
+
+    func note(_ outcome: CompactionOutcome) {
+        state.withLock { state in
+            state.lastCompaction = outcome
+            state.compactionCount += 1
+        }
+        configuration.logger?.debug(
+            "compacted",
+            metadata: [
+                "inputs": "\(outcome.inputCount)", "inputBytes": "\(outcome.inputByteCount)",
+                "outputBytes": "\(outcome.outputByteCount)", "records": "\(outcome.recordCount)",
+            ])
     }
 
     private func endSealing() {

@@ -76,6 +76,23 @@ extension LogAppender {
         }
     }
 
+    /// Notes that everything in a rolled segment that counts is durable elsewhere, once `commit` has said so on the
+    /// disk. No sync runs meanwhile.
+    ///
+    /// - Precondition: everything before the segment is durable.
+    /// - Throws: what `commit` throws; the failure of a log that is closed for writing.
+    package func replaceRolled(_ rolled: Rolled, commit: () throws -> Void) throws {
+        try syncing.withLock { _ in
+            if let failure { throw Self.refusal(failure) }
+            try commit()
+            state.withLock { state in state.unsynced.removeAll { $0.segment === rolled.segment } }
+            let end = LogPosition(segment: rolled.segment.name.identifier, offset: rolled.end)
+            guard syncedPosition < end else { return }
+            synced.store(Self.bits(end), ordering: .releasing)
+            try wrapping { () throws(FileSystemError) in try position.setSynced(end) }
+        }
+    }
+
     /// Rolled segments that wait for their seal, oldest first.
     package var nextUnsealed: Rolled? { state.withLock { $0.unsealed.first } }
 

@@ -57,8 +57,8 @@ package final class RoomGate: Sendable {
         }
     }
 
-    /// Gives the reserve up by `giveUp`, and runs `body`, which needs its blocks, with the gate closed. Nobody makes the
-    /// reserve again before `body` has ended; the caller does afterwards.
+    /// Gives the reserve up by `giveUp`, and runs `body`, which needs its blocks, with the gate closed. Nobody makes
+    /// the reserve again before `body` has ended; the caller does afterwards.
     ///
     /// - Returns: nil if there was none, by what `giveUp` returned.
     package func spendingReserve<Result>(

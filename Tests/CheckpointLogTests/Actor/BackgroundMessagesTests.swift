@@ -37,6 +37,15 @@ import Testing
         try await log.close()
     }
 
+    /// No segment has a key often, so each is sealed as it is.
+    func fill(_ log: CheckpointLog, rollCount: Int) throws {
+        var index = 0
+        while log.statistics.rollCount < rollCount {
+            try log.submit(NumberedBytes.bytes(index, count: 500), for: CheckpointKey("key \(index % 200)"))
+            index += 1
+        }
+    }
+
     /// Without a call that asks for it, once enough is dead.
     @Test func aLogCompactsByItself() async throws {
         let directory = try TemporaryDirectory()
@@ -45,8 +54,7 @@ import Testing
         configuration.segmentByteLimit = 64 << 10
         configuration.logger = messages.logger
         let log = try await CheckpointLog.open(at: directory.path.appending("log").string, configuration: configuration)
-        let padding = [UInt8](repeating: 7, count: 500)
-        while log.statistics.rollCount < 4 { try log.submit(padding, for: "often") }
+        try fill(log, rollCount: 8)
         await messages.wait(for: "debug: compacted")
         try await log.close()
     }
@@ -60,8 +68,7 @@ import Testing
         configuration.snapshotByteCount = 64 << 10
         configuration.logger = messages.logger
         let log = try await CheckpointLog.open(at: directory.path.appending("log").string, configuration: configuration)
-        let padding = [UInt8](repeating: 7, count: 500)
-        while log.statistics.rollCount < 8 { try log.submit(padding, for: "often") }
+        try fill(log, rollCount: 8)
         await messages.wait(for: "debug: wrote a snapshot of the index")
         try await log.close()
     }

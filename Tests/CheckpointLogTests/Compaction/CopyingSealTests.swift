@@ -1,0 +1,184 @@
+import CheckpointLog
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A full segment that has mostly superseded itself is sealed as a copy of what is left of it.
+@Suite struct CopyingSealTests {
+    let disk = SimulatedFileSystem(seed: 81)
+
+    static func open(_ disk: SimulatedFileSystem, keep: Int = 1, compacts: Bool = true) throws -> LogEngine {
+        var configuration = SpecimenLog.configuration(disk)
+        configuration.compactsAutomatically = compacts
+        configuration.allowsDroppingVersions = true
+        configuration.levels[1] = LevelPolicy(
+            durability: .written, retention: .newest(keep), compression: .none)
+        configuration.levels[2] = LevelPolicy(
+            durability: .written, retention: .newest(1).andEvery(16), compression: .none)
+        return try LogEngine.open(at: SpecimenLog.path, configuration)
+    }
+
+    static func put(
+        _ engine: LogEngine, _ numbers: ClosedRange<Int>, keys: Int = 3, level: Int = 1, count: Int = 1_500
+    ) throws {
+        for number in numbers {
+            _ = try engine.append(
+                PowerLossTests.bytes(number, count: count), engine.attributes(level).adding(.raw),
+                key: CheckpointKey("key \(number % keys)"))
+        }
+    }
+
+    static func number(_ engine: LogEngine, _ key: Int, level: UInt8 = 1) throws -> Int? {
+        unsafe try engine.withContent(level: level, key: CheckpointKey("key \(key)")) {
+            unsafe PowerLossTests.number(Array($1))
+        } ?? nil
+    }
+
+    static func sealed(_ engine: LogEngine) throws -> [Manifest.Segment] {
+        try engine.requireWriter().manifest.current.segments
+    }
+
+    func findings(_ disk: SimulatedFileSystem) async -> [VerificationFinding] { await FreedValueTests.findings(disk) }
+
+    /// One short segment stays of however many, and nothing was synced for it but itself.
+    @Test func oneShortSegmentStays() async throws {
+        var engine = try Self.open(disk)
+        try Self.put(engine, 1...400)
+        let writer = try engine.requireWriter()
+        #expect(writer.appender.counters.rolls > 7 && writer.appender.counters.syncs == 0)
+        #expect(try Self.sealed(engine).map(\.entryCount) == [3])
+        #expect(try Self.sealed(engine).allSatisfy { $0.name.role == .output })
+        #expect(writer.maintenance.compactionCount == writer.appender.counters.rolls)
+        let files = try disk.entries(of: SpecimenLog.path).map(\.name).filter { $0.hasSuffix(".log") }
+        #expect(files.count <= 2, "\(files)")
+        let images = [disk.crashImage(.everything, boot: .same), disk.crashImage(.syncedOnly, boot: .another)]
+        try engine.close()
+        for (index, image) in (images + [disk]).enumerated() {
+            #expect(await findings(image).isEmpty)
+            engine = try Self.open(image)
+            // After a power cut the log ends at the last seal, or behind it.
+            let least = index == 1 ? 350 : 398
+            for key in 0..<3 { #expect(try Self.number(engine, key).map { $0 >= least && $0 % 3 == key } == true) }
+            try engine.close()
+            #expect(await findings(image).isEmpty)
+        }
+    }
+
+    /// As many versions stay as the level keeps, and those at an interval, whichever segments they were in.
+    @Test func whatIsKeptStays() async throws {
+        var engine = try Self.open(disk, keep: 4)
+        for part in 0..<8 {
+            try Self.put(engine, (part * 50 + 1)...(part * 50 + 50))
+            try Self.put(engine, (part * 50 + 1)...(part * 50 + 50), level: 2)
+        }
+        #expect(try Self.sealed(engine).contains { $0.name.role == .output })
+        var before: [[SequenceNumber]] = []
+        for turn in 0..<3 {
+            var found: [[SequenceNumber]] = []
+            for key in 0..<3 {
+                for level in [UInt8(1), 2] {
+                    let versions = try engine.versions(RecordQuery(key: CheckpointKey("key \(key)"), level: level))
+                    found.append(
+                        versions.compactMap { version in
+                            guard case .frame(let entry, _, _) = version else { return nil }
+                            return entry.sequenceNumber
+                        })
+                    #expect(versions.count == (level == 1 ? 4 : 9))
+                }
+            }
+            if turn == 0 { before = found }
+            #expect(found == before)
+            if turn == 1 { try engine.requireWriter().maintenance.compact(fully: true) }
+            try engine.close()
+            #expect(await findings(disk).isEmpty)
+            engine = try Self.open(disk, keep: 4)
+        }
+        try engine.close()
+    }
+
+    /// A segment with anything but values, or with little that is superseded, is sealed as it is; so is every one of a
+    /// log that does not compact.
+    @Test(arguments: ["removal", "many keys", "never"]) func othersAreSealedAsTheyAre(_ reason: String) throws {
+        let engine = try Self.open(disk, compacts: reason != "never")
+        for number in 1...400 {
+            try Self.put(engine, number...number, keys: reason == "many keys" ? 400 : 3)
+            if reason == "removal", number % 10 == 0 {
+                _ = try engine.appendRemoval(of: CheckpointKey("key \(number % 3)"), Level(validating: 1))
+            }
+        }
+        #expect(try Self.sealed(engine).count > 7)
+        #expect(try Self.sealed(engine).allSatisfy { $0.name.role == .log })
+        try engine.close()
+    }
+
+    /// A pin keeps a version that the level has given up, and a snapshot of the log everything it had.
+    @Test func pinnedAndSnapshotVersionsStay() async throws {
+        let engine = try Self.open(disk)
+        try Self.put(engine, 1...3)
+        let key = CheckpointKey("key 1")
+        let first = try #require(engine.versions(RecordQuery(key: key, level: 1)).first)
+        guard case .frame(let entry, _, _) = first else { return }
+        #expect(
+            try engine.changeLabels(
+                of: key, Level(validating: 1), origin: .own, keeping: entry.sequenceNumber
+            ) { $0.insert(VersionLabels.Entry(entry.sequenceNumber)) })
+        try Self.put(engine, 4...60)
+        let snapshot = try engine.snapshot()
+        try Self.put(engine, 61...600)
+        #expect(try Self.sealed(engine).contains { $0.name.role == .output })
+        #expect(try engine.versions(RecordQuery(key: key, level: 1)).count == 2)
+        for key in 0..<3 {
+            #expect(try Self.number(snapshot, key).map { (58...60).contains($0) } == true)
+            #expect(try Self.number(engine, key).map { (598...600).contains($0) } == true)
+        }
+        try snapshot.close()
+        try engine.close()
+        #expect(await findings(disk).isEmpty)
+        let again = try Self.open(disk)
+        #expect(try again.versions(RecordQuery(key: key, level: 1)).count == 2)
+        try again.close()
+    }
+
+    /// The log after a power cut at any call is that of one moment, no earlier than the last seal, and a log that was
+    /// killed at any call lacks nothing that was answered.
+    @Test func aCutAnywhereLeavesOneMoment() async throws {
+        var call = 1
+        var isOver = false
+        while !isOver {
+            let turn = SimulatedFileSystem(seed: 82)
+            turn.cutPower(atCall: call)
+            var (written, durable) = (0, 0)
+            var lastSealed = SegmentNumber(0)
+            do {
+                let engine = try Self.open(turn)
+                for number in 1...260 {
+                    try Self.put(engine, number...number)
+                    if turn.isPowerCut { break }
+                    written = number
+                    let now = try engine.requireWriter().manifest.current.lastSealed
+                    // The append that needed another segment is not in the one that was sealed.
+                    if now != lastSealed { (lastSealed, durable) = (now, number - 1) }
+                }
+                isOver = !turn.isPowerCut
+                engine.abandon()
+            } catch {}
+            for (kind, boot) in [
+                (CrashImageKind.everything, CrashBoot.same), (.syncedOnly, .another), (.random(UInt64(call)), .another),
+            ] {
+                let image = turn.crashImage(kind, boot: boot)
+                let again = try Self.open(image)
+                let numbers = try (0..<3).map { try Self.number(again, $0) ?? 0 }
+                let last = numbers.max() ?? 0
+                for key in 0..<3 {
+                    let expected = (0...last).last { $0 % 3 == key && $0 > 0 } ?? 0
+                    #expect(numbers[key] == expected, "call \(call), \(kind): \(numbers)")
+                }
+                #expect(last >= (boot == .same ? written : durable) && last <= 260, "call \(call), \(kind)")
+                try again.close()
+                #expect(await findings(image).isEmpty, "call \(call), \(kind)")
+            }
+            call += takesSamples ? 5 : 1
+        }
+        #expect(call > 60)
+    }
+}
