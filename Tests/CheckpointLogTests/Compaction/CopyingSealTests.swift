@@ -38,7 +38,10 @@ import Testing
         try engine.requireWriter().manifest.current.segments
     }
 
-    func findings(_ disk: SimulatedFileSystem) async -> [VerificationFinding] { await FreedValueTests.findings(disk) }
+    func findings(_ disk: SimulatedFileSystem) async -> [VerificationFinding] {
+        await LogVerifier(directory: SpecimenLog.path, level: .deep, fileSystem: disk).verify().findings
+            .filter { $0.severity != .note }
+    }
 
     /// One short segment stays of however many, and nothing was synced for it but itself.
     @Test func oneShortSegmentStays() async throws {
