@@ -1,9 +1,10 @@
-import SystemPackage
+package import SystemPackage
 
 extension LogEngine {
     /// Copies the log as it is at one moment within this call. This process, or another one, may write and compact it
     /// meanwhile.
-    func backUp(to path: FilePath, _ note: @escaping (_ done: Int, _ total: Int) -> Void) throws -> BackupReport {
+    package func backUp(to path: FilePath, _ note: @escaping (_ done: Int, _ total: Int) -> Void) throws -> BackupReport
+    {
         try checkOpen()
         guard !isSnapshot else {
             throw CheckpointLogError.unsupported(

@@ -190,4 +190,76 @@ import Testing
         }
         #expect(call > 60)
     }
+
+    /// What somebody looks at segment by segment stays where it is meanwhile.
+    @Test(arguments: ["snapshot", "expiry"]) func nothingIsCopiedMeanwhile(_ reason: String) async throws {
+        let time = Lock<Int64>(1_000_000_000_000)
+        var configuration = SpecimenLog.configuration(disk)
+        configuration.now = { time.withLock { $0 } }
+        configuration.compactsAutomatically = true
+        configuration.levels[1] = LevelPolicy(durability: .written, compression: .none)
+        configuration.levels[2] = LevelPolicy(
+            durability: .written, retention: .newest(50).younger(than: .seconds(1)), compression: .none)
+        var engine = try LogEngine.open(at: SpecimenLog.path, configuration)
+        // A segment with old versions and young ones: an expiry has to read its footer.
+        try Self.put(engine, 1...20, keys: 1, level: 2)
+        time.withLock { $0 += 2_000_000 }
+        try Self.put(engine, 21...40, keys: 1, level: 2)
+        try Self.put(engine, 1...200)
+        let before = try Self.sealed(engine)
+        let during = Lock<[Manifest.Segment]?>(nil)
+        disk.observe { [disk, engine] call in
+            let isWanted =
+                reason == "snapshot"
+                ? call.operation == .write && call.path.string.contains("SNAPSHOT")
+                : call.operation == .read && call.path.string.contains(".log")
+            guard isWanted else { return }
+            disk.observe(nil)
+            #expect(throws: Never.self) {
+                try Self.put(engine, 201...400)
+                let sealed = try Self.sealed(engine)
+                during.withLock { $0 = sealed }
+            }
+        }
+        let maintenance = try engine.requireWriter().maintenance
+        if reason == "snapshot" {
+            try maintenance.writeSnapshot()
+        } else {
+            try maintenance.compactor.expireVersions()
+        }
+        disk.observe(nil)
+        let meanwhile = try #require(during.withLock { $0 })
+        #expect(before.allSatisfy { meanwhile.contains($0) })
+        let added = meanwhile.filter { !before.contains($0) }
+        #expect(added.count >= 4 && added.allSatisfy { $0.name.role == .log }, "\(added.map(\.name))")
+        // Nothing is held off afterwards.
+        let copied = maintenance.compactionCount
+        try Self.put(engine, 401...600)
+        #expect(maintenance.compactionCount >= copied + 4)
+        try engine.close()
+        #expect(await findings(disk).isEmpty)
+        engine = try LogEngine.open(at: SpecimenLog.path, configuration)
+        #expect(try (0..<3).map { try Self.number(engine, $0) } == [600, 598, 599])
+        try engine.close()
+    }
+
+    /// A backup is of sealed segments, and seals the one that is being written; a copy of that would be of later.
+    @Test func aBackupHasWhatWasJustWritten() async throws {
+        var engine = try Self.open(disk)
+        let appender = try engine.requireWriter().appender
+        var last = 0
+        while appender.counters.rolls < 3 {
+            last += 1
+            try Self.put(engine, last...last)
+        }
+        try Self.put(engine, (last + 1)...(last + 20))
+        #expect(appender.counters.rolls == 3)
+        _ = try engine.backUp(to: "/copy") { _, _ in }
+        try Self.put(engine, (last + 21)...(last + 40))
+        try engine.close()
+        engine = try LogEngine.open(at: "/copy", SpecimenLog.configuration(disk))
+        let numbers = try (0..<3).map { try Self.number(engine, $0) ?? 0 }
+        #expect(numbers.sorted() == Array((last + 18)...(last + 20)))
+        try engine.close()
+    }
 }
