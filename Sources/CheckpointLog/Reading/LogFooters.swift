@@ -70,13 +70,27 @@ package struct LogFooters {
     package static func footer(
         ofUnsealed name: SegmentName, _ file: any OpenFile, end: Int, identity: LogIdentity
     ) throws -> EncodedFooter {
-        let (footer, scanEnd) = try scan(name, file, end: end, identity: identity)
+        var footer = SegmentFooterEncoder()
+        try forEachEntry(ofUnsealed: name, file, end: end, identity: identity) { entry, frame in
+            unsafe footer.append(entry, key: frame.key, origin: frame.origin)
+        }
+        return footer.finish()
+    }
+
+    /// Calls `body` with each frame in `[SegmentHeader.byteCount, end)` of a segment that is about to be sealed, and
+    /// with its entry, which has neither the key nor the origin.
+    ///
+    /// - Throws: as ``footer(ofUnsealed:_:end:identity:)``, and what `body` throws; it may have been called by then.
+    static func forEachEntry(
+        ofUnsealed name: SegmentName, _ file: any OpenFile, end: Int, identity: LogIdentity,
+        _ body: (SegmentFooter.Entry, FrameView) throws -> Void
+    ) throws {
+        let scanEnd = try scanEntries(name, file, end: end, identity: identity, body)
         guard scanEnd.offset == end else {
             throw CheckpointLogError.damaged(
                 "A segment does not read back as it was written (\(scanEnd.cause)); close the log and verify it.",
                 path: file.path.string, offset: scanEnd.offset)
         }
-        return footer
     }
 
     /// Checks that the file of a sealed segment exists and has the length that the manifest states.
@@ -126,12 +140,19 @@ package struct LogFooters {
         _ name: SegmentName, _ file: any OpenFile, end: Int, identity: LogIdentity
     ) throws -> (EncodedFooter, SegmentScanner.End) {
         var footer = SegmentFooterEncoder()
-        var scanner = SegmentScanner(file, seed: identity.seed(of: name.identifier), end: end, checksPayload: false)
-        let scanEnd = try scanner.scan { frame in
-            let entry = SegmentFooter.Entry(
-                frame.header, offset: frame.offset, value: try frame.valueFile())
+        let scanEnd = try scanEntries(name, file, end: end, identity: identity) { entry, frame in
             unsafe footer.append(entry, key: frame.key, origin: frame.origin)
         }
         return (footer.finish(), scanEnd)
+    }
+
+    private static func scanEntries(
+        _ name: SegmentName, _ file: any OpenFile, end: Int, identity: LogIdentity,
+        _ body: (SegmentFooter.Entry, FrameView) throws -> Void
+    ) throws -> SegmentScanner.End {
+        var scanner = SegmentScanner(file, seed: identity.seed(of: name.identifier), end: end, checksPayload: false)
+        return try scanner.scan { frame in
+            try body(SegmentFooter.Entry(frame.header, offset: frame.offset, value: try frame.valueFile()), frame)
+        }
     }
 }

@@ -43,6 +43,8 @@ extension Compactor {
         else { return nil }
         var isCopied = false
         defer { if !isCopied { endCopy() } }
+        // Nothing is stored there any more, and the next segment's pages come into memory meanwhile.
+        rolled.segment.file.unmap()
         // What cannot be read or written here, the ordinary seal is told as well.
         guard let selection = try? selectNewest(of: rolled),
             let written = try? write(selection.live, rests: false, mayStop: true), let output = written.0
@@ -85,69 +87,33 @@ extension Compactor {
     }
 
     /// What stays of a full segment, and of what is left of the one before.
-    private struct Newest {
-        var live: [LiveFrame] = []
-        var earlier: Manifest.Segment?
-    }
-
-    /// How many versions of a key there are, and how many of them were seen.
-    private struct Versions {
-        var count = 0
-        var seen = 0
-    }
-
-    /// - Returns: nil if the segment has to be sealed as it is.
-    private func selectNewest(of rolled: LogAppender.Rolled) throws -> Newest? {
-        let name = rolled.segment.name
-        let footer = try LogFooters.footer(
-            ofUnsealed: name, rolled.segment.file, end: rolled.end, identity: identity)
+    ///
+    /// - Throws: if the segment has to be sealed as it is, or cannot be read.
+    private func selectNewest(of rolled: LogAppender.Rolled) throws -> (live: [LiveFrame], earlier: Manifest.Segment?) {
         let before = remainder.withLock { $0.name }
-        var newest = Newest()
-        newest.earlier = manifest.current.segments.first { $0.name == before }
-        func forEachEntry(
-            _ body: (SegmentFooter.Entry, _ key: UnsafeRawBufferPointer, CatalogRecord) throws -> Void
-        ) throws {
-            if let earlier = newest.earlier {
-                unsafe try LogFooters(identity: identity).forEachEntry(of: earlier) { entry, key, origin in
-                    unsafe try body(
-                        entry, key, CatalogRecord(entry, of: earlier.name.identifier, key: key, origin: origin))
-                }
-            }
-            _ = unsafe try SegmentFooter.forEachEntry(in: footer.bytes, count: footer.summary.frameCount) {
-                entry, key, origin in
-                unsafe try body(entry, key, CatalogRecord(entry, of: name.identifier, key: key, origin: origin))
-            }
-        }
-        var versions: [KeyHash: Versions] = [:]
-        var (isPlain, last, byteCount) = (true, SequenceNumber(rawValue: 0), 0)
-        unsafe try forEachEntry { entry, _, record in
-            guard entry.kind.isCopied else { return }
-            if entry.kind != .value || entry.sequenceNumber <= last { isPlain = false }
-            guard isPlain else { return }
-            last = entry.sequenceNumber
-            byteCount += entry.byteCount
-            versions[record.hash(catalog.hashSecret), default: Versions()].count += 1
-        }
-        guard isPlain else { return nil }
+        let earlier = manifest.current.segments.first { $0.name == before }
         let mayBeHeld = catalog.hasGroupFrames || catalog.labels.isUsed
-        var keptByteCount = 0
-        unsafe try forEachEntry { entry, key, record in
+        var newest = NewestFrames(byteLimit: (rolled.end + (earlier?.byteCount ?? 0)) / 4)
+        func add(_ entry: SegmentFooter.Entry, _ record: CatalogRecord) throws {
             guard entry.kind.isCopied else { return }
-            let hash = record.hash(catalog.hashSecret)
-            versions[hash, default: Versions()].seen += 1
-            let newer = versions[hash].map { $0.count - $0.seen } ?? 0
             let retention = catalog.retentions[entry.level]
-            guard newer < retention.count || (mayBeHeld || retention.interval != nil) && catalog.isLive(record) else {
-                return
+            try newest.add(entry, record, record.hash(catalog.hashSecret), keeping: retention.count) {
+                older, location in
+                guard mayBeHeld || retention.interval != nil else { return false }
+                return unsafe catalog.isLive(
+                    CatalogRecord(older, of: location.segment, key: record.key, origin: record.origin))
             }
-            keptByteCount += entry.byteCount
-            guard keptByteCount <= byteCount / 4 else { return }
-            var entry = entry
-            entry.key = unsafe Array(key)
-            newest.live.append(
-                LiveFrame(location: record.location, entry: entry, hash: hash, isKeptAnyway: false))
         }
-        return keptByteCount <= byteCount / 4 ? newest : nil
+        if let earlier {
+            unsafe try LogFooters(identity: identity).forEachEntry(of: earlier) { entry, key, origin in
+                unsafe try add(entry, CatalogRecord(entry, of: earlier.name.identifier, key: key, origin: origin))
+            }
+        }
+        let (name, file) = (rolled.segment.name, rolled.segment.file)
+        try LogFooters.forEachEntry(ofUnsealed: name, file, end: rolled.end, identity: identity) { entry, frame in
+            unsafe try add(entry, CatalogRecord(entry, of: name.identifier, key: frame.key, origin: frame.origin))
+        }
+        return (try newest.finish(), earlier)
     }
 
     private func replace(
