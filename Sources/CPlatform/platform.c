@@ -123,6 +123,18 @@ void checkpoint_drop_mapped_pages(void *address, size_t count) {
 #endif
 }
 
+void checkpoint_populate_mapped_pages(void *address, size_t count) {
+#ifdef __linux__
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t start = ((uintptr_t)address + page - 1) & ~(page - 1);
+    uintptr_t end = ((uintptr_t)address + count) & ~(page - 1);
+    // MADV_POPULATE_WRITE, which headers have since Linux 5.14. Past the end of the file it fails, and raises no signal.
+    if (end > start) madvise((void *)start, end - start, 23);
+#else
+    (void)address, (void)count;
+#endif
+}
+
 int checkpoint_sync(int file) {
 #ifdef __linux__
     return (int)UNINTERRUPTED(fdatasync(file));

@@ -37,6 +37,9 @@ void checkpoint_want_large_pages(void *address, size_t count);
 // Takes the pages of a shared mapping of a file out of the page table; they stay in the page cache, dirty as they are. A hint.
 void checkpoint_drop_mapped_pages(void *address, size_t count);
 
+// Brings the whole pages of a stretch of a shared mapping into the page cache, dirty and with what they hold. A hint.
+void checkpoint_populate_mapped_pages(void *address, size_t count);
+
 // Makes data and length survive power loss: 0 or -1 with errno.
 int checkpoint_sync(int file);
 

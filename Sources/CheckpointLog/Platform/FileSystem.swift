@@ -166,6 +166,9 @@ package protocol OpenFile: AnyObject, Sendable {
     /// Stores one word, at a multiple of 8, into the mapping: as a whole, and after every store before it.
     func storeWord(_ word: UInt64, at offset: Int)
 
+    /// Makes the whole pages in `range` of the mapping part of the next sync, with what they hold. A hint.
+    func populate(_ range: Range<Int>)
+
     /// Ends the mapping; what was stored stays in the file.
     func unmap()
 

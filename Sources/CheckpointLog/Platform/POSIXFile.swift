@@ -119,6 +119,14 @@ import SystemPackage
         unsafe checkpoint_store_release(target + offset, word)
     }
 
+    func populate(_ range: Range<Int>) {
+        unmapping.withLock { _ in
+            guard let mapping = unsafe mapping, let start = mapping.baseAddress else { return }
+            let range = range.clamped(to: 0..<mapping.count)
+            unsafe checkpoint_populate_mapped_pages(start + range.lowerBound, range.count)
+        }
+    }
+
     func unmap() {
         unmapping.withLock { _ in
             if let mapping = unsafe mapping { unsafe munmap(mapping.baseAddress, mapping.count) }

@@ -17,6 +17,9 @@ package final class ActiveSegment: Sendable {
     /// and down after the insert. A segment is sealed only at zero, so that compaction never misses an entry.
     private let pending = Atomic<Int>(0)
 
+    /// Before here pages are in the page cache, or were synced. Used by one sync at a time.
+    private let populatedEnd = Atomic<Int>(0)
+
     private init(
         name: SegmentName, file: any OpenFile, seed: FrameSeed, capacity: Int, reserved: Int, isMapped: Bool,
         previous: SegmentNumber
@@ -123,6 +126,25 @@ package final class ActiveSegment: Sendable {
             throw error
         }
     }
+
+    /// Makes the pages that follow the frames part of the sync that comes, if it is one of many short ones.
+    ///
+    /// The first write to an allocated block also changes the file's list of extents, which the sync has to write as
+    /// well, with a commit of the journal where there is one. One sync can do that for the next ones.
+    ///
+    /// - Parameters:
+    ///   - end: where the frames end that the sync makes durable.
+    ///   - start: where those of the sync before ended.
+    package func populateAhead(of end: Int, since start: Int) {
+        guard isMapped, end - start <= Self.shortSpan, end > populatedEnd.load(ordering: .relaxed) else { return }
+        let next = min(end + Self.populatedByteCount, reservedByteCount)
+        populatedEnd.store(next, ordering: .relaxed)
+        if end < next { file.populate(end..<next) }
+    }
+
+    /// Syncs of more than this, in bytes, write their extents themselves: that costs little beside the rest.
+    private static let shortSpan = 16 << 10
+    private static let populatedByteCount = 64 << 10
 
     private func put(_ bytes: [UInt8], at offset: Int) throws(FileSystemError) {
         if isMapped {

@@ -28,6 +28,9 @@ extension LogAppender {
             for rolled in rolled {
                 try rolled.segment.file.sync()
             }
+            let last = syncedPosition
+            active.populateAhead(
+                of: Int(end.offset), since: last.segment == end.segment ? Int(last.offset) : 0)
             try active.file.sync()
             try manifest.requireInPlace()
             state.withLock { state in

@@ -45,6 +45,7 @@ import Testing
         case .read: _ = try file.readOnce(1, at: 0)
         case .readIfCached: _ = try file.readIfCached(1, at: 0)
         case .map: _ = try file.map(byteCount: 64)
+        case .populate: file.populate(0..<64)
         }
     }
 
@@ -98,7 +99,7 @@ import Testing
         disk.cutPower()
         for operation in SimulatedCall.Operation.allCases {
             let failure = code { try run(operation, disk, file) }
-            let isSilent = operation == .store || operation == .storeWord
+            let isSilent = [.store, .storeWord, .populate].contains(operation)
             #expect(failure == (isSilent ? nil : .ioError), "\(operation)")
         }
         lock.unlock()

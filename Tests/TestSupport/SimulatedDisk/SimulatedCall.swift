@@ -29,12 +29,13 @@ package struct SimulatedCall: Sendable, Equatable {
     package enum Operation: String, Sendable, CaseIterable {
         case openDirectory, open, create, createDirectory, list, rename, link, remove, syncDirectory
         case lock, isLocked, isInPlace
-        case size, read, readIfCached, write, reserve, map, store, storeWord, truncate, sync
+        case size, read, readIfCached, write, reserve, map, populate, store, storeWord, truncate, sync
 
         /// Whether the call changes the disk: these are the points at which the power can be cut.
         package var isMutating: Bool {
             switch self {
-            case .openDirectory, .open, .list, .isLocked, .isInPlace, .size, .read, .readIfCached, .map: false
+            case .openDirectory, .open, .list, .isLocked, .isInPlace, .size, .read, .readIfCached, .map, .populate:
+                false
             default: true
             }
         }
@@ -64,7 +65,7 @@ package struct SimulatedCall: Sendable, Equatable {
             case .read, .readIfCached: .read
             case .write, .store, .storeWord: .write
             case .reserve: .reserve
-            case .map: .map
+            case .map, .populate: .map
             case .truncate: .truncate
             case .sync: .sync
             }

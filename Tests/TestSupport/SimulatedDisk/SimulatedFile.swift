@@ -73,6 +73,11 @@ final class SimulatedFile: OpenFile {
         }
     }
 
+    func populate(_ range: Range<Int>) {
+        // The pages hold what they held; a crash may lose that as before.
+        try? system.perform(call(.populate, at: range.lowerBound, range.count)) { (_, _) throws(Errno) in }
+    }
+
     func unmap() {
         system.state.withLock { $0.disk.unmap(number) }
     }
