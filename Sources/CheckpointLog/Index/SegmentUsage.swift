@@ -1,6 +1,6 @@
 /// How many bytes of each segment are live, by the size classes of their frames. Compaction chooses segments by it.
 package final class SegmentUsage: Sendable {
-    private let live = Lock(SegmentCounters())
+    private let live = Lock(SegmentCounters(), isBrief: true)
     private let held = Lock<Set<SegmentNumber>>([])
 
     package init() {}

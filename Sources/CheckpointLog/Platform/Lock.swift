@@ -17,12 +17,14 @@ import Darwin
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private let state: UnsafeMutablePointer<State>
 
-    package init(_ initialState: State) {
+    /// - Parameter isBrief: whether several threads often meet here, and hold the lock for less time than it takes to
+    ///   sleep and be woken. One that finds it taken then tries again for a moment before it sleeps.
+    package init(_ initialState: State, isBrief: Bool = false) {
         unsafe mutex = .allocate(capacity: 1)
         unsafe condition = .allocate(capacity: 1)
         unsafe state = .allocate(capacity: 1)
         unsafe state.initialize(to: initialState)
-        unsafe Self.check(pthread_mutex_init(mutex, nil))
+        unsafe Self.initialize(mutex, isBrief)
         #if os(Linux)
         // A change of the wall clock must not change how long a wait lasts.
         var attributes = pthread_condattr_t()
@@ -80,6 +82,18 @@ import Darwin
     /// Lets every waiter call its `body` again.
     package func wakeAll() {
         unsafe pthread_cond_broadcast(condition)
+    }
+
+    private static func initialize(_ mutex: UnsafeMutablePointer<pthread_mutex_t>, _ isBrief: Bool) {
+        #if canImport(Glibc)
+        var attributes = pthread_mutexattr_t()
+        unsafe check(pthread_mutexattr_init(&attributes))
+        if isBrief { unsafe check(pthread_mutexattr_settype(&attributes, CInt(PTHREAD_MUTEX_ADAPTIVE_NP))) }
+        unsafe check(pthread_mutex_init(mutex, &attributes))
+        unsafe check(pthread_mutexattr_destroy(&attributes))
+        #else
+        unsafe check(pthread_mutex_init(mutex, nil))
+        #endif
     }
 
     private static func check(_ code: Int32) {

@@ -105,7 +105,7 @@ package final class LogAppender: Sendable {
         state = Lock(
             State(
                 active: active, offset: SegmentHeader.byteCount, usableByteCount: active.usableByteCount, epoch: epoch,
-                lastTimestamp: lastTimestamp))
+                lastTimestamp: lastTimestamp), isBrief: true)
         synced = Atomic(Self.bits(LogPosition(segment: active.name.identifier, offset: SegmentHeader.byteCount)))
     }
 
