@@ -101,6 +101,7 @@ extension LogEngine {
         _ appended: Appended, _ kind: RecordKind, _ level: Level?, key: UnsafeRawBufferPointer,
         origin: UnsafeRawBufferPointer, value: ValueFile? = nil, isMarked: Bool = false
     ) {
+        let catalog = catalog
         unsafe catalog.insert(
             CatalogRecord(
                 kind: kind, level: level?.rawValue ?? 0, sequenceNumber: appended.sequenceNumber,

@@ -93,11 +93,13 @@ extension Compactor {
         let before = remainder.withLock { $0.name }
         let earlier = manifest.current.segments.first { $0.name == before }
         let mayBeHeld = catalog.hasGroupFrames || catalog.labels.isUsed
+        // Each frame would retain and release the catalog, and so would who appends meanwhile, on another processor.
+        let (retentions, hashSecret) = (catalog.retentions, catalog.hashSecret)
         var newest = NewestFrames(byteLimit: (rolled.end + (earlier?.byteCount ?? 0)) / 4)
         func add(_ entry: SegmentFooter.Entry, _ record: CatalogRecord) throws {
             guard entry.kind.isCopied else { return }
-            let retention = catalog.retentions[entry.level]
-            try newest.add(entry, record, record.hash(catalog.hashSecret), keeping: retention.count) {
+            let retention = retentions[entry.level]
+            try newest.add(entry, record, record.hash(hashSecret), keeping: retention.count) {
                 older, location in
                 guard mayBeHeld || retention.interval != nil else { return false }
                 return unsafe catalog.isLive(

@@ -35,7 +35,7 @@
     package var end: LogPosition
     /// Not reference-counted, because each copy of this struct would cost a checkpoint a retain and a release. Sealing
     /// and closing wait for the pending entry, and keep the segment until then.
-    private unowned(unsafe) let segment: ActiveSegment
+    private let segment: Unmanaged<ActiveSegment>
 
     init(
         sequenceNumber: SequenceNumber, timestamp: Int64, location: FrameLocation, frameByteCount: Int,
@@ -46,12 +46,12 @@
         self.location = location
         self.frameByteCount = frameByteCount
         self.end = end
-        unsafe self.segment = segment
+        unsafe self.segment = Unmanaged.passUnretained(segment)
     }
 
     /// Counts an index entry as pending. Call ``indexed()`` once, after the insert.
-    func addPendingEntry() { unsafe segment.addPendingEntry() }
+    func addPendingEntry() { unsafe segment._withUnsafeGuaranteedRef { $0.addPendingEntry() } }
 
     /// Counts the index entry as made. The segment may be sealed and released afterwards.
-    package func indexed() { unsafe segment.removePendingEntry() }
+    package func indexed() { unsafe segment._withUnsafeGuaranteedRef { $0.removePendingEntry() } }
 }
