@@ -12,6 +12,7 @@ extension LogEngine {
         unsafe try bytes.withUnsafeBytes { unsafe try append($0, attributes, key: key) }
     }
 
+    @inline(__always)
     package func append(
         _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: CheckpointKey
     ) throws -> Appended {
@@ -24,6 +25,7 @@ extension LogEngine {
         return try counting(attributes, key) { unsafe try append(bytes, $0, key: key, to: writer) }
     }
 
+    @inline(__always)
     private func append(
         _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: CheckpointKey, to writer: Writer
     ) throws -> Appended {

@@ -72,6 +72,7 @@ extension CheckpointKey: Hashable, Comparable {
 
 extension CheckpointKey {
     /// Calls `body` with the UTF-8 bytes of the key, after checking that they are within the limits.
+    @inline(__always)
     package func withValidatedBytes<Result>(
         _ body: (UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {

@@ -51,6 +51,7 @@ package final class RecordWriter: Sendable {
     /// Appends one value that is not large.
     ///
     /// - Throws: `.valueTooLarge`; what the appender throws.
+    @inline(__always)
     package func append(
         _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
         origin: UnsafeRawBufferPointer
