@@ -20,7 +20,8 @@ public struct Statistics: Sendable, Hashable, Codable {
     /// System calls that wrote to files.
     public var writeCallCount = 0
     /// All bytes written to files: appended frames, large values, compaction, footers, manifests, snapshots of the
-    /// index. Divided by `frameByteCount` it is the write amplification.
+    /// index. Divided by `frameByteCount` it is the write amplification. The system writes whole pages; and a sync of
+    /// few bytes writes up to 64 KiB of zeros behind them for the next ones, which are not counted.
     public var writtenByteCount = 0
     /// All syncs of files and directories: of frames, large values, compaction and manifest.
     public var flushCount = 0

@@ -219,7 +219,8 @@ import Testing
             shown += 1
             Issue.record("\(change), \(boot) boot: \(problem)")
         }
-        #expect(refused > 10 && told > 0)
+        // A sample may leave out what is told.
+        #expect(refused > 10 && (told > 0 || takesSamples))
         tellCounts("LostEvidence", ["changes": singles.count + pairs.count])
     }
 
