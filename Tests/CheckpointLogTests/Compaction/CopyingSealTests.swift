@@ -114,6 +114,36 @@ import Testing
         try engine.close()
     }
 
+    /// Of each key the newest versions as many as the level keeps, each with its own bytes: also when nothing newer
+    /// than the copy holds them.
+    @Test func eachKeptVersionIsItsOwn() async throws {
+        var engine = try Self.open(disk, keep: 3)
+        let appender = try engine.requireWriter().appender
+        var last = 0
+        while appender.counters.rolls < 4 {
+            last += 1
+            try Self.put(engine, last...last, keys: 2)
+        }
+        #expect(try Self.sealed(engine).allSatisfy { $0.name.role == .output })
+        let image = disk.crashImage(.everything, boot: .same)
+        for turn in 0..<2 {
+            for key in 0..<2 {
+                let query = RecordQuery(key: CheckpointKey("key \(key)"), level: 1)
+                let numbers = try engine.versions(query).map { version in
+                    var query = query
+                    query.version = .sequence(version.number)
+                    return try unsafe engine.withContent(query) { unsafe PowerLossTests.number(Array($1)) } ?? nil
+                }
+                let newest = last % 2 == key ? last : last - 1
+                #expect(numbers == [newest, newest - 2, newest - 4])
+            }
+            try engine.close()
+            if turn == 0 { engine = try Self.open(image, keep: 3) }
+        }
+        #expect(await findings(disk).isEmpty)
+        #expect(await findings(image).isEmpty)
+    }
+
     /// A pin keeps a version that the level has given up, and a snapshot of the log everything it had.
     @Test func pinnedAndSnapshotVersionsStay() async throws {
         let engine = try Self.open(disk)
