@@ -171,10 +171,7 @@ final class FaultedLife {
     }
 
     private func failures(since: Int) -> [SimulatedCall] {
-        // A hint that fails is none: nobody hears of it, and nothing is different.
-        disk.trace[since...].filter {
-            $0.failure != nil && $0.failure != .noSuchFileOrDirectory && $0.operation != .populate
-        }
+        disk.trace[since...].filter { $0.failure != nil && $0.failure != .noSuchFileOrDirectory }
     }
 
     private func put(_ engine: LogEngine, _ key: String, _ count: Int) {

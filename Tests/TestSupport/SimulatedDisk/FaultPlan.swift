@@ -59,9 +59,9 @@ struct FaultPlan: Sendable {
         return .proceed(byteCount: call.byteCount)
     }
 
-    /// What the first fault that is due does to `call`. Stores cannot fail, so no fault is used up by one.
+    /// What the first fault that is due does to `call`. No fault is used up by a call that cannot be heard to fail.
     private mutating func takeEffect(on call: SimulatedCall, where isWanted: (Effect) -> Bool) -> Effect? {
-        guard !call.operation.isStore else { return nil }
+        guard !call.operation.isUnheard else { return nil }
         for index in faults.indices where isWanted(faults[index].effect) && faults[index].matches(call) {
             if faults[index].skippedCallCount > 0 {
                 faults[index].skippedCallCount -= 1

@@ -48,8 +48,8 @@ package struct SimulatedCall: Sendable, Equatable {
             }
         }
 
-        /// A word is stored whole or not at all, and no store can be refused.
-        var isStore: Bool { self == .store || self == .storeWord }
+        /// No store can be refused, and nobody hears of it when the hint to populate pages is.
+        package var isUnheard: Bool { self == .store || self == .storeWord || self == .populate }
 
         var named: FileSystemError.Operation {
             switch self {
