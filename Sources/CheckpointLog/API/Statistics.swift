@@ -15,7 +15,7 @@ public struct Statistics: Sendable, Hashable, Codable {
     /// Promise frames: when the log falls quiet, it appends an empty frame 50 ms after the last sync, and syncs it.
     public var promiseCount = 0
     /// Bytes of frames that the log copied into a mapped segment, without a system call. It writes frames of 8 KiB and
-    /// more with a system call.
+    /// more with a system call, and so a frame that will be synced alone.
     public var mappedByteCount = 0
     /// System calls that wrote to files.
     public var writeCallCount = 0

@@ -20,6 +20,8 @@ import SystemPackage
     /// Whether the system has refused to read only from the page cache. Every such read then counts as a miss.
     private let refusesCachedReads = Atomic(false)
     private var mapping: UnsafeMutableRawBufferPointer?
+    /// Whether the page table may have pages of the mapping.
+    private let hasMappedPages = Atomic(false)
     /// Held while the mapping ends, and while its pages are dropped, so that the addresses cannot belong to another
     /// mapping.
     private let unmapping = Lock(())
@@ -109,6 +111,7 @@ import SystemPackage
         precondition(offset >= 0 && offset + bytes.count <= mapping.count, "A store stays in its mapping.")
         guard let source = bytes.baseAddress, let target = mapping.baseAddress else { return }
         unsafe (target + offset).copyMemory(from: source, byteCount: bytes.count)
+        if !hasMappedPages.load(ordering: .relaxed) { hasMappedPages.store(true, ordering: .relaxed) }
     }
 
     func storeWord(_ word: UInt64, at offset: Int) {
@@ -123,6 +126,7 @@ import SystemPackage
         unmapping.withLock { _ in
             guard let mapping = unsafe mapping, let start = mapping.baseAddress else { return }
             let range = range.clamped(to: 0..<mapping.count)
+            hasMappedPages.store(true, ordering: .relaxed)
             unsafe checkpoint_populate_mapped_pages(start + range.lowerBound, range.count)
         }
     }
@@ -152,6 +156,8 @@ import SystemPackage
     /// this process, for each page. Removing all pages from the page table at once takes one interruption. The next
     /// store maps the page that is being appended to again.
     private func dropMappedPages() {
+        // A store that comes at this moment is for the next sync, or costs that one interruption.
+        guard hasMappedPages.exchange(false, ordering: .relaxed) else { return }
         unmapping.withLock { _ in
             guard let mapping = unsafe mapping, let start = mapping.baseAddress else { return }
             unsafe checkpoint_drop_mapped_pages(start, mapping.count)

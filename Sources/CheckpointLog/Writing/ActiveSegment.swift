@@ -159,13 +159,18 @@ package final class ActiveSegment: Sendable {
     private static let leastWrite = 8 << 10
 
     /// Whether a frame of so many bytes goes through the mapping.
+    ///
+    /// - Parameter isSyncedAlone: whether a sync is expected that has no other frame. Then a write is cheaper for any
+    ///   size: the sync need not drop the page from the page table, and no store has to map it again.
     @inline(__always)
-    package func isStored(_ byteCount: Int) -> Bool { isMapped && byteCount < Self.leastWrite }
+    package func isStored(_ byteCount: Int, isSyncedAlone: Bool) -> Bool {
+        isMapped && byteCount < Self.leastWrite && !isSyncedAlone
+    }
 
     /// Puts a frame that is in one piece in its place.
     @inline(__always)
-    package func put(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileSystemError) {
-        if isStored(bytes.count) {
+    package func put(_ bytes: UnsafeRawBufferPointer, at offset: Int, isStored: Bool) throws(FileSystemError) {
+        if isStored {
             unsafe file.store(bytes, at: offset)
         } else {
             unsafe try file.write(bytes, at: offset)

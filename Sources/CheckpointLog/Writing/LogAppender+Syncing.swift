@@ -19,7 +19,7 @@ extension LogAppender {
         unsyncedValues.removeDead()
         let (end, active, rolled, values) = try state.withLock { state in
             if let failure = state.failure { throw Self.refusal(failure) }
-            state.syncEnd = state.end
+            state.noteSync()
             return (state.end, state.active, state.unsynced, unsyncedValues.waiting)
         }
         guard Self.bits(end) != synced.load(ordering: .relaxed) else { return end }

@@ -37,6 +37,10 @@ package final class LogAppender: Sendable {
         var unsynced: [Rolled] = []
         /// The greatest end that a sync has stated, or goes for now; nil before the first.
         var syncEnd: LogPosition?
+        /// How many frames there were when the last sync began.
+        var framesAtSync = 0
+        /// Whether that sync had one frame to sync, or none.
+        var syncsOneByOne = false
         /// Rolled and not yet sealed, oldest first.
         var unsealed: [Rolled] = []
         var failure: CheckpointLogError?
@@ -45,6 +49,15 @@ package final class LogAppender: Sendable {
         var scratch = Scratch()
 
         var end: LogPosition { LogPosition(segment: active.name.identifier, offset: offset) }
+
+        /// Whether the next frame will be synced alone, if things go on as before.
+        var expectsSync: Bool { syncsOneByOne && counters.frames == framesAtSync }
+
+        mutating func noteSync() {
+            syncsOneByOne = counters.frames - framesAtSync < 2
+            framesAtSync = counters.frames
+            syncEnd = end
+        }
     }
 
     package struct Counters: Sendable {
@@ -304,12 +317,14 @@ package final class LogAppender: Sendable {
         let prefixByteCount = header.prefixByteCount
         let byteCount = header.frameByteCount
         let scratch = unsafe state.scratch.bytes
+        let isStored = state.active.isStored(byteCount, isSyncedAlone: state.expectsSync)
         do throws(FileSystemError) {
             if byteCount <= scratch.count {
                 unsafe FrameEncoder.write(
                     &header, key: draft.key, origin: draft.origin, metadata: draft.metadata, payload: draft.payload,
                     to: scratch, at: offset, state.active.seed)
-                unsafe try state.active.put(UnsafeRawBufferPointer(rebasing: scratch[..<byteCount]), at: offset)
+                unsafe try state.active.put(
+                    UnsafeRawBufferPointer(rebasing: scratch[..<byteCount]), at: offset, isStored: isStored)
             } else {
                 unsafe FrameEncoder.writePrefix(
                     &header, key: draft.key, origin: draft.origin, metadata: draft.metadata, to: scratch, at: offset,
@@ -328,7 +343,7 @@ package final class LogAppender: Sendable {
         state.counters.frames += 1
         if header.kind.isRecord { state.counters.records += 1 }
         state.counters.frameBytes += byteCount
-        if state.active.isStored(byteCount) { state.counters.mappedBytes += byteCount }
+        if isStored { state.counters.mappedBytes += byteCount }
         return Appended(
             sequenceNumber: header.sequenceNumber, timestamp: header.timestamp,
             location: FrameLocation(segment: state.active.name.identifier, offset: offset, byteCount: byteCount),
