@@ -152,6 +152,21 @@ final class DecodingState {
     @inline(__always)
     func keepCursor() { if mayKeepCursor { keepsCursor = true } }
 
+    /// The path of the last map, changed to that of `key` in `outer`: nil if anything but the cursor refers to it, or
+    /// it is the path of something else.
+    @inline(__always)
+    func pathAgain(_ key: IndexKey, in outer: CodingPath?) -> CodingPath? {
+        guard isKnownUniquelyReferenced(&lastCursor), let cursor = lastCursor,
+            isKnownUniquelyReferenced(&cursor.path), let path = cursor.path, path.outer === outer
+        else { return nil }
+        path.key = key
+        return path
+    }
+
+    /// Whether the cursor that the next map will use has this path.
+    @inline(__always)
+    func cursorHas(_ path: CodingPath?) -> Bool { lastCursor?.path === path }
+
     func dropCursor() {
         mayKeepCursor = false
         keepsCursor = false

@@ -294,8 +294,8 @@ struct UnkeyedReader: UnkeyedDecodingContainer {
     /// Where the array begins, and where its next element does.
     private let item: Int
     private var offset: Int
-    /// The paths of the last two elements that decoded themselves. A cursor may still have the newer
-    /// one, but the older one is mostly free to be used again.
+    /// The paths of the last two elements that decoded themselves, unless the cursor has them. The cursor of another
+    /// map may still refer to the newer one, but the older one is mostly free to be used again.
     private var paths: (older: CodingPath?, newer: CodingPath?)
 
     init(state: DecodingState, head: CBORHead, at item: Int, path: CodingPath?) {
@@ -347,6 +347,8 @@ struct UnkeyedReader: UnkeyedDecodingContainer {
     mutating func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
         try requireElement(type)
         let value = try state.decode(type, at: offset, path: elementPath())
+        // Left to the cursor, the path can be changed for the next element.
+        if paths.newer != nil, state.cursorHas(paths.newer) { paths.newer = nil }
         try moveOn()
         return value
     }
@@ -354,6 +356,7 @@ struct UnkeyedReader: UnkeyedDecodingContainer {
     private mutating func elementPath() -> CodingPath? {
         state.keepCursor()
         let key = IndexKey(currentIndex)
+        if let path = state.pathAgain(key, in: path) { return path }
         if isKnownUniquelyReferenced(&paths.older) {
             paths.older?.key = key
         } else {

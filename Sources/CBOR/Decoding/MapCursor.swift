@@ -2,7 +2,7 @@
 /// since the standard library copies it for each key.
 final class MapCursor {
     let state: DecodingState
-    private(set) var path: CodingPath?
+    var path: CodingPath?
     /// Where the map begins, and where its first entry does.
     private(set) var item: Int
     private(set) var start: Int
@@ -33,7 +33,8 @@ final class MapCursor {
     /// Moves to another map of the same bytes.
     func move(to head: CBORHead, at item: Int, path: CodingPath?) {
         self.item = item
-        self.path = path
+        // An element of an array mostly has the path that the one before it had; see `DecodingState.pathAgain`.
+        if self.path !== path { self.path = path }
         start = head.end
         next = head.end
         count = Self.count(head)

@@ -36,7 +36,10 @@ public final class CBOREncodingBuffer: @unchecked Sendable {
     }
 
     /// What has been encoded so far. Valid until the next change of the buffer.
-    public var bytes: UnsafeRawBufferPointer { unsafe state.bytes.bytes }
+    public var bytes: UnsafeRawBufferPointer {
+        // Without retaining the state: nothing replaces it meanwhile.
+        unsafe Unmanaged.passUnretained(state)._withUnsafeGuaranteedRef { unsafe $0.bytes.bytes }
+    }
 
     /// How many bytes have been encoded so far.
     public var count: Int { state.bytes.count }

@@ -33,7 +33,8 @@ final class EncodingState {
     /// The value in which that happened, or -1.
     var misuseOwner = -1
     private var stack = StackRoom()
-    /// The tables for types of keys that were seen twice, the types seen once, and the table that was used last.
+    /// The tables for types of keys that were seen twice, the types seen once, and the table that was used last. They
+    /// stay as long as this object, which every container refers to.
     var tables: [ObjectIdentifier: KeyTable] = [:]
     var seenKeys: Set<ObjectIdentifier> = []
     var lastKeys: ObjectIdentifier?
@@ -50,6 +51,8 @@ final class EncodingState {
         depthLimit = encoder.depthLimit
         userInfo = encoder.userInfo
     }
+
+    deinit { for table in tables.values { table.deallocate() } }
 
     /// A state for values that `other` would encode.
     init(limits other: EncodingState) {

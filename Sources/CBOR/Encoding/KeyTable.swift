@@ -3,7 +3,9 @@
 /// It is for enumerations of one byte, such as the `CodingKeys` that the compiler makes. It asks a case for its text
 /// once, and not for each value, which saves a quarter of the time for a small struct. Other keys, and texts that do
 /// not fit, are asked each time.
-@safe final class KeyTable {
+///
+/// Whoever makes one frees its memory. It is no class, since each keyed container has one, and would retain it.
+@safe struct KeyTable {
     /// The head and the text of a key, which three stores append, and its hash.
     struct Entry {
         var words: (UInt64, UInt64, UInt64) = (0, 0, 0)
@@ -25,7 +27,7 @@
         unsafe entries.initialize(repeating: Entry(), count: Self.caseCount)
     }
 
-    deinit { unsafe entries.deallocate() }
+    func deallocate() { unsafe entries.deallocate() }
 
     /// Whether keys of `type` can be in a table, which is so if one byte distinguishes them.
     static func fits<Key>(_ type: Key.Type) -> Bool { MemoryLayout<Key>.size == 1 }

@@ -26,7 +26,7 @@ extension CheckpointLog {
         // Does not call the form with metadata: an empty dictionary that is passed from call to call is retained in
         // each.
         let stage = try attempt(value, for: key, level, waits: false)
-        switch stage {
+        switch consume stage {
         case .settled(let receipt): return receipt
         case .pending(let pending): return try await finish(pending, key)
         }
@@ -47,7 +47,7 @@ extension CheckpointLog {
         _ value: Value, for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata
     ) async throws -> CheckpointReceipt {
         let stage = try attempt(value, for: key, level, metadata, waits: false)
-        switch stage {
+        switch consume stage {
         case .settled(let receipt): return receipt
         case .pending(let pending): return try await finish(pending, key)
         }
@@ -64,7 +64,7 @@ extension CheckpointLog {
         metadata: CheckpointMetadata = [:]
     ) async throws -> CheckpointReceipt {
         let stage = try attempt(first, second, repeat each rest, for: key, level, metadata, waits: false)
-        switch stage {
+        switch consume stage {
         case .settled(let receipt): return receipt
         case .pending(let pending): return try await finish(pending, key)
         }
@@ -80,7 +80,7 @@ extension CheckpointLog {
         _ value: Value, for key: CheckpointKey, level: Int = 1, metadata: CheckpointMetadata = [:]
     ) async throws -> CheckpointReceipt {
         let stage = try attempt(encoding: value, for: key, level, metadata, waits: false)
-        switch stage {
+        switch consume stage {
         case .settled(let receipt): return receipt
         case .pending(let pending): return try await finish(pending, key)
         }
@@ -168,7 +168,7 @@ extension CheckpointLog {
         } catch let error as CheckpointLogError where error.isLackOfRoom {
             stage = .pending(Pending(.bytes(bytes), start))
         }
-        switch stage {
+        switch consume stage {
         case .settled(let receipt): return receipt
         case .pending(let pending): return try await finish(pending, key)
         }

@@ -110,8 +110,8 @@ extension CheckpointLog {
         let engine = engine
         return try await engine.decoding.run {
             unsafe try engine.newestContents(level: level, prefix: prefix) { record in
-                guard case .values(let values) = record.content, values.count == 1 else { return nil }
-                return Self.cast(values[0], type)
+                guard case .value(let value) = record.content else { return nil }
+                return Self.cast(value, type)
             } receive: { facts, reader in
                 try Self.receive(type, reader, facts.flags)
             } decode: { key, facts, content in

@@ -25,8 +25,8 @@ extension CheckpointLog {
         origin: String? = nil, fallback: RestoreFallback = .none
     ) async throws -> Value? {
         unsafe try await answer(key, level, version, origin, fallback) { record in
-            guard case .values(let values) = record.content, values.count == 1 else { return nil }
-            return Self.cast(values[0], type)
+            guard case .value(let value) = record.content else { return nil }
+            return Self.cast(value, type)
         } receive: { facts, reader in
             try Self.receive(type, reader, facts.flags)
         } decode: { facts, content in

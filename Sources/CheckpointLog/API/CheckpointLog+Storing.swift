@@ -104,21 +104,34 @@ extension CheckpointLog {
         _ start: inout Start, _ key: CheckpointKey, waits mayWait: Bool,
         _ encode: (CBOREncodingBuffer) throws -> FrameHeader.Flags
     ) throws -> Stage {
-        let buffer = engine.borrowEncodeBuffer()
-        var isHandedOn = false
-        defer { if !isHandedOn { engine.giveBack(buffer) } }
-        start.attributes.flags.formUnion(try encode(buffer))
-        if waits(buffer.count, start.attributes) {
-            if mayWait { return stage(try storeLarge(buffer, start.attributes, key: key, .short), start) }
-            isHandedOn = true
-            return .pending(Pending(.encoded(buffer), start))
-        }
+        let buffer = unsafe engine.borrowUncountedBuffer()
+        let byteCount: Int
         do {
-            return unsafe try store(buffer.bytes, start, key: key, mayWait ? .short : .none)
-        } catch let error as CheckpointLogError where error.isLackOfRoom && !mayWait {
-            isHandedOn = true
-            return .pending(Pending(.encoded(buffer), start))
+            byteCount = unsafe try buffer._withUnsafeGuaranteedRef { buffer in
+                start.attributes.flags.formUnion(try encode(buffer))
+                return buffer.count
+            }
+        } catch {
+            unsafe engine.giveBack(buffer)
+            throw error
         }
+        let isWaiting = waits(byteCount, start.attributes)
+        if isWaiting, !mayWait { return .pending(Pending(.encoded(unsafe buffer.takeRetainedValue()), start)) }
+        let stage: Stage
+        do {
+            stage = unsafe try buffer._withUnsafeGuaranteedRef { buffer in
+                isWaiting
+                    ? self.stage(try storeLarge(buffer, start.attributes, key: key, .short), start)
+                    : unsafe try store(buffer.bytes, start, key: key, mayWait ? .short : .none)
+            }
+        } catch let error as CheckpointLogError where error.isLackOfRoom && !mayWait {
+            return .pending(Pending(.encoded(unsafe buffer.takeRetainedValue()), start))
+        } catch {
+            unsafe engine.giveBack(buffer)
+            throw error
+        }
+        unsafe engine.giveBack(buffer)
+        return stage
     }
 
     nonisolated func store(
@@ -191,7 +204,7 @@ extension CheckpointLog {
     private nonisolated func keepInMemory<Value: Codable & Sendable>(
         _ value: Value, for key: CheckpointKey, _ attributes: RecordAttributes
     ) throws -> CheckpointReceipt {
-        guard isClass(type(of: value)) else { return try keepInMemory(.values([value]), attributes, key: key) }
+        guard isClass(type(of: value)) else { return try keepInMemory(.value(value), attributes, key: key) }
         let buffer = engine.borrowEncodeBuffer()
         defer { engine.giveBack(buffer) }
         let flags = try Self.encode(value, for: key, into: buffer)
@@ -210,8 +223,7 @@ extension CheckpointLog {
             if isClass(type(of: value)) { holdsClass = true }
         }
         guard holdsClass else {
-            return try keepInMemory(
-                .values(kept), kept.count == 1 ? attributes : attributes.adding(.severalValues), key: key)
+            return try keepInMemory(.values(kept), attributes.adding(.severalValues), key: key)
         }
         let buffer = engine.borrowEncodeBuffer()
         defer { engine.giveBack(buffer) }
@@ -252,8 +264,7 @@ extension CheckpointLog {
         var receipt =
             unsafe keepsInMemory(attributes)
             ? try keepInMemory(.encoded(Array(bytes)), attributes, key: key)
-            : CheckpointReceipt(
-                try engine.waitingForRoom(patience) { unsafe try engine.append(bytes, attributes, key: key) }, engine)
+            : CheckpointReceipt(try append(bytes, attributes, key: key, patience), engine)
         guard let parent = node.parent(passing: Int(attributes.level.rawValue)) else { return receipt }
         do {
             var above = try parent.engine.attributes(Int(attributes.level.rawValue)).adding(attributes.flags)
@@ -265,6 +276,27 @@ extension CheckpointLog {
             throw CheckpointLogError.unavailable(parent.node.name, cause: error)
         }
         return receipt
+    }
+
+    /// What ``LogEngine/waitingForRoom(_:_:)`` does. No closure stands on the way of an append that finds room: it
+    /// would cost a retain and a release of the actor, the key and the attributes.
+    @inline(__always)
+    private nonisolated func append(
+        _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: CheckpointKey, _ patience: RoomPatience
+    ) throws -> Appended {
+        do {
+            return unsafe try engine.append(bytes, attributes, key: key)
+        } catch let error as CheckpointLogError where error.isLackOfRoom {
+            return unsafe try append(after: error, bytes, attributes, key: key, patience)
+        }
+    }
+
+    @inline(never)
+    private nonisolated func append(
+        after failure: CheckpointLogError, _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes,
+        key: CheckpointKey, _ patience: RoomPatience
+    ) throws -> Appended {
+        try engine.makingRoom(failure, patience) { unsafe try engine.append(bytes, attributes, key: key) }
     }
 
     /// Takes a checkpoint with numbers that were reserved before its value was known.

@@ -23,18 +23,28 @@ import Synchronization
     deinit { unsafe spare.exchange(nil, ordering: .acquiring)?.release() }
 
     /// Lends an empty buffer until the caller gives it back.
-    func borrow() -> CBOREncodingBuffer {
-        if let spare = unsafe spare.exchange(nil, ordering: .acquiring) { return unsafe spare.takeRetainedValue() }
-        return others.withLock { $0.popLast() } ?? CBOREncodingBuffer(encoder, lendingFrom: lentByteCount)
+    func borrow() -> CBOREncodingBuffer { unsafe borrowUncounted().takeRetainedValue() }
+
+    /// The same without counting: the caller owns a reference, and gives it back or takes it.
+    @inline(__always)
+    func borrowUncounted() -> Unmanaged<CBOREncodingBuffer> {
+        if let spare = unsafe spare.exchange(nil, ordering: .acquiring) { return unsafe spare }
+        return unsafe .passRetained(
+            others.withLock { $0.popLast() } ?? CBOREncodingBuffer(encoder, lendingFrom: lentByteCount))
     }
 
     /// Takes a buffer back, and keeps it unless it is too large.
-    func giveBack(_ buffer: CBOREncodingBuffer) {
-        guard buffer.capacity <= Self.byteLimit else { return }
-        buffer.removeAll()
-        let mine = unsafe Unmanaged.passRetained(buffer)
-        if unsafe spare.compareExchange(expected: nil, desired: mine, ordering: .releasing).exchanged { return }
-        unsafe mine.release()
-        others.withLock { if $0.count < Self.countLimit { $0.append(buffer) } }
+    func giveBack(_ buffer: CBOREncodingBuffer) { unsafe giveBack(.passRetained(buffer)) }
+
+    /// Takes a buffer back with the caller's reference.
+    func giveBack(_ buffer: Unmanaged<CBOREncodingBuffer>) {
+        let fits = unsafe buffer._withUnsafeGuaranteedRef { buffer in
+            guard buffer.capacity <= Self.byteLimit else { return false }
+            buffer.removeAll()
+            return true
+        }
+        if fits, unsafe spare.compareExchange(expected: nil, desired: buffer, ordering: .releasing).exchanged { return }
+        let kept = unsafe buffer.takeRetainedValue()
+        if fits { others.withLock { if $0.count < Self.countLimit { $0.append(kept) } } }
     }
 }

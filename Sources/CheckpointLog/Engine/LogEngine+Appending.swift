@@ -16,24 +16,30 @@ extension LogEngine {
     package func append(
         _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: CheckpointKey
     ) throws -> Appended {
-        let writer = try requireWriter()
-        guard !writer.records.isLarge(bytes.count) else {
+        let uncounted = try requireUncounted()
+        guard unsafe !uncounted.records._withUnsafeGuaranteedRef({ $0.isLarge(bytes.count) }) else {
             return unsafe try append(large: BytePieces(bytes), attributes, key: key)
         }
-        try attributes.origin.requirePossible()
-        guard countsVersions else { return unsafe try append(bytes, attributes, key: key, to: writer) }
-        return try counting(attributes, key) { unsafe try append(bytes, $0, key: key, to: writer) }
+        try attributes.requirePossibleOrigin()
+        guard countsVersions else { return unsafe try append(bytes, attributes, key: key, to: uncounted) }
+        return try counting(attributes, key) { unsafe try append(bytes, $0, key: key, to: uncounted) }
     }
 
     @inline(__always)
     private func append(
-        _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: CheckpointKey, to writer: Writer
+        _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: CheckpointKey, to uncounted: Uncounted
     ) throws -> Appended {
         unsafe try key.withValidatedBytes { key in
-            unsafe try attributes.origin.bytes.withUnsafeBytes { origin in
-                let record = unsafe try writer.records.append(bytes, attributes, key: key, origin: origin)
-                return unsafe add(record, attributes, key: key, origin: origin)
+            let origin = unsafe attributes.originBytes
+            let record = unsafe try uncounted.records._withUnsafeGuaranteedRef {
+                unsafe try $0.append(bytes, attributes, key: key, origin: origin)
             }
+            unsafe uncounted.catalog._withUnsafeGuaranteedRef {
+                unsafe addToIndex(
+                    record.frame, record.kind, attributes.level, key: key, origin: origin, value: record.value,
+                    isMarked: attributes.flags.contains(.marked), in: $0)
+            }
+            return record.frame
         }
     }
 
@@ -42,31 +48,20 @@ extension LogEngine {
         large content: BytePieces, _ attributes: RecordAttributes, key: CheckpointKey
     ) throws -> Appended {
         let writer = try requireWriter()
-        try attributes.origin.requirePossible()
+        try attributes.requirePossibleOrigin()
         // The new value may need the space of dead ones.
         let isSynced = attributes.policy.durability >= .synced
         try? writer.maintenance.freeValues(before: content.count, isSynced: isSynced)
         return try counting(attributes, key) { attributes in
             unsafe try key.withValidatedBytes { key in
-                unsafe try attributes.origin.bytes.withUnsafeBytes { origin in
-                    let record = unsafe try writer.records.append(
-                        large: content, attributes, key: key, origin: origin)
-                    return unsafe add(record, attributes, key: key, origin: origin)
-                }
+                let origin = unsafe attributes.originBytes
+                let record = unsafe try writer.records.append(large: content, attributes, key: key, origin: origin)
+                unsafe addToIndex(
+                    record.frame, record.kind, attributes.level, key: key, origin: origin, value: record.value,
+                    isMarked: attributes.flags.contains(.marked), in: catalog)
+                return record.frame
             }
         }
-    }
-
-    /// Adds the record of a value to the index.
-    @inline(__always)
-    private func add(
-        _ record: RecordWriter.AppendedRecord, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
-        origin: UnsafeRawBufferPointer
-    ) -> Appended {
-        unsafe addToIndex(
-            record.frame, record.kind, attributes.level, key: key, origin: origin, value: record.value,
-            isMarked: attributes.flags.contains(.marked))
-        return record.frame
     }
 
     /// Removes a key at one level. The removal is as durable as the level's checkpoints.
@@ -78,7 +73,7 @@ extension LogEngine {
                 header.level = level.rawValue
                 let draft = unsafe FrameDraft(header: header, key: bytes, origin: origin)
                 let appended = try writer.appender.append(draft)
-                unsafe addToIndex(appended, .removal, level, key: bytes, origin: origin)
+                unsafe addToIndex(appended, .removal, level, key: bytes, origin: origin, in: catalog)
                 let hash = unsafe KeyHash(identity.hashSecret, level: level.rawValue, origin: origin, key: bytes)
                 memory.drop(hash, key: key, through: appended.sequenceNumber)
                 return appended
@@ -93,17 +88,17 @@ extension LogEngine {
         header.level = level?.rawValue ?? 0
         let draft = unsafe FrameDraft(header: header)
         let appended = try writer.appender.append(draft)
-        unsafe addToIndex(appended, .removalOfAll, level, key: .empty, origin: .empty)
+        unsafe addToIndex(appended, .removalOfAll, level, key: .empty, origin: .empty, in: catalog)
         memory.dropAll(level: level?.rawValue, through: appended.sequenceNumber)
         return appended
     }
 
     /// Adds a written record to the index.
+    @inline(__always)
     private func addToIndex(
         _ appended: Appended, _ kind: RecordKind, _ level: Level?, key: UnsafeRawBufferPointer,
-        origin: UnsafeRawBufferPointer, value: ValueFile? = nil, isMarked: Bool = false
+        origin: UnsafeRawBufferPointer, value: ValueFile? = nil, isMarked: Bool = false, in catalog: RecordCatalog
     ) {
-        let catalog = catalog
         unsafe catalog.insert(
             CatalogRecord(
                 kind: kind, level: level?.rawValue ?? 0, sequenceNumber: appended.sequenceNumber,

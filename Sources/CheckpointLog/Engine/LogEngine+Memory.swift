@@ -12,7 +12,7 @@ extension LogEngine {
                 return numbers
             }
         }
-        return try requireWriter().appender.reserveSequenceNumber()
+        return unsafe try requireUncounted().appender._withUnsafeGuaranteedRef { try $0.reserveSequenceNumber() }
     }
 
     /// Keeps a record at the memory level, in place of an earlier one of its key. If a limit is exceeded, writes the
@@ -30,7 +30,7 @@ extension LogEngine {
             try putAllInMemory([(record, hash)], keep: retention(of: level.rawValue).count)
             return (taken.sequenceNumber, hash)
         }
-        let isOver = memory.put(record, hash, limits: memoryLimits)
+        let isOver = memory.put(consume record, hash, limits: memoryLimits)
         // A removal after the number was taken has already looked for the record, and did not find it.
         if catalog.index.end(of: hash) > taken.sequenceNumber {
             memory.drop(hash, key: key, through: taken.sequenceNumber)

@@ -89,9 +89,15 @@ extension LogEngine {
 
     /// The newest version of a key that is in the log and not over its level's age; nil if there is none.
     func newestEntry(_ hash: KeyHash, _ mode: ReadMode = .waiting) throws -> IndexEntry? {
+        guard let view = uncountedView else { return try newestEntry(hash, mode, in: catalog) }
+        return unsafe try view.catalog._withUnsafeGuaranteedRef { try newestEntry(hash, mode, in: $0) }
+    }
+
+    @inline(__always)
+    private func newestEntry(_ hash: KeyHash, _ mode: ReadMode, in catalog: RecordCatalog) throws -> IndexEntry? {
         guard let entry = catalog.newest(hash) else { return nil }
         // Nearly always that is the newest that was ever taken, and the call looks at no other.
-        guard catalog.retentions[hash.level].age != nil,
+        guard catalog.hasAges, catalog.retentions[hash.level].age != nil,
             catalog.index.newestRecord(hash)?.sequenceNumber != entry.sequenceNumber
         else { return entry }
         return try entries(hash, mode).first

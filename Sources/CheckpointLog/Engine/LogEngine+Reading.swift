@@ -122,9 +122,13 @@ extension LogEngine {
             return unsafe try key.withValidatedBytes { key in
                 let record = unsafe FrameReader.Record(
                     at: entry.location, number: entry.sequenceNumber, level: level, key: key, origin: origin)
-                return unsafe try frames.withContent(of: record, mode, receive: receive) {
-                    unsafe try body(ContentFacts($0), $1)
+                func read(_ frames: FrameReader) throws -> Result {
+                    unsafe try frames.withContent(of: record, mode, receive: receive) {
+                        unsafe try body(ContentFacts($0), $1)
+                    }
                 }
+                guard let view = uncountedView else { return try read(frames) }
+                return unsafe try view.frames._withUnsafeGuaranteedRef { try read($0) }
             }
         }
     }

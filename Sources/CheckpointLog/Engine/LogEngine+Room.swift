@@ -33,7 +33,7 @@ extension LogEngine {
         }
     }
 
-    private func makingRoom<Result>(
+    package func makingRoom<Result>(
         _ failure: CheckpointLogError, _ patience: RoomPatience, _ body: () throws -> Result
     ) throws -> Result {
         guard patience != .none, let maintenance = writer?.maintenance else { throw failure }

@@ -20,8 +20,11 @@ package final class LogEngine: Sendable {
     package let snapshots = OpenSnapshots()
     /// The view of a log that never changes its view; a follower has its own.
     private let ownView: LogView?
-    // Parts of the view that every append uses.
+    // Parts of the view that every append and restore uses.
     private let ownCatalog: RecordCatalog?
+    /// Nil for a reader, whose view changes.
+    let uncountedView: UncountedView?
+    private let uncounted: Uncounted?
     private let storagePolicies: [StoragePolicy]
     /// Whether any level keeps versions at an interval: most logs count none.
     let countsVersions: Bool
@@ -72,6 +75,31 @@ package final class LogEngine: Sendable {
         }
     }
 
+    /// The parts of a writer that every append uses, not reference-counted: each would cost it a retain and a release.
+    /// They live as long as the engine, which holds them, too.
+    @safe struct Uncounted: @unchecked Sendable {
+        let records: Unmanaged<RecordWriter>
+        let catalog: Unmanaged<RecordCatalog>
+        let appender: Unmanaged<LogAppender>
+
+        init(_ writer: Writer, _ view: LogView) {
+            unsafe records = .passUnretained(writer.records)
+            unsafe catalog = .passUnretained(view.catalog)
+            unsafe appender = .passUnretained(writer.appender)
+        }
+    }
+
+    /// The same for what every restore uses.
+    @safe struct UncountedView: @unchecked Sendable {
+        let catalog: Unmanaged<RecordCatalog>
+        let frames: Unmanaged<FrameReader>
+
+        init(_ view: LogView) {
+            unsafe catalog = .passUnretained(view.catalog)
+            unsafe frames = .passUnretained(view.frames)
+        }
+    }
+
     /// How the log was opened.
     package enum Mode: Sendable {
         case writer(Writer, LogView)
@@ -99,6 +127,8 @@ package final class LogEngine: Sendable {
         encodeBuffers = EncodeBuffers(
             configuration.encoder, lendingFrom: isInMemory ? .max : configuration.largeValueLimit)
         ownCatalog = ownView?.catalog
+        uncountedView = ownView.map { UncountedView($0) }
+        uncounted = if let writer, let ownView { Uncounted(writer, ownView) } else { nil }
         let policies = ownView?.policies ?? follower?.view.policies
         storagePolicies = (0...UInt8.max).map { StoragePolicy(policies?[$0] ?? .standard(for: Int($0))) }
         countsVersions = policies?.countsVersions ?? false
@@ -114,11 +144,12 @@ package final class LogEngine: Sendable {
         snapshotOf other: LogEngine, _ view: LogView, _ memory: MemoryStore, _ configuration: Configuration,
         end: @escaping @Sendable () -> Void
     ) {
-        (writer, follower, ownView, isInMemory) = (nil, nil, view, other.isInMemory)
+        (writer, follower, ownView, uncounted, isInMemory) = (nil, nil, view, nil, other.isInMemory)
         (self.memory, endsSnapshot) = (memory, end)
         (identity, self.configuration, report) = (other.identity, configuration, other.report)
         (blocking, decoding, encodeBuffers) = (other.blocking, other.decoding, other.encodeBuffers)
         ownCatalog = view.catalog
+        uncountedView = UncountedView(view)
         storagePolicies = other.storagePolicies
         countsVersions = false
         hasMemoryLevel = other.hasMemoryLevel
@@ -169,6 +200,15 @@ package final class LogEngine: Sendable {
         return writer
     }
 
+    /// The same, for an append.
+    @inline(__always)
+    func requireUncounted() throws -> Uncounted {
+        try checkOpen()
+        try checkProcess()
+        guard let uncounted else { throw noWriter }
+        return uncounted
+    }
+
     private var noWriter: CheckpointLogError {
         isInMemory
             ? .unsupported("The log has no directory; open one with `open(at:)` to keep checkpoints.")
@@ -190,6 +230,13 @@ package final class LogEngine: Sendable {
     package func borrowEncodeBuffer() -> CBOREncodingBuffer { encodeBuffers.borrow() }
 
     package func giveBack(_ buffer: CBOREncodingBuffer) { encodeBuffers.giveBack(buffer) }
+
+    /// A buffer of which the caller owns a reference that is not counted for him: he gives it back or takes it.
+    @inline(__always)
+    func borrowUncountedBuffer() -> Unmanaged<CBOREncodingBuffer> { unsafe encodeBuffers.borrowUncounted() }
+
+    @inline(__always)
+    func giveBack(_ buffer: Unmanaged<CBOREncodingBuffer>) { unsafe encodeBuffers.giveBack(buffer) }
 
     /// Waits for everything that may still edit the manifest. Appends are already refused. After the lock is released,
     /// the manifest belongs to another writer.

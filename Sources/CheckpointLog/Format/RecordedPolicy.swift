@@ -74,4 +74,7 @@ package struct Retentions: Sendable, Equatable {
     package subscript(level: UInt8) -> LevelPolicy.Retention {
         @inline(__always) get { all[Int(level)] }
     }
+
+    /// Whether any level gives versions up for their age.
+    package var hasAges: Bool { all.contains { $0.age != nil } }
 }

@@ -40,7 +40,10 @@ package final class CheckpointIndex: Sendable {
     @inline(__always)
     private func read<Result>(_ index: Int, _ body: (IndexShard) throws -> Result) rethrows -> Result {
         guard frozen.isEmpty else { return try body(frozen[index]) }
-        return try shards[index].withLock { shard in try body(shard) }
+        // Without retaining the shard: its place in the array is never changed.
+        return unsafe try Unmanaged.passUnretained(shards[index])._withUnsafeGuaranteedRef { shard in
+            try shard.withLock { try body($0) }
+        }
     }
 
     private func sum(_ count: (IndexShard) -> Int) -> Int {
@@ -99,8 +102,8 @@ package final class CheckpointIndex: Sendable {
         if entry.sequenceNumber <= floor(of: hash.level) {
             return InsertOutcome(dead: [entry.location])
         }
-        return shards[hash.shard].withLock {
-            $0.insert(hash, entry, keep: keep)
+        return unsafe Unmanaged.passUnretained(shards[hash.shard])._withUnsafeGuaranteedRef { shard in
+            shard.withLock { $0.insert(hash, entry, keep: keep) }
         }
     }
 

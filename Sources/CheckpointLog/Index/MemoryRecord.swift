@@ -7,6 +7,8 @@ internal import CBOR
 package struct MemoryRecord: Sendable {
     /// What the log keeps of the values.
     package enum Content: Sendable {
+        /// By itself, since an array of one would be an allocation for each checkpoint.
+        case value(any Codable & Sendable)
         case values([any Codable & Sendable])
         /// The CBOR of values that are classes, since a copied reference would be no snapshot; or bytes that the caller
         /// gave.
@@ -51,15 +53,17 @@ package struct MemoryRecord: Sendable {
     /// - Throws: what a value's `encode(to:)` throws; `CBORError` over the limit.
     /// - Complexity: O(n) in the encoded bytes.
     package func encode(byteLimit: Int = 64 << 30) throws -> [UInt8] {
+        let values: [any Codable & Sendable]
         switch content {
         case .encoded(let bytes): return bytes
-        case .values(let values):
-            var encoder = CBOREncoder()
-            encoder.byteLimit = byteLimit
-            let buffer = CBOREncodingBuffer(encoder)
-            if flags.contains(.severalValues) { buffer.appendArrayHead(count: values.count) }
-            for value in values { try buffer.encode(value) }
-            return unsafe Array(buffer.bytes)
+        case .value(let value): values = [value]
+        case .values(let several): values = several
         }
+        var encoder = CBOREncoder()
+        encoder.byteLimit = byteLimit
+        let buffer = CBOREncodingBuffer(encoder)
+        if flags.contains(.severalValues) { buffer.appendArrayHead(count: values.count) }
+        for value in values { try buffer.encode(value) }
+        return unsafe Array(buffer.bytes)
     }
 }

@@ -60,24 +60,31 @@ package final class MemoryStore: Sendable {
     /// Keeps `record` instead of the one of its key, unless that one is newer.
     ///
     /// - Returns: whether the store now holds more than `limits`.
-    package func put(_ record: MemoryRecord, _ hash: KeyHash, limits: Limits) -> Bool {
-        state.withLock { state in
-            state.byteCount += Self.put(record, in: &state.records[hash])
-            Self.note(record, &state)
+    package func put(_ record: consuming MemoryRecord, _ hash: KeyHash, limits: Limits) -> Bool {
+        // Moved into its place: a copy would retain each of its parts.
+        var record = Optional(record)
+        return state.withLock { state in
+            if let growth = Self.replace(&state.records[hash], by: &record) { state.byteCount += growth }
+            if let new = record.take() {
+                state.records[hash] = [new]
+                state.byteCount += new.byteCount
+                Self.note(new, &state)
+            }
             return state.records.count > limits.count || state.byteCount > limits.byteCount
         }
     }
 
-    /// - Returns: by how many bytes the store has grown.
-    private static func put(_ record: MemoryRecord, in kept: inout [MemoryRecord]?) -> Int {
-        // Not the whole record: a copy of it would retain each of its parts.
-        guard let (number, byteCount) = kept.map({ ($0[0].number, $0[0].byteCount) }) else {
-            kept = [record]
-            return record.byteCount
+    /// Puts `record` in the place of the one that is kept, and takes it; drops it if it is the older one.
+    ///
+    /// - Returns: by how many bytes the store has grown; nil if it has no record of the key.
+    private static func replace(_ kept: inout [MemoryRecord]?, by record: inout MemoryRecord?) -> Int? {
+        guard let (number, byteCount) = kept.map({ ($0[0].number, $0[0].byteCount) }), let new = record.take() else {
+            return nil
         }
-        guard number < record.number else { return 0 }
-        kept?[0] = record
-        return record.byteCount - byteCount
+        guard number < new.number else { return 0 }
+        let growth = new.byteCount - byteCount
+        kept?[0] = new
+        return growth
     }
 
     private static func note(_ record: MemoryRecord, _ state: inout State) {

@@ -46,6 +46,8 @@ package final class RecordCatalog: Sendable {
     package let values = ValueTable()
     package let labels = LabelTable()
     package let retentions: Retentions
+    /// Whether any level gives versions up for their age: most logs have none.
+    let hasAges: Bool
     private let limits: [VersionLimit]
     private let sawGroup = Lock(false)
     private let seenOrigins = Lock<Set<Origin>>([])
@@ -54,6 +56,7 @@ package final class RecordCatalog: Sendable {
     package init(hashSecret: HashSecret, retentions: Retentions) {
         self.hashSecret = hashSecret
         self.retentions = retentions
+        hasAges = retentions.hasAges
         index = CheckpointIndex()
         limits = (0...UInt8.max).map { retentions[$0].limit }
     }
@@ -65,6 +68,7 @@ package final class RecordCatalog: Sendable {
     package init(freezing other: RecordCatalog) {
         hashSecret = other.hashSecret
         retentions = other.retentions
+        hasAges = other.hasAges
         limits = other.limits
         index = CheckpointIndex(freezing: other.index)
         usage.replace(by: other.usage)

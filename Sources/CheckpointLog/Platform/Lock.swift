@@ -13,16 +13,26 @@ import Darwin
 ///
 /// `@unchecked Sendable`: the state is used only between lock and unlock.
 @safe package final class Lock<State>: @unchecked Sendable {
+    // In one piece of memory, and the state right behind the mutex: who takes the lock uses both, and mostly finds them
+    // in one cache line.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private let condition: UnsafeMutablePointer<pthread_cond_t>
     private let state: UnsafeMutablePointer<State>
+    private let condition: UnsafeMutablePointer<pthread_cond_t>
 
     /// - Parameter isBrief: whether several threads often meet here, and hold the lock for less time than it takes to
     ///   sleep and be woken. One that finds it taken then tries again for a moment before it sleeps.
     package init(_ initialState: State, isBrief: Bool = false) {
-        unsafe mutex = .allocate(capacity: 1)
-        unsafe condition = .allocate(capacity: 1)
-        unsafe state = .allocate(capacity: 1)
+        func aligned<Value>(_ offset: Int, for type: Value.Type) -> Int {
+            (offset + MemoryLayout<Value>.alignment - 1) & -MemoryLayout<Value>.alignment
+        }
+        let stateOffset = unsafe aligned(MemoryLayout<pthread_mutex_t>.size, for: State.self)
+        let conditionOffset = aligned(stateOffset + MemoryLayout<State>.size, for: pthread_cond_t.self)
+        let memory = unsafe UnsafeMutableRawPointer.allocate(
+            byteCount: conditionOffset + MemoryLayout<pthread_cond_t>.size,
+            alignment: max(MemoryLayout<State>.alignment, MemoryLayout<pthread_mutex_t>.alignment))
+        unsafe mutex = memory.bindMemory(to: pthread_mutex_t.self, capacity: 1)
+        unsafe condition = (memory + conditionOffset).bindMemory(to: pthread_cond_t.self, capacity: 1)
+        unsafe state = (memory + stateOffset).bindMemory(to: State.self, capacity: 1)
         unsafe state.initialize(to: initialState)
         unsafe Self.initialize(mutex, isBrief)
         #if os(Linux)
@@ -41,9 +51,7 @@ import Darwin
         unsafe pthread_cond_destroy(condition)
         unsafe pthread_mutex_destroy(mutex)
         unsafe state.deinitialize(count: 1)
-        unsafe state.deallocate()
-        unsafe condition.deallocate()
-        unsafe mutex.deallocate()
+        unsafe UnsafeMutableRawPointer(mutex).deallocate()
     }
 
     /// Runs `body` with exclusive access to the state.

@@ -55,12 +55,14 @@ package final class FrameCache: Sendable {
     package func frame(at location: FrameLocation) -> Answer {
         guard location.byteCountBound <= Self.frameByteLimit else { return .absent }
         let (shard, index) = Self.place(of: location)
-        return shards[shard].withLock { shard in
-            if shard.slots.isEmpty { shard.slots = [Slot](repeating: Slot(), count: 1 << Self.slotBits) }
-            if shard.slots[index].location == location.bits { return .held(shard.slots[index].bytes) }
-            if shard.slots[index].candidate == location.bits { return .wanted }
-            shard.slots[index].candidate = location.bits
-            return .absent
+        return unsafe Unmanaged.passUnretained(shards[shard])._withUnsafeGuaranteedRef { lock in
+            lock.withLock { shard in
+                if shard.slots.isEmpty { shard.slots = [Slot](repeating: Slot(), count: 1 << Self.slotBits) }
+                if shard.slots[index].location == location.bits { return .held(shard.slots[index].bytes) }
+                if shard.slots[index].candidate == location.bits { return .wanted }
+                shard.slots[index].candidate = location.bits
+                return .absent
+            }
         }
     }
 

@@ -80,7 +80,11 @@ extension CheckpointKey {
         guard byteCount > 0, byteCount <= Self.maximumByteCount else {
             throw CheckpointLogError.invalidKey(byteCount: byteCount)
         }
-        var name = name
-        return try name.withUTF8 { try unsafe body(UnsafeRawBufferPointer($0)) }
+        // Without a copy of the name, which would cost a retain and a release.
+        let result = unsafe try name.utf8.withContiguousStorageIfAvailable { name in
+            unsafe try body(UnsafeRawBufferPointer(name))
+        }
+        guard let result else { preconditionFailure("A key has its name in contiguous UTF-8 from the beginning.") }
+        return result
     }
 }

@@ -12,6 +12,13 @@ package struct RecordAttributes: Sendable {
         get { details?.metadata ?? [] }
         set { details = Details(origin: origin, metadata: newValue) }
     }
+    /// The bytes of the origin, valid as long as these attributes are. A closure that gets them would cost a retain and
+    /// a release of all that it names.
+    @inline(__always)
+    package var originBytes: UnsafeRawBufferPointer { unsafe details?.originBytes ?? .empty }
+    /// The bytes of the metadata, valid as long as these attributes are.
+    @inline(__always)
+    package var metadataBytes: UnsafeRawBufferPointer { unsafe details?.metadataBytes ?? .empty }
     /// Most records have none of these. The attributes are copied at every call that captures them, and two arrays
     /// would be retained each time.
     private var details: Details?
@@ -32,19 +39,38 @@ package struct RecordAttributes: Sendable {
         self.init(level: level, policy: StoragePolicy(policy), flags: flags)
     }
 
+    /// - Throws: `.invalidArgument` if no record can have this origin.
+    @inline(__always)
+    package func requirePossibleOrigin() throws { if details != nil { try origin.requirePossible() } }
+
     package func adding(_ flags: FrameHeader.Flags) -> RecordAttributes {
         var copy = self
         copy.flags.formUnion(flags)
         return copy
     }
 
-    private final class Details: Sendable {
+    /// `@unchecked Sendable`: nothing changes the memory after it was filled.
+    @safe private final class Details: @unchecked Sendable {
         let origin: Origin
         let metadata: [UInt8]
+        /// The bytes of both, one after the other.
+        private let bytes: UnsafeMutableRawBufferPointer
 
         init(origin: Origin, metadata: [UInt8]) {
             self.origin = origin
             self.metadata = metadata
+            unsafe bytes = .allocate(byteCount: origin.bytes.count + metadata.count, alignment: 1)
+            unsafe bytes.copyBytes(from: origin.bytes + metadata)
+        }
+
+        deinit { unsafe bytes.deallocate() }
+
+        var originBytes: UnsafeRawBufferPointer {
+            unsafe UnsafeRawBufferPointer(rebasing: bytes[..<origin.bytes.count])
+        }
+
+        var metadataBytes: UnsafeRawBufferPointer {
+            unsafe UnsafeRawBufferPointer(rebasing: bytes[origin.bytes.count...])
         }
     }
 }

@@ -57,14 +57,33 @@ package final class RecordWriter: Sendable {
         origin: UnsafeRawBufferPointer
     ) throws -> AppendedRecord {
         try requireWithinLimit(bytes.count)
-        return unsafe try withPayload(bytes, attributes, key: key) { header, payload in
-            let frame = unsafe try attributes.metadata.withUnsafeBytes { metadata in
-                let draft = unsafe FrameDraft(
-                    header: header, key: key, origin: origin, metadata: metadata, payload: payload)
-                return try appender.append(draft)
-            }
-            return AppendedRecord(frame: frame, kind: header.kind, value: nil)
+        guard bytes.count < Compression.leastByteCount || attributes.policy.compression == .none else {
+            return unsafe try appendCompressed(bytes, attributes, key: key, origin: origin)
         }
+        // No closure stands on the way of most small values: it would cost retains and releases.
+        var header = FrameHeader(attributes.kind, attributes)
+        unsafe header.setPayload(bytes)
+        return unsafe try append(header, bytes, attributes, key: key, origin: origin)
+    }
+
+    @inline(never)
+    private func appendCompressed(
+        _ bytes: UnsafeRawBufferPointer, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
+        origin: UnsafeRawBufferPointer
+    ) throws -> AppendedRecord {
+        unsafe try withPayload(bytes, attributes, key: key) { header, payload in
+            unsafe try append(header, payload, attributes, key: key, origin: origin)
+        }
+    }
+
+    @inline(__always)
+    private func append(
+        _ header: FrameHeader, _ payload: UnsafeRawBufferPointer, _ attributes: RecordAttributes,
+        key: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer
+    ) throws -> AppendedRecord {
+        let draft = unsafe FrameDraft(
+            header: header, key: key, origin: origin, metadata: attributes.metadataBytes, payload: payload)
+        return AppendedRecord(frame: try appender.append(draft), kind: header.kind, value: nil)
     }
 
     /// Appends a large value. Blocks until its file is complete, and synced where the level promises that.
@@ -95,12 +114,9 @@ package final class RecordWriter: Sendable {
         return unsafe try withReference(to: content, attributes, key: key, unsynced: unsynced) {
             header, payload, file in
             do {
-                let frame = unsafe try attributes.metadata.withUnsafeBytes { metadata in
-                    let draft = unsafe FrameDraft(
-                        header: header, key: key, origin: origin, metadata: metadata, payload: payload)
-                    return try appender.append(draft)
-                }
-                return AppendedRecord(frame: frame, kind: header.kind, value: file)
+                let draft = unsafe FrameDraft(
+                    header: header, key: key, origin: origin, metadata: attributes.metadataBytes, payload: payload)
+                return AppendedRecord(frame: try appender.append(draft), kind: header.kind, value: file)
             } catch {
                 unsynced?.remove(file.segment)
                 // A log that has failed may have the reference all the same; in any other its room is wanted now.
