@@ -17,7 +17,8 @@ package struct RecordQuery: Sendable {
 
 /// A record that answers a query: still in memory, or with its place in the log.
 package enum FoundRecord: Sendable {
-    case memory(MemoryRecord)
+    /// Apart, since most answers are the other case, and the record would make each copy of one long.
+    indirect case memory(MemoryRecord)
     case frame(IndexEntry, level: UInt8, origin: Origin)
 
     package var number: SequenceNumber {
