@@ -83,6 +83,12 @@ public final class CBOREncodingBuffer: @unchecked Sendable {
     /// Removes the bytes and keeps their memory.
     public func removeAll() { state.bytes.removeAll() }
 
+    /// Removes the bytes; false if the buffer has more memory than `byteLimit`, so that it is not worth keeping.
+    package func reset(keepingAtMost byteLimit: Int) -> Bool {
+        removeAll()
+        return capacity <= byteLimit
+    }
+
     private func replaceState() {
         let new = EncodingState(encoder, lendingFrom: lentByteCount)
         unsafe new.bytes.append(contentsOf: state.bytes.bytes)

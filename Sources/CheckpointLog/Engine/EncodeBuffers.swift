@@ -38,11 +38,7 @@ import Synchronization
 
     /// Takes a buffer back with the caller's reference.
     func giveBack(_ buffer: Unmanaged<CBOREncodingBuffer>) {
-        let fits = unsafe buffer._withUnsafeGuaranteedRef { buffer in
-            guard buffer.capacity <= Self.byteLimit else { return false }
-            buffer.removeAll()
-            return true
-        }
+        let fits = unsafe buffer._withUnsafeGuaranteedRef { $0.reset(keepingAtMost: Self.byteLimit) }
         if fits, unsafe spare.compareExchange(expected: nil, desired: buffer, ordering: .releasing).exchanged { return }
         let kept = unsafe buffer.takeRetainedValue()
         if fits { others.withLock { if $0.count < Self.countLimit { $0.append(kept) } } }
