@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the figures of a full run into the tables of the performance article and of the README, and draws their pictures.
+"""Writes the figures of full runs into the tables of the performance article and of the README, and draws their pictures.
 
-usage: fill-article.py [--check] [REPORT]
+usage: fill-article.py [--check] [REPORT…]
 
-REPORT is what `Scripts/bench --json` wrote; by default the newest of Benchmarks/Results. --check writes nothing, and fails when article,
-README or pictures do not say what the report says. Drawing needs gnuplot (gnuplot-nox), checking does not.
+A REPORT is what `Scripts/bench --json` wrote; by default those of Benchmarks/Results, one for each processor. The article has a column for each.
+README and pictures are of the one that was measured last. --check writes nothing, and fails when article, README or pictures do not say what
+the reports say. Drawing needs gnuplot (gnuplot-nox), checking does not.
 """
 
 import glob
@@ -26,7 +27,10 @@ class Report:
     def __init__(self, path):
         with open(path) as file:
             self.content = json.load(file)
+        self.source = os.path.relpath(path, ROOT)
         self.rows = {row["workload"]: row for row in self.content["rows"]}
+        #: Its processor, which names its column.
+        self.processor = self.content["machine"].split(",")[0].replace("(R)", "").replace(" Processor", "")
         quick = [name for name, row in self.rows.items() if row["quick"]]
         if self.content["rounds"] < 5:
             raise SystemExit(f"{path}: of a short run; the article's figures are those of Scripts/bench --full")
@@ -208,7 +212,7 @@ def floors(report):
     """A table of ours beside the best peer, the limit, and the floor."""
     lines = [
         "",
-        "What a part of the work costs alone, in the same rounds; `Benchmarks/README.md` says what each of these does:",
+        f"What a part of the work costs alone, in the same rounds, on {report.processor}; `Benchmarks/README.md` says what each of these does:",
         "",
         "| workload | unit | ours | best peer | limit | a part of the work alone |",
         "|---|---|---|---|---|---|",
@@ -236,31 +240,38 @@ def outcome(report, measure):
         return "not in this run", None
 
 
-def table(report, source):
-    lines = [
-        f"Measured on {report.content['date'][:10]} in one run of {report.content['rounds']} rounds "
-        f"(`{source}`): {report.content['machine']}.",
-        "",
-        "| workload | target | measured | met |",
-        "|---|---|---|---|",
-    ]
-    for label, checks in ROWS:
-        found = [outcome(report, measure) for measure, _ in checks]
-        met = [{True: "yes", False: "**no**", None: "–"}[is_met] for _, is_met in found]
-        targets = "; ".join(target for _, target in checks)
-        lines.append(
-            f"| {label} | {targets} | {'; '.join(text for text, _ in found)} | "
-            f"{met[0] if len(set(met)) == 1 else '; '.join(met)} |")
+def measured(report, checks):
+    """What was measured for a row's checks, and whether each is met."""
+    found = [outcome(report, measure) for measure, _ in checks]
+    return "; ".join(text if is_met is not False else f"**{text}**" for text, is_met in found)
+
+
+def summary(report):
     behind = [(name, *report.peer(name)) for name, row in report.rows.items() if row["peers"]]
     behind = [f"`{name}` ({times(ratio)} {NAMES.get(best, best)})" for name, best, ratio in behind if ratio < 1]
     outcomes = [outcome(report, measure)[1] for _, checks in ROWS for measure, _ in checks]
     missed, total = outcomes.count(False), len(outcomes) - outcomes.count(None)
+    return (
+        f"* **{report.processor}**: {missed} of {total} targets that were measured are missed. "
+        + (f"A counted peer is ahead in: {', '.join(behind)}." if behind else "No counted peer is ahead in any workload."))
+
+
+def table(reports):
+    lines = ["Each column is of one run. What misses its target is in bold.", ""]
+    lines += [
+        f"* **{report.processor}**, measured on {report.content['date'][:10]} in {report.content['rounds']} rounds "
+        f"(`{report.source}`): {report.content['machine']}." for report in reports]
     lines += [
         "",
-        f"{missed} of {total} targets that were measured are missed. "
-        + (f"A counted peer is ahead in: {', '.join(behind)}." if behind else "No counted peer is ahead in any workload."),
+        f"| workload | target | {' | '.join(report.processor for report in reports)} |",
+        f"|---|---|{'---|' * len(reports)}",
     ]
-    lines += floors(report)
+    for label, checks in ROWS:
+        targets = "; ".join(target for _, target in checks)
+        lines.append(f"| {label} | {targets} | {' | '.join(measured(report, checks) for report in reports)} |")
+    lines += [""] + [summary(report) for report in reports]
+    for report in reports:
+        lines += floors(report)
     return "\n".join(lines)
 
 
@@ -274,7 +285,7 @@ README_ROWS = [
 README_STORES = ["sqlite", "lmdb", "json"]
 
 
-def readme_table(report, source):
+def readme_table(report):
     def cell(workload, store):
         row = report.rows[workload]
         value = row["ours"] if store is None else {**row["peers"], **row["notCounted"]}.get(store)
@@ -309,25 +320,27 @@ def fill(path, text, checks, source):
 
 def main():
     arguments = sys.argv[1:]
-    if "--help" in arguments or "-h" in arguments or len([a for a in arguments if not a.startswith("--")]) > 1:
+    if [argument for argument in arguments if argument.startswith("-") and argument != "--check"]:
         print(__doc__.strip())
         sys.exit(0 if "--help" in arguments or "-h" in arguments else 64)
     checks = "--check" in arguments
     paths = [argument for argument in arguments if argument != "--check"]
-    reports = sorted(glob.glob(os.path.join(ROOT, "Benchmarks/Results/*.json")))
-    if not paths and not reports:
+    paths = paths or sorted(glob.glob(os.path.join(ROOT, "Benchmarks/Results/*.json")))
+    if not paths:
         raise SystemExit("there is no report in Benchmarks/Results; make one with Scripts/bench --json FILE")
-    path = paths[0] if paths else reports[-1]
-    report, source = Report(path), os.path.relpath(path, ROOT)
-    fill(ARTICLE, table(report, source), checks, source)
-    fill(README, readme_table(report, source), checks, source)
-    name = f"{source}, SHA-256 {pictures.checksum(path)}"
+    reports = sorted((Report(path) for path in paths), key=lambda report: report.content["date"])
+    newest = reports[-1]
+    if len({report.processor for report in reports}) < len(reports):
+        raise SystemExit("two reports are of one processor; remove the older one")
+    fill(ARTICLE, table(reports), checks, ", ".join(report.source for report in reports))
+    fill(README, readme_table(newest), checks, newest.source)
+    name = f"{newest.source}, SHA-256 {pictures.checksum(os.path.join(ROOT, newest.source))}"
     if checks:
-        pictures.check(report, name, PICTURES)
+        pictures.check(newest, name, PICTURES)
     else:
         os.makedirs(PICTURES, exist_ok=True)
-        pictures.draw(report, name, PICTURES)
-        print(f"{PICTURES} has the pictures of {source}")
+        pictures.draw(newest, name, PICTURES)
+        print(f"{PICTURES} has the pictures of {newest.source}")
 
 
 main()
