@@ -201,6 +201,7 @@ FLOORS = [
     ("restore-small-raw-10k", "read that may not wait, into an array"),
     ("restore-small-raw-1m", "read that may not wait, into an array"),
     ("reopen-distinct-killed", "slots filled in memory"),
+    ("open-many", "its files made and synced alone"),
     ("codec-encode-struct", "Codable alone"),
     ("codec-decode-struct", "Codable alone"),
     ("codec-encode-structs", "Codable alone"),

@@ -66,6 +66,8 @@ extension LogEngine {
         }
         let cleaning = repair.removeUnfinishedSnapshot(listing)
         let sealing = Result {
+            // A new log has no segments, and no name that must be durable by now.
+            guard known != nil else { return }
             try repair.sealChain(
                 outcome, synced: synced, values: values.map(\.segment), catalog: view.catalog, report: &report)
         }
@@ -202,7 +204,10 @@ extension LogEngine {
                 var generator = SystemRandomNumberGenerator()
                 return configuration.randomSeed.map { $0 &+ UInt64(epoch) &* 0x9E37_79B9_7F4A_7C15 } ?? generator.next()
             }
-            let active = try firstSegment(identity, configuration, manifest, epoch: epoch)
+            // Where the page gets a new name, one sync of the directory is for both. If only the page's survives a
+            // power cut, it states the beginning of a segment that is not there: an empty one that was removed.
+            let active = try firstSegment(
+                identity, configuration, manifest, epoch: epoch, syncsName: hasSoundPosition)
             try active.file.sync()
             return (epoch, active)
         }
@@ -276,14 +281,15 @@ extension LogEngine {
     /// The segment in which an opening continues. If the disk has no room to preallocate it, each frame allocates its
     /// own blocks: a full disk must not prevent opening a log in order to make it smaller.
     private static func firstSegment(
-        _ identity: LogIdentity, _ configuration: Configuration, _ manifest: ManifestFile, epoch: UInt32
+        _ identity: LogIdentity, _ configuration: Configuration, _ manifest: ManifestFile, epoch: UInt32,
+        syncsName: Bool
     ) throws(FileSystemError) -> ActiveSegment {
         let capacity = configuration.segmentByteLimit
         func segment(reserving: Int?) throws(FileSystemError) -> ActiveSegment {
             try ActiveSegment.create(
                 identity, number: try manifest.reserveSegmentNumber(), previous: manifest.current.lastSealed,
                 epoch: epoch, capacity: capacity, reserving: reserving,
-                mapping: configuration.usesMapping, created: configuration.now())
+                mapping: configuration.usesMapping, syncsName: syncsName, created: configuration.now())
         }
         do throws(FileSystemError) {
             return try segment(reserving: ActiveSegment.firstReserve(capacity: capacity))

@@ -95,12 +95,14 @@ package final class ActiveSegment: Sendable {
     /// Creates the file of a new segment: allocates blocks, writes the header, syncs the directory. The segment's first
     /// sync makes the header durable.
     ///
-    /// - Parameter reserving: how many of the `capacity` bytes to allocate now. If nil, none: the segment is not
-    ///   mapped, and any frame may find the disk full.
+    /// - Parameters:
+    ///   - reserving: how many of the `capacity` bytes to allocate now. If nil, none: the segment is not mapped, and
+    ///     any frame may find the disk full.
+    ///   - syncsName: false if the caller syncs the directory before the first frame.
     /// - Throws: what failed; a failed `.remove` when a part of the segment stays behind.
     package static func create(
         _ identity: LogIdentity, number: SegmentNumber, previous: SegmentNumber, epoch: UInt32, capacity: Int,
-        reserving: Int?, mapping: Bool, created: Int64
+        reserving: Int?, mapping: Bool, syncsName: Bool = true, created: Int64
     ) throws(FileSystemError) -> ActiveSegment {
         let name = SegmentName(number, .log)
         let file = try identity.directory.openFile(name, .create)
@@ -116,7 +118,7 @@ package final class ActiveSegment: Sendable {
                 name: name, file: file, seed: identity.seed(of: number), capacity: capacity,
                 reserved: isReserved ? reserving ?? capacity : capacity, isMapped: isMapped, previous: previous)
             try segment.put(header.bytes, at: 0)
-            try identity.directory.sync()
+            if syncsName { try identity.directory.sync() }
             return segment
         } catch {
             file.close()

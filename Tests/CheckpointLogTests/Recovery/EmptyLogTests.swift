@@ -27,4 +27,34 @@ import Testing
             }
         }
     }
+
+    /// The first opening syncs the names of the first segment and of the page together. Whichever of the two a power
+    /// cut leaves, the log opens; and once something is synced, both are there.
+    @Test func aCutInTheFirstOpeningIsNoDamage() throws {
+        let kinds = [CrashImageKind.syncedOnly, .everything] + (0..<24).map { .random($0) }
+        var (survived, calls) = (0, 0)
+        for call in 1...60 {
+            let disk = SimulatedFileSystem()
+            disk.cutPower(atCall: call)
+            var isSynced = false
+            if let engine = try? LogEngine.open(at: SpecimenLog.path, SpecimenLog.configuration(disk)) {
+                if let appended = try? engine.append([7], engine.attributes(1).adding(.raw), key: "key") {
+                    isSynced = (try? engine.requireWriter().sync.waitUntilSynced(appended.end)) != nil
+                }
+                engine.abandon()
+            }
+            calls = max(calls, disk.mutatingCallCount)
+            for kind in kinds {
+                let image = disk.crashImage(kind, boot: .another)
+                let engine = try LogEngine.open(at: SpecimenLog.path, SpecimenLog.configuration(image))
+                #expect(engine.report.damage.isEmpty, "call \(call), \(kind)")
+                let found = try engine.newest(RecordQuery(key: "key", level: 1))
+                #expect(found != nil || !isSynced, "call \(call), \(kind)")
+                if isSynced { survived += 1 }
+                try engine.close()
+            }
+        }
+        // The cuts reached from the first call to behind the sync.
+        #expect(survived >= kinds.count && calls < 60, "\(survived), \(calls)")
+    }
 }
