@@ -23,9 +23,14 @@ struct Expectation: Codable, Equatable {
         try (encoder.encode(self) + Data("\n".utf8)).write(to: URL(filePath: path))
     }
 
+    /// Whether any frame was stored into a mapped segment.
+    var isMapped: Bool { counters["mappedByteCount"] ?? 0 > 0 }
+
     /// A line for each counter that is not as `expected`.
-    func differences(from expected: Expectation) -> [String] {
-        let isMapped = counters["mappedByteCount"] ?? 0 > 0
+    ///
+    /// - Parameter isMapped: whether segments are mapped here; a script all of whose frames are written does not show
+    ///   it.
+    func differences(from expected: Expectation, isMapped: Bool) -> [String] {
         let names = Set(counters.keys).union(expected.counters.keys)
         return names.sorted().compactMap { name in
             if !isMapped, Self.mappedOnly.contains(name) { return nil }
