@@ -34,12 +34,9 @@ extension LogEngine {
             let record = unsafe try uncounted.records._withUnsafeGuaranteedRef {
                 unsafe try $0.append(bytes, attributes, key: key, origin: origin)
             }
-            unsafe uncounted.catalog._withUnsafeGuaranteedRef {
-                unsafe addToIndex(
-                    record.frame, record.kind, attributes.level, key: key, origin: origin, value: record.value,
-                    isMarked: attributes.flags.contains(.marked), in: $0)
+            return unsafe uncounted.catalog._withUnsafeGuaranteedRef {
+                unsafe add(record, attributes, key: key, origin: origin, to: $0)
             }
-            return record.frame
         }
     }
 
@@ -56,12 +53,21 @@ extension LogEngine {
             unsafe try key.withValidatedBytes { key in
                 let origin = unsafe attributes.originBytes
                 let record = unsafe try writer.records.append(large: content, attributes, key: key, origin: origin)
-                unsafe addToIndex(
-                    record.frame, record.kind, attributes.level, key: key, origin: origin, value: record.value,
-                    isMarked: attributes.flags.contains(.marked), in: catalog)
-                return record.frame
+                return unsafe add(record, attributes, key: key, origin: origin, to: catalog)
             }
         }
+    }
+
+    /// Adds the record of a value to the index.
+    @inline(__always)
+    private func add(
+        _ record: RecordWriter.AppendedRecord, _ attributes: RecordAttributes, key: UnsafeRawBufferPointer,
+        origin: UnsafeRawBufferPointer, to catalog: RecordCatalog
+    ) -> Appended {
+        unsafe addToIndex(
+            record.frame, record.kind, attributes.level, key: key, origin: origin, value: record.value,
+            isMarked: attributes.flags.contains(.marked), in: catalog)
+        return record.frame
     }
 
     /// Removes a key at one level. The removal is as durable as the level's checkpoints.

@@ -33,7 +33,7 @@ extension LogEngine {
         }
     }
 
-    package func makingRoom<Result>(
+    func makingRoom<Result>(
         _ failure: CheckpointLogError, _ patience: RoomPatience, _ body: () throws -> Result
     ) throws -> Result {
         guard patience != .none, let maintenance = writer?.maintenance else { throw failure }

@@ -77,6 +77,8 @@ package final class LogEngine: Sendable {
 
     /// The parts of a writer that every append uses, not reference-counted: each would cost it a retain and a release.
     /// They live as long as the engine, which holds them, too.
+    ///
+    /// `@unchecked Sendable`: they are constants, and what they refer to is `Sendable`.
     @safe struct Uncounted: @unchecked Sendable {
         let records: Unmanaged<RecordWriter>
         let catalog: Unmanaged<RecordCatalog>
@@ -90,6 +92,8 @@ package final class LogEngine: Sendable {
     }
 
     /// The same for what every restore uses.
+    ///
+    /// `@unchecked Sendable`: as there.
     @safe struct UncountedView: @unchecked Sendable {
         let catalog: Unmanaged<RecordCatalog>
         let frames: Unmanaged<FrameReader>
