@@ -66,6 +66,26 @@ import Testing
         }
     }
 
+    /// Keeps its decoder only, and is done with its map: the next map uses the same cursor.
+    struct KeepingDecoder: Decodable {
+        let decoder: any Decoder
+        let number: Int
+
+        init(from decoder: any Decoder) throws {
+            self.decoder = decoder
+            number = try decoder.container(keyedBy: Key.self).decode(Int.self, forKey: .number)
+        }
+    }
+
+    @Test func aDecoderThatIsKeptWithoutItsMapKeepsItsPath() throws {
+        let bytes = try CBOREncoder().encode((0..<9).map { Tree($0, []) })
+        let kept = try CBORDecoder().decode([KeepingDecoder].self, from: bytes)
+        for (index, element) in kept.enumerated() {
+            #expect(element.number == index)
+            #expect(Self.path(element.decoder.codingPath) == ["Index \(index)"])
+        }
+    }
+
     @Test func mapsInOneAnotherKeepTheirPlaces() throws {
         var next = 0
         let tree = Tree(depth: 8, width: 2, &next)
