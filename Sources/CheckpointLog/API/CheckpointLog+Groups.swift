@@ -112,7 +112,7 @@ public struct CheckpointGroup: Sendable {
 
     private func decode<Value: Codable>(_ type: Value.Type, _ content: Content, _ key: CheckpointKey) throws -> Value {
         unsafe try content.bytes.withUnsafeBytes {
-            unsafe try CheckpointLog.decode(type, content: $0, flags: content.flags, key: key, level: level)
+            unsafe try OneValue<Value>.decode($0, flags: content.flags, key: key, level: level)
         }
     }
 
@@ -121,8 +121,8 @@ public struct CheckpointGroup: Sendable {
         _ key: CheckpointKey
     ) throws -> (First, Second, repeat each Rest) {
         unsafe try content.bytes.withUnsafeBytes {
-            unsafe try CheckpointLog.decode(
-                first, second, repeat each rest, content: $0, flags: content.flags, key: key, level: level)
+            unsafe try SeveralValues<First, Second, repeat each Rest>.decode(
+                $0, flags: content.flags, key: key, level: level)
         }
     }
 

@@ -109,13 +109,12 @@ extension CheckpointLog {
         let level = try level.map { try Level(validating: $0).rawValue }
         let engine = engine
         return try await engine.decoding.run {
-            unsafe try engine.newestContents(level: level, prefix: prefix) { record in
-                guard case .value(let value) = record.content else { return nil }
-                return Self.cast(value, type)
-            } receive: { facts, reader in
-                try Self.receive(type, reader, facts.flags)
-            } decode: { key, facts, content in
-                unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
+            let form = OneValue<Value>()
+            return unsafe try engine.newestContents(
+                level: level, prefix: prefix, remembered: { form.remembered($0) },
+                receive: { try form.received($0, $1) }
+            ) {
+                unsafe try form.decoded($2, $1, $0)
             }
         }
     }

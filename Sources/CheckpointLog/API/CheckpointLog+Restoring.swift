@@ -24,14 +24,7 @@ extension CheckpointLog {
         _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
         origin: String? = nil, fallback: RestoreFallback = .none
     ) async throws -> Value? {
-        unsafe try await answer(key, level, version, origin, fallback) { record in
-            guard case .value(let value) = record.content else { return nil }
-            return Self.cast(value, type)
-        } receive: { facts, reader in
-            try Self.receive(type, reader, facts.flags)
-        } decode: { facts, content in
-            unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
-        }
+        try await answer(OneValue<Value>(), key, level, version, origin, fallback)
     }
 
     /// Restores a checkpoint of two or more values as an optional tuple; in everything else as the form for one value.
@@ -41,14 +34,7 @@ extension CheckpointLog {
         _ first: First.Type, _ second: Second.Type, _ rest: repeat (each Rest).Type, for key: CheckpointKey,
         level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil, fallback: RestoreFallback = .none
     ) async throws -> (First, Second, repeat each Rest)? {
-        unsafe try await answer(key, level, version, origin, fallback) { record in
-            guard case .values(let values) = record.content else { return nil }
-            return Self.cast(values, first, second, repeat each rest)
-        } decode: { facts, content in
-            unsafe try Self.decode(
-                first, second, repeat each rest, content: content, flags: facts.flags, key: key,
-                level: Int(facts.level))
-        }
+        try await answer(SeveralValues<First, Second, repeat each Rest>(), key, level, version, origin, fallback)
     }
 
     /// Restores the stored bytes of the newest checkpoint of `key`: the CBOR of its values, or the bytes that were
@@ -59,13 +45,7 @@ extension CheckpointLog {
         for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil,
         fallback: RestoreFallback = .none
     ) async throws -> [UInt8]? {
-        unsafe try await answer(key, level, version, origin, fallback) { _ in
-            nil
-        } receive: { _, reader in
-            try reader.bytes()
-        } decode: { _, content in
-            unsafe Array(content)
-        }
+        try await answer(StoredBytes(), key, level, version, origin, fallback)
     }
 
     /// Restores a checkpoint of one value with a decoder of your own, for example for an older layout of its type.
@@ -90,9 +70,7 @@ extension CheckpointLog {
         for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil,
         fallback: RestoreFallback = .none, decoding decode: @escaping @Sendable (any Decoder) throws -> Value
     ) async throws -> Value? {
-        unsafe try await answer(key, level, version, origin, fallback) { _ in
-            nil
-        } decode: { facts, content in
+        let form = unsafe Decoded { content, facts in
             do {
                 guard !facts.flags.contains(.raw) else {
                     throw DecodingError.dataCorrupted(
@@ -101,11 +79,12 @@ extension CheckpointLog {
                 return try unsafe CBORDecoder().decode(from: content, by: decode)
             } catch {
                 throw CheckpointLogError.decodingFailed(
-                    key: key, level: Int(facts.level), stored: unsafe Self.storedForm(facts.flags, content),
+                    key: key, level: Int(facts.level), stored: unsafe storedForm(facts.flags, content),
                     wanted: "\(Value.self)",
                     cause: error)
             }
         }
+        return try await answer(form, key, level, version, origin, fallback)
     }
 
     /// The newest checkpoint of `key` as readable text, in CBOR's diagnostic notation. It needs no Swift type.
@@ -116,14 +95,13 @@ extension CheckpointLog {
     public nonisolated func diagnosticText(
         for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil
     ) async throws -> String? {
-        unsafe try await answer(key, level, version, origin, .none) { _ in
-            nil
-        } decode: { facts, content in
+        let form = unsafe Decoded { content, facts in
             guard facts.flags.contains(.raw) else { return unsafe CBORDiagnostic.text(of: content) }
             let buffer = CBOREncodingBuffer()
             try buffer.encode(unsafe Array(content.prefix(32_768)))
             return unsafe CBORDiagnostic.text(of: buffer.bytes)
         }
+        return try await answer(form, key, level, version, origin, .none)
     }
 
     /// The actors to ask and what to ask each, in order, when one above answers for the level; nil when this one
@@ -139,146 +117,84 @@ extension CheckpointLog {
     }
 
     /// Asks each actor that may know in turn.
-    nonisolated func answer<Result: Sendable>(
-        _ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?, _ fallback: RestoreFallback,
-        remembered: (MemoryRecord) -> Result?, receive: FrameReader.Receive<Result>? = nil,
-        decode: @escaping @Sendable (ContentFacts, UnsafeRawBufferPointer) throws -> Result
-    ) async throws -> Result? {
+    ///
+    /// Inlined, so that what the memory or the page cache answers costs no asynchronous call, and nothing generic but
+    /// the form's own work. Only what has to wait is handed on.
+    @inline(__always)
+    nonisolated func answer<Form: ContentForm & Sendable>(
+        _ form: Form, _ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?,
+        _ fallback: RestoreFallback
+    ) async throws -> Form.Result? where Form.Result: Sendable {
         let query = try RecordQuery(key, level, version, origin)
-        guard let queries = queries(query, level) else {
-            return unsafe try await engine.answer(query, fallback, remembered, receive, decode)
-        }
+        if let queries = queries(query, level) { return try await answer(form, queries, fallback) }
+        return try await engine.answer(form, query, fallback)
+    }
+
+    private nonisolated func answer<Form: ContentForm & Sendable>(
+        _ form: Form, _ queries: [(CheckpointLog, RecordQuery)], _ fallback: RestoreFallback
+    ) async throws -> Form.Result? where Form.Result: Sendable {
         for (log, query) in queries {
-            if let value = unsafe try await log.engine.answer(query, fallback, remembered, receive, decode) {
-                return value
-            }
+            if let value = try await log.engine.answer(form, query, fallback) { return value }
         }
         return nil
-    }
-
-    /// The value itself if it has exactly this type. Otherwise the value has to be encoded and decoded.
-    static func cast<Value>(_ value: any Sendable, _ type: Value.Type) -> Value? {
-        return Swift.type(of: value) == type ? value as? Value : nil
-    }
-
-    static func cast<each Value>(
-        _ values: [any Codable & Sendable], _ types: repeat (each Value).Type
-    ) -> (repeat each Value)? {
-        var index = 0
-        func next<One>(_ type: One.Type) throws -> One {
-            guard index < values.count, let value = cast(values[index], type) else { throw OtherType() }
-            index += 1
-            return value
-        }
-        guard let tuple = try? (repeat next(each types)), index == values.count else { return nil }
-        return tuple
-    }
-
-    /// An array of numbers is read directly into its memory: copying a large one costs as much as reading it.
-    static func receive<Value: Codable & Sendable>(
-        _ type: Value.Type, _ reader: LargeValueReader, _ flags: FrameHeader.Flags
-    ) throws -> Value? {
-        guard flags.isDisjoint(with: [.raw, .severalValues]) else { return nil }
-        let beginning = try reader.beginning(limit: CBORDecoder.arrayHeadByteLimit)
-        return unsafe try beginning.withUnsafeBytes {
-            unsafe try CBORDecoder().decodeArray(type, beginning: $0, byteCount: reader.byteCount) {
-                unsafe try reader.read(from: $0, into: $1)
-            }
-        }
-    }
-
-    static func decode<Value: Codable>(
-        _ type: Value.Type, content: UnsafeRawBufferPointer, flags: FrameHeader.Flags, key: CheckpointKey, level: Int
-    ) throws -> Value {
-        do {
-            guard flags.isDisjoint(with: [.raw, .severalValues]) else {
-                throw DecodingError.typeMismatch(
-                    type, .init(codingPath: [], debugDescription: "The checkpoint is not of one value."))
-            }
-            return unsafe try CBORDecoder().decode(type, from: content)
-        } catch {
-            throw CheckpointLogError.decodingFailed(
-                key: key, level: level, stored: unsafe storedForm(flags, content), wanted: "\(type)", cause: error)
-        }
-    }
-
-    static func decode<each Value: Codable>(
-        _ types: repeat (each Value).Type, content: UnsafeRawBufferPointer, flags: FrameHeader.Flags,
-        key: CheckpointKey, level: Int
-    ) throws -> (repeat each Value) {
-        do {
-            guard flags.contains(.severalValues) else {
-                throw DecodingError.typeMismatch(
-                    [Any].self, .init(codingPath: [], debugDescription: "The checkpoint is not of several values."))
-            }
-            let elements = unsafe try CBORArrayDecoder(content)
-            let values = (repeat try elements.decodeNext((each Value).self))
-            guard elements.isAtEnd else {
-                throw DecodingError.dataCorrupted(
-                    .init(codingPath: [], debugDescription: "The checkpoint holds more values."))
-            }
-            return values
-        } catch {
-            var wanted: [String] = []
-            for type in repeat each types { wanted.append("\(type)") }
-            throw CheckpointLogError.decodingFailed(
-                key: key, level: level, stored: unsafe storedForm(flags, content),
-                wanted: "(\(wanted.joined(separator: ", ")))", cause: error)
-        }
-    }
-
-    /// The form of what is stored, found from its bytes: the log does not store names of types.
-    static func storedForm(_ flags: FrameHeader.Flags, _ content: UnsafeRawBufferPointer) -> String {
-        if flags.contains(.raw) { return "\(content.count) bytes that are not CBOR" }
-        let form = unsafe CBORDiagnostic.outline(of: content)
-        return flags.contains(.severalValues) ? "several values (\(form))" : form
     }
 }
 
 extension LogEngine {
-    /// What a task's thread can answer without waiting for a device.
-    private enum Immediate<Result> {
-        case answered(Result?)
-        /// A thread that may wait has to read this record; if it is nil, that thread has to look the record up.
-        case waits(FoundRecord?)
-    }
-
-    /// Looks in the memory level, then in the page cache, then on the disk.
-    fileprivate func answer<Result: Sendable>(
-        _ query: RecordQuery, _ fallback: RestoreFallback, _ remembered: (MemoryRecord) -> Result?,
-        _ receive: FrameReader.Receive<Result>?,
-        _ decode: @escaping @Sendable (ContentFacts, UnsafeRawBufferPointer) throws -> Result
-    ) async throws -> Result? {
-        let found: FoundRecord?
-        switch unsafe try answerAtOnce(query, fallback, remembered, decode) {
-        case .answered(let result): return result
-        case .waits(let record): found = record
-        }
-        return try await decoding.run {
-            guard fallback.report != nil else {
-                return unsafe try self.withContent(query, .waiting, found: found, receive: receive, decode)
-            }
-            return unsafe try self.withIntactContent(query, fallback, receive: receive, decode)
-        }
-    }
-
-    /// Asks the memory and the page cache. The key is looked up once, whichever way its record is then read.
-    ///
-    /// Inlined into the form that knows the type: copies of the answer would otherwise be calls of the runtime.
+    /// Looks in the memory level, then in the page cache, then on the disk. The key is looked up once, whichever way
+    /// its record is then read.
     @inline(__always)
-    private func answerAtOnce<Result>(
-        _ query: RecordQuery, _ fallback: RestoreFallback, _ remembered: (MemoryRecord) -> Result?,
-        _ decode: (ContentFacts, UnsafeRawBufferPointer) throws -> Result
-    ) throws -> Immediate<Result> {
+    fileprivate func answer<Form: ContentForm & Sendable>(
+        _ form: Form, _ query: RecordQuery, _ fallback: RestoreFallback
+    ) async throws -> Form.Result? where Form.Result: Sendable {
         var found: FoundRecord?
         do {
-            found = try newest(query, .cachedOnly)
-            guard let found else { return .answered(nil) }
-            if case .memory(let record) = found, let value = remembered(record) { return .answered(value) }
-            guard fallback.report == nil else { return .waits(found) }
-            return .answered(unsafe try withContent(query, .cachedOnly, found: found, decode))
+            return try answerAtOnce(form, query, fallback, &found)
         } catch is WouldWait {
-            return .waits(found)
+            return try await answerLater(form, query, fallback, found)
+        }
+    }
+
+    /// Asks the memory and the page cache. The closure keeps the result, so nothing from here down to the frame is
+    /// generic, and copies no result by calls of the runtime.
+    ///
+    /// - Parameter found: the record, once it is looked up.
+    /// - Throws: ``WouldWait`` if a thread that may wait has to answer.
+    private func answerAtOnce<Form: ContentForm>(
+        _ form: Form, _ query: RecordQuery, _ fallback: RestoreFallback, _ found: inout FoundRecord?
+    ) throws -> Form.Result? {
+        found = try newest(query, .cachedOnly)
+        guard let found else { return nil }
+        if case .memory(let record) = found, let value = form.remembered(record) { return value }
+        guard fallback.report == nil else { throw WouldWait() }
+        var result: Form.Result?
+        _ = unsafe try withContent(query, .cachedOnly, found: found) {
+            result = unsafe try form.decoded($1, $0, query.key)
+        }
+        return result.take()
+    }
+
+    private func answerLater<Form: ContentForm & Sendable>(
+        _ form: Form, _ query: RecordQuery, _ fallback: RestoreFallback, _ found: FoundRecord?
+    ) async throws -> Form.Result? where Form.Result: Sendable {
+        try await decoding.run {
+            try self.answerWaiting(form, query, fallback, found)
+        }
+    }
+
+    /// Reads the record as `form`, on a thread that may wait.
+    ///
+    /// - Parameter found: the record, if the caller has looked it up already.
+    func answerWaiting<Form: ContentForm>(
+        _ form: Form, _ query: RecordQuery, _ fallback: RestoreFallback, _ found: FoundRecord?
+    ) throws -> Form.Result? {
+        guard fallback.report != nil else {
+            return unsafe try withContent(query, .waiting, found: found, receive: { try form.received($0, $1) }) {
+                unsafe try form.decoded($1, $0, query.key)
+            }
+        }
+        return unsafe try withIntactContent(query, fallback, receive: { try form.received($0, $1) }) {
+            unsafe try form.decoded($1, $0, query.key)
         }
     }
 }
@@ -291,6 +207,3 @@ extension RecordQuery {
             origin: origin.map { Origin($0) })
     }
 }
-
-/// Thrown inside a cast if the values are of other types than those asked for.
-private struct OtherType: Error {}

@@ -13,7 +13,7 @@ extension CheckpointLog {
         origin: String? = nil, fallback: RestoreFallback = .none
     ) async throws -> Value? {
         unsafe try await decodeHere(key, level, version, origin, fallback) { facts, content in
-            unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
+            unsafe try OneValue<Value>().decoded(content, facts, key)
         }
     }
 
@@ -67,12 +67,11 @@ extension CheckpointLog {
         if fallback.report != nil { quiet.report = { error in skipped.withLock { $0.append(error) } } }
         while true {
             skipped.withLock { $0 = [] }
-            let found = unsafe try await answer(key, level, version, origin, quiet) { _ -> Content? in
-                nil
-            } decode: { [refused] facts, content in
+            let form = unsafe Decoded { [refused] content, facts in
                 if let error = refused[facts.number] { throw error }
                 return Content(facts: facts, bytes: unsafe Array(content))
             }
+            let found = try await answer(form, key, level, version, origin, quiet)
             guard let found else { return nil }
             do {
                 return unsafe try found.bytes.withUnsafeBytes { unsafe try decode(found.facts, $0) }
@@ -89,7 +88,7 @@ extension CheckpointLog {
         defaults: Value
     ) throws -> Value {
         do {
-            return unsafe try decode(type, content: content, flags: flags, key: key, level: level)
+            return unsafe try OneValue<Value>.decode(content, flags: flags, key: key, level: level)
         } catch let error as CheckpointLogError where error.isMissingField {
             let buffer = CBOREncodingBuffer()
             _ = try encode(defaults, for: key, into: buffer)
@@ -109,14 +108,7 @@ extension CheckpointLog {
         _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
         origin: String? = nil, fallback: RestoreFallback = .none
     ) throws -> Value? {
-        unsafe try decodeBlocking(key, level, version, origin, fallback) { record in
-            guard case .value(let value) = record.content else { return nil }
-            return Self.cast(value, type)
-        } receive: { facts, reader in
-            try Self.receive(type, reader, facts.flags)
-        } decode: { facts, content in
-            unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
-        }
+        try answerBlocking(OneValue<Value>(), key, level, version, origin, fallback)
     }
 
     /// Restores two or more values, for synchronous code; blocks while it reads.
@@ -127,14 +119,7 @@ extension CheckpointLog {
         _ first: First.Type, _ second: Second.Type, _ rest: repeat (each Rest).Type, for key: CheckpointKey,
         level: Int? = nil, version: RestoreVersion = .newest, origin: String? = nil, fallback: RestoreFallback = .none
     ) throws -> (First, Second, repeat each Rest)? {
-        unsafe try decodeBlocking(key, level, version, origin, fallback) { record in
-            guard case .values(let values) = record.content else { return nil }
-            return Self.cast(values, first, second, repeat each rest)
-        } decode: { facts, content in
-            unsafe try Self.decode(
-                first, second, repeat each rest, content: content, flags: facts.flags, key: key,
-                level: Int(facts.level))
-        }
+        try answerBlocking(SeveralValues<First, Second, repeat each Rest>(), key, level, version, origin, fallback)
     }
 
     /// Restores one value of a type that is not `Sendable`, for synchronous code.
@@ -143,32 +128,23 @@ extension CheckpointLog {
         _ type: Value.Type, for key: CheckpointKey, level: Int? = nil, version: RestoreVersion = .newest,
         origin: String? = nil, fallback: RestoreFallback = .none
     ) throws -> Value? {
-        unsafe try decodeBlocking(key, level, version, origin, fallback) { _ in
-            nil
-        } decode: { facts, content in
-            unsafe try Self.decode(type, content: content, flags: facts.flags, key: key, level: Int(facts.level))
-        }
+        try answerBlocking(OneValue<Value>(), key, level, version, origin, fallback)
     }
 
     /// Looks in memory and on disk of this actor, and then of each actor above that may have the key.
-    private nonisolated func decodeBlocking<Value>(
-        _ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?, _ fallback: RestoreFallback,
-        remembered: (MemoryRecord) -> Value?, receive: FrameReader.Receive<Value>? = nil,
-        decode: (ContentFacts, UnsafeRawBufferPointer) throws -> Value
-    ) throws -> Value? {
+    private nonisolated func answerBlocking<Form: ContentForm>(
+        _ form: Form, _ key: CheckpointKey, _ level: Int?, _ version: RestoreVersion, _ origin: String?,
+        _ fallback: RestoreFallback
+    ) throws -> Form.Result? {
         let query = try RecordQuery(key, level, version, origin)
         for (log, query) in queries(query, level) ?? [(self, query)] {
-            let engine = log.engine
-            if fallback.report != nil {
-                if let value = unsafe try engine.withIntactContent(query, fallback, receive: receive, decode) {
-                    return value
-                }
-            } else if let found = try engine.newest(query) {
-                if case .memory(let record) = found, let value = remembered(record) { return value }
-                if let value = unsafe try engine.withContent(query, found: found, receive: receive, decode) {
-                    return value
-                }
+            var found: FoundRecord?
+            if fallback.report == nil {
+                found = try log.engine.newest(query)
+                guard let found else { continue }
+                if case .memory(let record) = found, let value = form.remembered(record) { return value }
             }
+            if let value = try log.engine.answerWaiting(form, query, fallback, found) { return value }
         }
         return nil
     }

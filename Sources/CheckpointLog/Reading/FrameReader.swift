@@ -45,7 +45,7 @@ package struct FoundHeader: Sendable {
 /// A class, so that a restore retains one object, and not each of its parts.
 package final class FrameReader: Sendable {
     /// Makes a result from a large value by reading it directly into the result's memory; nil if that is not possible.
-    package typealias Receive<Result> = @Sendable (ContentFacts, LargeValueReader) throws -> Result?
+    package typealias Receive<Result> = (ContentFacts, LargeValueReader) throws -> Result?
 
     /// What an index entry states about a record. The frame at its location must be the record's.
     @safe package struct Record {
