@@ -115,6 +115,8 @@ final class DecodingState {
     var mayKeepCursor = false
     /// Whether a value has begun to decode itself. The next one may be inside of it, and then needs space on the stack.
     private var isNested = false
+    /// The last type that an array was to be decoded as, and its form if it is `Array`.
+    private var lastArray: (type: Any.Type, form: (any ElementwiseDecodable.Type)?)?
 
     init(reader: CBORReader, userInfo: [CodingUserInfoKey: any Sendable]) {
         self.reader = reader
@@ -156,11 +158,18 @@ final class DecodingState {
     /// it is the path of something else.
     @inline(__always)
     func pathAgain(_ key: IndexKey, in outer: CodingPath?) -> CodingPath? {
-        guard isKnownUniquelyReferenced(&lastCursor), let cursor = lastCursor,
-            isKnownUniquelyReferenced(&cursor.path), let path = cursor.path, path.outer === outer
-        else { return nil }
-        path.key = key
-        return path
+        guard isKnownUniquelyReferenced(&lastCursor), let cursor = unsafe lastCursor.map(Unmanaged.passUnretained)
+        else {
+            return nil
+        }
+        // Of the cursor no reference is counted, since there are as many calls as elements.
+        return unsafe cursor._withUnsafeGuaranteedRef { cursor in
+            guard isKnownUniquelyReferenced(&cursor.path), let path = cursor.path, path.outer === outer else {
+                return nil
+            }
+            path.key = key
+            return path
+        }
     }
 
     /// Whether the cursor that the next map will use has this path.
@@ -230,6 +239,7 @@ final class DecodingState {
         guard form != .none else {
             guard !isNested || hasStack() else { throw tooDeep(path()) }
             isNested = true
+            if let array = elementwise(type, at: offset) { return try decode(array, at: offset, path: path()) }
             return try type.init(from: ItemDecoder(state: self, offset: offset, path: path()))
         }
         do {
@@ -245,6 +255,28 @@ final class DecodingState {
         if stack.isLeft { return true }
         stack = .ofThisThread()
         return stack.isLeft
+    }
+
+    /// The form of `type` if it is `Array` and the item at `offset` an array without tags.
+    @inline(__always)
+    private func elementwise<Value>(_ type: Value.Type, at offset: Int) -> (any ElementwiseDecodable.Type)? {
+        guard MemoryLayout<Value>.size == MemoryLayout<[Int]>.size, reader.isArray(at: offset) else { return nil }
+        return elementwise(type)
+    }
+
+    @inline(never)
+    private func elementwise(_ type: Any.Type) -> (any ElementwiseDecodable.Type)? {
+        if let lastArray, lastArray.type == type { return lastArray.form }
+        let form = type as? any ElementwiseDecodable.Type
+        lastArray = (type, form)
+        return form
+    }
+
+    /// - Precondition: `array` is `Value`.
+    private func decode<Value, Elements: ElementwiseDecodable>(
+        _ array: Elements.Type, at offset: Int, path: CodingPath?
+    ) throws -> Value {
+        unsafe unsafeBitCast(try array.decode(elementwiseAt: offset, path: path, from: self), to: Value.self)
     }
 
     /// - Precondition: `form` is that of `type`.

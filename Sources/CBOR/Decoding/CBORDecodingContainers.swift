@@ -9,6 +9,15 @@ struct ItemDecoder: Decoder {
     var userInfo: [CodingUserInfoKey: Any] { state.userInfo }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
+        // Without the path, which would be retained for an error that may be thrown.
+        if let head = try? state.reader.head(at: offset), head.major == .map {
+            return KeyedDecodingContainer(KeyedReader(map: state.cursor(head, at: offset, path: path)))
+        }
+        return try containerBehindTags(keyedBy: type)
+    }
+
+    @inline(never)
+    private func containerBehindTags<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
         let head = try state.item(at: offset, path: path)
         guard head.major == .map else {
             // The keys are those of `URL` or `Decimal`. For any other type, a link is no map.

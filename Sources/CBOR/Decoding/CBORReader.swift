@@ -337,6 +337,12 @@ extension CBORReader {
     }
 
     @inline(__always)
+    func isArray(at offset: Int) -> Bool {
+        guard offset >= 0, unsafe offset < bytes.count else { return false }
+        return unsafe CBORHead.Major(of: bytes[offset]) == .array
+    }
+
+    @inline(__always)
     func plainBool(at offset: Int) -> Bool? {
         guard offset >= 0, unsafe offset < bytes.count, unsafe bytes[offset] & 0xFE == 0xF4 else { return nil }
         return unsafe bytes[offset] == 0xF5

@@ -31,6 +31,18 @@ extension DecodingState {
     }
 }
 
+/// `Array`, whose own `init(from:)` would ask for each element through a container that the standard library does not
+/// know.
+protocol ElementwiseDecodable {
+    static func decode(elementwiseAt offset: Int, path: CodingPath?, from state: DecodingState) throws -> Self
+}
+
+extension Array: ElementwiseDecodable where Element: Decodable {
+    static func decode(elementwiseAt offset: Int, path: CodingPath?, from state: DecodingState) throws -> [Element] {
+        try state.array(of: Element.self, elementwiseAt: offset, path: path)
+    }
+}
+
 extension ByteBuffer {
     /// Appends each element of a typed array as a separate item. The content must be whole elements.
     func append(elementsOf content: [UInt8], _ form: TypedArrayTag) {

@@ -112,7 +112,7 @@ private struct KeyedWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
     }
 }
 
-private struct UnkeyedWriter: UnkeyedEncodingContainer {
+struct UnkeyedWriter: UnkeyedEncodingContainer {
     let state: EncodingState
     let place: Int
 

@@ -42,6 +42,8 @@ final class EncodingState {
     /// The type of the last outermost value, and all such types without a direct form.
     var outermost: OutermostType?
     var outermostTypes: [ObjectIdentifier: OutermostType] = [:]
+    /// The last type of an array's size, and its form if it is `Array`.
+    var lastArray: (type: Any.Type, form: (any ElementwiseEncodable.Type)?)?
     /// Where the last error arose.
     var failedPath: [any CodingKey] = []
 
@@ -117,6 +119,9 @@ final class EncodingState {
 
     /// Encodes a value without a direct form, as ``encode(_:parent:key:)`` does.
     func encodeNested<Value: Encodable>(_ value: Value, parent: Int, key: some CodingKey) throws {
+        if MemoryLayout<Value>.size == MemoryLayout<[Int]>.size, let array = elementwise(Value.self) {
+            return try encode(value, as: array, parent: parent, key: key)
+        }
         try encodeContainer(value, as: .slot, parent: parent, key: key) {
             try value.encode(to: ValueEncoder(state: self, place: $0))
         }
