@@ -12,7 +12,8 @@ import SystemPackage
 /// `@unchecked Sendable`: the mapping changes only in ``map(byteCount:)`` and ``unmap()``. The only writer of a file
 /// calls them before its first store and after its last one.
 @safe final class POSIXFile: OpenFile, @unchecked Sendable {
-    let path: FilePath
+    private let directory: FilePath
+    private let name: String
     /// -1 after the file was closed, so that a late call fails: the number may belong to another file by then.
     private let descriptor: Atomic<Int32>
     private let counters: DiskCounters?
@@ -26,14 +27,18 @@ import SystemPackage
     /// mapping.
     private let unmapping = Lock(())
 
-    init(_ file: Int32, path: FilePath, _ counters: DiskCounters?, fileByteLimit: Int?) {
+    init(_ file: Int32, _ name: String, in directory: FilePath, _ counters: DiskCounters?, fileByteLimit: Int?) {
         descriptor = Atomic(file)
-        self.path = path
+        self.directory = directory
+        self.name = name
         self.counters = counters
         self.fileByteLimit = fileByteLimit
     }
 
     deinit { close() }
+
+    /// For errors. To make it takes as long as a read, so it is not made at the opening.
+    var path: FilePath { directory.appending(name) }
 
     /// The system ends a process that makes a file longer than its limit.
     private func checkEnd(_ end: Int, _ operation: FileSystemError.Operation) throws(FileSystemError) {

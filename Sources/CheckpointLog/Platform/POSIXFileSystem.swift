@@ -167,7 +167,7 @@ final class POSIXDirectory: OpenDirectory {
         }
         // Updating the access time takes a twentieth of a read of a few hundred bytes.
         if mode == .read { checkpoint_skip_access_time(file) }
-        return POSIXFile(file, path: path.appending(name), counters, fileByteLimit: fileByteLimit)
+        return POSIXFile(file, name, in: path, counters, fileByteLimit: fileByteLimit)
     }
 
     func createDirectory(_ name: String) throws(FileSystemError) {

@@ -3,11 +3,16 @@
 usage: compare.py FOLDER-OF-read_log.py < PATHS
 """
 
+import functools
 import json
 import sys
 
 sys.path.insert(0, sys.argv[1])
 import read_log  # noqa: E402
+
+# The logs are copies of one, in which a few bytes differ: most of what is checked was checked in the copy before.
+checksum_once = functools.cache(read_log.checksum)
+read_log.checksum = lambda data: checksum_once(bytes(data))
 
 
 def described(log, record, group):

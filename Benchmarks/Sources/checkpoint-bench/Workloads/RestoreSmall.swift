@@ -1,3 +1,4 @@
+import CBOR
 import CheckpointLog
 import Foundation
 
@@ -27,7 +28,9 @@ struct RestoreSmall: Workload {
         let keyCount = keys(isQuick)
         guard !isDecoded else {
             let raw = RestoreSmall(keyCount: self.keyCount, isDecoded: false).ours(keyCount)
-            return [ours(keyCount), Contender(name: "raw bytes", role: .limit, prepare: raw.prepare)]
+            return [
+                ours(keyCount), Contender(name: "raw bytes", role: .limit, prepare: raw.prepare), decoding(keyCount),
+            ]
         }
         return [
             ours(keyCount), peer(.lmdb, .shown, keyCount),
@@ -103,6 +106,25 @@ struct RestoreSmall: Workload {
         reads("read that may not wait, into an array", .shown, keyCount) { file, place, buffer in
             try file.readIfCached(buffer.count, at: place, into: buffer)
             if Array(buffer[64...]).isEmpty { throw PeerFailure("the value is empty") }
+        }
+    }
+
+    /// As many values decoded from memory, in the same order. The codec's own row decodes one value again and again,
+    /// which then lies in the processor's nearest cache.
+    private func decoding(_ keyCount: Int) -> Contender {
+        Contender(name: "decoding alone", role: .shown) { _ in
+            let values = try (0..<keyCount).map { try Sample.encoded($0) }
+            let choice = Self.choice(keyCount)
+            return Session {
+                var found = 0
+                let time = try await seconds {
+                    for number in choice {
+                        found += try CBORDecoder().decode(Sample.self, from: values[number]).weights.count
+                    }
+                }
+                guard found == choice.count * 4 else { throw PeerFailure("a value was decoded wrongly") }
+                return time / Double(choice.count) * 1e6
+            }
         }
     }
 
