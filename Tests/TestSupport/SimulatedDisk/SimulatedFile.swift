@@ -124,7 +124,7 @@ final class SimulatedLock: FileLock {
     }
 
     func isInPlace() throws(FileSystemError) -> Bool {
-        try system.perform(SimulatedCall(operation: .isInPlace, path: directory.path.appending(name))) {
+        try system.perform(SimulatedCall(operation: .isInPlace, path: directory.path(of: name))) {
             (disk, _) throws(Errno) in disk.node(name, in: directory.number) == .file(file)
         }
     }
