@@ -200,6 +200,8 @@ FLOORS = [
     ("large-durable-noisy", "direct write over the same blocks"),
     ("restore-small-raw-10k", "read that may not wait, into an array"),
     ("restore-small-raw-1m", "read that may not wait, into an array"),
+    ("restore-small-decoded-10k", "decoding alone"),
+    ("restore-small-decoded-1m", "decoding alone"),
     ("reopen-distinct-killed", "slots filled in memory"),
     ("open-many", "its files made and synced alone"),
     ("codec-encode-struct", "Codable alone"),
