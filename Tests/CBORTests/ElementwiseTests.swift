@@ -35,6 +35,15 @@ import Testing
     /// Of one word, as an array is.
     struct Word: Codable, Equatable { var value: Int }
 
+    /// One type of array after another, and what is stored as an array between them.
+    struct Several: Codable, Equatable {
+        var words = [Word(value: 1)]
+        var set: Set = [5]
+        var nodes = [Node("a"), Node("b")]
+        var lists = [[Word(value: 2)], []]
+        var more = [Word(value: 3)]
+    }
+
     struct Silent: Codable, Equatable {
         init() {}
         init(from decoder: any Decoder) {}
@@ -105,6 +114,10 @@ import Testing
         try check([[Word(value: 1)], [], [Word(value: 2), Word(value: 3)]])
         try check([Word?.none, Word(value: 2), nil])
         try check([["a": 1], [:]])
+        // Of an array's size, stored as arrays, and none.
+        try check([Set([1]), []])
+        try check([ContiguousArray([1, 2]), []])
+        try check([Several(), Several()])
         try check((0..<5_000).map { Point(x: Double($0)) })
     }
 

@@ -25,6 +25,8 @@ final class SimulatedDirectory: OpenDirectory {
         Self.paths.withLock { paths in
             if let known = paths[text]?[name] { return known }
             let path = path.appending(name)
+            // Most names come again, but those of files under way are new ones each time.
+            if paths[text, default: [:]].count >= 4_096 { paths[text] = nil }
             paths[text, default: [:]][name] = path
             return path
         }
